@@ -71,6 +71,7 @@ _WORKSPACE: dict[str, str] = {
 
 def remedy(system: str, what: What) -> str:
     """Return the instruction against the problem `what` on `system`: a sentence fragment with the line in backticks.
+
     `shallow`: history is missing. `no-tags`: history is there, its tags are not. `dubious-ownership`: git refuses the
     folder of another user. A system that is not known gets the plain git command.
     """
@@ -136,6 +137,7 @@ _FILES: dict[str, dict[Lack, str]] = {
 
 def files_remedies(system: str) -> dict[Lack, str]:
     """Return the instructions for getting the files that a clone on `system` lacks, by kind, with lines in backticks.
+
     `submodules`: they are not checked out. `sparse`: a sparse checkout leaves files out. `lfs`: pointers of Git LFS are
     there in place of files.
     """

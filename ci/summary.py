@@ -28,7 +28,8 @@ def summary_markdown(
 ) -> str:
     """Return a heading, a table and notes below it, in at most `budget` bytes of UTF-8.
 
-    Rows that do not fit are left out and counted: `12 rows omitted`. Short rows are filled with empty cells.
+    Rows that do not fit are left out and counted: `12 rows omitted`. Heading and notes are never shortened, even if
+    they exceed the budget alone. Short rows are filled with empty cells.
     """
     head = f"### {cell(heading)}\n\n{_row(columns)}|{' --- |' * len(columns)}\n"
     tail = "".join(f"\n{_paragraph(note)}\n" for note in notes)

@@ -29,4 +29,5 @@ def end_group(title: str, *, at: int = 0) -> LogCommand:
 
 
 def _name(title: str) -> str:
+    # 60 characters: a name only has to be equal in both lines of its section, and is not shown.
     return f"shipmark_{_OUTSIDE_NAMES.sub('_', title).strip('_')[:60]}"

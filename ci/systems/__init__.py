@@ -33,9 +33,10 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
     inherits: tuple[str, ...] = ()
 
 
-#: The CI systems in the order in which `detect` tries them; the first match wins. Forgejo comes before Gitea and
-#: GitHub, because it sets their variables too; early Woodpecker set Drone's. Jenkins is last because its marker can be
-#: a global variable of the machine.
+#: The CI systems in the order in which `detect` tries them; the first match wins. Tekton comes first, because users set
+#: its `SHIPMARK_*` variables on purpose. Forgejo comes before Gitea and GitHub, whose variables Forgejo sets too, and
+#: Woodpecker before Drone for the same reason. Jenkins is last because its marker can be a global variable of the
+#: machine.
 SYSTEMS: tuple[Marker, ...] = (
     Marker(
         system="tekton",

@@ -43,7 +43,10 @@ def _branch(evidence: Evidence) -> tuple[Said | None, Said | None]:
 
 
 def _fork(evidence: Evidence) -> Said | None:
-    """Return `true` if the request's repository has another name than the pipeline's; None if only the hosts differ."""
+    """Return `true` if the request's repository has another name than the pipeline's, `false` if it is that repository.
+
+    None if only the hosts differ, or if a repository is not known.
+    """
     head, base = evidence.variable("BUILDKITE_PULL_REQUEST_REPO"), evidence.variable("BUILDKITE_REPO")
     if head is None or base is None:
         return None

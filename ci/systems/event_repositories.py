@@ -29,7 +29,7 @@ def head_of_request(evidence: Evidence) -> Said | None:
 
 
 def head_of_event(evidence: Evidence, event_name: str, *, on_a_ref: bool) -> Said | None:
-    """Return `own`, `foreign` or `unknown` for an event that is not a request's; None if no other repository is named.
+    """Return `own`, `foreign` or `unknown` for an event that is not a request's; None if its commit counts as own.
 
     `on_a_ref`: whether the run has a branch or git tag of this repository; deployments may be of any commit.
     """
@@ -83,7 +83,7 @@ _JUDGES: Mapping[str, Callable[[Evidence], Said | None]] = {
 
 
 def _own_names(evidence: Evidence) -> set[str]:
-    """Return this repository's names in lower case. A head is here only if all are its repository's name."""
+    """Return this repository's names in lower case, from several sources, which may contradict each other."""
     said = (
         evidence.variable("GITHUB_REPOSITORY"),
         evidence.field("repository", "full_name"),

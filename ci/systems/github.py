@@ -100,7 +100,7 @@ def _read(evidence: Evidence) -> Findings:
 
 
 def _trigger(event_name: str) -> str | None:
-    """Gitea has more names for events of requests than GitHub: `pull_request_sync`, `pull_request_label`."""
+    """Return the trigger of an event. Gitea has further events of requests, such as `pull_request_sync`."""
     if event_name.startswith("pull_request_target"):
         return "pull-request-target"
     return "pull-request" if event_name.startswith("pull_request") else _TRIGGERS.get(event_name)

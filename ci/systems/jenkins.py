@@ -40,7 +40,7 @@ def read(evidence: Evidence) -> Findings:
 
 
 def _checked_out(evidence: Evidence) -> Said | None:
-    """Return the ref that a classic job checked out. The remote's name in front of GIT_BRANCH is removed once."""
+    """Return the ref that a classic job checked out. `origin/` in front of GIT_BRANCH is removed once."""
     for name in ("GIT_LOCAL_BRANCH", "GIT_BRANCH"):
         said = evidence.variable(name)
         if said is not None and said.value not in ("HEAD", "detached"):

@@ -29,7 +29,9 @@ _TRIGGERS = {"schedule": "schedule", "cron": "schedule", "manual": "manual", "in
 _REQUEST_WORDS = frozenset("pr mr pull merge pullrequest mergerequest comment note review retest".split())  # noqa: SIM905
 #: Words of events after which a request is over: `pullrequest:fulfilled`, `pr:declined`, `pull_request_closed`.
 _CLOSED_WORDS = frozenset("closed close merged fulfilled rejected declined abandoned".split())  # noqa: SIM905
+#: Words of events about a branch or git tag that was deleted.
 _DELETED_WORDS = frozenset({"delete", "deleted"})
+#: Words that name a merge queue if the event also has the word `merge`: `merge_group`, `merge train`.
 _QUEUE_WORDS = frozenset({"group", "queue", "train"})
 
 

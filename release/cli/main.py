@@ -109,7 +109,7 @@ def _defect(error: Exception, argv: list[str]) -> int:
             talk(f"| {line}")
     complain(
         f"unexpected failure: {type(error).__name__}: {error}",
-        hint="this is a defect of shipmark: run it again with `-v`, and report what it shows",
+        hint="this is a defect of shipmark: run the command again with `-v`, and report what it prints",
     )
     return ReleaseError.exit_code
 

@@ -99,7 +99,10 @@ class Command(click.Command):
     """A command that accepts the global options, too; an option after the command overrides one before it."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Merge the global options before and after the command into `ctx.obj`, and call it with its own options."""
+        """Merge the global options before and after the command into `ctx.obj`, and run the command.
+
+        Raises a `ReleaseError` of the command again, after writing it as an annotation for the CI system.
+        """
         before: dict[str, Any] = ctx.ensure_object(dict)
         given = {name: ctx.params.pop(name) for name in _SHARED if name in ctx.params}
         settings = settings_from({**before, **{name: value for name, value in given.items() if value}})

@@ -59,6 +59,7 @@ class Watch:
             signal.signal(number, handler)  # type: ignore[arg-type]  # what `signal.signal` gave us
         signal.set_wakeup_fd(self._wakeup)
         os.close(self._writer)
+        # 1 second: a thread that prints to a full pipe never ends, and must not keep the command from ending.
         self._thread.join(timeout=1)
         os.close(self._reader)
 

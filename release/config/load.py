@@ -195,7 +195,7 @@ def _own(file: ConfigFile) -> ComponentSection:
 
 
 def _merged(file: ConfigFile, section: ComponentSection) -> ComponentSection:
-    """The component's settings; a setting that the component lacks is taken from the top level."""
+    """The component's settings; a setting that the component lacks, or has at its default, is that of the top level."""
     defaults = ComponentSection()
     chosen = {}
     for name in ComponentSection.__struct_fields__:
@@ -279,7 +279,7 @@ def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, pa
 
 
 def _require_log_path(path: str, where: str) -> None:
-    """Raise `ConfigError` for a relative path that leads out of the repository, or into git's folder."""
+    """Raise `ConfigError` for text that names no file, a relative path out of the repository, or a `.git` folder."""
     parts = posixpath.normpath(path).split("/")
     if not path or path.endswith("/") or parts == ["."] or not path.isprintable():
         raise ConfigError(f"{where} names no file: `{path}`", hint="`.shipmark/log.jsonl` is the default")

@@ -61,6 +61,8 @@ class CheckSection(_Section, frozen=True, kw_only=True):
             min_length=1,
         ),
     ]
+    # Half an hour: scanners first download their database; a command that hangs must not block the job for ever. At
+    # most a day, since few CI systems let a job run longer.
     timeout: Annotated[int, Meta(description="seconds", ge=1, le=86400)] = 1800
 
 

@@ -12,7 +12,7 @@ MOST_GLOBS = 1_000
 
 
 def matcher(globs: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a file's path, from the top folder of the repository, matches `globs`.
+    """A function that tells whether a file's path, from the top folder of the repository, matches `globs`.
 
     `*` and `?` do not match `/`, `**` does. A name without wildcards matches a file, or everything in a folder. A glob
     that begins with `!` excludes paths that earlier globs match. Raises `ValueError` for an invalid glob.

@@ -111,7 +111,7 @@ def weigh(
     if not read:
         raise RegistryError(
             f"image {digest}, which the version log has for this release, cannot be read: {having[0].image.cause}",
-            hint="run it again when the image can be read",
+            hint="run the command again when the image can be read",
         )
     image = read[0].image
     wrong = _wrong(recorded, image, expected, any_version=any_version)

@@ -101,9 +101,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):
-    """A group of steps that run concurrently, once no required step of the earlier phases has an error.
+    """A group of steps that run concurrently, after the earlier phases have ended.
 
-    `visible`: whether the steps change what others see; a failure after one of these steps is a partial release.
+    A component with an error in a required step gets no step of later phases. `visible`: whether the steps change what
+    others see; a failure after one of these steps is a partial release.
     """
 
     name: str

@@ -46,6 +46,8 @@ def choose(
 ) -> Obtain:
     """Choose the first possible way in the order resume, adopt, reuse, build.
 
+    While the release is not visible, adopting an image other than the recorded one comes first. With `supply`, the
+    image of `--from` is used unless the recorded image exists, or a first-wins tag holds the commit's image.
     The log's digest of an image counts only if the image's labels agree. Raises `InputsChanged` if the release became
     visible with other inputs, `TagConflict` if two targets hold different images of the release, `RefusedError` if
     `reuse` finds no branch build or if the log says that another image was released, `RegistryError` if the recorded
@@ -176,7 +178,8 @@ class _Ways:
     def _adopt(self, *, only: str | None = None) -> Obtain | None:
         """Adopt an image of this release that a target holds under a fixed tag; None if there is none.
 
-        `only`: accept this digest only, or any for None.
+        For a release without fixed tags, an image under one of its moving tags. `only`: accept this digest only, or any
+        for None. Raises `InputsChanged` and `TagConflict` as `choose`.
         """
         candidates = self._candidates()
         ours = [one for one in candidates if self._is_ours(one) and only in {None, one.digest}]

@@ -15,7 +15,7 @@ Image = str | Slot[str]  # a digest, or the slot that obtaining the image fills
 
 
 def digest_in(image: Image) -> str:
-    """The digest of an image whose slot is filled. Raises `AssertionError` for a slot that is not."""
+    """The digest of an image. Raises `AssertionError` for a slot that is not filled yet."""
     if isinstance(image, Slot):
         raise AssertionError(f"`{image.slot}` is not bound")
     return image

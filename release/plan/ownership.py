@@ -135,7 +135,7 @@ def _names(labels: tuple[str, ...]) -> str:
 
 
 def short(digest: str | None) -> str:
-    """The first 19 characters of a digest, for messages; code compares whole digests."""
+    """The first 19 characters of a digest, for messages: `sha256:` and 12 hex digits. Code compares whole digests."""
     return (digest or "nothing")[:19]
 
 

@@ -19,7 +19,7 @@ Ids = tuple[str, ...]
 
 
 def check_log() -> Step:
-    """The step that checks that the version log can be written; every plan has it once."""
+    """The step that checks that the version log can be written: the first step of every plan that has steps."""
     return Step(id="check:log", kind="check-log", phase="preflight", operands=op.CheckLog())
 
 
@@ -77,7 +77,7 @@ class StepMaker:
         return f"obtain:{self._scope}" + (f":{platform}" if platform is not None else "")
 
     def check_image(self, operands: op.CheckImage, *, needs: Ids) -> Step:
-        """The image passes a check, before anything of it is visible."""
+        """The step that runs a check on the image, before anything of the image is visible."""
         return self._step(
             f"check-image:{self._scope}:{operands.name}", "check-image", "obtain", operands, needs=needs
         )

@@ -30,8 +30,8 @@ class Supplied(msgspec.Struct, frozen=True, kw_only=True):
 class Supply(msgspec.Struct, frozen=True, kw_only=True):
     """The image that `--from` gives a release.
 
-    `said`: the image's labels, equal on all platforms. `as_commit`: they need not name the commit. `parts`: the image
-    of each platform. `joined`: whether the places are joined into a new index.
+    `said`: the image's labels, and which of them differ between the platforms. `as_commit`: the labels need not name
+    the commit. `parts`: the image of each platform. `joined`: whether the places are joined into a new index.
     """
 
     digest: str

@@ -35,7 +35,7 @@ class LintRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checker(msgspec.Struct, frozen=True, kw_only=True):
-    """A program that checks Dockerfiles. `reason`: why it did not run; None if it ran."""
+    """A checker of Dockerfiles. `reason`: why it did not run, or did not check some files; None if it checked all."""
 
     name: str
     reason: str | None = None
@@ -54,7 +54,7 @@ class LintReport(msgspec.Struct, frozen=True, kw_only=True):
 def lint_dockerfiles(session: Session, request: LintRequest) -> LintReport:
     """Check the files. Raises `ConfigError` for a file that cannot be read, and for an unknown rule in `ignored`.
 
-    A checker that is missing or fails is no error: the report has the reason.
+    A checker that is missing or fails does not raise: the report has the reason.
     """
     _require_rules(request.ignored)
     texts = {file: _read(session, file) for file in request.files}
@@ -130,7 +130,7 @@ def _read(session: Session, file: str) -> str:
 
 
 def _has_ignore(session: Session, file: str) -> bool:
-    """Whether an ignore file applies: that of this Dockerfile, or that of the context, the folder or the repository."""
+    """Whether there is an ignore file: of this Dockerfile, in the working folder, or at the repository's root."""
     own = os.path.join(session.directory, f"{file}{_IGNORE}")
     places = (own, os.path.join(session.directory, _IGNORE), os.path.join(session.root, _IGNORE))
     return any(os.path.isfile(place) for place in places)

@@ -68,7 +68,7 @@ def new_dockerfile(session: Session, request: NewDockerfileRequest) -> NewDocker
 
 
 def ignore_file_of(dockerfile: str) -> str:
-    """The ignore file that is written for `dockerfile`: `.dockerignore`, or that of one Dockerfile among several."""
+    """The ignore file that is written for `dockerfile`: `.dockerignore` for `Dockerfile`, else `NAME.dockerignore`."""
     folder, name = os.path.split(dockerfile)
     return os.path.join(folder, _IGNORE if name == "Dockerfile" else f"{name}{_IGNORE}")
 

@@ -24,9 +24,9 @@ NextPart = Literal["major", "minor", "patch", "prerelease", "auto"]
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """The next version. `reason`: the commits that require the version, if commits decided. `warning`: or empty.
+    """The next version. `reason`: the commits that require the version, if commits decided.
 
-    `passed`: the versions that would have been next, and are taken.
+    `passed`: the versions that would have been next, and are taken. `warning`: a text, or empty without a warning.
     """
 
     version: Version
@@ -92,7 +92,7 @@ def _free(version: Version, part: NextPart, known: Sequence[Version]) -> FreeVer
     """`version`, or the first free one after it by the same part."""
 
     def again(taken: Version) -> Version:
-        if part == "major" or part == "minor" or part == "patch":  # mypy narrows no `in`
+        if part == "major" or part == "minor" or part == "patch":  # mypy does not narrow with `in`
             return raised_version(taken, part)
         # The part that the commits raised shows in the version: the last number that is not zero.
         return raised_version(taken, "patch" if taken.patch else "minor" if taken.minor else "major")
@@ -119,7 +119,7 @@ def _stable(
         return next_calver(known, now, component.section.bump.calver)
     highest = found.highest.version if found.highest else None
     stable = found.stable.version if found.stable else None
-    if part == "major" or part == "minor" or part == "patch":  # mypy narrows no `in`
+    if part == "major" or part == "minor" or part == "patch":  # mypy does not narrow with `in`
         return raised_version(highest, part)
     asked: Part = "patch" if step is None else step.part
     return automatic_version(stable, highest, asked, major_on_zero=component.section.bump.major_on_zero)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from release.versions.model import Version
 
 
-# Versions that were passed over and are named in the reason.
+# Versions that were passed over and are named in the reason, which has to fit into one line.
 _NAMED = 3
 
 
@@ -114,7 +114,10 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
 
 
 def history_of(session: Session, snapshot: Snapshot, policy: TagPolicy, *, paths: bool = False) -> History:
-    """The releases and commits in HEAD's history, from the clone if that has enough, else from the remote too."""
+    """The releases and commits in HEAD's history, from the clone if that has enough, else from the remote too.
+
+    Raises `ShallowClone` if the clone lacks history that the result depends on, and the history cannot be fetched.
+    """
     clone = Git(session.process, snapshot.root, session.settings.env)
     edge = edge_of(session, snapshot)
     if not (paths and lacks_trees(clone)):

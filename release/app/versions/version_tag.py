@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from release.tagging.model import KnownReleases, TagPolicy
     from release.versions.model import Version
 
-# Tags that an error names; their number is given for all.
+# Tags that an error names; of the others it gives the number. A clone without tags may lack hundreds.
 _NAMED = 3
 
 
 def require_taggable(session: Session, policy: TagPolicy, *, push: bool, force_unpushed: bool) -> None:
     """Raise unless the clone and its remote allow a tag of a new version on HEAD.
 
-    Raises `DirtyTree`, and `GitError` if the remote cannot be asked, has version tags that the clone lacks, or lacks
-    the commit.
+    Raises `DirtyTree`, and `GitError` if the remote cannot be asked, if with `push` there is no remote, if the remote
+    has version tags that the clone lacks, or, without `force_unpushed`, if the remote lacks the commit.
     """
     taken = session.snapshot(policy)
     if taken.dirty_count:

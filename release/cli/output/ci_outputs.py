@@ -1,6 +1,6 @@
 """Writes CI outputs, job summaries, result files and bake files.
 
-After a release a failure to write outputs is only a warning, since the release itself has ended by then.
+In `publish` a failure to write a file is only a warning, since the release itself has ended by then.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def publish(
     summary: Summary | None = None,
     output_file: bool = True,
 ) -> None:
-    """Write the result file, the CI system's output file and its job summary, without known secrets.
+    """Write the result file and, on GitHub, Gitea and Forgejo, the output file and the job summary; no known secrets.
 
-    `summary`: for CI systems that show job summaries. `output_file`: whether to write GITHUB_OUTPUT, from which later
-    steps of the job take their input. Texts may quote a server's answer, which may repeat a secret.
+    `summary`: the content of the job summary, if there is one. `output_file`: whether to write GITHUB_OUTPUT, from
+    which later steps of the job take their input. Texts may quote a server's answer, which may repeat a secret.
     """
     outputs = _without_secrets(outputs)
     if result_file is not None:

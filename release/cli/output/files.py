@@ -14,7 +14,7 @@ from release.filesystem.files import append_file, require_file, write_file
 
 
 def write_output(session: Session, path: str, text: str) -> None:
-    """Replace the file at `path`, relative to the working folder, atomically.
+    """Replace the file at `path`, relative to the working folder, atomically; write directly to a stream.
 
     Raises `RefusedError` if the path is a symlink or not a regular file, `ConfigError` if it cannot be written.
     """

@@ -34,7 +34,7 @@ class Bars:
         self._done: dict[str, tuple[int, int]] = {}
 
     def emit(self, event: Event) -> None:
-        """Draw progress events of large blobs; pass other events on to the wrapped sink."""
+        """Draw progress events of large blobs, drop those of small ones; pass other events on to the wrapped sink."""
         if not isinstance(event, Progress):
             self._inner.emit(event)
         elif event.total is not None and event.total >= SMALL:

@@ -1,4 +1,4 @@
-"""Prints data on stdout and messages on stderr. No other module of shipmark writes to either stream.
+"""Prints data on stdout and messages on stderr. No other module prints; only progress bars are drawn by another one.
 
 All text is escaped, since parts of it are not trusted. Only commands for the CI system (type `LogCommand`) are written
 unescaped.

@@ -26,7 +26,7 @@ def tell_preview(
 
 
 def tell_run(session: Session, result: UntrustedResult, result_file: str | None, *, as_json: bool) -> None:
-    """Print one line that says why nothing is released."""
+    """Print a warning that says why nothing is released, and with `as_json` the report."""
     session.sink.emit(Note(level="warning", text=_summary(result)))
     _publish(session, result, result_file, as_json=as_json)
 
