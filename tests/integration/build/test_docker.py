@@ -567,7 +567,7 @@ def test_auto_chooses_layers_if_no_daemon_answers(tmp_path: Path) -> None:
 
 
 def test_build_uses_the_dockerfile_as_it_was_prepared(project: Project) -> None:
-    """The Dockerfile is read once, in `prepare`: a later change of the file by a CI step has no effect."""
+    """The Dockerfile is read once, when the build is prepared; a later change of the file has no effect."""
     project.write("Dockerfile", "FROM scratch\nCOPY a /prepared\n")
     project.write("a", "")
     choice = project.choose()

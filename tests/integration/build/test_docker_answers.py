@@ -44,7 +44,7 @@ def json_answer(value: Any, status: int = 200) -> Answer:
 
 
 def raw_answer(raw: bytes) -> Answer:
-    """An answer that sends only these bytes, and then closes the connection."""
+    """Return a handler of requests that sends only these bytes and then closes the connection."""
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.wfile.write(raw)
@@ -152,7 +152,7 @@ def builder(
 
 
 def reason(asked: DockerBuilder, folder: Path) -> str:
-    """Why the builder says that it is unavailable."""
+    """Return the reason why the builder is unavailable; assert that it is."""
     found = problem(asked, request(folder))
     assert found is not None
     assert found.kind == "unavailable"
@@ -167,7 +167,7 @@ def refusal(daemon: Daemon, folder: Path, *, answer_within: float = ANSWER_WITHI
     return caught.value
 
 
-def test_the_problem_of_a_daemon_that_is_down_names_its_address(tmp_path: Path) -> None:
+def test_error_for_a_docker_daemon_that_is_down_names_its_address(tmp_path: Path) -> None:
     url = f"unix://{tmp_path}/none.sock"
     with pytest.raises(BuilderUnavailable) as caught:
         build(builder(url), request(tmp_path), tmp_path / "store")
@@ -181,7 +181,7 @@ def test_the_problem_of_a_daemon_that_is_down_names_its_address(tmp_path: Path) 
     assert not (tmp_path / "store").exists()
 
 
-def test_a_port_without_a_listener_is_a_problem(tmp_path: Path) -> None:
+def test_a_docker_daemon_address_without_a_listener_makes_the_builder_unavailable(tmp_path: Path) -> None:
     assert "does not answer: connection refused" in reason(builder("tcp://127.0.0.1:1"), tmp_path)
 
 
@@ -198,7 +198,9 @@ def test_a_port_without_a_listener_is_a_problem(tmp_path: Path) -> None:
     ],
     ids=["other-protocol", "tls", "text", "list", "incomplete", "odd-version", "not-found"],
 )
-def test_a_server_that_is_not_docker_is_unavailable(tmp_path: Path, daemon: Daemon, answer: Answer) -> None:
+def test_a_server_that_is_not_docker_makes_the_builder_docker_unavailable(
+    tmp_path: Path, daemon: Daemon, answer: Answer
+) -> None:
     daemon.answers["version"] = answer
     assert daemon.url in reason(builder(daemon.url), tmp_path)
     with pytest.raises(BuilderUnavailable) as caught:
@@ -206,7 +208,7 @@ def test_a_server_that_is_not_docker_is_unavailable(tmp_path: Path, daemon: Daem
     assert caught.value.hint
 
 
-def test_a_daemon_that_does_not_answer_is_unavailable_after_the_timeout(
+def test_a_docker_daemon_that_does_not_answer_is_unavailable_after_the_timeout(
     tmp_path: Path, daemon: Daemon
 ) -> None:
     daemon.answers["version"] = lambda handler: (daemon.release.wait(30), None)[1]
@@ -233,7 +235,7 @@ def test_a_daemon_that_does_not_answer_is_unavailable_after_the_timeout(
     ],
     ids=["closed", "no-http", "no-json", "other-json", "error", "refused", "refused-oddly", "cut"],
 )
-def test_an_invalid_answer_to_a_build_is_a_build_error(
+def test_an_invalid_answer_of_the_docker_daemon_to_a_build_is_a_build_error(
     tmp_path: Path, daemon: Daemon, answer: Answer, message: str
 ) -> None:
     daemon.answers["build"] = answer
@@ -255,7 +257,7 @@ BUILT = stream_answer(b'{"aux": {"ID": "sha256:' + b"a" * 64 + b'"}}\n')
     ],
     ids=["no-tar", "empty", "gone", "cut"],
 )
-def test_an_invalid_answer_to_an_export_is_a_build_error(
+def test_an_invalid_answer_of_the_docker_daemon_to_an_export_is_a_build_error(
     tmp_path: Path, daemon: Daemon, answer: Answer, message: str
 ) -> None:
     daemon.answers.update(build=BUILT, get=answer)
@@ -288,7 +290,7 @@ def test_a_daemon_builds_for_its_own_architecture_by_default(
 
 
 @pytest.mark.parametrize("step", ["version", "upload", "build", "get"])
-def test_cancelling_ends_every_wait_for_the_daemon(tmp_path: Path, daemon: Daemon, step: str) -> None:
+def test_cancelling_ends_every_wait_for_the_docker_daemon(tmp_path: Path, daemon: Daemon, step: str) -> None:
     reached = threading.Event()
 
     def hang(handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -318,13 +320,17 @@ def test_cancelling_ends_every_wait_for_the_daemon(tmp_path: Path, daemon: Daemo
     assert time.monotonic() - began < 4
 
 
-def test_an_export_may_be_prepared_for_longer_than_an_answer_takes(tmp_path: Path, daemon: Daemon) -> None:
+def test_an_export_of_the_docker_daemon_may_begin_after_the_answer_timeout(
+    tmp_path: Path, daemon: Daemon
+) -> None:
     late = stream_answer(b"no tar" * 200)
     daemon.answers.update(build=BUILT, get=lambda handler: (daemon.release.wait(0.5), late(handler))[1])
     assert "is damaged" in str(refusal(daemon, tmp_path, answer_within=0.2))
 
 
-def test_only_the_registries_of_the_dockerfile_get_their_credentials(tmp_path: Path, daemon: Daemon) -> None:
+def test_the_docker_daemon_gets_only_credentials_of_registries_in_the_dockerfile(
+    tmp_path: Path, daemon: Daemon
+) -> None:
     config = tmp_path / "config"
     config.mkdir()
     auths = {
@@ -354,7 +360,7 @@ def test_only_the_registries_of_the_dockerfile_get_their_credentials(tmp_path: P
         assert set(sent) == expected
 
 
-def test_a_credential_store_that_cannot_be_read_is_named(
+def test_an_invalid_docker_config_file_makes_the_builder_docker_unavailable(
     tmp_path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.json").write_text('{"auths": {"ghcr.io": 3}}')
@@ -376,14 +382,14 @@ class TestTls:
         yield running, authority.path.parent
         running.close()
 
-    def test_a_daemon_with_a_certificate_of_the_given_authority_is_trusted(
+    def test_a_docker_daemon_with_a_certificate_of_the_given_authority_is_trusted(
         self, tmp_path: Path, secured: tuple[Daemon, Path]
     ) -> None:
         daemon, certificates = secured
         asked = builder(daemon.url, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(certificates))
         assert problem(asked, request(tmp_path)) is None
 
-    def test_a_daemon_with_a_certificate_of_another_authority_is_refused(
+    def test_a_docker_daemon_with_a_certificate_of_another_authority_is_refused(
         self, tmp_path: Path, secured: tuple[Daemon, Path]
     ) -> None:
         daemon, _ = secured
@@ -391,7 +397,7 @@ class TestTls:
         asked = builder(daemon.url, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(other))
         assert "certificate verify failed" in reason(asked, tmp_path)
 
-    def test_a_plain_connection_to_a_tls_daemon_is_a_problem(
+    def test_a_plain_connection_to_a_docker_daemon_with_tls_makes_the_builder_unavailable(
         self, tmp_path: Path, secured: tuple[Daemon, Path]
     ) -> None:
         daemon, certificates = secured

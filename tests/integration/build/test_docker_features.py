@@ -50,7 +50,7 @@ def write(root: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("feature", LACKING)
-def test_a_feature_that_the_daemon_refuses_is_lacking_before_the_build(
+def test_a_dockerfile_feature_that_the_daemon_refuses_is_refused_before_the_build(
     feature: str, tmp_path: Path, builder: DockerBuilder, docker_daemon: DockerDaemon
 ) -> None:
     assert feature not in CLASSIC_FEATURES
@@ -62,7 +62,7 @@ def test_a_feature_that_the_daemon_refuses_is_lacking_before_the_build(
     assert docker_daemon.docker("build", "--quiet", str(root), check=False).returncode != 0
 
 
-def test_a_stage_that_the_target_does_not_need_is_built_by_the_daemon_too(
+def test_a_stage_that_the_target_does_not_need_is_checked_for_features_of_the_daemon_too(
     tmp_path: Path, builder: DockerBuilder
 ) -> None:
     text = "FROM scratch AS unused\nCOPY --link a /\nFROM scratch AS app\nCOPY a /\nFROM scratch\nCOPY --link a /\n"
@@ -72,7 +72,7 @@ def test_a_stage_that_the_target_does_not_need_is_built_by_the_daemon_too(
     assert found.reason == "Dockerfile:2: the Engine API's builder does not support `COPY --link`"
 
 
-def test_a_missing_source_of_a_stage_that_the_target_does_not_need_is_lacking(
+def test_a_missing_source_in_a_stage_that_the_target_does_not_need_is_a_problem_of_the_builder(
     tmp_path: Path, builder: DockerBuilder
 ) -> None:
     root = write(tmp_path / "project", "FROM scratch AS unused\nCOPY none /\nFROM scratch\nCOPY a /\n")
@@ -94,7 +94,7 @@ def test_a_missing_source_of_a_stage_that_the_target_does_not_need_is_lacking(
         ("ENV A=${B:?needed}", "`B` has no value: needed"),
     ],
 )
-def test_a_line_that_no_builder_reads_is_an_error_of_the_input(
+def test_a_dockerfile_line_that_no_builder_accepts_is_an_input_error(
     line: str, reason: str, tmp_path: Path, builder: DockerBuilder
 ) -> None:
     root = write(tmp_path / "project", f"FROM scratch\nCOPY a /\n{line}\n")
@@ -114,7 +114,7 @@ def test_a_line_that_no_builder_reads_is_an_error_of_the_input(
         "FROM busybox:test\nCOPY hello.txt /\n",
     ],
 )
-def test_preview_exits_as_run_will(
+def test_preview_of_a_docker_build_exits_with_the_code_of_run(
     text: str, make_project: Callable[..., Project], docker_daemon: DockerDaemon, busybox_image: str
 ) -> None:
     project = make_project(build={"builder": "docker"})

@@ -53,7 +53,7 @@ CMD ["cat greeting; id -u"]
 
 
 class Collect:
-    """Keeps the events."""
+    """Event sink that keeps its events."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -63,7 +63,7 @@ class Collect:
 
 
 def make_project(folder: Path, *, mode: int = 0o644, when: int | None = None) -> Path:
-    """A root file system of static busybox, data with a long non-ASCII name, a symlink and an ignored file."""
+    """Make a project to build: static busybox, data with a long non-ASCII name, a symlink, an ignored file."""
     require("busybox")
     (folder / "rootfs/bin").mkdir(parents=True)
     shutil.copy(program("busybox"), folder / "rootfs/bin/busybox")
@@ -105,7 +105,7 @@ def built(tmp_path: Path) -> tuple[BuiltImage, Path]:
     return build(builder(), request(project, annotations={"a": "b"}), store), store
 
 
-def test_layers_have_the_compression_of_the_option(tmp_path: Path) -> None:
+def test_codec_of_the_layer_cache_is_that_of_the_option_compression(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     found = {}
     for name in ("gzip", "gzip-reproducible"):
@@ -117,7 +117,9 @@ def test_layers_have_the_compression_of_the_option(tmp_path: Path) -> None:
     assert found["gzip"] == found["gzip-reproducible"]
 
 
-def test_the_layout_passes_the_image_schemas(built: tuple[BuiltImage, Path]) -> None:
+def test_the_layout_of_builder_layers_is_valid_by_the_oci_image_schemas(
+    built: tuple[BuiltImage, Path],
+) -> None:
     image, store = built
     assert len(check_layout(store)) == 2
     assert (image.media_type, image.platforms[0].platform) == (OCI_MANIFEST, "linux/amd64")
@@ -141,7 +143,7 @@ def test_the_layout_passes_the_image_schemas(built: tuple[BuiltImage, Path]) -> 
     assert "1.4.2" not in json.dumps(config["history"])
 
 
-def test_several_platforms_are_one_index_that_shares_layers(tmp_path: Path) -> None:
+def test_builder_layers_makes_one_index_of_several_platforms_that_share_layers(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     wanted = ("linux/amd64", "linux/arm64", "linux/arm/v7")
     asked = request(project, platforms=wanted, foreign_binaries=("bin/busybox",))
@@ -207,7 +209,7 @@ print(build(builder(), request(Path(sys.argv[1])), sys.argv[2]).digest)
         ("America/New_York", "002", 0o664, 1_900_000_000),
     ],
 )
-def test_the_digest_is_equal_in_every_folder_time_zone_and_umask(
+def test_builder_layers_gives_one_digest_in_every_folder_time_zone_and_umask(
     tmp_path: Path, built: tuple[BuiltImage, Path], zone: str, umask: str, mode: int, when: int | None
 ) -> None:
     project = make_project(tmp_path / "else where" / "p", mode=mode, when=when)
@@ -225,7 +227,7 @@ def test_the_digest_is_equal_in_every_folder_time_zone_and_umask(
     assert config.digest == expected.digest
 
 
-def test_our_own_folder_and_the_clones_are_never_part_of_an_image(tmp_path: Path) -> None:
+def test_folders_dot_shipmark_and_dot_git_are_not_part_of_an_image(tmp_path: Path) -> None:
     (tmp_path / ".shipmark").mkdir()
     (tmp_path / ".shipmark/log.jsonl").write_text("{}\n")
     (tmp_path / ".git").mkdir()
@@ -237,7 +239,7 @@ def test_our_own_folder_and_the_clones_are_never_part_of_an_image(tmp_path: Path
         assert tar.getnames() == ["all", "all/Dockerfile"]
 
 
-def test_skopeo_reads_the_layout(tmp_path: Path, built: tuple[BuiltImage, Path]) -> None:
+def test_skopeo_reads_the_layout_of_builder_layers(tmp_path: Path, built: tuple[BuiltImage, Path]) -> None:
     require("skopeo")
     image, store = built
     layout = Layout(str(store))
@@ -248,7 +250,7 @@ def test_skopeo_reads_the_layout(tmp_path: Path, built: tuple[BuiltImage, Path])
     assert inspected["Architecture"] == "amd64"
 
 
-def test_umoci_unpacks_the_layout(tmp_path: Path, built: tuple[BuiltImage, Path]) -> None:
+def test_umoci_unpacks_the_layout_of_builder_layers(tmp_path: Path, built: tuple[BuiltImage, Path]) -> None:
     require("umoci")
     image, store = built
     layout = Layout(str(store))
@@ -263,7 +265,7 @@ def test_umoci_unpacks_the_layout(tmp_path: Path, built: tuple[BuiltImage, Path]
     assert int((root / "srv/greeting").stat().st_mtime) == CREATED
 
 
-def test_a_daemon_loads_and_runs_the_combined_archive(
+def test_docker_loads_and_runs_the_combined_archive_of_an_image(
     tmp_path: Path, built: tuple[BuiltImage, Path], docker_daemon: DockerDaemon
 ) -> None:
     image, store = built
@@ -278,7 +280,9 @@ def test_a_daemon_loads_and_runs_the_combined_archive(
     docker_daemon.docker("rmi", "layers-test/app:1.4.2")
 
 
-def test_the_combined_archive_of_an_index_is_read_as_either_kind(tmp_path: Path) -> None:
+def test_skopeo_reads_the_combined_archive_of_an_index_as_an_oci_and_as_a_docker_archive(
+    tmp_path: Path,
+) -> None:
     require("skopeo")
     project = make_project(tmp_path / "project")
     wanted = request(project, platforms=("linux/arm64", "linux/amd64"), foreign_binaries=("**",))
@@ -295,7 +299,7 @@ def test_the_combined_archive_of_an_index_is_read_as_either_kind(tmp_path: Path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.tar", "2.tar", "project", "store"]
 
 
-def test_a_file_larger_than_the_memory_allowed_is_streamed(tmp_path: Path) -> None:
+def test_builder_layers_adds_a_file_larger_than_the_allowed_memory(tmp_path: Path) -> None:
     with open(tmp_path / "big", "wb") as big:
         big.truncate(300 << 20)
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY big /\n")
@@ -315,7 +319,7 @@ def test_a_file_larger_than_the_memory_allowed_is_streamed(tmp_path: Path) -> No
     assert (done.returncode, done.stderr.decode()) == (0, "")
 
 
-def test_cancelling_stops_between_chunks_and_leaves_no_partial_blob(tmp_path: Path) -> None:
+def test_cancelling_builder_layers_in_a_large_file_leaves_no_partial_blob(tmp_path: Path) -> None:
     with open(tmp_path / "big", "wb") as big:
         big.truncate(4 << 30)
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY big /\n")
@@ -337,7 +341,7 @@ def test_an_undeclared_build_argument_causes_a_warning(tmp_path: Path) -> None:
     assert note.text == "the build argument `VERSION` is declared nowhere in `Dockerfile`"
 
 
-def test_run_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_builder_layers_refuses_run_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
     (tmp_path / "Dockerfile").write_text('FROM scratch\nCOPY a /\nRUN ["/a"]\n')
     with pytest.raises(BuildError) as caught:
@@ -350,13 +354,13 @@ def test_run_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-def test_an_image_without_a_file_is_refused(tmp_path: Path) -> None:
+def test_builder_layers_refuses_an_image_without_a_file(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nUSER 1\n")
     with pytest.raises(BuildError, match="would contain no file"):
         build(builder(), request(tmp_path, args={}), tmp_path / "store")
 
 
-def test_a_store_that_cannot_be_written_is_a_build_error(tmp_path: Path) -> None:
+def test_a_store_that_builder_layers_cannot_write_is_a_build_error(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
     (tmp_path / "store").write_text("in the way")
@@ -364,7 +368,7 @@ def test_a_store_that_cannot_be_written_is_a_build_error(tmp_path: Path) -> None
         build(builder(), request(tmp_path, args={}), tmp_path / "store")
 
 
-def test_an_invalid_platform_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_platform_is_refused_by_builder_layers(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     with pytest.raises(BuildError, match="`amd64` is not a platform"):
         build(builder(), request(tmp_path, platforms=("amd64",)), tmp_path / "store")

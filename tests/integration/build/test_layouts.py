@@ -1,4 +1,4 @@
-"""What every builder leaves in the store is an image for every tool, and the same image in every clone."""
+"""Images of every builder: other tools read and run them, and two clones give one context or one image."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def builders(
 
 
 def make(folder: Path) -> Path:
-    """A project with a static program."""
+    """Make a project with a static program, and return its folder."""
     require("busybox")
     (folder / "data").mkdir(parents=True)
     (folder / "data/text").write_text("content\n")
@@ -86,7 +86,7 @@ def run(*argv: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_tool_reads_and_runs_what_a_builder_made(
+def test_skopeo_and_umoci_read_the_image_of_each_builder_and_its_program_runs(
     name: str, builders: dict[str, Builder], tmp_path: Path, docker_daemon: DockerDaemon
 ) -> None:
     require("skopeo", "umoci")
@@ -136,10 +136,10 @@ def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     time.tzset()
 
 
-def test_two_clones_have_one_context_with_every_builder_and_one_image_without_run(
+def test_two_clones_give_one_context_with_every_builder_and_one_image_unless_docker_builds(
     builders: dict[str, Builder], tmp_path: Path, in_zone: Callable[[str], None], buildkit: BuildKitDaemon
 ) -> None:
-    """Umask, time zone and the dates of the files differ; the context is one with every builder."""
+    """The clones differ in umask, time zone and the dates of files."""
     images: list[dict[str, BuiltImage]] = []
     for umask, zone, date in ((0o022, "UTC", 1_600_000_000), (0o077, "Pacific/Auckland", 1_800_000_000)):
         in_zone(zone)

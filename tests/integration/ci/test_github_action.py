@@ -71,7 +71,9 @@ def job(workspace: GitRepo, tmp_path: Path) -> Job:
     return Job(workspace, tmp_path)
 
 
-def test_release_into_a_layout_sets_every_output(job: Job, installed: Installed, tmp_path: Path) -> None:
+def test_action_that_releases_into_a_layout_sets_its_outputs(
+    job: Job, installed: Installed, tmp_path: Path
+) -> None:
     job.use(installed)
     target = f"oci:{tmp_path / 'image'}"
     done = job.run(command="run", images=f"{target}\n", args="--color=never\n")
@@ -89,7 +91,9 @@ def test_release_into_a_layout_sets_every_output(job: Job, installed: Installed,
     assert outputs["digest"] in {manifest["digest"] for manifest in index["manifests"]}
 
 
-def test_preview_is_the_default_and_changes_nothing(job: Job, installed: Installed, tmp_path: Path) -> None:
+def test_action_runs_preview_by_default_and_pushes_nothing(
+    job: Job, installed: Installed, tmp_path: Path
+) -> None:
     job.use(installed)
     done = job.run(images=f"oci:{tmp_path / 'image'}")
     assert (done.code, job.taken.exists()) == (0, False), done.stderr
@@ -97,7 +101,7 @@ def test_preview_is_the_default_and_changes_nothing(job: Job, installed: Install
     assert not (tmp_path / "image").exists()
 
 
-def test_hostile_inputs_run_no_command(job: Job, installed: Installed, tmp_path: Path) -> None:
+def test_hostile_inputs_of_the_action_run_no_command(job: Job, installed: Installed, tmp_path: Path) -> None:
     job.use(installed)
     bait = tmp_path / "bait"
     for text in (
@@ -113,14 +117,16 @@ def test_hostile_inputs_run_no_command(job: Job, installed: Installed, tmp_path:
             assert done.code in (0, 2), (name, text, done.stderr)
 
 
-def test_summary_can_be_switched_off(job: Job, installed: Installed, tmp_path: Path) -> None:
+def test_action_writes_no_summary_if_the_input_summary_is_false(
+    job: Job, installed: Installed, tmp_path: Path
+) -> None:
     job.use(installed)
     done = job.run(command="run", images=f"oci:{tmp_path / 'image'}", summary="false")
     assert (done.code, done.summary) == (0, ""), done.stderr
     assert done.outputs["version"] == "1.4.2"
 
 
-def test_failure_fails_the_step_with_the_exit_code(job: Job, installed: Installed) -> None:
+def test_failed_release_fails_the_action_with_the_exit_code(job: Job, installed: Installed) -> None:
     job.use(installed)
     job.workspace.write({"hello": "changed\n"})
     done = job.run(command="run", images="oci:image")

@@ -1,4 +1,4 @@
-"""The Jenkins step under a real Groovy, with the pipeline steps that it uses played by a harness."""
+"""The Jenkins step `shipmark`, run by a real Groovy, with stand-ins for the pipeline steps that it uses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RESULT = (
 
 
 class Jenkins:
-    """Calls `shipmark(options)` in `workspace`."""
+    """Calls the Jenkins step `shipmark(options)` in `workspace`, through Groovy."""
 
     def __init__(self, workspace: Path, home: Path) -> None:
         self.workspace, self.home = workspace, home
@@ -79,7 +79,9 @@ def jenkins(tmp_path: Path) -> Jenkins:
     return Jenkins(workspace, home)
 
 
-def test_step_starts_isolated_and_returns_the_result_file(jenkins: Jenkins) -> None:
+def test_jenkins_step_starts_python_isolated_and_returns_the_values_of_the_result_file(
+    jenkins: Jenkins,
+) -> None:
     venv = jenkins.fake()
     answer = jenkins.step(
         {"command": "run", "images": ["ghcr.io/acme/app"], "venv": str(venv), "directory": "api"}
@@ -98,7 +100,9 @@ def test_step_starts_isolated_and_returns_the_result_file(jenkins: Jenkins) -> N
     ]
 
 
-def test_hostile_values_are_arguments_and_nothing_else(jenkins: Jenkins) -> None:
+def test_hostile_values_of_the_jenkins_step_are_passed_as_arguments_and_run_no_command(
+    jenkins: Jenkins,
+) -> None:
     bait = jenkins.workspace / "bait"
     hostile = [
         f"$(touch {bait})",
@@ -120,13 +124,13 @@ def test_hostile_values_are_arguments_and_nothing_else(jenkins: Jenkins) -> None
     assert not bait.exists()
 
 
-def test_line_break_in_an_argument_is_refused(jenkins: Jenkins) -> None:
+def test_line_break_in_an_argument_of_the_jenkins_step_is_refused(jenkins: Jenkins) -> None:
     answer = jenkins.step({"args": ["a\n--config=/etc/passwd"], "venv": str(jenkins.fake())})
     assert answer["error"] == "shipmark: an argument cannot hold a line break"
     assert not (jenkins.home / "venv" / "argv").exists()
 
 
-def test_failure_is_reported_and_an_old_result_file_is_not_used(jenkins: Jenkins) -> None:
+def test_failed_command_fails_the_jenkins_step_and_an_old_result_file_is_not_used(jenkins: Jenkins) -> None:
     stale = Path(f"{jenkins.workspace}@tmp")
     stale.mkdir()
     (stale / "shipmark-result.env").write_text("SHIPMARK_VERSION=0.9.0\n")
@@ -144,13 +148,13 @@ def test_failure_is_reported_and_an_old_result_file_is_not_used(jenkins: Jenkins
         ({"venv": "/nowhere"}, "shipmark preview: shipmark is not installed there (exit code 127)"),
     ],
 )
-def test_wrong_options_of_the_step_are_refused_with_the_reason(
+def test_wrong_options_of_the_jenkins_step_are_refused_with_the_reason(
     jenkins: Jenkins, options: dict[str, Any], message: str
 ) -> None:
     assert jenkins.step(options)["error"].startswith(message)
 
 
-def test_release_from_a_hostile_workspace(
+def test_jenkins_step_releases_without_importing_python_modules_of_the_workspace(
     jenkins: Jenkins, installed: Installed, git_repo: GitRepo, tmp_path: Path
 ) -> None:
     taken = tmp_path / "taken"
@@ -188,7 +192,7 @@ class TestSource:
 
     SOURCE = (VARS / "shipmark.groovy").read_text(encoding="utf-8")
 
-    def test_every_output_is_read(self) -> None:
+    def test_jenkins_step_reads_every_value_of_the_result_file(self) -> None:
         read = set(re.findall(r"(SHIPMARK_[A-Z_]+): '", self.SOURCE))
         assert read == {f"SHIPMARK_{name.upper().replace('-', '_')}" for name in RESULT_NAMES}
 
@@ -196,15 +200,15 @@ class TestSource:
         "forbidden",
         ["new File", ".execute(", "System.", "JsonSlurper", "@NonCPS", ".each", "returnStdout", "evaluate("],
     )
-    def test_source_uses_nothing_that_the_sandbox_refuses(self, forbidden: str) -> None:
+    def test_source_of_the_jenkins_step_uses_nothing_that_the_sandbox_refuses(self, forbidden: str) -> None:
         assert forbidden not in self.SOURCE
 
-    def test_shell_script_is_not_interpolated_by_groovy(self) -> None:
+    def test_shell_script_of_the_jenkins_step_is_not_interpolated_by_groovy(self) -> None:
         (script,) = re.findall(r"script: '''(.*?)'''", self.SOURCE, re.DOTALL)
         assert script.startswith("#!/bin/sh\n")
         assert not re.search(r'script: *"', self.SOURCE)
 
-    def test_help_is_well_formed_and_names_every_option_and_result(self) -> None:
+    def test_help_page_of_the_jenkins_step_names_every_option_and_result(self) -> None:
         text = (VARS / "shipmark.txt").read_text(encoding="utf-8")
         ElementTree.fromstring(f"<div>{text}</div>")
         options = re.findall(r"(\w+): ", re.findall(r"Map given = \[(.*)\]\n", self.SOURCE)[0])
@@ -213,7 +217,7 @@ class TestSource:
         for name in [*options, *results, "exitCode"]:
             assert re.search(rf"\b{name}\b", text), name
 
-    def test_example_checks_out_tags_and_history(self) -> None:
+    def test_example_jenkinsfile_checks_out_tags_and_history(self) -> None:
         example = (ROOT / "ci" / "jenkins" / "Jenkinsfile").read_text(encoding="utf-8")
         assert "cloneOption(noTags: false, shallow: false, depth: 0, reference: '')" in example
         assert not re.search(r'\bsh\s*\(?\s*"', example)

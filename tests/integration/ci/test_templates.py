@@ -48,7 +48,7 @@ def fake_venv(folder: Path) -> Path:
 
 
 class Tekton:
-    """Runs the Task's steps on this host, with Tekton's substitutions."""
+    """Runs the steps of the Tekton Task on this host, with Tekton's substitutions."""
 
     def __init__(self, source: Path, folder: Path, venv: Path) -> None:
         self.task = yaml.safe_load((ROOT / "ci" / "tekton" / "shipmark.yaml").read_text(encoding="utf-8"))
@@ -60,7 +60,7 @@ class Tekton:
         self.state.mkdir()
 
     def run(self, params: Mapping[str, str | list[str]]) -> subprocess.CompletedProcess[str]:
-        """Run the steps until one fails; return the last one's end."""
+        """Run the Task's steps until one fails; return the last process that was run."""
         given = {param["name"]: param.get("default", "") for param in self.spec["params"]} | dict(params)
         names = {
             "workspaces.source.path": str(self.source),
@@ -103,11 +103,11 @@ class Tekton:
         )
 
     def _here(self, text: str) -> str:
-        """Replace folders of the Task's image by folders of this host."""
+        """Replace the folders of the Tekton Task's container by folders of this host."""
         return text.replace("/shipmark-state", str(self.state)).replace("/opt/shipmark", str(self.venv))
 
     def result(self, name: str) -> str:
-        """Return one result of the Task."""
+        """Return one result of the Tekton Task."""
         return (self.results / name).read_text()
 
 
@@ -137,7 +137,9 @@ class TestTekton:
         assert tekton.result("IMAGE_URL").startswith(f"{image}:")
         assert sum(len(path.read_bytes()) for path in tekton.results.iterdir()) < 2048
 
-    def test_hostile_params_are_arguments(self, workspace: GitRepo, tmp_path: Path) -> None:
+    def test_hostile_params_of_the_tekton_task_are_passed_as_arguments_and_run_no_command(
+        self, workspace: GitRepo, tmp_path: Path
+    ) -> None:
         bait = tmp_path / "bait"
         text = f"$(touch {bait}); `touch {bait}`"
         venv = fake_venv(tmp_path / "venv")
@@ -180,7 +182,7 @@ class TestTekton:
             name for name in env if name.startswith("SHIPMARK_") and name != "SHIPMARK_REF"
         }
 
-    def test_task_runs_without_rights(self, tmp_path: Path) -> None:
+    def test_tekton_task_runs_without_root_and_without_capabilities(self, tmp_path: Path) -> None:
         tekton = Tekton(tmp_path, tmp_path / "tekton", tmp_path)
         context = tekton.spec["stepTemplate"]["securityContext"]
         assert context["runAsNonRoot"] is True
@@ -190,7 +192,7 @@ class TestTekton:
 
 
 class Gitlab:
-    """The template with its inputs filled in, as GitLab does: as text, before YAML is read."""
+    """The GitLab template, with inputs inserted as GitLab does: as text, before the YAML is parsed."""
 
     def __init__(self, inputs: Mapping[str, str]) -> None:
         text = (ROOT / "ci" / "gitlab" / "shipmark.yml").read_text(encoding="utf-8")
@@ -203,7 +205,7 @@ class Gitlab:
         ((self.name, self.job),) = yaml.safe_load(body).items()
 
     def run(self, workspace: Path, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run the job's script in one shell, as the runner does."""
+        """Run the script of the GitLab job in one shell, as GitLab's runner does."""
         return subprocess.run(
             ["bash", "-eo", "pipefail", "-c", "\n".join(self.job["script"])],
             cwd=workspace,
@@ -216,7 +218,7 @@ class Gitlab:
 
 
 class TestGitlab:
-    def test_release_leaves_the_dotenv_report(
+    def test_gitlab_job_that_releases_writes_the_dotenv_report(
         self, workspace: GitRepo, installed: Installed, tmp_path: Path, taken: Path
     ) -> None:
         image = f"oci:{tmp_path / 'image'}"
@@ -231,7 +233,9 @@ class TestGitlab:
         assert set(lines) == {f"SHIPMARK_{name.upper().replace('-', '_')}" for name in RESULT_NAMES}
         assert workspace.git("status", "--porcelain", "--untracked-files=no") == ""
 
-    def test_hostile_inputs_are_arguments(self, workspace: GitRepo, tmp_path: Path) -> None:
+    def test_hostile_inputs_of_the_gitlab_template_are_passed_as_arguments_and_run_no_command(
+        self, workspace: GitRepo, tmp_path: Path
+    ) -> None:
         bait = tmp_path / "bait"
         venv = fake_venv(tmp_path / "venv")
         text = f"$(touch${{IFS}}{bait}) `touch {bait}` ;touch *"
@@ -255,7 +259,7 @@ class TestGitlab:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 class TestExamples:
-    def test_example_is_yaml_and_starts_isolated(self, path: Path) -> None:
+    def test_each_ci_example_is_yaml_and_starts_shipmark_isolated(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
         assert yaml.safe_load(text)
         starts = [line for line in text.splitlines() if "bin/shipmark" in line]
@@ -263,11 +267,11 @@ class TestExamples:
         assert all(re.search(r'bin/python"? -I \S*/bin/shipmark', line) for line in starts)
         assert "python -m release" not in text
 
-    def test_example_fetches_what_a_decision_needs(self, path: Path) -> None:
+    def test_each_ci_example_fetches_git_tags(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
         assert re.search(r'--tags|fetchTags: "true"|tags: true|depth: full', text)
 
 
-def test_every_other_system_has_an_example() -> None:
+def test_six_ci_systems_without_a_template_have_an_example() -> None:
     names = {re.split(r"[-.]", path.name)[0] for path in EXAMPLES if "components" not in path.name}
     assert names == {"azure", "bitbucket", "buildkite", "circleci", "drone", "woodpecker"}

@@ -35,7 +35,7 @@ def refused(project: Project, code: int, *words: str, **more: Any) -> Result:
     return result
 
 
-def test_a_dirty_tree_is_refused_and_the_preview_shows_what_would_be(project: Project) -> None:
+def test_a_dirty_work_tree_is_refused_and_preview_still_prints_the_tags(project: Project) -> None:
     project.repo.write({"hello.txt": "changed\n"})
     refused(project, 3, "`hello.txt`", "tracked files differ from commit")
     assert "1.4.2" in project("preview").stdout
@@ -70,7 +70,7 @@ def test_run_in_a_bare_repository_is_refused(project: Project, shipmark: Shipmar
     assert "hint: " in result.stderr
 
 
-def test_dubious_ownership_names_the_line_that_helps(project: Project) -> None:
+def test_repository_of_another_owner_is_refused_with_the_git_setting_that_helps(project: Project) -> None:
     if os.geteuid() != 0:
         require("docker")  # the same need: only root can give a folder away
     os.chown(project.repo.path, 65534, 65534)
@@ -78,7 +78,9 @@ def test_dubious_ownership_names_the_line_that_helps(project: Project) -> None:
     refused(project, 3, "safe.directory", str(project.repo.path))
 
 
-def test_a_shallow_clone_off_tag_has_no_version(make_project: Callable[..., Project], tmp_path: Path) -> None:
+def test_version_in_a_shallow_clone_without_a_tag_at_head_is_an_error(
+    make_project: Callable[..., Project], tmp_path: Path
+) -> None:
     project = make_project()
     project.release_commit()
     clone = project.repo.clone(tmp_path / "shallow", "--depth=1")
@@ -88,7 +90,9 @@ def test_a_shallow_clone_off_tag_has_no_version(make_project: Callable[..., Proj
     assert "--unshallow" in result.stderr
 
 
-def test_two_version_tags_of_equal_precedence_are_both_named(make_project: Callable[..., Project]) -> None:
+def test_two_version_tags_of_equal_precedence_are_refused_and_both_named(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project()
     project.release_commit("v1.4.2+linux", "v1.4.2+windows")
     refused(project, 3, "v1.4.2+linux", "v1.4.2+windows")
@@ -148,7 +152,7 @@ def _with_run(project: Project) -> None:
         (_with_run, "Dockerfile:3"),
     ],
 )
-def test_impossible_build_is_refused(
+def test_build_that_layers_cannot_do_is_refused(
     make_project: Callable[..., Project], breakage: Breakage, word: str
 ) -> None:
     project = make_project()
@@ -245,7 +249,7 @@ def test_log_that_was_edited_in_the_middle_is_refused(project: Project) -> None:
     assert "1.4.3" not in project.tags
 
 
-def test_an_unknown_command_has_a_hint(shipmark: Shipmark) -> None:
+def test_a_misspelt_command_is_refused_with_the_similar_one(shipmark: Shipmark) -> None:
     result = shipmark("previw")
     assert result.code == 2
     assert "`preview`" in result.stderr
@@ -259,14 +263,18 @@ class TestGoesOn:
         project.must("run")
         assert "latest" in project.tags
 
-    def test_malformed_version_tags_are_reported_once(self, project: Project) -> None:
+    def test_malformed_version_tags_are_reported_once_and_the_release_succeeds(
+        self, project: Project
+    ) -> None:
         for name in ("vNOT-A-VERSION", "v1", "nightly"):
             project.repo.tag(name)
         result = project.must("run")
         assert result.stderr.count("vNOT-A-VERSION") == 1
         assert "latest" in project.tags
 
-    def test_build_metadata_becomes_part_of_the_tag(self, make_project: Callable[..., Project]) -> None:
+    def test_build_metadata_of_a_version_becomes_part_of_the_image_tag(
+        self, make_project: Callable[..., Project]
+    ) -> None:
         project = make_project()
         project.release_commit("v1.4.2+build.5")
         project.must("run")

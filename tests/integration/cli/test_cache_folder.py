@@ -32,7 +32,7 @@ def offline(make_project: Callable[..., Project]) -> Project:
 
 
 def kept(folder: Path) -> list[str]:
-    """The names of the repositories' folders in a cache folder."""
+    """Return the names of the repositories' folders in a cache folder."""
     return [path.name for path in folder.iterdir()] if folder.exists() else []
 
 
@@ -49,7 +49,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 class TestPlace:
-    def test_the_user_s_cache_folder_is_private_and_the_workspace_holds_the_log_only(
+    def test_cache_folder_in_the_users_home_is_private_and_the_workspace_has_only_the_log(
         self, offline: Project, tmp_path: Path
     ) -> None:
         offline.must("run", env=UNSET)
@@ -86,7 +86,7 @@ class TestPlace:
             "xdg there",
         ],
     )
-    def test_variables_choose_the_cache_folder(
+    def test_environment_variables_choose_the_cache_folder(
         self, offline: Project, tmp_path: Path, variables: Mapping[str, str], where: str
     ) -> None:
         env = {name: value.replace("{}", str(tmp_path)) for name, value in variables.items()}
@@ -163,7 +163,7 @@ class TestHostile:
         assert len(kept(tmp_path / "shipmark-cache")) == 1
 
     @pytest.mark.parametrize("kind", ["symlink", "file", "writable"])
-    def test_symlink_file_or_open_folder_in_place_of_the_repository_cache_is_not_used(
+    def test_symlink_file_or_group_writable_folder_in_place_of_a_repository_cache_is_not_used(
         self, offline: Project, tmp_path: Path, kind: str
     ) -> None:
         victim = tmp_path / "victim"
@@ -181,7 +181,9 @@ class TestHostile:
         warned(offline("run", env={"SHIPMARK_CACHE_DIR": str(folder)}))
         assert kept(victim) == []
 
-    def test_lease_file_that_is_a_symlink_is_not_opened(self, offline: Project, tmp_path: Path) -> None:
+    def test_lease_file_of_the_cache_that_is_a_symlink_is_not_opened(
+        self, offline: Project, tmp_path: Path
+    ) -> None:
         victim = tmp_path / "victim"
         victim.write_text("precious")
         before = victim.stat().st_mtime_ns
@@ -249,7 +251,7 @@ class TestSharing:
         offline.must("preview", cwd=clone.path / "inner")
         assert len(kept(folder)) == 3
 
-    def test_a_symlink_to_the_repository_leads_to_the_same_folder(
+    def test_repository_reached_through_a_symlink_has_the_same_cache_folder(
         self, offline: Project, tmp_path: Path
     ) -> None:
         (tmp_path / "link").symlink_to(offline.repo.path)
@@ -282,7 +284,7 @@ class TestSharing:
 
 
 def held_run(project: Project, gate: Gate) -> tuple[subprocess.Popen[bytes], Callable[[], None]]:
-    """A run that is held before its first upload, and a function that lets it go on."""
+    """Return a run that is held before its first upload, and a function that lets it go on."""
     import threading
 
     reached, go = threading.Event(), threading.Event()
@@ -381,7 +383,9 @@ class TestRoom:
         offline.must("run")
 
 
-def test_image_copy_outside_of_a_repository_leaves_the_cache_empty(offline: Project, tmp_path: Path) -> None:
+def test_image_copy_outside_of_a_git_repository_leaves_the_cache_empty(
+    offline: Project, tmp_path: Path
+) -> None:
     offline.must("run")
     shutil.rmtree(tmp_path / "home/cache")
     place = tmp_path / "elsewhere"
@@ -403,7 +407,7 @@ def test_cache_clean_keeps_a_leased_folder(tmp_path: Path) -> None:
     assert kept(tmp_path) == []
 
 
-def test_two_git_logs_have_separate_private_repositories(
+def test_two_version_logs_in_git_refs_have_separate_private_repositories(
     make_project: Callable[..., Project], tmp_path: Path
 ) -> None:
     """`log copy` between two git logs uses one private repository for each, which stores the last tip of its log."""

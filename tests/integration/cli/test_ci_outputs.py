@@ -42,7 +42,9 @@ def of_tag(env: dict[str, str], project: Project, tag: str) -> dict[str, str]:
     return {**env, **ref, "GITHUB_SHA": project.repo.head}
 
 
-def test_outputs_and_summary_of_a_release(project: Project, github: dict[str, str]) -> None:
+def test_release_writes_outputs_and_summary_with_tags_and_digest(
+    project: Project, github: dict[str, str]
+) -> None:
     project.must("run", env=of_tag(github, project, "v1.4.2"))
     given = outputs(github["GITHUB_OUTPUT"])
     digest = project.tags["1.4.2"]
@@ -92,7 +94,7 @@ def test_untrusted_text_in_outputs_starts_no_ci_command(
         assert not line.lstrip().startswith("::") or ours.match(line)
 
 
-def test_the_result_file_of_jenkins_is_key_and_value(project: Project) -> None:
+def test_result_file_of_a_jenkins_run_has_a_name_and_a_value_on_each_line(project: Project) -> None:
     env = {"JENKINS_URL": "https://ci.example.com/", "TAG_NAME": "v1.4.2", "BRANCH_NAME": "v1.4.2"}
     project.must("run", "--result-file", "out/result.env", env={**env, "GIT_COMMIT": project.repo.head})
     lines = (project.repo.path / "out/result.env").read_text().splitlines()
@@ -102,7 +104,7 @@ def test_the_result_file_of_jenkins_is_key_and_value(project: Project) -> None:
     assert values["SHIPMARK_PUSHED"] == "true"
 
 
-def test_promotion_writes_the_outputs_of_a_run(
+def test_promotion_writes_outputs_result_file_and_summary(
     project: Project, github: dict[str, str], tmp_path: Path
 ) -> None:
     project.must("run")
@@ -132,7 +134,7 @@ def test_promotion_writes_the_outputs_of_a_run(
     assert "reason: for &#124; customers" in summary
 
 
-def test_rollback_writes_the_outputs_of_a_run(
+def test_rollback_writes_outputs_result_file_and_summary(
     project: Project, github: dict[str, str], tmp_path: Path
 ) -> None:
     project.must("run")

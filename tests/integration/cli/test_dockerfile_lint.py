@@ -24,7 +24,9 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def test_findings_have_a_place_a_rule_and_a_hint_and_errors_exit_4(shipmark: Shipmark, folder: Path) -> None:
+def test_lint_findings_have_a_position_a_rule_and_a_hint_and_errors_exit_4(
+    shipmark: Shipmark, folder: Path
+) -> None:
     user = "`USER app`: The user is a name, which `runAsNonRoot` of Kubernetes cannot check."
     done = shipmark(*LINT, cwd=folder)
     assert done.code == 4
@@ -48,13 +50,13 @@ def test_findings_have_a_place_a_rule_and_a_hint_and_errors_exit_4(shipmark: Shi
         (("good.Dockerfile", "Dockerfile"), 4),
     ],
 )
-def test_exit_code_follows_the_threshold(
+def test_exit_code_of_dockerfile_lint_follows_the_threshold_and_ignored_rules(
     shipmark: Shipmark, folder: Path, options: tuple[str, ...], code: int
 ) -> None:
     assert shipmark(*LINT, *options, cwd=folder).code == code
 
 
-def test_json_lists_findings_and_checkers(shipmark: Shipmark, folder: Path) -> None:
+def test_json_of_dockerfile_lint_lists_findings_and_checkers(shipmark: Shipmark, folder: Path) -> None:
     done = shipmark(*LINT, "Dockerfile", "good.Dockerfile", "--json", cwd=folder)
     assert (done.code, next(iter(done.json)), done.json["schema"]) == (4, "schema", "shipmark.lint/1")
     assert done.json["failed"] is True
@@ -63,7 +65,7 @@ def test_json_lists_findings_and_checkers(shipmark: Shipmark, folder: Path) -> N
     assert [one["rule"] for one in done.json["findings"]] == ["add-without-checksum", "user-not-numeric"]
 
 
-def test_findings_become_annotations_of_the_ci_system(shipmark: Shipmark, folder: Path) -> None:
+def test_lint_findings_become_annotations_of_the_ci_system(shipmark: Shipmark, folder: Path) -> None:
     (folder / "Dockerfile").write_text("FROM scratch\nUSER a\x1b[31m::error::\n")
     done = shipmark(*LINT, cwd=folder, env={"GITHUB_ACTIONS": "true"})
     assert "::warning file=Dockerfile,line=2,title=user-not-numeric::" in done.stderr
@@ -80,7 +82,9 @@ def test_findings_become_annotations_of_the_ci_system(shipmark: Shipmark, folder
         (".", "is not a regular file"),
     ],
 )
-def test_unreadable_file_is_a_usage_error(shipmark: Shipmark, folder: Path, file: str, message: str) -> None:
+def test_dockerfile_lint_of_an_unreadable_file_is_a_usage_error(
+    shipmark: Shipmark, folder: Path, file: str, message: str
+) -> None:
     (folder / "binary").write_bytes(b"FROM scratch\n\xff\n")
     (folder.parent / "secret").write_text("hunter2\n")
     (folder / "out").symlink_to(folder.parent / "secret")
@@ -91,7 +95,9 @@ def test_unreadable_file_is_a_usage_error(shipmark: Shipmark, folder: Path, file
     assert "hunter2" not in done.stderr
 
 
-def test_file_that_does_not_parse_is_a_finding_with_its_line(shipmark: Shipmark, folder: Path) -> None:
+def test_dockerfile_that_does_not_parse_is_a_lint_finding_with_its_line(
+    shipmark: Shipmark, folder: Path
+) -> None:
     (folder / "Dockerfile").write_text("FROM scratch\nCOPPY a b\n")
     done = shipmark(*LINT, cwd=folder)
     assert done.code == 4
@@ -100,14 +106,14 @@ def test_file_that_does_not_parse_is_a_finding_with_its_line(shipmark: Shipmark,
     assert "did you mean `COPY`?" in done.stdout
 
 
-def test_unknown_rule_is_refused_with_the_list(shipmark: Shipmark, folder: Path) -> None:
+def test_unknown_lint_rule_is_refused_with_the_list_of_rules(shipmark: Shipmark, folder: Path) -> None:
     done = shipmark(*LINT, "--ignore", "no-such", cwd=folder)
     assert done.code == 2
     assert "user-not-numeric" in done.stderr
 
 
 def install_hadolint(folder: Path, output: str, code: int = 0, name: str = "hadolint") -> str:
-    """Put a program `name` into `folder` that keeps how it was called; returns a `PATH` with the folder."""
+    """Put a stand-in for the program `name` into `folder` that records its call; return a `PATH` with it."""
     folder.mkdir(parents=True)
     program = folder / name
     program.write_text(
@@ -127,7 +133,7 @@ def row(code: str, level: str, line: int) -> dict[str, object]:
     return {"code": code, "column": 1, "file": "-", "level": level, "line": line, "message": "m\x1b[1m"}
 
 
-def test_findings_of_hadolint_are_merged_without_those_that_our_rules_have(
+def test_lint_adds_findings_of_hadolint_without_those_that_shipmarks_rules_have(
     shipmark: Shipmark, folder: Path
 ) -> None:
     rows = [row("DL3059", "style", 2), row("DL3002", "warning", 3), row("SC2164", "error", 1)]
@@ -156,7 +162,7 @@ def test_findings_of_hadolint_are_merged_without_those_that_our_rules_have(
         (json.dumps([row("DL1000", "error", 7)]), 0, "Dockerfile: it cannot read line 7: m"),
     ],
 )
-def test_hadolint_that_did_not_check_is_named(
+def test_hadolint_that_failed_or_gave_invalid_output_is_named_with_the_reason(
     shipmark: Shipmark, folder: Path, output: str, code: int, reason: str
 ) -> None:
     path = install_hadolint(folder.parent / "bin", output, code)
@@ -173,7 +179,7 @@ def test_missing_hadolint_is_named_with_the_way_to_install_it(shipmark: Shipmark
     assert not (folder / "bin/called.json").exists()
 
 
-def test_sarif_names_rules_places_and_only_checkers_that_ran(shipmark: Shipmark, folder: Path) -> None:
+def test_sarif_of_dockerfile_lint_names_rules_and_positions(shipmark: Shipmark, folder: Path) -> None:
     done = shipmark(*LINT, "--sarif", cwd=folder, env={"PATH": "/usr/bin:/bin"})
     assert (done.code, done.json["version"]) == (4, "2.1.0")
     (run,) = done.json["runs"]
@@ -188,7 +194,7 @@ def test_sarif_names_rules_places_and_only_checkers_that_ran(shipmark: Shipmark,
     assert place["region"] == {"startLine": 2, "startColumn": 5}
 
 
-def test_two_documents_at_once_are_refused(shipmark: Shipmark, folder: Path) -> None:
+def test_dockerfile_lint_refuses_sarif_and_json_together(shipmark: Shipmark, folder: Path) -> None:
     assert shipmark(*LINT, "--sarif", "--json", cwd=folder).code == 2
 
 
@@ -198,7 +204,7 @@ def install_buildx(folder: Path, output: str, code: int = 1) -> dict[str, str]:
     return {"SHIPMARK_BUILDX": str(folder / "docker-buildx")}
 
 
-def test_build_checks_of_buildx_are_merged(shipmark: Shipmark, folder: Path) -> None:
+def test_lint_adds_findings_of_the_build_checks_of_buildx(shipmark: Shipmark, folder: Path) -> None:
     places = {"ranges": [{"start": {"line": 1, "character": 5}, "end": {"line": 1}}]}
     warnings = [
         {"ruleName": "FromAsCasing", "detail": "casing", "url": "https://docs.example", "location": places},
@@ -222,14 +228,14 @@ def test_build_checks_of_buildx_are_merged(shipmark: Shipmark, folder: Path) -> 
         ('{"buildError": {"message": "bad line"}}', "Dockerfile: BuildKit cannot read the file: bad line"),
     ],
 )
-def test_buildx_that_did_not_check_is_named(
+def test_buildx_that_failed_or_gave_invalid_output_is_named_with_the_reason(
     shipmark: Shipmark, folder: Path, output: str, reason: str
 ) -> None:
     done = shipmark(*LINT, cwd=folder, env=install_buildx(folder.parent / "docker", output))
     assert f"not run: buildx: {reason}" in done.stderr
 
 
-def test_buildx_is_not_run_for_an_outsiders_request(shipmark: Shipmark, folder: Path) -> None:
+def test_lint_does_not_run_buildx_for_an_outsiders_pull_request(shipmark: Shipmark, folder: Path) -> None:
     event = folder.parent / "event.json"
     fork = {"head": {"repo": {"full_name": "eve/app"}}, "base": {"repo": {"full_name": "acme/app"}}}
     event.write_text(json.dumps({"pull_request": fork}))

@@ -22,7 +22,9 @@ def test_new_dockerfile_is_written_with_its_ignore_file(shipmark: Shipmark, tmp_
     assert "\n*\n!dist\n" in (tmp_path / ".dockerignore").read_text()
 
 
-def test_second_dockerfile_gets_an_ignore_file_of_its_own(shipmark: Shipmark, tmp_path: Path) -> None:
+def test_new_dockerfile_of_another_name_gets_an_ignore_file_of_its_own(
+    shipmark: Shipmark, tmp_path: Path
+) -> None:
     shipmark(*NEW, "static", cwd=tmp_path)
     done = shipmark(*NEW, "go", "--file", "docker/api.Dockerfile", "--json", cwd=tmp_path)
     assert done.code == 0, done.stderr
@@ -35,7 +37,7 @@ def test_second_dockerfile_gets_an_ignore_file_of_its_own(shipmark: Shipmark, tm
 
 @pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore"])
 @pytest.mark.parametrize("kind", ["file", "folder", "dangling symlink"])
-def test_existing_file_is_not_replaced_and_nothing_is_written(
+def test_dockerfile_new_replaces_no_existing_file_and_then_writes_nothing(
     shipmark: Shipmark, tmp_path: Path, name: str, kind: str
 ) -> None:
     path = tmp_path / "work" / name
@@ -66,7 +68,7 @@ def test_existing_file_is_not_replaced_and_nothing_is_written(
         (("--name", "a b"), "cannot name the program"),
     ],
 )
-def test_bad_option_is_refused_with_a_hint(
+def test_bad_option_of_dockerfile_new_is_refused_with_a_hint(
     shipmark: Shipmark, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     done = shipmark(*NEW, "static", *arguments, cwd=tmp_path)
@@ -79,7 +81,7 @@ def test_bad_option_is_refused_with_a_hint(
     ("template", "source", "entry"),
     [("static", "dist/index.html", None), ("binary", "dist/linux-amd64/app", ["/app"])],
 )
-def test_templates_without_run_build_without_a_daemon(
+def test_dockerfile_templates_without_run_are_built_by_layers(
     project: Project, template: str, source: str, entry: list[str] | None
 ) -> None:
     require("busybox")

@@ -13,7 +13,7 @@ from tests.support.releases.project import Project
 from tests.support.services.required import program
 
 
-def test_output_that_cannot_be_written_is_a_failure(shipmark: Shipmark) -> None:
+def test_output_that_cannot_be_written_is_an_error_with_exit_code_1(shipmark: Shipmark) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [*shipmark.argv, "config", "schema"],
@@ -56,7 +56,7 @@ def test_image_conversion_leaves_no_temporary_folder(shipmark: Shipmark, tmp_pat
     assert list(scratch.iterdir()) == []
 
 
-def test_sqlite_log_is_complete_without_its_side_files(project: Project) -> None:
+def test_sqlite_log_leaves_no_wal_or_shm_files(project: Project) -> None:
     pytest.importorskip("sqlalchemy")
     url = f"sqlite:///{project.repo.path}/log.db"
     project.configure(log={"store": "sql", "url": url})

@@ -72,7 +72,7 @@ def read(repo: GitRepo, shipmark: Shipmark, place: str, make: Callable[[Path], N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_config_that_is_no_file_of_a_sane_size_is_refused(
+def test_a_config_that_is_not_a_regular_file_or_too_large_is_refused(
     git_repo: GitRepo, shipmark: Shipmark, kind: str
 ) -> None:
     make, message = KINDS[kind]
@@ -83,7 +83,9 @@ def test_a_config_that_is_no_file_of_a_sane_size_is_refused(
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place != "config"])
-def test_a_pipe_is_refused_wherever_a_file_is_read(git_repo: GitRepo, shipmark: Shipmark, place: str) -> None:
+def test_a_named_pipe_in_place_of_a_file_is_refused_by_every_command_that_reads_it(
+    git_repo: GitRepo, shipmark: Shipmark, place: str
+) -> None:
     done, name = read(git_repo, shipmark, place, lambda path: os.mkfifo(path))
     # A pipe in an image's folder was prepared, and is refused as a symlink there is.
     assert done.code == (6 if place in {"layout", "folder image"} else 2), done.stderr

@@ -186,7 +186,7 @@ def test_untrusted_ci_variables_start_no_ci_command(
             assert list(commands_in(text)) == []
 
 
-def test_no_annotation_where_no_ci_system_is_wanted(
+def test_option_ci_none_prevents_annotations_and_option_ci_with_a_system_makes_them(
     shipmark: Shipmark, make_repo: Callable[[str], GitRepo]
 ) -> None:
     repo = make_repo("repo")

@@ -53,7 +53,7 @@ class Scene:
         return result
 
     def sent(self, *args: str, code: int = 0, **more: Any) -> list[tuple[str, str]]:
-        """Method and path of each request of one command, without the probe that tells https from http."""
+        """Return method and path of each request of one command, without requests to `/v2/` itself."""
         before = len(self.registry.access_log())
         result = self(*args, **more)
         assert result.code == code, result.stderr
@@ -120,7 +120,9 @@ class TestReading:
         assert scene.must("digest", f"{scene.name}:1.0.0").stdout.strip() == said == ONE.digest
         assert scene.must("digest", f"docker://{scene.name}@{said}").stdout.strip() == said
 
-    def test_image_digest_of_one_platform_of_an_index(self, scene: Scene) -> None:
+    def test_image_digest_with_platform_gives_the_digest_of_that_platforms_manifest(
+        self, scene: Scene
+    ) -> None:
         scene.put(INDEX, "1.0.0")
         assert scene.must("digest", f"{scene.name}:1.0.0").stdout.strip() == INDEX.digest
         arm = scene.must("digest", f"{scene.name}:1.0.0", "--platform", "linux/arm64")
@@ -129,7 +131,7 @@ class TestReading:
         assert missing.code == 5
         assert "hint: platforms of the image: `linux/amd64`, `linux/arm64`" in missing.stderr
 
-    def test_inspect_tells_platforms_layers_and_labels(self, scene: Scene) -> None:
+    def test_image_inspect_gives_platforms_layers_and_labels(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         found = scene.must("inspect", f"{scene.name}:1.0.0", "--json").json
         assert found["schema"] == "shipmark.image/1"
@@ -143,7 +145,7 @@ class TestReading:
         )
         assert [layer["digest"] for layer in first["layers"]] == oracle["Layers"]
 
-    def test_image_inspect_prints_text(self, scene: Scene) -> None:
+    def test_image_inspect_prints_platform_labels_and_base_as_text(self, scene: Scene) -> None:
         base = {"annotations": {"org.opencontainers.image.base.name": "docker.io/library/busybox"}}
         image = make_image({"x": b"x"}, labels={"team": "a"}, extra=base)
         scene.put(image, "1.0.0")
@@ -152,7 +154,7 @@ class TestReading:
         assert "team=a" in text
         assert "docker.io/library/busybox" in text
 
-    def test_what_somebody_wrote_into_an_image_stays_text(self, scene: Scene) -> None:
+    def test_image_inspect_escapes_ci_commands_and_control_characters_in_labels(self, scene: Scene) -> None:
         labels = {"evil": "x\n::error::gotcha\n##[group]y\x1b[2Jz\x9b1m"}
         scene.put(make_image({"x": b"x"}, labels=labels), "1.0.0")
         shown = scene.must("inspect", f"{scene.name}:1.0.0").stdout
@@ -167,14 +169,14 @@ class TestReading:
         scene.put(ONE, "1.0.0")
         assert scene("digest", f"{scene.name}:9.9.9").code == 5
 
-    def test_an_unknown_transport_is_a_usage_error(self, scene: Scene) -> None:
+    def test_image_command_with_an_unknown_transport_is_a_usage_error(self, scene: Scene) -> None:
         result = scene("digest", "containers-storage:app")
         assert result.code == 2
         assert "hint: " in result.stderr
 
 
 class TestTag:
-    def test_moving_a_tag_takes_two_requests_and_keeps_the_digest(self, scene: Scene) -> None:
+    def test_image_tag_with_move_sends_two_requests_and_keeps_the_digest(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         scene.put(TWO, "stable")
         sent = scene.sent("tag", f"{scene.name}:1.0.0", "stable", "--move")
@@ -189,11 +191,11 @@ class TestTag:
         assert [method for method, _ in sent] == ["GET", "HEAD", "PUT"]
         assert scene.tags()["stable"] == ONE.digest
 
-    def test_image_tag_leaves_a_tag_that_holds_the_image_alone(self, scene: Scene) -> None:
+    def test_image_tag_puts_nothing_if_the_tag_points_to_the_image(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1.0.1")
         assert [m for m, _ in scene.sent("tag", f"{scene.name}:1.0.0", "1.0.1", "--move")] == ["GET", "HEAD"]
 
-    def test_image_tag_takes_a_tag_from_another_image_only_with_move(self, scene: Scene) -> None:
+    def test_image_tag_moves_a_tag_of_another_image_only_with_move(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(TWO, "stable")
         result = scene("tag", f"{scene.name}:1.0.0", "stable")
@@ -205,7 +207,7 @@ class TestTag:
     @pytest.mark.parametrize(
         "tag", ["2.0.0", "2.0.0-rc.1", "2.0.0_r1", "sha-3f2a9c1b7d40", "pr-7-3f2a9c1b7d40"]
     )
-    def test_image_tag_never_takes_a_fixed_tag(self, scene: Scene, tag: str) -> None:
+    def test_image_tag_never_moves_a_fixed_tag_of_another_image(self, scene: Scene, tag: str) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(TWO, tag)
         assert {m for m, _ in scene.sent("tag", f"{scene.name}:1.0.0", tag, "--move", code=6)} == {
@@ -214,7 +216,7 @@ class TestTag:
         }
         assert scene.tags()[tag] == TWO.digest
 
-    def test_no_tag_is_put_when_one_is_refused(self, scene: Scene) -> None:
+    def test_image_tag_puts_no_tag_if_one_of_the_tags_is_refused(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(TWO, "2.0.0")
         assert scene("tag", f"{scene.name}:1.0.0", "fine", "2.0.0").code == 6
@@ -230,12 +232,12 @@ class TestTag:
             {"name": "1.0.1", "result": "already-there"},
         ]
 
-    def test_an_invalid_tag_is_a_usage_error_before_any_request(self, scene: Scene) -> None:
+    def test_image_tag_with_an_invalid_tag_is_a_usage_error_before_any_request(self, scene: Scene) -> None:
         assert scene.sent("tag", f"{scene.name}:1.0.0", "1.0.0+build", code=2) == []
 
 
 class TestCopy:
-    def test_image_copy_between_two_registries(
+    def test_image_copy_copies_an_index_to_another_registry_with_its_digest(
         self, scene: Scene, registry_factory: Callable[..., Any]
     ) -> None:
         scene.put(INDEX, "1.0.0")
@@ -256,14 +258,18 @@ class TestCopy:
         assert not [path for method, path in sent if method == "GET" and "/blobs/" in path]
         assert scene.tags("other/app") == {"stable": INDEX.digest}
 
-    def test_image_copy_into_a_layout_and_back(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_copies_an_index_into_a_layout_and_back_unchanged(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
         scene.put(INDEX, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", "oci:dist/image", cwd=tmp_path)
         assert skopeo("inspect", "--raw", f"oci:{tmp_path}/dist/image:1.0.0").encode() == INDEX.manifest.raw
         scene.must("copy", "oci:dist/image:1.0.0", f"{scene.registry.host}/back/app", cwd=tmp_path)
         assert scene.tags("back/app") == {"1.0.0": INDEX.digest}
 
-    def test_image_copy_of_one_platform(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_with_platform_copies_the_manifest_of_that_platform(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
         scene.put(INDEX, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", "oci:arm", "--platform", "linux/arm64", cwd=tmp_path)
         held = Layout(str(tmp_path / "arm")).resolve("1.0.0")
@@ -318,7 +324,9 @@ class TestCopy:
         assert result.code == 2
         assert "its tags: `a`, `b`" in result.stderr
 
-    def test_a_layout_that_lacks_a_blob_leaves_no_tag(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_from_a_layout_that_lacks_a_blob_puts_no_tag(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
         layout = Layout(str(tmp_path / "image"))
         store(ONE, layout, "a")
         Path(layout.blob_path(next(iter(ONE.blobs)))).unlink()
@@ -331,7 +339,9 @@ class TestCopy:
 class TestTransports:
     """Copies between archives, folders and a registry; skopeo reads what shipmark writes, and the other way round."""
 
-    def test_image_copy_to_an_oci_archive_and_back(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_copies_an_index_into_an_oci_archive_and_back_unchanged(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
         scene.put(INDEX, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", "oci-archive:image.tar:1.0.0", cwd=tmp_path)
         seen = skopeo("inspect", "--raw", f"oci-archive:{tmp_path}/image.tar:1.0.0")
@@ -340,7 +350,7 @@ class TestTransports:
         assert scene.tags("back/app") == {"1.0.0": INDEX.digest}
         assert not (tmp_path / ".shipmark").exists()
 
-    def test_image_copy_of_docker_save_output_makes_a_manifest_and_reports_it(
+    def test_image_copy_of_a_docker_archive_makes_an_oci_manifest_and_reports_it(
         self, scene: Scene, tmp_path: Path
     ) -> None:
         scene.put(ONE, "1.0.0")
@@ -357,7 +367,9 @@ class TestTransports:
         )
         assert json.loads(config)["config"]["Labels"] == {"version": "1"}
 
-    def test_the_compression_of_plain_layers_can_be_chosen(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_compresses_the_plain_layers_of_an_archive_as_its_option_says(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
         layers = (make_tar({"b": b"text that repeats " * 9000}),)
         scene.put(make_image({"a": b"1"}, layers=layers), "1.0.0")
         source = f"docker://{scene.name}:1.0.0"
@@ -385,14 +397,16 @@ class TestTransports:
         said = json.loads(skopeo("inspect", "--config", f"docker-archive:{tmp_path}/out.tar:app:1.0.0"))
         assert said["config"]["Labels"] == {"version": "1"}
 
-    def test_image_copy_to_a_folder_and_back(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_copy_copies_an_image_into_a_folder_and_back_unchanged(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
         scene.put(ONE, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", "dir:folder", cwd=tmp_path)
         assert skopeo("inspect", "--raw", f"dir:{tmp_path}/folder").encode() == ONE.manifest.raw
         scene.must("copy", "dir:folder", f"{scene.registry.host}/back/app:1.0.0", cwd=tmp_path)
         assert scene.tags("back/app") == {"1.0.0": ONE.digest}
 
-    def test_image_copy_from_a_daemon_and_back(
+    def test_image_copy_copies_an_image_from_a_docker_daemon_and_back(
         self, scene: Scene, docker_daemon: DockerDaemon, busybox_image: str, tmp_path: Path
     ) -> None:
         env = {"DOCKER_HOST": docker_daemon.host}
@@ -420,7 +434,7 @@ class TestTransports:
 
 
 class TestReferrers:
-    def test_referrers_are_shown_and_copied_only_with_the_option(
+    def test_image_inspect_and_image_copy_include_referrers_only_with_the_option(
         self, scene: Scene, registry_factory: Callable[..., Any]
     ) -> None:
         scene.put(ONE, "1.0.0")
@@ -442,7 +456,9 @@ class TestReferrers:
 
 
 class TestDelete:
-    def test_a_registry_that_cannot_delete_a_tag_says_what_shares_its_digest(self, scene: Scene) -> None:
+    def test_image_delete_in_a_registry_that_deletes_no_tags_names_the_tags_of_the_digest(
+        self, scene: Scene
+    ) -> None:
         scene.put(ONE, "1.0.0", "1", "latest")
         result = scene("delete", f"{scene.name}:1.0.0")
         if result.code == 0:  # distribution 3
@@ -454,7 +470,9 @@ class TestDelete:
         assert f"hint: `shipmark image delete --digest {scene.name}@{ONE.digest}`" in result.stderr
         assert set(scene.tags()) == {"1.0.0", "1", "latest"}
 
-    def test_a_layout_loses_the_tag_and_only_the_tag(self, scene: Scene, tmp_path: Path) -> None:
+    def test_image_delete_in_a_layout_deletes_the_tag_and_keeps_the_image(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
         layout = Layout(str(tmp_path / "image"))
         store(ONE, layout, "a", "b")
         assert scene.must("delete", "oci:image:a", cwd=tmp_path).stdout.strip() == "oci:image:a"
@@ -515,7 +533,7 @@ class TestDelete:
 
 
 class TestLoginCheck:
-    def test_login_check_of_an_anonymous_registry(self, scene: Scene) -> None:
+    def test_login_check_of_an_open_registry_reports_anonymous_read_and_push(self, scene: Scene) -> None:
         said = scene.must("login-check", scene.name, "--json").json
         assert said == {
             "schema": "shipmark.login-check/1",

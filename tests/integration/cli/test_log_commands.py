@@ -1,4 +1,4 @@
-"""`shipmark log`: lists and shows releases, finds digests, tells what tags held, compares and verifies."""
+"""`shipmark log`: lists and shows releases, finds digests, shows what tags pointed to, compares, verifies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def history(make_project: Callable[..., Project]) -> Project:
     return project
 
 
-def test_list_filters_and_writes_other_formats(history: Project) -> None:
+def test_log_list_filters_releases_and_writes_other_formats(history: Project) -> None:
     assert [one["version"] for one in history.must("log", "list", "--json").json["releases"]] == [
         "1.4.3",
         "1.4.2",
@@ -42,7 +42,7 @@ def test_list_filters_and_writes_other_formats(history: Project) -> None:
 
 
 @pytest.mark.parametrize("name", ["1.4.2", "v1.4.2", "digest", "commit"])
-def test_show_takes_any_name_of_a_release(history: Project, name: str) -> None:
+def test_log_show_accepts_version_git_tag_digest_and_commit_of_a_release(history: Project, name: str) -> None:
     released = next(entry for entry in history.log if entry["kind"] == "released")
     names = {"digest": released["image"]["digest"], "commit": released["commit"][:10]}
     shown = history.must("log", "show", names.get(name, name), "--json").json["entries"]
@@ -50,7 +50,7 @@ def test_show_takes_any_name_of_a_release(history: Project, name: str) -> None:
     assert {entry["release"] for entry in shown} == {released["release"]}
 
 
-def test_yanked_releases_are_listed_with_the_reason(history: Project) -> None:
+def test_log_list_shows_yanked_releases_with_the_reason(history: Project) -> None:
     assert "WHY" not in history.must("log", "list").stdout
     history.must("rollback", "--to", "1.4.2", "--reason", "it eats data")
     newest, older = history.must("log", "list", "--json").json["releases"]
@@ -77,7 +77,9 @@ def test_yanked_releases_are_listed_with_the_reason(history: Project) -> None:
     assert [row["yank_reason"] for row in rows] == ["it eats data", ""]
 
 
-def test_log_find_at_and_history_answer(history: Project) -> None:
+def test_log_find_at_and_history_give_mentions_of_a_digest_and_earlier_digests_of_a_tag(
+    history: Project,
+) -> None:
     first, second = (entry for entry in history.log if entry["kind"] == "moved")
     found = history.must("log", "find", history.tags["1.4.2"][:20], "--json").json["mentions"]
     assert {one["kind"] for one in found} >= {"built", "pushed", "released", "moved"}
@@ -93,7 +95,7 @@ def test_log_find_at_and_history_answer(history: Project) -> None:
         assert "hint: " in result.stderr
 
 
-def test_diff_lists_the_commits_between(history: Project) -> None:
+def test_log_diff_lists_the_commits_between_two_releases(history: Project) -> None:
     told = history.must("log", "diff", "1.4.2", "1.4.3", "--json").json
     assert [one["subject"] for one in told["commits"]] == ["v1.4.3"]
     assert "1.4.2..1.4.3: 1 commits" in history.must("log", "diff", "1.4.2", "1.4.3").stdout
@@ -116,7 +118,7 @@ def test_log_verify_reports_a_tag_that_was_moved_without_a_record(history: Proje
     assert history("log", "verify", "--registry").code == 5
 
 
-def test_recover_settles_an_attempt_with_evidence_only(history: Project) -> None:
+def test_log_recover_of_a_named_attempt_needs_evidence_and_an_open_attempt(history: Project) -> None:
     assert history.must("log", "recover").stdout.strip() == "no attempt is open"
     assert history("log", "recover", "--attempt", "x").code == 2
     result = history("log", "recover", "--attempt", "x", "--evidence", "https://ci.example.com/1")
@@ -124,7 +126,7 @@ def test_recover_settles_an_attempt_with_evidence_only(history: Project) -> None
     assert "no open attempt" in result.stderr
 
 
-def test_recover_ends_attempts_whose_time_has_passed_and_the_one_it_is_told(project: Project) -> None:
+def test_log_recover_ends_attempts_whose_lease_has_passed_and_the_one_that_is_named(project: Project) -> None:
     path = project.repo.path / ".shipmark" / "log.jsonl"
     path.parent.mkdir(exist_ok=True)
     cancel = Cancel()
@@ -150,7 +152,7 @@ def test_recover_ends_attempts_whose_time_has_passed_and_the_one_it_is_told(proj
     project.must("log", "verify")
 
 
-def test_log_export_writes_every_format(history: Project) -> None:
+def test_log_export_writes_entries_as_json_and_statements_as_in_toto(history: Project) -> None:
     whole = json.loads(history.must("log", "export").stdout)
     assert len(whole["entries"]) == len(history.log)
     history.must("log", "export", "--format", "in-toto", "-o", "statements.jsonl")

@@ -120,7 +120,9 @@ class TestInTheActionsPlace:
         assert bake["target"]["docker-metadata-action"]["tags"] == ["a/b:main"]
         assert _read_outputs(environment)["DOCKER_METADATA_OUTPUT_TAG_NAMES"] == "main"
 
-    def test_metadata_leaves_github_env_alone_when_disabled(self, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_metadata_does_not_write_github_env_if_a_variable_disables_it(
+        self, shipmark: Shipmark, tmp_path: Path
+    ) -> None:
         environment = tmp_path / "environment"
         env = github(
             "refs/heads/main",
@@ -152,7 +154,7 @@ class TestInTheActionsPlace:
             }
         }
 
-    def test_an_error_names_line_and_column_and_nothing_is_printed(self, shipmark: Shipmark) -> None:
+    def test_metadata_error_names_line_and_column_and_nothing_is_printed(self, shipmark: Shipmark) -> None:
         env = {"GITLAB_CI": "true", "CI_COMMIT_SHA": SHA, "CI_COMMIT_BRANCH": "main"}
         done = shipmark("metadata", "--tags", "type=raw,x\ntype=raw,{{#if y}}", env=env)
         assert (done.code, done.stdout) == (2, "")
@@ -233,7 +235,9 @@ class TestInAClone:
         )
         assert "fetch-depth: 0" in done.stderr
 
-    def test_metadata_without_ci_reads_git(self, shipmark: Shipmark, clone: GitRepo) -> None:
+    def test_metadata_without_ci_gives_the_tag_of_the_checked_out_branch(
+        self, shipmark: Shipmark, clone: GitRepo
+    ) -> None:
         done = shipmark("metadata", "--tags", RULES, "--output", "tag-names", cwd=clone.path)
         assert done.stdout == "release-1.3\n"
 
@@ -243,7 +247,7 @@ class TestInAClone:
         here = shipmark("metadata", "--output", "tag-names", "--ci", "none", cwd=clone.path, env=env)
         assert (there.stdout, here.stdout) == ("elsewhere\n", "release-1.3\n")
 
-    def test_the_highest_version_tag_of_a_detached_head_counts(
+    def test_metadata_of_a_detached_head_has_the_version_tag_among_its_git_tags(
         self, shipmark: Shipmark, clone: GitRepo
     ) -> None:
         clone.tag("nightly", annotated=False)
@@ -253,7 +257,9 @@ class TestInAClone:
         )
         assert done.stdout == "1.3.9\n"
 
-    def test_describe_and_counts_come_from_the_history(self, shipmark: Shipmark, clone: GitRepo) -> None:
+    def test_metadata_rules_read_described_version_and_commit_counts_from_the_history(
+        self, shipmark: Shipmark, clone: GitRepo
+    ) -> None:
         clone.commit(message="more")
         rules = "type=describe\ntype=raw,{{commit_count}}-{{distance}}\ntype=describe,pattern={{describe}}"
         done = shipmark("metadata", "--tags", rules, cwd=clone.path)
