@@ -1,4 +1,4 @@
-"""Lists the variables of each CI system that contain no secret. The config of an untrusted run may read only these.
+"""Lists the variables of each CI system that contain no secret. The config of an untrusted run reads no others.
 
 A variable that is not listed, such as the user's own, cannot be read. Variables with tokens, with paths of files that
 contain tokens, and with the runner's folders are not listed.

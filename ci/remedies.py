@@ -72,8 +72,8 @@ _WORKSPACE: dict[str, str] = {
 def remedy(system: str, what: What) -> str:
     """Return the instruction against the problem `what` on `system`: a sentence fragment with the line in backticks.
 
-    `shallow`: history is missing. `no-tags`: history is there, its tags are not. `dubious-ownership`: git refuses the
-    folder of another user. A system that is not known gets the plain git command.
+    `shallow`: history is missing. `no-tags`: the history is complete, git tags are missing. `dubious-ownership`: git
+    refuses the folder of another user. A system that is not known gets the plain git command.
     """
     if what == "dubious-ownership":
         return f'run `git config --global --add safe.directory "{_WORKSPACE.get(system, "$PWD")}"` before'
@@ -138,8 +138,8 @@ _FILES: dict[str, dict[Lack, str]] = {
 def files_remedies(system: str) -> dict[Lack, str]:
     """Return the instructions for getting the files that a clone on `system` lacks, by kind, with lines in backticks.
 
-    `submodules`: they are not checked out. `sparse`: a sparse checkout leaves files out. `lfs`: pointers of Git LFS are
-    there in place of files.
+    `submodules`: those that are not checked out. `sparse`: a sparse checkout leaves files out. `lfs`: pointers of Git
+    LFS are there in place of files.
     """
     verb = "run" if system == "none" else "add a step before shipmark that runs"
     commands: dict[Lack, str] = {lack: f"{verb} `{command}`" for lack, command in _COMMANDS.items()}

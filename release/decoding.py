@@ -31,7 +31,7 @@ def decode(raw: bytes | bytearray | memoryview | str, kind: type[T], *, strict: 
 
 
 def convert(value: Any, kind: type[T], *, strict: bool = True) -> T:
-    """Convert lists, mappings, texts and numbers to a `kind`. Raises `msgspec.ValidationError` if they do not fit.
+    """Convert lists, mappings, texts and numbers to a `kind`. Raises `msgspec.ValidationError` if one does not fit.
 
     `strict`: if false, text that writes a number, a boolean or null is accepted in its place, such as `"1"` for 1.
     """

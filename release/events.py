@@ -35,7 +35,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """One line that another program printed. The text is not trusted: whoever prints the event escapes it."""
+    """One line that another program printed. The text is not trusted: code that prints it must escape it."""
 
     source: str
     line: str

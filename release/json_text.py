@@ -14,7 +14,7 @@ from release.limits import DOCUMENT_DEPTH
 
 
 def parse_json(raw: bytes, source: str, *, hint: str | None = None) -> Any:
-    """The value in `raw`. `source` names it in messages.
+    """The value in `raw`. `source`: the name of the JSON text in messages.
 
     Raises `ConfigError` for text that is not JSON in UTF-8, numbers that are out of range, and deep nesting. NaN and
     half surrogate pairs are not JSON. Of duplicate keys the last counts, as in most readers of JSON.

@@ -44,7 +44,7 @@ class Secrets:
                 self._spellings = tuple(sorted({*self._spellings, *spellings}, key=len, reverse=True))
 
     def add_public(self, *texts: str) -> None:
-        """Add texts that are printed on purpose, such as image names; `mask` keeps secrets that are part of them."""
+        """Add texts that are printed on purpose, such as image names; `mask` never replaces a part of them."""
         with self._lock:
             self._public = "\n".join([self._public, *texts])
 

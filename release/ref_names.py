@@ -1,6 +1,6 @@
 """Which names may become a git ref, and which texts may name a git remote. Pure.
 
-Names come from `shipmark.yml`, options, CI systems and logs. This module checks them before they reach git's argument
+Names come from `shipmark.yml`, options, CI systems and logs. This module checks names before they reach git's argument
 list: git would read a name with a leading `-` as an option, and `ext::…` as a command to run.
 """
 

@@ -293,7 +293,7 @@ def _unreached(plan: Plan, step: Step, errors: Mapping[str, ReleaseError]) -> st
 
 
 def _verdict(plan: Plan, steps: Sequence[Step], outcomes: Mapping[str, Outcome]) -> ReleaseError | None:
-    """The error of `steps`: from the first phase in which a required one has an error; None without one."""
+    """The error of `steps`: from the first phase in which a required step has an error; None without such a phase."""
     visible = False
     for phase in plan.phases:
         of_phase = [outcomes[step.id] for step in steps if step.phase == phase.name and step.id in outcomes]

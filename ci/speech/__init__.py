@@ -11,8 +11,8 @@ Level = Literal["notice", "warning", "error"]
 class LogCommand(str):
     """Lines for a CI system's log that may contain its commands. Without a newline at the end; may be empty.
 
-    Only modules of `ci.speech` create a `LogCommand`, from text that they escaped. Printers write it unchanged, and
-    escape any other text.
+    Only modules of `ci.speech` create a `LogCommand`, from text that they escaped. Printers write a `LogCommand`
+    unchanged, and escape any other text.
     """
 
     __slots__ = ()

@@ -75,7 +75,7 @@ def _head_sha(evidence: Evidence, kind: Said | None) -> Said | None:
 
 
 def _fork(evidence: Evidence) -> Said | None:
-    """Compare source and target project. CI_PROJECT_ID is the last choice: in a fork's pipeline it is the fork."""
+    """Compare source and target project. CI_PROJECT_ID is the last choice: in a fork's pipeline it names the fork."""
     for head, *bases in (
         ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID", "CI_PROJECT_ID"),
         ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),

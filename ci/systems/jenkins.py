@@ -75,7 +75,7 @@ def _gitlab_fork(evidence: Evidence) -> Said | None:
 
 
 def _github_fork(evidence: Evidence) -> Said | None:
-    """Compare the head's URL with the repository `acme/app`; the plugin GitHub Pull Request Builder sets them."""
+    """Compare the head's URL with the repository `acme/app`; the GitHub Pull Request Builder sets both."""
     head, base = evidence.variable("ghprbAuthorRepoGitUrl"), evidence.variable("ghprbGhRepository")
     name = repository_name(public_url(head.value) or "") if head else None
     if head is None or base is None or name is None:

@@ -29,7 +29,7 @@ _NAMED = 3
 def ask_remote(session: Session) -> RemoteRefs:
     """The branches and git tags of the remote, from one `git ls-remote`; in a run that is not trusted, not asked.
 
-    If there is no remote, or none of several is chosen, the state says so.
+    The state of the result also says if there is no remote. None of several chosen remotes is asked: state `refused`.
     """
     taken = session.any_snapshot()
     if not taken.remotes:
@@ -106,7 +106,8 @@ def branches_of(session: Session) -> Mapping[str, str]:
 def tips_of(session: Session) -> Callable[[str], str | None]:
     """A function that asks the remote for the commit of a branch on each call; its result is None if unknown.
 
-    Without a remote it gives the commit of the clone's branch. A remote that did not answer before is not asked again.
+    Without a remote the function gives the commit of the clone's branch. A remote that did not answer before is not
+    asked again.
     """
 
     def tip(branch: str) -> str | None:

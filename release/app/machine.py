@@ -1,4 +1,4 @@
-"""`Machine`: the real ports of a session. Each imports its modules at first use, so that small commands start fast."""
+"""`Machine`: the real ports of a session. Each port imports modules at its first use, so small commands start fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Report types that several use cases share. `--json` prints these types, so their members must stay compatible."""
+"""Report types that several use cases share. `--json` prints them, so the members of the types must stay compatible."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ from release.tagging.withholding import withhold_all
 class BuildCheck(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the image of one component can be built here. `shown`: the Dockerfile and the context, for messages.
 
-    `builder`: the first that can build it; None if none can. `problems`: name and reason of each builder that cannot.
+    `builder`: the first builder that can build the image; None if no builder can. `problems`: name and reason of each
+    builder that cannot.
     """
 
     component: str
@@ -40,9 +41,9 @@ class BuildCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UntrustedResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The decisions of a run that is not trusted, all tags withheld. `reason`: why it is not trusted.
+    """The decisions of a run that is not trusted, all tags withheld. `reason`: why the run is not trusted.
 
-    `builds`: one for each component in a preview; empty for `run`.
+    `builds`: one check for each component in a preview; empty for `run`.
     """
 
     report: RunReport

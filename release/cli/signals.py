@@ -99,7 +99,7 @@ def _leave(number: int) -> NoReturn:
 def _nothing(number: int, frame: FrameType | None) -> None:
     """A signal handler that does nothing.
 
-    It replaces the default action, which ends the process; the thread `signals` reads signals from the wakeup
+    The handler replaces the default action, which ends the process; the thread `signals` reads signals from the wakeup
     descriptor.
     """
     del number, frame

@@ -111,7 +111,7 @@ def connect(
     *,
     answer_within: float = ANSWER_WITHIN,
 ) -> Iterator[Engine]:
-    """Connect to the docker daemon. `registries`: only their credentials are sent with a build, for its pulls.
+    """Connect to the docker daemon. `registries`: those whose credentials are sent with a build, for its pulls.
 
     `answer_within`: seconds for the daemon's first answers. Raises `BuilderUnavailable` if no daemon answers.
     """

@@ -1,7 +1,7 @@
 """Attaches an in-toto release statement, made from the log's entries, to the image as a referrer.
 
 The statement copies the log's entries about a release to a place outside of the log; no decision reads the statement.
-If it cannot be attached, the run warns, the release stays valid, and the next run tries again. One statement of a
+If attaching fails, the run warns, the release stays valid, and the next run tries again. One statement of a
 release is enough, also one made from another log: a log that was lost and begun again has other positions and hashes.
 """
 

@@ -1,4 +1,4 @@
-"""Runs the `checks:` of a release on its image, while nobody else can see it: scanners, smoke tests."""
+"""Runs the `checks:` of a release (scanners, smoke tests) on its image, while nobody else can see the image."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ImageChecks:
         return Done(reason=f"`{name}` passed", bindings=bound)
 
     def act(self, work: Work[CheckImage], seen: bool) -> Bindings:
-        """Run the command. Raises `BuildError` where it cannot be started, fails, or does not end in time."""
+        """Run the command. Raises `BuildError` if the command cannot start, fails, or does not end in time."""
         del seen
         operands = work.operands
         digest = digest_in(operands.image)

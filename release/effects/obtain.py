@@ -105,7 +105,10 @@ class Build:
         )
 
     def _accept(self, built: BuiltImage, operands: BuildImage) -> Held:
-        """The labels of the built image. Raises `BuildError` if a later run would not recognise the image by them."""
+        """The labels of the built image.
+
+        Raises `BuildError` if a later run would not recognise the image by its labels.
+        """
         self._store.mark_used(built.digest)
         found = self._tags.read(self._store.open(), STORE, built.digest, every=True)
         _require_labelled(found, operands)

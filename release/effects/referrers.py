@@ -16,9 +16,9 @@ from release.transfer.referrers import copy_attached, find_attached
 
 
 class ReferrersObservation(msgspec.Struct, frozen=True, kw_only=True):
-    """How many referrers the source has, and how many of them the target lacks. `manifests`: digests of their subjects.
+    """How many referrers the source has, and how many of them the target lacks.
 
-    The subjects are the image and the manifests in its index.
+    `manifests`: the digests of the referrers' subjects, which are the image and the manifests in its index.
     """
 
     found: int

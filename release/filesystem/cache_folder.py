@@ -160,7 +160,7 @@ def _candidates(env: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
 def _opened_root(path: str, around: Surroundings, *, chosen: bool) -> str:
     """Create the folder if it is missing, and check it. Raises `Unsafe`, and `OSError` if it cannot be created.
 
-    `OSError` also if it cannot be written, or lies in the workspace though SHIPMARK_CACHE_DIR does not name it.
+    `OSError` also if the folder cannot be written, or is in the workspace though SHIPMARK_CACHE_DIR does not name it.
     """
     workspace = around.workspace
     if workspace is not None and (

@@ -49,7 +49,7 @@ def read_file(path: str, *, limit: int, within: str | None = None) -> bytes | No
 
 
 def read_limited(file: io.FileIO, path: str, limit: int) -> bytes:
-    """The content of an open file, at most `limit` bytes. Raises `ConfigError`. `path`: for its message."""
+    """The content of an open file, at most `limit` bytes. Raises `ConfigError`. `path`: for the message."""
     # Read one byte more than allowed: the size from stat is wrong for files that grow, and 0 for those in /proc.
     content = _read_all(file, limit + 1)
     if len(content) > limit:

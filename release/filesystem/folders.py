@@ -2,7 +2,7 @@
 
 Names are looked up relative to an open folder and never by a whole path a second time, so renaming a folder or swapping
 in a symlink has no effect. Below the workspace, which a stranger may have written, no symlink is followed. Paths
-above it belong to the user and are followed as usual (`/tmp` is a symlink on macOS).
+above the workspace belong to the user and are followed as usual (`/tmp` is a symlink on macOS).
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class OpenFolder:
         return os.readlink(name, dir_fd=self._descriptor)
 
     def can_write(self) -> bool:
-        """Whether this user may create files here."""
+        """Whether this user may create files in the folder."""
         return os.access(".", os.W_OK | os.X_OK, dir_fd=self._descriptor)
 
     def can_read(self, name: str) -> bool:

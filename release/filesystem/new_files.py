@@ -98,7 +98,7 @@ class NewFile:
 
 
 def scratch_file(folder: OpenFolder) -> IO[bytes]:
-    """An unnamed temporary file on the disk of `folder`, for writing and reading. Closing it frees its space."""
+    """An unnamed temporary file on the disk of `folder`, for writing and reading. Closing the file frees its space."""
     new = NewFile(folder, readable=True)
     new.discard(close=False)
     return new.stream

@@ -41,7 +41,7 @@ def completed(
     Changes nothing in the clone. With the scheme `none` only the tags are added.
 
     `git`: reads the clone. `whole`: called only if HEAD's version depends on history that the clone lacks; gives a git
-    that has HEAD's whole history, or None. Without it, `describe` and `commit_count` are None. `edge`: the commits
+    that has HEAD's whole history, or None; for None, `describe` and `commit_count` are None. `edge`: the commits
     whose parents a shallow clone lacks. The other arguments are those of `snapshot`.
     """
     difference = with_tags_of_remote(snapshot.tag_listing, remote.tags)

@@ -19,7 +19,7 @@ from release.versions.model import Scheme
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """The highest releases in HEAD's history, and the commits since.
 
-    `stable`: the highest stable release; `highest`: the highest of all releases, prereleases included. Both are None if
+    `stable`: the highest stable release; `highest`: the highest of all releases, prereleases included. Each is None if
     there is no such release.
 
     `commits`: those after `stable` (without a stable release, all), newest first, children before their parents.

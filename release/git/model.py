@@ -67,9 +67,9 @@ class GitFiles(msgspec.Struct, frozen=True, kw_only=True):
     """Git's view of the files below a folder.
 
     `modes`: tracked files and symlinks with their mode in the index (0o100644, 0o100755, 0o120000), those of submodules
-    that are checked out included. `skipped`: of these, the ones with the skip-worktree bit, which a sparse checkout
-    sets. `missing`: submodules that are not checked out. `repositories`: the folders whose repository answered: `""`
-    and those of submodules.
+    that are checked out included. `skipped`: tracked files with the skip-worktree bit, which a sparse checkout sets.
+    `missing`: submodules that are not checked out. `repositories`: the folders whose repository answered: `""` and
+    those of submodules.
     """
 
     modes: Mapping[str, int] = {}

@@ -43,7 +43,7 @@ def _commits(fields: list[str]) -> list[Commit]:
 def _begins(field: str) -> bool:
     """Whether a commit begins with the field.
 
-    A file could have such a name, too. Nobody has one by accident, and whoever commits it could commit the message of
-    the false commit as well.
+    A file could have such a name, too. Nobody gives a file such a name by accident, and whoever commits the file could
+    commit the message of the false commit as well.
     """
     return field.startswith(_MARK) and is_commit(field.removeprefix(_MARK))

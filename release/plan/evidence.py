@@ -60,8 +60,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 class ContentSource(msgspec.Struct, frozen=True, kw_only=True):
     """A target, or the local `store`, that has the image of a digest.
 
-    `image`: the labels of all platforms as read there. Its state is `unknown` if it could not be read now; it has a
-    `cause` if the bytes are not an image.
+    `image`: the labels of all platforms, as read from the source. The state of `image` is `unknown` if the labels could
+    not be read now; `image` has a `cause` if the bytes are not an image.
     """
 
     name: str

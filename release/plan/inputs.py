@@ -42,7 +42,7 @@ def inputs_label(spec: BuildSpec, labels: Mapping[str, str]) -> str:
     """The text of the label `dev.shipmark.inputs`: `schema:sha256`.
 
     `labels`: the labels in the config, before placeholders are filled in. Labels that depend on commit, version or
-    clone are left out. So are the platforms, since the label must be equal in an index and in each of its images.
+    clone are left out. Platforms are left out too: the label must be equal in an index and in each of its images.
     Raises `ConfigError`.
     """
     steady = {

@@ -80,14 +80,14 @@ def binding(slot: Slot[T], value: T) -> Bindings:
 
 
 class Operands(msgspec.Struct, frozen=True, kw_only=True):
-    """The arguments of a step. Each step kind has its own subclass; any field may hold a `Slot` until that is bound."""
+    """The arguments of a step. Each step kind has its own subclass; a field may hold a `Slot` that is not bound yet."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step of a plan.
 
-    `needs`: steps that must be done before it starts; `after`: steps that must have ended, also with an error. `scope`:
-    the component that the step belongs to. A step that is not `required` may fail without stopping the plan.
+    `needs`: steps that must be done before this one starts; `after`: steps that must have ended, also with an error.
+    `scope`: the component that the step belongs to. A step that is not `required` may fail without stopping the plan.
     """
 
     id: str

@@ -117,7 +117,7 @@ class _Ways:
     def choose(self, evidence: Evidence) -> Obtain:
         """Resume the recorded image if the evidence allows; else adopt, reuse or build.
 
-        While this release is not visible, an image of it that another run has put under its tag is adopted first.
+        While this release is not visible, an image that another run has put under the release's tag is adopted first.
         """
         if not self._recorded.visible:
             # Another run released this version meanwhile: its image is visible, and the recorded one is not.
@@ -168,7 +168,7 @@ class _Ways:
     def _candidates(self) -> tuple[Held, ...]:
         """What the primary tag holds on each target; without a fixed tag, what the moving tags hold.
 
-        A rebuild is not looked for under moving tags: they hold the build before it.
+        A rebuild is not looked for under moving tags, which hold the build before the rebuild.
         """
         if self._primary is not None:
             return self._held.at(self._primary.name)

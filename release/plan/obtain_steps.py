@@ -124,7 +124,7 @@ class ObtainSteps:
     def _each_platform(self) -> list[_Part]:
         """The steps of every platform: find its image, or build it.
 
-        Builds run in turn, since one uses the whole machine.
+        Builds run in turn, since a single build uses the whole machine.
         """
         parts: list[_Part] = []
         before: tuple[str, ...] = ()

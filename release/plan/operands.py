@@ -180,7 +180,7 @@ class CheckImage(Operands, frozen=True, kw_only=True):
 class PushContent(Operands, frozen=True, kw_only=True):
     """Operands for pushing the blobs and manifests of an image to a target, by digest.
 
-    `sources`: targets, or the store, to read them from; the first that has the image is used.
+    `sources`: targets, or the store, to read the image from; the first that has the image is used.
     """
 
     target: str

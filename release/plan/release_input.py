@@ -30,7 +30,7 @@ class ImageCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A new status of a version, to be recorded. `number`: one more than that of its status before."""
+    """A new status of a version, to be recorded. `number`: one more than the number of the status before."""
 
     version: str
     status: Literal["prerelease", "stable"]
@@ -53,10 +53,10 @@ class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
 class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     """One component and everything that is known of its release. `attest`: whether the image gets a release statement.
 
-    `builder`: the builder that `builder: auto` chose; None if the config names one, or none was chosen.
-    `makes_index`: whether the chosen builder makes an image for several platforms whole, or each platform on its own;
-    None if none was chosen.
-    `supply`: the image that another tool or runner built, given with `--from`. `status`: None if it does not change.
+    `builder`: the builder that `builder: auto` chose; None if the config names one, or none was chosen. `makes_index`:
+    whether the chosen builder makes an image for several platforms whole, or each platform on its own; None if none was
+    chosen. `supply`: the image that another tool or runner built, given with `--from`. `status`: None if the version's
+    status does not change.
     """
 
     component: str

@@ -1,4 +1,4 @@
-"""Images that another tool or another runner built (`run --from`), joined into the one that is released. Pure."""
+"""Images that another tool or another runner built (`run --from`), joined into one image to release. Pure."""
 
 from __future__ import annotations
 

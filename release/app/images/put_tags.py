@@ -27,7 +27,7 @@ def place_tags(
 
 
 def put_tags(repository: Repository, manifest: Manifest, judged: tuple[Placed, ...]) -> tuple[Placed, ...]:
-    """Put the tags that `judge_tags` has allowed, except those that are there already."""
+    """Put the tags that `judge_tags` has allowed, except those that are on the manifest already."""
     for one in judged:
         if one.result != "already-there":
             repository.put_manifest(manifest, tag=one.tag)

@@ -42,7 +42,7 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
 class ListedRelease(msgspec.Struct, frozen=True, kw_only=True):
     """One release.
 
-    `release`: the release's version, else its channel. `yanked_at`, `yank_reason`: empty unless it was yanked.
+    `release`: the release's version, else its channel. `yanked_at`, `yank_reason`: empty unless the release was yanked.
     """
 
     release: str
@@ -81,7 +81,7 @@ class ShowReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest`: of an index or manifest, also one that a tag holds; `sha256:` and at least 7 of its digits."""
+    """`digest`: of an index or manifest, also one that a tag holds; `sha256:` and at least the first 7 hex digits."""
 
     digest: str
 
@@ -135,7 +135,10 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiffReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The difference of two releases. `before`, `after`: their commits. `commits`: those between, newest first."""
+    """The difference of two releases. `before`, `after`: the commits of the releases.
+
+    `commits`: the commits between them, newest first.
+    """
 
     schema: Literal["shipmark.log-diff/1"] = "shipmark.log-diff/1"
     before: str
@@ -213,7 +216,7 @@ def diff(workspace: Session, request: DiffRequest) -> DiffReport:
 
 
 def releases_named(workspace: Session, name: str) -> tuple[ReleaseState, ...]:
-    """The releases that `name` means, oldest first. Raises `ConfigError` if there is none.
+    """The releases that `name` means, oldest first. Raises `ConfigError` if `name` means no release.
 
     `name`: a version, git tag, image tag, digest, commit or release key.
     """

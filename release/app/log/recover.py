@@ -13,9 +13,10 @@ from release.log.state import Attempt
 
 
 class RecoverRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`attempt`: settle only this one, with `evidence` that its run is over.
+    """`attempt`: settle only the attempt with this id, with `evidence` that the attempt's run is over.
 
-    Without both, every attempt is settled that has been open for longer than the time it stated at its start.
+    Without `attempt` and `evidence`, every attempt is settled that has been open for longer than the time it stated at
+    its start.
     """
 
     attempt: str | None = None

@@ -46,8 +46,8 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
 def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
     """Check the log. Raises `LogCorrupt` with the position where the chain is broken.
 
-    Differences between log and registry are in the report; `fault` makes an error of them. In a run that is not trusted
-    an error is raised, since the log is not read.
+    Differences between log and registry are in the report; `fault` makes an error of such differences. In a run that is
+    not trusted an error is raised, since the log is not read.
     """
     store = workspace.log.store
     if not workspace.trust.trusted:

@@ -67,7 +67,7 @@ def landings(
 
     Raises `NotFound` if a required target has no image of a version, and `TagConflict` if the image is another one than
     the log recorded. A target that is not required, and has no such image or does not answer, is left out with a
-    warning. Targets with `moving: false` are left out without one.
+    warning. Targets with `moving: false` are left out without a warning.
     """
     landed: list[RestoreTarget] = []
     basis: dict[str, str] = {}

@@ -146,8 +146,8 @@ def _released(
 ) -> str | None:
     """The fixed tag of the version that the image was released as, or None.
 
-    This is the given tag if it is a version, else the tag in the log, else the version label's tag if it holds the
-    image.
+    The given tag is preferred if it is a version, then the version's tag by the log, then the tag of the version label
+    if that tag holds the image.
     """
     if tag is not None and version_of_image_tag(tag) is not None:
         return tag
@@ -175,8 +175,8 @@ def _version(labels: Mapping[str, str]) -> str | None:
 def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> str | None:
     """The reason why the image's labels contradict the image's release in the log, or None if they agree.
 
-    The label of a branch build that was released by `reuse` has another version. Such an image is accepted if the
-    release's fixed tag holds it.
+    The label of a branch build that was released by `reuse` has another version. An image with another version is
+    accepted if the release's fixed tag holds the image.
     """
     doubt = contradiction(known, facts, any_version=True)
     said = facts.labels.get(VERSION)

@@ -69,7 +69,7 @@ def rollback(session: Session, request: RollbackRequest) -> ChangeResult:
 
 
 def _changed(report: Report, to: Version, yanks: tuple[str, ...], reason: str) -> Changed:
-    """The image of the version `to`. Its `digest` is `""` if no tag moves to that version."""
+    """The image of the version `to`. The member `digest` is `""` if no tag moves to that version."""
     images = [
         operands.image
         for outcome in report.outcomes
@@ -135,7 +135,7 @@ def _warn_elsewhere(session: Session, component: Component, yanks: tuple[str, ..
 def _require_all_known(known: KnownReleases) -> None:
     """Raise `Unreachable` or `ShallowClone` if a source of releases could not be read completely.
 
-    The highest version that still counts might be among those that were not read.
+    The highest version that still counts might be among the releases that were not read.
     """
     said = known.known_from
     hint = "run the command again when registries and log answer"

@@ -51,8 +51,8 @@ def _released(plan: Plan, outcomes: tuple[Outcome, ...]) -> list[tuple[str, dict
 def _named(outcomes: tuple[Outcome, ...]) -> list[dict[str, Any]]:
     """The releases that the records of a promotion or a rollback name, if any of its steps has changed something.
 
-    A promotion of an image that is not a release in the log names none. The log has no begin of such an attempt, so it
-    gets no end.
+    A promotion of an image that is not a release in the log names none. The log has no
+    beginning of an attempt that names no release, so no end of that attempt is recorded.
     """
     if not any(outcome.state == "made" for outcome in outcomes):
         return []

@@ -26,7 +26,7 @@ from release.transfer.copy import copy_image
 
 
 class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for an image. `component`: None for the workspace's only one.
+    """Asks for an image. `component`: None for the workspace's only component.
 
     `builder`, `platforms`: override the configuration. `output`: where the image is copied to, for example
     `oci:part`; None leaves it in the content store, where the next `run` of this commit does not look for it.

@@ -44,7 +44,7 @@ def only_released(session: Session, component: Component, facts: Facts, decision
 def released_by_tag(components: Sequence[Component], facts: Facts) -> tuple[str, tuple[str, ...]]:
     """The git tag of the run and the components that it releases; none where a branch or a request is built.
 
-    None also if the config has only one component.
+    If the config has only one component, no git tag and no component is given either.
     """
     if len(components) < 2:
         return "", ()
@@ -176,7 +176,7 @@ def _standing(
 def _request_base(git: Git, facts: Facts) -> str | None:
     """The commit at which a request's branch left its target branch; None if it is not known.
 
-    If HEAD is the merge of the request into its target branch, this is the first parent of HEAD.
+    If HEAD is the merge of the request into its target branch, the result is the first parent of HEAD.
     """
     request, parents = facts.ci.pull_request, facts.snapshot.parents
     if request is None:

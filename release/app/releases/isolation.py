@@ -1,4 +1,4 @@
-"""Keeps the failure of one component from stopping others: only the components that depend on it stop with it."""
+"""Keeps the failure of one component from stopping others, except those that depend on the failed component."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from release.runner import Report
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
-    """The planner's input of each component that can be planned, and the error of each other one.
+    """The planner's input of each component that can be planned, and the error of each other component.
 
     `stopped`: component -> the component that it depends on and that failed.
     """
@@ -84,7 +84,9 @@ def first_of(components: Sequence[Component], failed: Mapping[str, ReleaseError]
 
 
 def with_failures(session: Session, report: Report, gathered: Gathered) -> Report:
-    """The report with the errors of planning, too. Its error is the first component's, in the order of the config.
+    """The report with the errors of planning, too.
+
+    The report's error is that of the first component, in the order of the config, that has one.
 
     An error that stopped every component stays the report's error.
     """

@@ -29,7 +29,9 @@ _JOBS = 8
 
 
 class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One job. `platforms`: of the config, or `linux/amd64`. `platform`: the first of them; `os`, `arch`: its parts.
+    """One job. `platforms`: of the config, or `linux/amd64`. `platform`: the first of `platforms`.
+
+    `os`, `arch`: the parts of `platform`.
 
     `runner`: the label of a GitHub runner that builds for this platform without emulation, else `ubuntu-latest`.
     `reason`: why the component is built.
@@ -45,7 +47,7 @@ class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnchangedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A component that is not built. `digest`: of the image that its branch tag holds, or None."""
+    """A component that is not built. `digest`: of the image that the component's branch tag holds, or None."""
 
     component: str
     reason: str
@@ -124,7 +126,8 @@ def _held(session: Session, components: Sequence[Component], facts: Facts) -> di
 def _branch_tag(session: Session, component: Component, facts: Facts) -> str | None:
     """The name of the tag that moves with the branch; None if there is none. The name does not depend on releases.
 
-    `facts`: of any component. They differ in the releases only, and reading them for each would take git processes.
+    `facts`: of any component. Facts differ in the releases only, and reading them for each component would take
+    processes.
     """
     situation = Situation(
         component=component, policy=policy_of(component), facts=facts, known=KnownReleases()

@@ -36,7 +36,7 @@ class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def metadata(workspace: Session, request: MetadataRequest) -> Metadata:
-    """The outputs that docker/metadata-action would give; `document()` gives its output `json`. Opens no connection.
+    """The outputs that docker/metadata-action would give; `document()` gives the action's `json`. Opens no connection.
 
     Raises `ConfigError` with line and column for an invalid input.
     """

@@ -19,8 +19,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     HEAD; `rebuild`: the number of the rebuild, filled in by the use case. `offline`: a preview that opens no
     connection. `wait`: first wait for other runs that release the same images. `plan`: the bytes of a plan file; the
     run is refused if anything changed since the plan was made. `component`: None for all of the workspace's components.
-    `places`: where another tool or runner left the image (`--from`). `as_commit`: release it although its labels do
-    not name this commit; needs `reason`.
+    `places`: where another tool or runner left the image (`--from`). `as_commit`: release that image although its
+    labels do not name this commit; needs `reason`.
     """
 
     version: Version | None = None

@@ -80,7 +80,7 @@ class UnchangedReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailedReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A component that failed while others may have been released. `exit_code`: that of its error alone."""
+    """A component that failed while others may have been released. `exit_code`: that of the component's error alone."""
 
     component: str
     message: str
@@ -92,7 +92,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The report of `preview` or `run`: every release with its steps, judged or executed. `plan`: the plan's hash.
 
     `unchanged`: components that did not change; the document omits the member if there are none. `failed`: those of
-    several components that failed, omitted likewise; `error` is the error of the first.
+    several components that failed; the document omits this member, too, if there are none. `error` is the error of the
+    first component that failed.
     """
 
     schema: Schema
@@ -148,7 +149,7 @@ class PromoteReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RollbackReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The report of `rollback`. `to`: the version of `--to`. `yanked`: the versions above it that it took back.
+    """The report of `rollback`. `to`: the version of `--to`. `yanked`: the versions above `to` that were taken back.
 
     With `--line 1.4`, `yanked` has versions of that line only.
     """

@@ -58,7 +58,7 @@ def preview(session: Session, request: RunRequest) -> RunResult:
 
 
 def run(session: Session, request: RunRequest) -> RunResult:
-    """Make the plan and execute it: build, push, tag, record. If it is killed at any point, the next run finishes.
+    """Make the plan and execute it: build, push, tag, record. If this run is killed, the next run finishes the release.
 
     Raises errors that prevent a plan; errors of the plan's steps are the result's `error`.
     """
@@ -152,7 +152,10 @@ def _say_failures(session: Session, gathered: Gathered) -> None:
 
 
 def warn(session: Session, subjects: Sequence[ReleaseInput]) -> None:
-    """Emit the warnings of the decisions, and one about build arguments that look secret."""
+    """Emit the warnings of the decisions, and a warning about build arguments that look secret.
+
+    Also emits a note for each component that is not built.
+    """
     for subject in subjects:
         for text in subject.decision.warnings:
             session.sink.emit(Note(level="warning", text=text))
@@ -182,9 +185,9 @@ def _secret_arguments(names: Sequence[str]) -> Note:
 
 
 def refusal(session: Session, name: str | None) -> ReleaseError | None:
-    """`DirtyTree` if tracked files differ from the commit: `run` refuses that, although it could plan. Else None.
+    """`DirtyTree` if tracked files differ from the commit, in which case `run` releases nothing. Else None.
 
-    `name`: of one component; None for all.
+    `name`: the name of one component; None for all.
     """
     for component in session.components_named(name):
         snapshot = session.snapshot(policy_of(component))
@@ -202,7 +205,8 @@ def refusal(session: Session, name: str | None) -> ReleaseError | None:
 def with_withheld(session: Session, report: Report, error: ReleaseError | None) -> Report:
     """The report with `error`; without one, with an error if a tag is withheld because something is unknown.
 
-    That is a `PartialError` if the next run may know it, else a `GitError` with what helps in this clone.
+    The error for an unknown fact is a `PartialError` if a later run may find the fact out, else a `GitError` with what
+    helps in this clone.
     """
     if error is None:
         doubtful = [

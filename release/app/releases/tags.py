@@ -19,7 +19,7 @@ class TagsRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tags(workspace: Session, request: TagsRequest) -> DecisionReport:
-    """The version and tags of one component. Raises `ConfigError` if there are several and the request names none."""
+    """The version and tags of one component. Raises `ConfigError` if none of several components is named."""
     return decision_report(decide_locally(workspace, request.component))
 
 

@@ -27,8 +27,8 @@ UNRECORDED_SCHEMA = "shipmark.unrecorded/1"
 def settle_end(session: Session, report: Report, attempt: str) -> Report:
     """Record how the attempt ended, with the facts that became true and are not recorded yet; return the report.
 
-    If the log does not take them, the run's own error stays the report's error. If the release is visible, the facts
-    are written to a file, which the error then names.
+    If the log does not take the facts, the run's own error stays the report's error. If the release is visible, the
+    facts are written to a file, which the error then names.
     """
     error: ReleaseError = report.error
     context = record_context(session, attempt)

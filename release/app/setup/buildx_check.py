@@ -28,7 +28,7 @@ def find_buildx(session: Session) -> tuple[str | None, str]:
 
 
 def run_buildx(session: Session, program: str, file: str, text: str) -> tuple[Finding, ...] | str:
-    """The findings in one file, or as text why it was not checked. The builder gets the file without a context."""
+    """The findings in one file, or as text why the file was not checked. The builder gets the file, but no context."""
     argv = [program, "build", "--call=check,format=json", "-"]
     env = child_environment(session.settings.env)
     try:

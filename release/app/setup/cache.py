@@ -22,7 +22,7 @@ class CacheShare(msgspec.Struct, frozen=True, kw_only=True):
 class CacheReport(msgspec.Struct, frozen=True, kw_only=True):
     """The cache folder of this user. `folder`: None if no folder can be used, and nothing is kept between runs.
 
-    `size`: bytes of all repositories; `limit`: bytes that their images may take. `repository`: the share of the
+    `size`: bytes of all repositories; `limit`: bytes that all images together may take. `repository`: the share of the
     session's repository; None outside of a repository, or without a folder.
     """
 

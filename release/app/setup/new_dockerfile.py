@@ -39,9 +39,9 @@ class NewDockerfileReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_dockerfile(session: Session, request: NewDockerfileRequest) -> NewDockerfileReport:
-    """Write both files, or none. Raises `ConfigError` if one of them exists or cannot be written.
+    """Write Dockerfile and ignore file, or neither. Raises `ConfigError` if one exists or cannot be written.
 
-    Raises `RefusedError` for a symlink on the way to them, and the errors of `render`.
+    Raises `RefusedError` for a symlink on the way to the files, and the errors of `render`.
     """
     rendered = render(request.template, name=request.name, bases=request.bases)
     ignore_file = ignore_file_of(request.file)

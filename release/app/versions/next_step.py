@@ -89,7 +89,7 @@ def next_due(
 
 
 def _free(version: Version, part: NextPart, known: Sequence[Version]) -> FreeVersion:
-    """`version`, or the first free one after it by the same part."""
+    """`version`, or, if it is taken, the first free version that follows by raising the same part again."""
 
     def again(taken: Version) -> Version:
         if part == "major" or part == "minor" or part == "patch":  # mypy does not narrow with `in`
@@ -109,7 +109,7 @@ def _stable(
     now: int,
     component: Component,
 ) -> Version:
-    """The next stable version; a prerelease leads to it."""
+    """The next stable version, which a prerelease comes before."""
     if scheme == "calver":
         if part in {"major", "minor"}:
             raise ConfigError(

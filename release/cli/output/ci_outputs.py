@@ -162,7 +162,7 @@ _HOLDS = frozenset({"made", "done"})
 
 
 def change_outputs(session: Session, result: ChangeResult, document: str) -> Outputs:
-    """The outputs of `promote` or `rollback`. The output `tags` has every reference that holds its image now."""
+    """The outputs of `promote` or `rollback`. The output `tags` has every reference that holds the image now."""
     outcomes, changed = result.details.outcomes, result.changed
     recorded = any(one.step.kind == "record" and one.state in _HOLDS for one in outcomes)
     head = session.log.head
