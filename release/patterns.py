@@ -28,7 +28,7 @@ Tokens = list[str]
 def expression_of(pattern: str) -> str:
     """A regular expression for `fullmatch` on a whole path. Raises `ValueError` for an invalid pattern."""
     if len(pattern) > LONGEST_PATTERN:
-        raise ValueError(f"it has more than {LONGEST_PATTERN} characters")
+        raise ValueError(f"the pattern has more than {LONGEST_PATTERN} characters")
     if pattern.startswith("**") and not has_wildcard(pattern[2:]) and not pattern.startswith("**/"):
         return ".*" + re.escape(pattern[2:])  # `**.pyc` matches paths that end with `.pyc`, at any depth
     return "|".join(_path(tokens) for tokens in _outer_only(_tokens(pattern)))
@@ -73,7 +73,7 @@ def _outer_only(tokens: Tokens) -> list[Tokens]:
         if tokens[at] == _DOUBLE and tokens[at - 1] not in (_SLASH, _DOUBLE)
     ]
     if len(inner) > _MOST_INNER:
-        raise ValueError(f"it holds `**` inside of names more than {_MOST_INNER} times")
+        raise ValueError(f"the pattern holds `**` inside of names more than {_MOST_INNER} times")
     made = []
     for choice in itertools.product(([], [_STAR, _SLASH, _DOUBLE]), repeat=len(inner)):
         chosen = dict(zip(inner, choice, strict=True))

@@ -115,7 +115,7 @@ class Session:
         if not self.trust.trusted:
             raise RefusedError(
                 f"`{what}` changes what others see, and this run is not trusted: {self.trust.reason}",
-                hint="run it for a push, a tag or by hand, on a branch of the repository itself",
+                hint="run the command for a push, a tag or by hand, on a branch of the repository itself",
             )
 
     def _say_ignored(self, config: Config) -> None:

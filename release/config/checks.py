@@ -27,7 +27,7 @@ def require_component(name: str, section: ComponentSection, document: Document) 
         except ValueError as error:
             where = _at(document, name, "bump.calver")
             raise ConfigError(
-                f"{where}: `bump.calver`: {error}", hint="the tokens stand on calver.org"
+                f"{where}: `bump.calver`: {error}", hint="calver.org lists the tokens"
             ) from error
 
 
@@ -44,7 +44,7 @@ def require_graph(sections: Mapping[str, ComponentSection], document: Document) 
         raise ConfigError(
             f"{_at(document, circle[0], 'depends')}: components depend on one another in a circle: "
             f"{' → '.join(f'`{one}`' for one in circle)}",
-            hint="take one of these names out of its `depends`",
+            hint="remove one of these names from the `depends` of the name before it",
         )
 
 

@@ -265,7 +265,9 @@ def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, pa
             return convert({"store": entry}, LogSection)
         except msgspec.ValidationError as error:
             where = document.at(path)
-            raise ConfigError(f"{where}: `{entry}` is not a log store", hint="file, git or sql") from error
+            raise ConfigError(
+                f"{where}: `{entry}` is not a log store", hint="write `file`, `git` or `sql`"
+            ) from error
     file = f"{document.at('$').source}: "
     if entry.store == "git":
         require_ref(f"{document.at(f'{path}.ref')}: log.ref", entry.ref)

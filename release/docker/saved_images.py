@@ -86,7 +86,7 @@ def store_archive(
                 reader.take(members, member)
         return reader.image()
     except (tarfile.TarError, EOFError, LookupError, ValueError, OverflowError, RecursionError) as error:
-        raise reader.broken(f"it cannot be read: {type(error).__name__}") from error
+        raise reader.broken(f"the archive cannot be read: {type(error).__name__}") from error
 
 
 class _Reader:
@@ -166,12 +166,12 @@ class _Reader:
         """The archive's only image. Call this method after the last member."""
         entries = decode(self._documents["manifest.json"], tuple[_Entry, ...])
         if len(entries) != 1:
-            raise self.broken(f"it holds {len(entries)} images instead of one")
+            raise self.broken(f"the archive holds {len(entries)} images instead of one")
         config = self._config(entries[0].config)
         fields = decode(config, _Config)
         layers = tuple(self._layer(name) for name in entries[0].layers)
         if tuple(layer.diff_id for layer in layers) != fields.rootfs.diff_ids:
-            raise self.broken("its layers are not those that the image's config names")
+            raise self.broken("the layers are not those that the image's config names")
         named = "/".join(part for part in (fields.os, fields.architecture, fields.variant) if part)
         platform = parse_platform(named)  # base images write `arm64` or `arm64/v8` for one platform
         return SavedImage(config=config, platform=platform, layers=layers)

@@ -103,7 +103,7 @@ def find_places(directory: str, env: Mapping[str, str], worktree: str | None = N
     """
     found = discover(directory, env)
     if found is None or not found.git_dir:
-        raise GitError(f"git finds a repository at `{directory}`, but no `.git` is there or above")
+        raise GitError(f"there is no `.git` of a repository at `{directory}`, or in a folder above")
     root = found.root if worktree is None else os.path.realpath(_join(found.git_dir, worktree))
     return Places(root=root, git_dir=found.git_dir, common_dir=_common(found.git_dir))
 

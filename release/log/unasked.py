@@ -35,5 +35,5 @@ class UnaskedStore:
         """Raise `RefusedError`."""
         raise RefusedError(
             f"the version log is neither read nor written in a run that is not trusted: {self._reason}",
-            hint="run it for a push, a tag or by hand, on a branch of the repository itself",
+            hint="run the command for a push, a tag or by hand, on a branch of the repository itself",
         )

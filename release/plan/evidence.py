@@ -137,7 +137,7 @@ def _wrong(recorded: Recorded, image: Held, expected: Expectation, *, any_versio
     if not recorded.visible:
         return text
     raise RefusedError(
-        f"{text}; and it says that this was pushed",
+        f"{text}; and the log says that the release was pushed",
         hint="somebody changed the log or overwrote an image: `shipmark log verify --registry` shows which."
         " Release this commit under a version of its own",
     )

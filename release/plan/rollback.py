@@ -85,7 +85,7 @@ def above(to: Version, known: KnownReleases, line: Line | None = None) -> tuple[
     if not any(one.version == to for one in known.versions):
         raise RefusedError(
             f"{to} was never released, as far as git, the log and the registry know",
-            hint="`shipmark log list` shows what was",
+            hint="`shipmark log list` lists the versions that were released",
         )
     found = {
         str(one.version): one.version

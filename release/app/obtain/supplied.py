@@ -85,11 +85,11 @@ def _locate(session: Session, text: str, *, offline: bool) -> ImageLocation:
     if place.registry is not None and place.digest is None:
         raise ConfigError(
             f"`--from {text}` names no digest: a tag may move while it is released",
-            hint=f"`shipmark image digest {text}` prints it; write `{place.name}@sha256:…`",
+            hint=f"`shipmark image digest {text}` prints the digest; write `{place.name}@sha256:…`",
         )
     if offline and place.registry is not None:
         raise ConfigError(
-            f"`--from {text}` is in a registry, and `--offline` asks none",
+            f"`--from {text}` is in a registry, and `--offline` opens no connection",
             hint="leave `--offline` out, or copy the image first: `shipmark image copy … oci:DIR`",
         )
     return place
@@ -120,7 +120,7 @@ def _require_labels(said: Held, decision: Decision, places: Sequence[str]) -> No
         wrong = f"{shown} says `{name}` {found[name]}, and this release is {expected[name]}"
     raise RefusedError(
         wrong,
-        hint="build it with the labels of `shipmark version --format labels`, or vouch for it:"
+        hint="build the image with the labels of `shipmark version --format labels`, or vouch for the image:"
         ' `--as-commit --reason "…"`, which is recorded',
     )
 

@@ -47,7 +47,7 @@ def require_taggable(session: Session, policy: TagPolicy, *, push: bool, force_u
     if not force_unpushed and not is_published(session, taken.head):
         raise GitError(
             f"commit `{taken.head[:12]}` is on no branch of the remote `{remote.name}`",
-            hint="push it first, or add `--force-unpushed`",
+            hint="push the commit first, or add `--force-unpushed`",
         )
 
 

@@ -107,7 +107,9 @@ def test_from_accepts_images_of_a_registry_by_digest(made: Project) -> None:
     places = [f"{made.image}@{made.tags[f'part-{platform[6:]}']}" for platform in BOTH]
     refused(made("run", "--from", f"{made.image}:part-amd64"), 2, "names no digest", "image digest")
     refused(
-        made("preview", "--offline", "--from", places[0], "--from", places[1]), 2, "`--offline` asks none"
+        made("preview", "--offline", "--from", places[0], "--from", places[1]),
+        2,
+        "`--offline` opens no connection",
     )
     made.must("run", "--from", places[0], "--from", places[1])
     assert made.tags["latest"] == made.tags["1.4.2"]

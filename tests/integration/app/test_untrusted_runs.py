@@ -439,7 +439,7 @@ class TestOtherCommands:
         result = scene(*(one.replace("HOST", listener.host) for one in argv), env=env)
         assert result.code == 6, result.stderr
         assert "pull request 12 comes from another repository" in result.stderr
-        assert "hint: run it for a push, a tag or by hand" in result.stderr
+        assert "hint: run the command for a push, a tag or by hand" in result.stderr
         assert not listener.requests
         assert not scene.repo.git("tag")
 

@@ -228,8 +228,8 @@ def test_no_ignore_pattern_takes_exponential_time() -> None:
     ("text", "message"),
     [
         ("a\n" * 10_001, ".dockerignore:10001: more than 10000 patterns"),
-        ("*" + "a" * 5000, "it has more than 4096 characters"),
-        ("a**a**a**a**b", "it holds `**` inside of names more than 3 times"),
+        ("*" + "a" * 5000, "the pattern has more than 4096 characters"),
+        ("a**a**a**a**b", "the pattern holds `**` inside of names more than 3 times"),
     ],
 )
 def test_ignore_file_above_the_limits_is_refused(text: str, message: str) -> None:

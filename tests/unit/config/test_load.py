@@ -69,7 +69,7 @@ def fails(text: str, **env: str) -> ConfigError:
         (
             "image: a\nbump: {calver: MICRO.YY}\n",
             "shipmark.yml:2:16: `bump.calver`: `MICRO.YY` is not a pattern such as `YYYY.MM.MICRO` or `YY.0M`",
-            "the tokens stand on calver.org",
+            "calver.org lists the tokens",
         ),
         (
             "image: a\npaths: ['a[']\n",
@@ -87,12 +87,12 @@ def fails(text: str, **env: str) -> ConfigError:
                 "  c: {image: c, depends: [b]}\n"
             ),
             "shipmark.yml:3:26: components depend on one another in a circle: `b` → `c` → `b`",
-            "take one of these names out of its `depends`",
+            "remove one of these names from the `depends` of the name before it",
         ),
         (
             "components: {a: {image: a, depends: [a]}}\n",
             "shipmark.yml:1:37: components depend on one another in a circle: `a` → `a`",
-            "take one of these names out of its `depends`",
+            "remove one of these names from the `depends` of the name before it",
         ),
     ],
 )

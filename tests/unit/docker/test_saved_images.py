@@ -150,19 +150,19 @@ RAW = config(ONE)
     [
         ([], "KeyError"),
         ([("manifest.json", b"not json")], "DecodeError"),
-        ([("manifest.json", b"[]")], "it holds 0 images"),
-        ([("manifest.json", b'[{"Config": "x.json"}, {"Config": "y.json"}]')], "it holds 2 images"),
+        ([("manifest.json", b"[]")], "the archive holds 0 images"),
+        ([("manifest.json", b'[{"Config": "x.json"}, {"Config": "y.json"}]')], "the archive holds 2 images"),
         ([manifest(f"{HEX}.json")], "KeyError"),
         ([(f"{HEX}.json", RAW), manifest(f"{HEX}.json")], "another digest than its name"),
         ([(f"{sha(RAW)}.json", RAW), manifest(f"{sha(RAW)}.json", f"{HEX}/layer.tar")], "KeyError"),
-        ([(f"{sha(RAW)}.json", RAW), manifest(f"{sha(RAW)}.json")], "its layers are not those"),
+        ([(f"{sha(RAW)}.json", RAW), manifest(f"{sha(RAW)}.json")], "the layers are not those"),
         (
             [
                 (f"{HEX}/layer.tar", TWO),
                 (f"{sha(RAW)}.json", RAW),
                 manifest(f"{sha(RAW)}.json", f"{HEX}/layer.tar"),
             ],
-            "its layers are not those",
+            "the layers are not those",
         ),
         (
             [
