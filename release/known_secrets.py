@@ -55,7 +55,7 @@ class Secrets:
         return "".join(character if character.isprintable() else " " for character in text)
 
     def mask(self, text: str) -> str:
-        """Text to be printed or recorded, with each known secret replaced by `***`.
+        """Text to be printed or recorded, with known secrets replaced by `***`.
 
         A secret below 8 characters, or of letters only, is replaced only as a whole word: the password `postgres` stays
         in the text `postgresql`. A secret that is part of a public text (`add_public`) is not replaced.

@@ -1,4 +1,4 @@
-"""Starts other programs, with argument lists and never through a shell; no other module starts programs."""
+"""Starts other programs, with argument lists and never through a shell; only GitPython also starts programs (git)."""
 
 from __future__ import annotations
 

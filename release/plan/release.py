@@ -44,7 +44,10 @@ PHASES = (
 
 
 def release_key(project: str, commit: str, tag: str) -> str:
-    """The release key: 64 hex digits, a hash of project, commit and primary fixed tag, equal in every clone."""
+    """The release key: 64 hex digits, a hash of project, commit and `tag`, equal in every clone.
+
+    `tag`: the primary fixed tag, or another name of the release, as `name_of` gives it.
+    """
     return digest_of(KEY_SCHEMA, {"project": project, "commit": commit, "tag": tag})
 
 

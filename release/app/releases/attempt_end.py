@@ -18,7 +18,7 @@ _ENDED_WELL = frozenset({"done", "made", "withheld"})
 def ending_facts(
     plan: Plan, outcomes: tuple[Outcome, ...], error: ReleaseError, context: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """One `failed` or `cancelled` fact for each release that the attempt began."""
+    """One `failed` or `cancelled` fact for each release that the attempt began; of several, for those not finished."""
     if not plan.releases:
         return [{**context, **release, **_how(error, outcomes)} for release in _named(outcomes)]
     found = []
@@ -51,8 +51,8 @@ def _released(plan: Plan, outcomes: tuple[Outcome, ...]) -> list[tuple[str, dict
 def _named(outcomes: tuple[Outcome, ...]) -> list[dict[str, Any]]:
     """The releases that the records of a promotion or a rollback name, if any of its steps has changed something.
 
-    A promotion of an image that is not a release in the log names none. The log has no
-    beginning of an attempt that names no release, so no end of that attempt is recorded.
+    A promotion of an image that is not a release in the log names no release. The log has no beginning of such a
+    promotion, so no end is recorded either.
     """
     if not any(outcome.state == "made" for outcome in outcomes):
         return []

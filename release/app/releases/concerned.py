@@ -1,4 +1,4 @@
-"""Which components a run concerns: those that its git tag releases; on a branch or a request, those that changed."""
+"""Which components a run concerns: those that its git tag releases; without one, those that may have changed."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ def gather(
 ) -> ReleaseInput:
     """The planner's input for one component's release. Reads every target, unless `wishes.offline`.
 
-    `supplied`: the image given with `--from`. Raises `ConfigError`, `GitError`, `LogError`, and `RefusedError` if the
-    labels of `supplied` do not name the commit.
+    `supplied`: the image given with `--from`. Raises `ConfigError`, `GitError`, `LogError`, and `RefusedError`, for
+    example if the labels of `supplied` do not name the commit.
     """
     require_targets(component)
     policy = policy_of(component)

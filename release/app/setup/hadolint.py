@@ -23,7 +23,7 @@ _ENV = {"HOME": os.devnull, "XDG_CONFIG_HOME": os.devnull, "LANG": "C.UTF-8"}
 def find_hadolint(path: str) -> str | None:
     """The path of hadolint: in an absolute folder of `path`, a value of `PATH`, else where pip installs programs.
 
-    None if it is not installed.
+    None if hadolint is not installed.
     """
     # A relative folder would be one of the workspace, whose author is not trusted.
     folders = [folder for folder in path.split(os.pathsep) if os.path.isabs(folder)]
