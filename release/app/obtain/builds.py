@@ -1,10 +1,15 @@
-"""Chooses and prepares a builder for each image that has to be built, before the plan is made; see `release.build`."""
+"""Chooses and prepares a builder for each image that has to be built, before the plan is made; see `release.build`.
+
+Builders and the reader of contexts are imported only when something has to be built: a run that finds its release done
+would otherwise wait for these imports longer than for its registry.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -12,16 +17,16 @@ from ci.remedies import files_remedies
 from release.app.session import Session
 from release.build import Builder, BuildTask, BuildValues, Problem
 from release.build.auto import Choice, choose, is_possible_elsewhere, order_of
-from release.build.context.contexts import Contexts
-from release.build.task_input import read_input
 from release.config.load import Config
 from release.config.variables import expand
 from release.errors import Interrupted, ReleaseError
-from release.git.work_tree import WorkTree
 from release.oci import Repository
 from release.plan.release import needs_build
 from release.plan.release_input import ReleaseInput
 from release.tagging.version_text import fill_names
+
+if TYPE_CHECKING:
+    from release.build.context.contexts import Contexts
 
 _LAYOUT = "oci:"
 
@@ -52,15 +57,7 @@ class Builds:
 
         Offline too, input that is wrong for every builder is found: a missing Dockerfile, for example.
         """
-        table = None if offline else session.ports.builders(session)
-        return self.ask(
-            table,
-            subjects,
-            root=session.root,
-            env=session.settings.env,
-            outputs=outputs_of(session.config),
-            contexts=contexts_of(session) if offline else None,
-        )
+        return self._prepare(_Needed(session, offline=offline), subjects)
 
     def prepare_each(
         self, session: Session, subjects: Sequence[ReleaseInput], *, offline: bool
@@ -69,25 +66,29 @@ class Builds:
 
         Returns the prepared subjects, and the error of each other component.
         """
-        table = None if offline else session.ports.builders(session)
-        contexts = contexts_of(session) if offline else None
+        tools = _Needed(session, offline=offline)
         ready: list[ReleaseInput] = []
         failed: dict[str, ReleaseError] = {}
         for subject in subjects:
             try:
-                ready += self.ask(
-                    table,
-                    [subject],
-                    root=session.root,
-                    env=session.settings.env,
-                    outputs=outputs_of(session.config),
-                    contexts=contexts,
-                )
+                ready += self._prepare(tools, [subject])
             except Interrupted:
                 raise
             except ReleaseError as error:
                 failed[subject.component] = error
         return tuple(ready), failed
+
+    def _prepare(self, tools: _Needed, subjects: Sequence[ReleaseInput]) -> tuple[ReleaseInput, ...]:
+        is_needed = any(needs_build(subject) for subject in subjects)
+        session = tools.session
+        return self.ask(
+            tools.table if is_needed else None,
+            subjects,
+            root=session.root,
+            env=session.settings.env,
+            outputs=outputs_of(session.config),
+            contexts=tools.contexts if is_needed else None,
+        )
 
     def ask(
         self,
@@ -118,6 +119,8 @@ class Builds:
 
     def _read(self, task: BuildTask, component: str, values: BuildValues, contexts: Contexts | None) -> None:
         """Check the input that every builder reads; an error is kept for the step `check-builder`."""
+        from release.build.task_input import read_input
+
         try:
             read_input(task, values, contexts)
         except Interrupted:
@@ -139,6 +142,24 @@ class Builds:
             builder=answer.prepared.builder if name == "auto" else subject.builder,
             makes_index=answer.prepared.makes_index,
         )
+
+
+class _Needed:
+    """What `Builds.ask` needs where something has to be built; made when it is first asked for."""
+
+    def __init__(self, session: Session, *, offline: bool) -> None:
+        self.session = session
+        self._offline = offline
+
+    @functools.cached_property
+    def table(self) -> Mapping[str, Builder] | None:
+        """The session's builders; None offline."""
+        return None if self._offline else self.session.ports.builders(self.session)
+
+    @functools.cached_property
+    def contexts(self) -> Contexts | None:
+        """The reader of contexts offline; None where each builder has it."""
+        return contexts_of(self.session) if self._offline else None
 
 
 def prepare_one(table: Mapping[str, Builder], task: BuildTask, values: BuildValues) -> Choice | ReleaseError:
@@ -186,6 +207,9 @@ def outputs_of(config: Config) -> tuple[str, ...]:
 
 def contexts_of(session: Session) -> Contexts:
     """The reader of build contexts for one plan, with git and with hints for the CI system at hand."""
+    from release.build.context.contexts import Contexts
+    from release.git.work_tree import WorkTree
+
     return Contexts(
         sink=session.sink,
         cancel=session.cancel,

@@ -12,7 +12,6 @@ from release.config.load import Component
 from release.errors import ConfigError, RefusedError
 from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation, locate
-from release.image_names.joined import JoinedImages
 from release.oci import Repository
 from release.oci.image_config import read_config
 from release.plan.supply import FROM, Joined, Supplied, Supply, join
@@ -36,6 +35,8 @@ class OpenedSupply(msgspec.Struct, frozen=True, kw_only=True):
         if len(self.repositories) == 1:
             only: Repository = self.repositories[0]
             return only
+        from release.image_names.joined import JoinedImages
+
         return JoinedImages(FROM, self.joined(annotations).top, self.repositories)
 
 

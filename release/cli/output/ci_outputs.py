@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,8 +24,10 @@ from release.events import Note
 from release.plan.model import Bindings
 from release.plan.operands import LOG_ENTRY, MoveTag, PutTag, SetTag, image_of
 from release.runner import Outcome
-from release.tagging.metadata import Metadata
 from release.tagging.model import FixedTag
+
+if TYPE_CHECKING:
+    from release.tagging.metadata import Metadata
 
 
 def require_publishable(session: Session, result_file: str | None) -> None:
