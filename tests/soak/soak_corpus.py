@@ -18,7 +18,6 @@ from tests.support.services.buildkit import BuildKitDaemon
 MISSED = {
     "06-ruby": "docker: the classic builder makes folders on the way for root, BuildKit for the owner of `--chown`",
     "f02-owners": "buildah: `--chmod` does not count for folders on the way, as it does in BuildKit",
-    "f03-link": "layers: `COPY --link --chown` leaves the owner of folders that exist, which BuildKit replaces",
 }
 _SEEN: dict[str, dict[str, list[str]]] = {}
 

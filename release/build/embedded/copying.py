@@ -222,23 +222,35 @@ def _destination(transfer: Transfer, found: list[_Found], image: Tree) -> tuple[
     absolute = posixpath.normpath(posixpath.join("/", transfer.working_dir, text)).lstrip("/")
     resolved = image.resolve(absolute)
     if transfer.is_linked and resolved != absolute:
-        # BuildKit would put a folder in the link's place, and with that hide what is behind it.
-        raise BuildError(
-            f"{transfer.where}: `--link` to `/{absolute}` leads through a symlink to `/{resolved}`",
-            hint=f"write `/{resolved}`, or do without `--link`",
-        )
+        raise _through_symlink(transfer, absolute, resolved)
     node = image.get(resolved)
     return resolved, says_folder or (node is not None and node.kind == "dir")
 
 
+def _through_symlink(transfer: Transfer, path: str, resolved: str) -> BuildError:
+    """The error for `--link` through a symlink of the image.
+
+    BuildKit would put a folder in the symlink's place, and with that hide what is behind it.
+    """
+    return BuildError(
+        f"{transfer.where}: `--link` to `/{path}` leads through a symlink to `/{resolved}`",
+        hint=f"write `/{resolved}`, or do without `--link`",
+    )
+
+
 class _Changes:
-    """Collects nodes by path; a later node replaces an earlier one."""
+    """Collects nodes by path; a later node replaces an earlier one.
+
+    With `--link`, the nodes are those of a copy into an empty image, as in BuildKit: folders that the image has get the
+    owner and mode of new ones.
+    """
 
     def __init__(self, transfer: Transfer, image: Tree) -> None:
         self.nodes: dict[str, Node] = {}
         self._transfer = transfer
         self._after = image.nodes()
         self._result = Tree(self._after)
+        self._known = Tree(self.nodes) if transfer.is_linked else self._result  # folders that are not made
         self._links: dict[str, str] = {}  # path in the image -> path in the source
 
     def add(self, path: str, node: Node, *, origin: str) -> str:
@@ -246,7 +258,7 @@ class _Changes:
         if node.kind == "dir":
             return self.add_folder(path, node)
         self._require_usual(node, origin)
-        resolved = self._result.resolve_parent(path)
+        resolved = self._resolved(path, self._result.resolve_parent(path), self._known.resolve_parent(path))
         existing = self._result.get(resolved)
         if existing is not None and existing.kind == "dir":
             raise self._error(
@@ -272,17 +284,17 @@ class _Changes:
                     self._links[added] = path
 
     def add_folder(self, path: str, node: Node | None = None) -> str:
-        """Add a folder; returns its path. An existing folder is not added, to keep its owner and mode."""
-        resolved = self._result.resolve(path)
+        """Add a folder; returns its path. A known folder is not added, to keep its owner and mode."""
+        resolved = self._resolved(path, self._result.resolve(path), self._known.resolve(path))
         self._add_parents(resolved)
         existing = self._result.get(resolved)
-        if existing is None:
-            self._put(resolved, self._new_folder() if node is None else self._stamped(node))
-        elif existing.kind != "dir":
+        if existing is not None and existing.kind != "dir":
             raise self._error(
                 f"`/{resolved}` in the image is not a folder, but a folder is copied there",
                 "use another name",
             )
+        if self._known.get(resolved) is None:
+            self._put(resolved, self._new_folder() if node is None else self._stamped(node))
         return resolved
 
     def require_links_inside(self) -> None:
@@ -298,14 +310,23 @@ class _Changes:
                     "put what it points to inside, or leave the link out with `.dockerignore`",
                 )
 
+    def _resolved(self, path: str, in_image: str, in_known: str) -> str:
+        """`path` with symlinks followed. Raises `BuildError` where `--link` would follow one of the image."""
+        if in_image != in_known:
+            raise _through_symlink(self._transfer, path, in_image)
+        return in_image
+
     def _put(self, path: str, node: Node) -> None:
         self.nodes[path] = self._after[path] = node
 
     def _add_parents(self, path: str) -> None:
         folder = posixpath.dirname(path)
-        known = self._result.get(folder)
+        known = self._known.get(folder)
         if known is None or known.kind != "dir":
-            for each in missing_folders(folder, self._result, Owner(), where=self._transfer.where):
+            missing_folders(
+                folder, self._result, Owner(), where=self._transfer.where
+            )  # raises for other nodes
+            for each in missing_folders(folder, self._known, Owner(), where=self._transfer.where):
                 self._put(each, self._new_folder())
 
     def _new_folder(self) -> Node:

@@ -16,8 +16,8 @@ def file(data: str = "x", mode: int = 0o644) -> Node:
     return Node(kind="file", mode=mode, content=Inline(data=data.encode()))
 
 
-def folder() -> Node:
-    return Node(kind="dir")
+def folder(mode: int = 0o755) -> Node:
+    return Node(kind="dir", mode=mode)
 
 
 def link(target: str) -> Node:
@@ -275,6 +275,38 @@ class TestCopy:
         error = refusal("FROM scratch\nCOPY etc /etc\nCOPY --link --chown=web app /")
         assert str(error) == "Dockerfile:3: `--chown=web` names an account, which `--link` does not allow"
         assert build("FROM scratch\nCOPY --link --chown=1:2 app /").layers[0][0][1].gid == 2
+
+    def test_copy_with_link_gives_its_owner_to_folders_of_the_image(self) -> None:
+        text = "FROM scratch\nCOPY app /a/b/\nCOPY {} --chown=5:6 etc/passwd /a/b/passwd"
+        linked, plain = (dict(build(text.format(flag)).layers[1]) for flag in ("--link", "--link=false"))
+        assert {path: (node.uid, node.gid) for path, node in linked.items()} == dict.fromkeys(
+            ("a", "a/b", "a/b/passwd"), (5, 6)
+        )
+        assert list(plain) == ["a/b/passwd"]
+
+    def test_copy_with_link_resets_the_mode_of_folders_that_its_source_has_too(self) -> None:
+        context = {
+            "r": folder(),
+            "r/tmp": folder(0o777),
+            "src": folder(),
+            "src/tmp": folder(0o700),
+            "src/tmp/x": file(),
+        }
+        image = build("FROM scratch\nCOPY r /\nCOPY --link src /", context=context)
+        assert dict(image.layers[1])["tmp"].mode == 0o700
+        assert image.tree.get("tmp") == folder(0o700)
+
+    def test_copy_with_link_of_a_folder_puts_nothing_behind_a_symlink_of_the_image(self) -> None:
+        context = {
+            "r": folder(),
+            "r/usr": folder(),
+            "r/bin": link("usr"),
+            "src": folder(),
+            "src/bin": folder(),
+            "src/bin/app": file(),
+        }
+        error = refusal("FROM scratch\nCOPY r /\nCOPY --link src /", context=context)
+        assert str(error) == "Dockerfile:3: `--link` to `/bin` leads through a symlink to `/usr`"
 
     def test_copy_with_link_refuses_a_destination_behind_a_symlink(self) -> None:
         context = {"r": folder(), "r/usr": folder(), "r/bin": link("usr"), "app": file()}
