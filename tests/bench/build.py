@@ -44,7 +44,7 @@ Samples = dict[tuple[str, str], list[Sample]]
 
 
 class Project:
-    """The repository that is built, in its first state or with one file changed."""
+    """The repository that the benchmark builds, in its first state or with one file changed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -24,7 +24,7 @@ Argv = Sequence[str | Path]
 
 
 class Tool(NamedTuple):
-    """A program. `command`: from the base's reference, the image's repository and a home folder to its arguments."""
+    """A program to compare. `command` makes its arguments of base image, target repository and home folder."""
 
     name: str
     command: Callable[[str, str, Path], Argv]
@@ -33,7 +33,7 @@ class Tool(NamedTuple):
 
 
 def find_tools(folder: Path, stack: ExitStack) -> tuple[list[Tool], list[str]]:
-    """The tools of this machine, and the names of those that it lacks. `stack`: ends the daemons of the tools."""
+    """Return the build tools of this machine and the names of missing ones. `stack`: ends the tools' daemons."""
     tools = [_shipmark("layers", {})]
     lacking: list[str] = []
     if missing("docker") is None:

@@ -45,7 +45,7 @@ class Series(NamedTuple):
 
 
 def measure(command: Command, *, limit: float) -> Sample:
-    """Run once. Raises `RuntimeError` when it fails, `TimeoutError` after `limit` seconds."""
+    """Run the command once. Raises `RuntimeError` if it fails, `TimeoutError` after `limit` seconds."""
     start = time.perf_counter()
     process = subprocess.Popen(
         command.argv,

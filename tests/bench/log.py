@@ -43,7 +43,7 @@ def _scratch() -> Iterator[Path]:
 
 
 def _facts(count: int) -> Iterator[dict[str, Any]]:
-    """`count` facts, made before the measurement starts."""
+    """Return an iterator over `count` facts, which are made before the measurement starts."""
     releases = (whole_release(f"r{number}", f"1.0.{number}", f"i{number}") for number in range(count))
     return iter([facts[2] for facts in releases])
 

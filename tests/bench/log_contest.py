@@ -16,13 +16,13 @@ class Contest(NamedTuple):
 
     @property
     def ratio(self) -> str:
-        """Median, minimum and maximum of the ratio of both implementations over all rounds."""
+        """Return median, minimum and maximum of the ratio of both implementations over all rounds, as text."""
         ratios = [one / other for one, other in zip(self.ours, self.other, strict=True)]
         return f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}, {len(ratios)} rounds)"
 
     @property
     def rates(self) -> tuple[float, float]:
-        """The medians."""
+        """Return the median rates of both implementations."""
         return statistics.median(self.ours), statistics.median(self.other)
 
 

@@ -47,7 +47,7 @@ def questions(folder: Path, rounds: int) -> Iterator[str]:
 
 
 def _large(path: Path) -> Path:
-    """The large log; created on the first run only."""
+    """Return the path of the large log, which is created on the first run only."""
     done = path.with_name("complete")
     if done.exists():
         return path
@@ -66,7 +66,7 @@ def _large(path: Path) -> Path:
 
 
 def _release(number: int) -> list[dict[str, Any]]:
-    """The five facts of a release, with digests as random as real ones."""
+    """Return the five facts of a release, with digests as random as real ones."""
     name = f"image-{number:06}"
     text = json.dumps(whole_release(f"r{number:06}", f"1.{number // 100}.{number % 100}", name))
     for image in (f"{name}-amd64", name):
@@ -88,7 +88,7 @@ def _verify(large: Path) -> str:
 
 
 def _project(folder: Path, large: Path) -> Path:
-    """A git repository whose version log is the large log."""
+    """Make a git repository whose version log is the large log."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     subprocess.run(["git", "init", "-q"], cwd=folder, env=scrubbed(folder), check=True)
@@ -98,7 +98,7 @@ def _project(folder: Path, large: Path) -> Path:
 
 
 def _home(project: Path) -> Path:
-    """The home of the commands, with their cache folder; outside of the project, since a cache must not lie in it."""
+    """Return the home folder of the commands, outside of the project, since their cache must not be in it."""
     return project.with_name("home")
 
 
@@ -107,7 +107,7 @@ def _indexes(project: Path) -> list[Path]:
 
 
 def _ask(project: Path, question: list[str]) -> float:
-    """Seconds of the whole command."""
+    """Run `shipmark log` with the question, and return the seconds that the whole command took."""
     started = time.perf_counter()
     result = subprocess.run(
         [_COMMAND, "log", *question],

@@ -32,7 +32,7 @@ Work = Callable[[int], object]
 
 
 def postgresql(rounds: int) -> str:
-    """One line with the appends per second of shipmark and of the hand-written SQL, until the last writer ends."""
+    """Return a line with the appends per second of shipmark and of hand-written SQL, until the last writer ends."""
     if missing("postgres"):
         return f"postgresql: not measured: {missing('postgres')}"
     with (
@@ -50,7 +50,7 @@ def postgresql(rounds: int) -> str:
 
 @contextmanager
 def _sixteen(server: Postgres, kind: str) -> Iterator[Work]:
-    """Writers on a database of their own, which wait between the turns."""
+    """Start sixteen writers on a new database, which wait between the turns; return the function of a turn."""
     url = server.database()
     migrate(url)
     argv = [sys.executable, "-m", "tests.bench.log_writers", kind, url]

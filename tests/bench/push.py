@@ -78,7 +78,7 @@ def run(folder: Path, *, rounds: int) -> Iterator[str]:
 
 
 class _Tools:
-    """The programs that are compared, as argument lists."""
+    """The programs that the push benchmark compares: where each is installed."""
 
     def __init__(self, folder: Path) -> None:
         self.missing: list[str] = []
@@ -96,7 +96,7 @@ Commands = dict[str, Sequence[str | Path]]
 
 
 class _Moves:
-    """Argument lists by tool, for each kind of move."""
+    """Argument lists by tool, for each kind of move of an image."""
 
     def __init__(self, tools: _Tools, layout: Path, archive: Path) -> None:
         self._tools = tools
@@ -197,7 +197,7 @@ def _cases(tools: _Tools, layout: Path, archive: Path) -> list[Case]:
 
 
 def _from_daemon(tools: _Tools, archive: Path, folder: Path, rounds: int) -> str:
-    """An image out of a daemon of our own into a registry; `docker push` is what a daemon does by itself."""
+    """Compare moves of an image from a new docker daemon into a registry with `docker push`."""
     daemon = DockerDaemon()
     try:
         daemon.docker("load", "--input", str(archive))
@@ -222,7 +222,7 @@ def _from_daemon(tools: _Tools, archive: Path, folder: Path, rounds: int) -> str
 
 
 def _only(ca: Path) -> Path:
-    """A folder that contains only the authority's certificate, for skopeo's `--cert-dir`."""
+    """Return a folder that contains only the authority's certificate, for skopeo's `--cert-dir`."""
     folder = ca.parent / "authorities"
     folder.mkdir(exist_ok=True)
     shutil.copy(ca, folder / "ca.crt")
@@ -255,7 +255,7 @@ def _compare(case: Case, folder: Path, rounds: int) -> str:
 
 @contextlib.contextmanager
 def _registry(case: Case, folder: Path) -> Iterator[tuple[str, Path | None]]:
-    """A registry of its own for one run: nothing is there already, and nothing is warm."""
+    """Start a new, empty registry for one run of a command."""
     own = folder / "registry"
     for place in (own, folder / "registry-2"):
         shutil.rmtree(place, ignore_errors=True)
@@ -324,7 +324,7 @@ def _table(
 
 
 def _images(folder: Path) -> tuple[Path, Path]:
-    """A layout of about 334 MiB, and an archive as `docker save` writes it; made once."""
+    """Return a layout of about 334 MiB and an archive as `docker save` writes it; both are made once."""
     place, archive = folder / f"layout-{_EDITION}", folder / f"archive-{_EDITION}.tar"
     if not archive.exists():
         shutil.rmtree(place, ignore_errors=True)
@@ -397,7 +397,7 @@ def _many_tags(server: RegistryServer) -> None:
 
 
 def find_crane(folder: Path) -> str | None:
-    """The path of crane: the machine's own, or one that Go builds below `folder`; None without either."""
+    """Return the path of crane: installed on this machine, or built by Go below `folder`; None without both."""
     found = shutil.which("crane", path=SEARCH_PATH)
     if found:
         return found
@@ -410,7 +410,7 @@ def find_crane(folder: Path) -> str | None:
 
 
 def _oras(folder: Path) -> str | None:
-    """The interpreter of an environment that has oras-py."""
+    """Return the Python interpreter of an environment that has oras-py."""
     place = folder / "oras"
     if not (place / "installed").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)

@@ -16,7 +16,7 @@ _WINDOW = 4 * 1024 * 1024  # bytes under way before the sender has to wait, as a
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Deliver what is read `DELAY` later, at most `RATE`."""
+    """Pass bytes from reader to writer, delayed by `DELAY` and at most at `RATE`."""
     loop = asyncio.get_running_loop()
     pending: deque[tuple[float, bytes]] = deque()
     arrived = asyncio.Event()

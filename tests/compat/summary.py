@@ -13,17 +13,17 @@ from release.log.stores.file import FileStore
 
 
 def file_store(path: Path) -> FileStore:
-    """The log file at `path`."""
+    """Return the store of the log file at `path`."""
     return FileStore(str(path), cancel=Cancel(), monotonic=time.monotonic)
 
 
 def summary(path: Path) -> dict[str, Any]:
-    """The summary of a log file."""
+    """Return the summary of a log file."""
     return summary_of(file_store(path))
 
 
 def summary_of(store: LogStore) -> dict[str, Any]:
-    """`entries`: how many; `releases` in their order; `tags`: what each held, in order; `yanked` versions."""
+    """Return the number of `entries`, the `releases`, what `tags` pointed to, all in order, and `yanked` versions."""
     entries = list(store.read())
     state = fold(entries)
     return {

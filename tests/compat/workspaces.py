@@ -25,7 +25,7 @@ _LEFT_OUT = ("hooks", "logs", "info", "description", "cache", "log.jsonl.lock")
 
 
 class Workspace:
-    """A clone in `folder/repo` whose log lies in `store`: in the clone, or beside it in the folder."""
+    """A clone in `folder/repo` whose log is in `store`: in the clone, beside it in the folder, or in a database."""
 
     def __init__(self, folder: Path, store: str, home: Path, request: pytest.FixtureRequest) -> None:
         self.folder, self.store = folder, store
@@ -47,12 +47,12 @@ class Workspace:
             self.connect()
 
     def connect(self) -> None:
-        """Make the bare repository of the folder the remote `origin`, under an address that records may hold."""
+        """Make the folder's bare repository the remote `origin`, under an address that is equal on every machine."""
         self.repo.git("remote", "add", "origin", REMOTE)
         self.repo.git("config", f"url.file://{self.folder}/remote.git.insteadOf", REMOTE)
 
     def disconnect(self) -> None:
-        """Remove the remote: its folder differs wherever the workspace is unpacked."""
+        """Remove the remote, since its folder differs wherever the workspace is unpacked."""
         self.repo.git("remote", "remove", "origin")
         self.repo.git("config", "--remove-section", f"url.file://{self.folder}/remote.git")
         bare = GitRepo(self.folder / "remote.git", home=Path(self.repo.env["HOME"]), init=False)
@@ -72,7 +72,7 @@ class Workspace:
         return result
 
     def pack(self) -> bytes:
-        """The folder as a tar, compressed; a PostgreSQL database as the text that `psql` takes."""
+        """Return the folder as a compressed tar, with a PostgreSQL database as text for `psql`."""
         if self.store == "postgresql":
             (self.folder / "log.sql").write_text(_dump(self.env["LOG_URL"]))
         if self.store == "git":

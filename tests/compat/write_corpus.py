@@ -59,7 +59,7 @@ def end_at(project: Project, gate: Gate, tag: str, ending: signal.Signals) -> No
 
 
 def keep(project: Project, name: str, cut: int = 0) -> None:
-    """Keep the project's log as `name`, less the last `cut` bytes."""
+    """Store the project's log as `name` in the corpus, without the last `cut` bytes, and its summary."""
     version = project.must("--version").stdout.split()[-1]
     folder = HERE / version
     folder.mkdir(exist_ok=True)

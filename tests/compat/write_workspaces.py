@@ -117,7 +117,7 @@ def make(
 
 
 def keep(workspace: Workspace, what: str, old: Shipmark) -> None:
-    """Store the packed workspace, and beside it the output of 0.1.0 about the workspace's log."""
+    """Store the packed workspace, and beside it what 0.1.0 prints about the workspace's log."""
     FOLDER.mkdir(exist_ok=True)
     name = f"{workspace.store}-{what}"
     said = {

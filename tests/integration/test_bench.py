@@ -18,13 +18,13 @@ def _python(code: str, folder: Path, name: str = "python") -> Command:
     return Command(name, [sys.executable, "-c", code], folder, scrubbed(folder))
 
 
-def test_measured_time_includes_child_processes(tmp_path: Path) -> None:
+def test_time_measured_by_the_benchmark_includes_child_processes(tmp_path: Path) -> None:
     burn = "import time\nwhile time.process_time() < 0.2: pass"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}])"
     assert measure(_python(code, tmp_path), limit=30).cpu >= 0.2
 
 
-def test_failing_and_slow_commands_are_dropped_with_their_reason(tmp_path: Path) -> None:
+def test_benchmark_drops_failing_and_slow_commands_with_their_reason(tmp_path: Path) -> None:
     commands = [
         _python("pass", tmp_path, "good"),
         _python("raise SystemExit('broken')", tmp_path, "bad"),
@@ -36,13 +36,13 @@ def test_failing_and_slow_commands_are_dropped_with_their_reason(tmp_path: Path)
     assert slow.reason == "over 3 s"
 
 
-def test_ratio_is_the_median_of_the_rounds() -> None:
+def test_ratio_in_a_benchmark_table_is_the_median_of_the_rounds() -> None:
     peer = Series("peer", tuple(Sample(cpu, cpu, 1) for cpu in (1.0, 2.0, 4.0)))
     other = Series("other", tuple(Sample(cpu, cpu, 1) for cpu in (3.0, 4.0, 4.0)))
     assert "| other | 3.000, **4.000**, 4.000 | 2.00 |" in table("x", [peer, other])
 
 
-def test_generated_history_has_merges_and_both_kinds_of_tags(git_repo: GitRepo) -> None:
+def test_generated_benchmark_history_has_merges_and_annotated_and_lightweight_tags(git_repo: GitRepo) -> None:
     stream = b"".join(repositories._stream(commits=120, files=5))
     subprocess.run(
         ["git", "fast-import", "--quiet"], cwd=git_repo.path, env=git_repo.env, input=stream, check=True
@@ -56,7 +56,9 @@ def test_generated_history_has_merges_and_both_kinds_of_tags(git_repo: GitRepo) 
 
 
 @pytest.mark.parametrize("number", [20, 40])
-def test_merge_joins_two_lines_that_had_parted(git_repo: GitRepo, number: int) -> None:
+def test_merge_in_a_generated_benchmark_history_joins_two_diverged_commits(
+    git_repo: GitRepo, number: int
+) -> None:
     stream = b"".join(repositories._stream(commits=number, files=1))
     subprocess.run(
         ["git", "fast-import", "--quiet"], cwd=git_repo.path, env=git_repo.env, input=stream, check=True

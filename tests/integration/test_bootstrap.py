@@ -56,7 +56,9 @@ def bootstrap(clone: Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("home", ["", "/proc/nowhere"])
-def test_without_services_the_system_is_left_as_it_is(clone: Path, home: str) -> None:
+def test_bootstrap_without_services_installs_no_package_and_names_those_missing(
+    clone: Path, home: str
+) -> None:
     done = bootstrap(clone, SERVICES="0", HOME=home)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "not installed, and the tests that want them are skipped: some-package\n"
@@ -64,7 +66,7 @@ def test_without_services_the_system_is_left_as_it_is(clone: Path, home: str) ->
     assert not (clone / "~").exists()
 
 
-def test_packages_that_apt_does_not_know_are_not_installed(clone: Path) -> None:
+def test_bootstrap_asks_apt_for_each_package_and_succeeds_without_unknown_ones(clone: Path) -> None:
     done = bootstrap(clone)
     assert done.returncode == 0, done.stderr
     assert "apt-cache policy some-package" in (clone / "apt-was-called").read_text()

@@ -74,39 +74,43 @@ def python(*argv: str) -> list[str]:
 
 
 class TestEnd:
-    def test_stdout_stderr_and_exit_code_are_returned_separately(self, processes: Processes) -> None:
+    def test_stdout_stderr_and_exit_code_of_a_program_are_returned_separately(
+        self, processes: Processes
+    ) -> None:
         done = processes.run(python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"))
         assert (done.code, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
 
-    def test_a_signal_gives_a_negative_exit_code(self, processes: Processes) -> None:
+    def test_a_program_ended_by_a_signal_has_a_negative_exit_code(self, processes: Processes) -> None:
         assert processes.run(python("import os; os.kill(os.getpid(), 9)")).code == -9
 
-    def test_input_and_output_larger_than_any_pipe_pass(self, processes: Processes) -> None:
+    def test_input_and_output_of_a_program_may_be_larger_than_a_pipe(self, processes: Processes) -> None:
         data = os.urandom(1 << 20)
         done = processes.run(
             python("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"), stdin=data
         )
         assert done.stdout == data
 
-    def test_the_program_has_exactly_the_given_environment(self, processes: Processes) -> None:
+    def test_a_started_program_has_exactly_the_given_environment(self, processes: Processes) -> None:
         done = processes.run(["/usr/bin/env"], env={"ONLY": "this"})
         assert done.stdout == b"ONLY=this\n"
 
-    def test_the_program_runs_in_the_given_folder(self, processes: Processes, tmp_path: Path) -> None:
+    def test_a_started_program_runs_in_the_given_folder(self, processes: Processes, tmp_path: Path) -> None:
         assert processes.run(["pwd"], cwd=str(tmp_path)).stdout.decode().strip() == str(tmp_path)
 
-    def test_arguments_are_never_read_by_a_shell(self, processes: Processes) -> None:
+    def test_arguments_of_a_program_are_not_read_by_a_shell(self, processes: Processes) -> None:
         text = "$(touch owned); `id` && 'x'"
         assert processes.run(["printf", "%s", text]).stdout.decode() == text
 
 
 class TestMissing:
-    def test_a_missing_program_is_named(self, processes: Processes, tmp_path: Path) -> None:
+    def test_error_for_a_missing_program_names_it(self, processes: Processes, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError) as caught:
             processes.run(["no-such-program-here"], cwd=str(tmp_path))
         assert caught.value.filename == "no-such-program-here"
 
-    def test_a_missing_folder_is_named(self, processes: Processes, tmp_path: Path) -> None:
+    def test_error_for_a_missing_working_folder_of_a_program_names_it(
+        self, processes: Processes, tmp_path: Path
+    ) -> None:
         with pytest.raises(FileNotFoundError) as caught:
             processes.run(["true"], cwd=str(tmp_path / "none"))
         assert caught.value.filename == str(tmp_path / "none")
@@ -120,7 +124,7 @@ class TestEarlyEnd:
         for pid in map(int, path.read_text().split()):
             assert wait_until_gone(pid), "a process outlived its run"
 
-    def test_cancelling_ends_the_whole_group_and_raises(
+    def test_cancelling_a_run_ends_the_process_group_of_its_program_and_raises(
         self, processes: Processes, cancel: Cancel, family: tuple[list[str], Path]
     ) -> None:
         argv, path = family
@@ -131,7 +135,7 @@ class TestEarlyEnd:
         thread.join()
         assert time.monotonic() - start < 10
 
-    def test_a_time_out_ends_the_whole_group_and_leaves_no_zombie(
+    def test_a_timeout_ends_the_process_group_of_a_program_and_leaves_no_zombie(
         self, processes: Processes, family: tuple[list[str], Path]
     ) -> None:
         argv, path = family
@@ -142,7 +146,7 @@ class TestEarlyEnd:
             os.waitpid(leader, os.WNOHANG)
 
 
-def test_nothing_starts_after_cancelling(processes: Processes, cancel: Cancel, tmp_path: Path) -> None:
+def test_no_program_starts_after_cancelling(processes: Processes, cancel: Cancel, tmp_path: Path) -> None:
     cancel.trip(Interrupted("interrupted"))
     with pytest.raises(Interrupted):
         processes.run(["touch", str(tmp_path / "started")])

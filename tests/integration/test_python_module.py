@@ -68,7 +68,7 @@ def run(installed: Installed, code: str, repo: GitRepo, home: Path) -> subproces
 
 
 @pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=[str(n) for n in range(len(EXAMPLES))])
-def test_examples_of_the_page_print_what_it_shows(
+def test_python_examples_of_the_documentation_print_what_it_shows(
     code: str, output: str, installed: Installed, workspace: GitRepo, tmp_path: Path
 ) -> None:
     done = run(installed, code, workspace, tmp_path)
@@ -76,7 +76,9 @@ def test_examples_of_the_page_print_what_it_shows(
     assert not (tmp_path / "marker").exists()
 
 
-def test_the_module_is_the_installed_one(installed: Installed, workspace: GitRepo, tmp_path: Path) -> None:
+def test_isolated_python_imports_the_installed_module_and_not_that_of_the_workspace(
+    installed: Installed, workspace: GitRepo, tmp_path: Path
+) -> None:
     done = run(
         installed, "import shipmark, release; print(shipmark.__file__, release.__file__)", workspace, tmp_path
     )
@@ -84,7 +86,7 @@ def test_the_module_is_the_installed_one(installed: Installed, workspace: GitRep
     assert done.stdout.split() == files
 
 
-def test_importing_loads_no_http_client_and_no_command_line(
+def test_importing_shipmark_loads_no_http_client_and_no_command_line(
     installed: Installed, workspace: GitRepo, tmp_path: Path
 ) -> None:
     code = "import sys, shipmark, shipmark.log, shipmark.images; print(*sys.modules)"
@@ -93,7 +95,7 @@ def test_importing_loads_no_http_client_and_no_command_line(
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_names_are_sorted_and_documented(name: str) -> None:
+def test_public_names_of_the_module_shipmark_are_sorted_and_documented(name: str) -> None:
     module = importlib.import_module(name)
     path = Path(str(module.__file__))
     imported = [
@@ -109,7 +111,7 @@ def test_names_are_sorted_and_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_member_schema_comes_first_with_a_fixed_value(name: str) -> None:
+def test_first_member_of_each_public_report_is_schema_with_a_fixed_value(name: str) -> None:
     module = importlib.import_module(name)
     types = [value for one in module.__all__ if isinstance(value := getattr(module, one), type)]
     reports = [one for one in types if issubclass(one, msgspec.Struct) and "schema" in one.__struct_fields__]
@@ -119,13 +121,13 @@ def test_a_member_schema_comes_first_with_a_fixed_value(name: str) -> None:
         assert msgspec.json.schema(report)["$defs"][report.__name__]["properties"]["schema"]["enum"]
 
 
-def test_every_branch_of_the_error_tree_is_offered() -> None:
+def test_module_shipmark_exports_every_direct_subclass_of_release_error() -> None:
     module = importlib.import_module("shipmark")
     branches = {one.__name__ for one in ReleaseError.__subclasses__() if one.__module__ == "release.errors"}
     assert branches <= set(module.__all__)
 
 
-def test_the_module_imports_nothing_but_the_application() -> None:
+def test_module_shipmark_imports_only_release_without_its_command_line() -> None:
     for path in (ROOT / "shipmark").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom):

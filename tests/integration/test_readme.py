@@ -22,7 +22,7 @@ _CONFIG = 'image: oci:dist/hello\nproject: hello\nbuild: {builder: layers, args:
 
 
 class Shown(NamedTuple):
-    """A command of the README and the output that it shows, possibly none."""
+    """A command in the README and the output shown below it, possibly none."""
 
     command: str
     output: str
@@ -38,7 +38,7 @@ def commands() -> list[Shown]:
 
 
 def normal(text: str) -> str:
-    """The text with commit ids and digests replaced, which differ between git histories."""
+    """Return the text with commit ids and digests replaced, since they differ between git histories."""
     return re.sub(r"\b[0-9a-f]{12,64}\b", "<hex>", text).strip()
 
 
@@ -52,7 +52,9 @@ def scene(git_repo: GitRepo) -> GitRepo:
     return git_repo
 
 
-def test_every_command_runs_and_prints_what_the_readme_shows(scene: GitRepo, shipmark: Shipmark) -> None:
+def test_every_command_in_the_readme_prints_the_output_shown_there(
+    scene: GitRepo, shipmark: Shipmark
+) -> None:
     shown = commands()
     assert len(shown) >= 9
     for command, output in shown:
@@ -65,7 +67,7 @@ def test_every_command_runs_and_prints_what_the_readme_shows(scene: GitRepo, shi
 
 
 @pytest.mark.parametrize("block", blocks(README, "yaml"))
-def test_every_configuration_is_read(block: str) -> None:
+def test_every_configuration_in_the_readme_is_valid(block: str) -> None:
     value = yaml.safe_load(block)
     if "jobs" in value:
         uses = [step["uses"] for step in value["jobs"]["release"]["steps"] if "uses" in step]

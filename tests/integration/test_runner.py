@@ -100,7 +100,7 @@ print(json.dumps({
 
 
 class Program:
-    """The script, run by an isolated interpreter as a process of its own."""
+    """The test script with its own step kind, run by an isolated interpreter in its own process."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "pages"
@@ -127,7 +127,7 @@ class Program:
         return document
 
     def kill_in(self, step: str) -> None:
-        """Execute, and SIGKILL the process while it is in the middle of acting on `step`."""
+        """Execute the plan, and SIGKILL the process while it carries out `step`."""
         with self.start("execute") as process:
             assert process.stdout is not None
             assert process.stdin is not None
@@ -147,21 +147,21 @@ def program(tmp_path: Path) -> Program:
     return Program(tmp_path)
 
 
-def test_a_survey_of_a_new_kind_changes_nothing(program: Program) -> None:
+def test_a_survey_of_steps_of_a_new_kind_changes_nothing(program: Program) -> None:
     surveyed = program.run("survey")
     assert surveyed["states"] == {"one": "free", "two": "free", "index": "free"}
     assert program.files == {}
     assert not Path(surveyed["runner"]).is_relative_to(program.root.parent)
 
 
-def test_a_new_kind_is_executed_and_found_done_by_the_next_process(program: Program) -> None:
+def test_steps_of_a_new_kind_are_executed_and_found_done_by_the_next_process(program: Program) -> None:
     assert program.run("execute")["states"] == {"one": "made", "two": "made", "index": "made"}
     assert program.files == {"one": "first page", "two": "second page", "index": "SECOND PAGE"}
     assert program.run("execute")["states"] == {"one": "done", "two": "done", "index": "done"}
     assert program.run("survey")["states"] == {"one": "done", "two": "done", "index": "done"}
 
 
-def test_a_new_kind_that_was_killed_while_acting_is_resumed(program: Program) -> None:
+def test_a_step_of_a_new_kind_that_was_killed_in_the_middle_is_resumed(program: Program) -> None:
     program.kill_in("one")
     assert program.files == {"one.part": "fir"}
     assert program.run("survey")["states"] == {"one": "free", "two": "free", "index": "free"}
@@ -170,7 +170,7 @@ def test_a_new_kind_that_was_killed_while_acting_is_resumed(program: Program) ->
     assert program.files == {"one": "first page", "two": "second page", "index": "SECOND PAGE"}
 
 
-def test_what_was_done_before_the_kill_stays_done(program: Program) -> None:
+def test_a_step_that_was_done_before_the_kill_is_found_done_by_the_next_process(program: Program) -> None:
     (program.root / "one").write_text("first page")
     program.kill_in("two")
     resumed = program.run("execute")
@@ -178,7 +178,7 @@ def test_what_was_done_before_the_kill_stays_done(program: Program) -> None:
     assert program.files["index"] == "SECOND PAGE"
 
 
-def test_a_conflict_of_a_new_kind_stops_before_the_next_phase(program: Program) -> None:
+def test_a_conflict_of_a_step_of_a_new_kind_skips_the_next_phase(program: Program) -> None:
     (program.root / "one").write_text("somebody else's")
     refused = program.run("execute")
     assert refused["exit"] == 6

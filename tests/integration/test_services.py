@@ -1,4 +1,4 @@
-"""Tests with a missing service are skipped and listed, or fail; a process that survives the test run fails the run."""
+"""Tests with a missing service are skipped and listed, or fail; a process that outlives a test fails the run."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def _run_suite(folder: Path, *args: str, **env: str) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
-def test_skips_of_a_missing_service_are_listed_at_the_end(tmp_path: Path, workers: tuple[str, ...]) -> None:
+def test_tests_skipped_for_a_missing_service_are_listed_at_the_end(
+    tmp_path: Path, workers: tuple[str, ...]
+) -> None:
     done = _run_suite(tmp_path, *workers)
     assert done.returncode == 0, done.stdout
     assert "missing services" in done.stdout
@@ -79,7 +81,7 @@ def test_skips_of_a_missing_service_are_listed_at_the_end(tmp_path: Path, worker
     assert done.stdout.splitlines()[-1].startswith("1 passed, 1 skipped in")
 
 
-def test_missing_service_fails_where_services_are_required(tmp_path: Path) -> None:
+def test_missing_service_fails_the_test_run_if_services_are_required(tmp_path: Path) -> None:
     done = _run_suite(tmp_path, SHIPMARK_REQUIRE_SERVICES="1")
     assert done.returncode == 1
     assert "SHIPMARK_REQUIRE_SERVICES=1 allows no skip" in done.stdout
@@ -87,7 +89,9 @@ def test_missing_service_fails_where_services_are_required(tmp_path: Path) -> No
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="processes are found through /proc")
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
-def test_surviving_process_fails_the_run_and_is_ended(tmp_path: Path, workers: tuple[str, ...]) -> None:
+def test_process_that_outlives_its_test_fails_the_test_run_and_is_ended(
+    tmp_path: Path, workers: tuple[str, ...]
+) -> None:
     done = _run_suite(tmp_path, *workers, LEAVE="1")
     assert done.returncode == 1
     assert "processes that outlived their tests" in done.stdout
@@ -98,7 +102,7 @@ def test_surviving_process_fails_the_run_and_is_ended(tmp_path: Path, workers: t
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="processes are found through /proc")
-def test_run_that_is_killed_leaves_neither_process_nor_folder(tmp_path: Path) -> None:
+def test_run_that_is_killed_leaves_neither_service_process_nor_folder(tmp_path: Path) -> None:
     (tmp_path / "test_killed.py").write_text(KILLED)
     done = _run_suite(tmp_path, "test_killed.py")
     assert done.returncode == -9

@@ -16,7 +16,7 @@ from tests.support.releases.git import GitRepo
 from tests.support.services.docker import DockerDaemon
 
 
-def test_same_history_has_the_same_commit_on_every_machine(git_repo: GitRepo) -> None:
+def test_commit_of_a_test_repository_has_the_same_id_on_every_machine(git_repo: GitRepo) -> None:
     commit = git_repo.commit("first", {"a.txt": "a"})
     assert commit == "d2b0cc9d8df496b3f4a6264e910971a701e82b7e"
     git_repo.tag("v1.0.0")
@@ -26,14 +26,16 @@ def test_same_history_has_the_same_commit_on_every_machine(git_repo: GitRepo) ->
     )
 
 
-def test_clone_is_shallow_when_asked(git_repo: GitRepo, tmp_path: Path) -> None:
+def test_clone_of_a_test_repository_with_depth_is_shallow(git_repo: GitRepo, tmp_path: Path) -> None:
     git_repo.commit("one")
     git_repo.commit("two")
     clone = git_repo.clone(tmp_path / "clone", "--depth=1")
     assert clone.git("rev-list", "--count", "HEAD") == "1"
 
 
-def test_registry_logs_each_request_and_keeps_its_port(registry_server: RegistryServer) -> None:
+def test_registry_logs_each_request_and_keeps_its_port_after_a_restart(
+    registry_server: RegistryServer,
+) -> None:
     assert registry_server.request("GET", "/v2/")[0] == 200
     assert registry_server.request("HEAD", "/v2/app/manifests/nope")[0] == 404
     before = registry_server.host
@@ -49,13 +51,17 @@ def test_registry_logs_each_request_and_keeps_its_port(registry_server: Registry
     assert registry_server.tags("app") == {}
 
 
-def test_basic_registry_refuses_without_the_password(registry_factory: RegistryFactory) -> None:
+def test_registry_with_basic_authentication_refuses_a_wrong_password(
+    registry_factory: RegistryFactory,
+) -> None:
     server = registry_factory(auth="basic")
     assert server.request("GET", "/v2/", headers={"Authorization": "Basic eDp5"})[0] == 401
     assert server.request("GET", "/v2/")[0] == 200
 
 
-def test_tls_registry_is_trusted_through_its_own_authority_only(registry_factory: RegistryFactory) -> None:
+def test_registry_with_tls_is_trusted_through_its_own_authority_only(
+    registry_factory: RegistryFactory,
+) -> None:
     server = registry_factory(tls=True)
     assert server.request("GET", "/v2/")[0] == 200
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
@@ -79,7 +85,9 @@ def _upload_status(server: RegistryServer, token: str) -> int:
     return server.request("POST", "/v2/app/blobs/uploads/", headers=headers)[0]
 
 
-def test_token_registry_takes_only_tokens_that_grant_the_scope(registry_factory: RegistryFactory) -> None:
+def test_registry_with_tokens_accepts_only_tokens_that_grant_the_scope(
+    registry_factory: RegistryFactory,
+) -> None:
     server = registry_factory(auth="token")
     assert server.tokens is not None
     status, headers, _ = server.request("GET", "/v2/")
@@ -96,20 +104,22 @@ def test_token_registry_takes_only_tokens_that_grant_the_scope(registry_factory:
     assert server.tokens.requests[0].account == server.username
 
 
-def test_expired_token_is_refused(registry_factory: RegistryFactory) -> None:
+def test_expired_token_is_refused_by_the_test_registry(registry_factory: RegistryFactory) -> None:
     server = registry_factory(auth="token")
     assert server.tokens is not None
     server.tokens.lifetime = -1
     assert _upload_status(server, _token(server, "repository:app:push", password=server.password)) == 401
 
 
-def test_daemon_runs_a_container_without_network(docker_daemon: DockerDaemon, busybox_image: str) -> None:
+def test_docker_daemon_of_the_tests_runs_a_container_without_network(
+    docker_daemon: DockerDaemon, busybox_image: str
+) -> None:
     done = docker_daemon.docker("run", "--rm", "--network=none", busybox_image, "echo", "hello")
     assert done.stdout == b"hello\n"
     assert docker_daemon.api("GET", "/_ping") == (200, "OK")
 
 
-def test_daemon_pulls_from_a_registry_on_loopback(
+def test_docker_daemon_of_the_tests_pushes_to_and_pulls_from_a_registry_on_loopback(
     docker_daemon: DockerDaemon, busybox_image: str, registry_server: RegistryServer
 ) -> None:
     name = f"{registry_server.host}/support/busybox:1"
@@ -120,7 +130,7 @@ def test_daemon_pulls_from_a_registry_on_loopback(
     assert list(registry_server.tags("support/busybox")) == ["1"]
 
 
-def test_started_command_is_ended_with_its_group(shipmark: Shipmark) -> None:
+def test_command_that_a_test_started_is_ended_at_the_end_of_the_test(shipmark: Shipmark) -> None:
     process = shipmark.start("--help")
     shipmark.close()
     assert process.returncode is not None

@@ -35,7 +35,7 @@ def _sources() -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
 
 
-def test_wheel_holds_its_packages_and_nothing_else(wheel: Path) -> None:
+def test_wheel_contains_the_files_of_its_packages_and_metadata_and_nothing_else(wheel: Path) -> None:
     names = _names(wheel)
     info = {name for name in names if name.split("/")[0].endswith(".dist-info")}
     assert names - info == _sources()
@@ -66,7 +66,7 @@ def test_wheel_installs_one_command(wheel: Path) -> None:
     ]
 
 
-def test_command_runs_from_the_wheel_alone(installed: Installed, tmp_path: Path) -> None:
+def test_installed_command_imports_its_modules_from_the_wheel(installed: Installed, tmp_path: Path) -> None:
     show = "import release, ci; print(release.__file__, ci.__file__)"
     done = _run([installed.python, "-I", "-c", show], cwd=ROOT, home=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -115,7 +115,7 @@ def _run(
     )
 
 
-def test_workspace_would_be_imported_without_isolation(
+def test_without_isolation_python_imports_modules_of_the_workspace(
     installed: Installed, hostile: Hostile, tmp_path: Path
 ) -> None:
     _run(
@@ -137,7 +137,7 @@ ADAPTERS: dict[str, Adapter] = {
 
 @pytest.mark.parametrize("adapter", ADAPTERS.values(), ids=list(ADAPTERS))
 @pytest.mark.parametrize("command", ["--help", "version", "tags", "preview"])
-def test_adapter_runs_no_code_of_the_workspace(
+def test_ci_adapter_imports_no_module_of_the_workspace(
     adapter: Adapter, command: str, installed: Installed, hostile: Hostile, tmp_path: Path
 ) -> None:
     arguments = (

@@ -1,4 +1,4 @@
-"""Our parser of Dockerfiles against BuildKit's, on files and operands made by chance (`SHIPMARK_FUZZ`: how many)."""
+"""Compares shipmark's Dockerfile parser with BuildKit's on random input (`SHIPMARK_FUZZ`: how many)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNT = int(os.environ.get("SHIPMARK_FUZZ") or 100_000)
 PROGRAM = ROOT / "tests" / "support" / "buildkit_parser"
 
 
-def test_files_made_by_chance_are_read_alike() -> None:
+def test_random_dockerfiles_and_operands_are_read_as_by_buildkit_apart_from_known_differences() -> None:
     seed = random.SystemRandom().randrange(1 << 32)
     asked = questions(seed, files=COUNT, operands=COUNT)
     answers = ask(build(PROGRAM), asked)
@@ -26,7 +26,7 @@ def test_files_made_by_chance_are_read_alike() -> None:
     assert not wrong, f"seed {seed}:\n" + "\n".join(wrong[:20])
 
 
-def test_the_table_holds_what_buildkit_answers() -> None:
+def test_the_table_of_dockerfiles_has_the_answers_of_buildkit() -> None:
     cases = table("dockerfiles")["cases"]
     answers = ask(build(PROGRAM), [question for question, _ in cases])
     # The names that it suggests in errors depend on the order of a Go map.

@@ -26,7 +26,7 @@ MOMENTS = 30
 
 
 def _check(place: Layout | Folder) -> tuple[str, ...]:
-    """Read everything that a place names to its end; give its tags."""
+    """Read every manifest and blob of a layout or folder to its end, and return its tags."""
     tags = place.tags()
     roots = [entry.digest for entry in place.entries().descriptors()] if isinstance(place, Layout) else tags
     for root in roots:
@@ -42,14 +42,14 @@ Outcome = tuple[bool, tuple[str, ...]]
 
 
 class Scene(NamedTuple):
-    """`transport`: `oci` or `dir`; `source`: what is pulled."""
+    """Pulls of an image with power cuts. `transport`: `oci` or `dir`; `source`: the image that is pulled."""
 
     transport: str
     source: str
     shipmark: Shipmark
 
     def pull(self, disk: Ext4, seconds: float) -> Outcome:
-        """Pull, cut the power after so many seconds or at the end: whether the pull had ended, and the tags then."""
+        """Pull, and cut the power after `seconds` or at the end; return if the pull had ended, and the tags then."""
         destination = f"{self.transport}:{disk.path / 'image'}"
         process = self.shipmark.start("image", "copy", self.source, destination)
         try:
@@ -70,7 +70,7 @@ class Scene(NamedTuple):
 
 
 @pytest.mark.parametrize(("transport", "tag"), [("oci", "1.0.0"), ("dir", "latest")])
-def test_a_power_cut_leaves_no_incomplete_image(
+def test_a_power_cut_during_a_pull_leaves_no_incomplete_image_in_the_index(
     transport: str, tag: str, registry_server: RegistryServer, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     put_image(registry_server.root, "acme/app", SIZES, "1.0.0")

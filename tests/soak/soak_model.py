@@ -9,7 +9,7 @@ import pytest
 from tests.support.releases.model_machine import explore
 
 
-def test_thousands_of_histories_of_releases_and_crashes_end_well(
+def test_thousands_of_histories_of_releases_and_crashes_keep_the_models_invariants(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     explore(monkeypatch, tmp_path, examples=2000, steps=40)

@@ -46,16 +46,16 @@ def _run_suite(*names: str, **env: str) -> None:
     print("\n" + done.stdout.strip().splitlines()[-1])
 
 
-def test_the_suite_passes_on_distribution_3() -> None:
+def test_registry_tests_pass_on_distribution_3() -> None:
     _run_suite(*_SUITE, SHIPMARK_TEST_REGISTRY=str(install(_DISTRIBUTION)))
 
 
-def test_attestations_are_found_in_a_registry_that_lists_referrers() -> None:
+def test_attestation_tests_pass_on_a_registry_with_the_referrers_api() -> None:
     _run_suite("effects/test_attest.py", SHIPMARK_TEST_REFERRERS=str(build(_ANSWERING)))
 
 
 class Answering(NamedTuple):
-    """A registry that answers for referrers and deletes a tag alone, and the command."""
+    """A registry with the referrers API that can delete a tag alone, and the command `shipmark`."""
 
     host: str
     shipmark: Shipmark

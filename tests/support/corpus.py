@@ -33,7 +33,7 @@ class Case(NamedTuple):
     features: frozenset[str]
 
     def text(self, values: Mapping[str, str] = PLACEHOLDERS) -> str:
-        """The Dockerfile's text with `values` in place of its placeholders."""
+        """Return the Dockerfile's text with `values` in place of its placeholders."""
         text = (CORPUS / f"{self.name}.Dockerfile").read_bytes().decode()
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)
@@ -41,7 +41,7 @@ class Case(NamedTuple):
 
 
 def cases() -> list[Case]:
-    """Every Dockerfile of the corpus, in the order of `corpus.json`."""
+    """Return every Dockerfile of the corpus, in the order of `corpus.json`."""
     rows: list[dict[str, Any]] = json.loads((CORPUS / "corpus.json").read_bytes())["cases"]
     return [
         Case(row["name"], row["group"], row.get("args", {}), row.get("target"), frozenset(row["features"]))
@@ -50,5 +50,5 @@ def cases() -> list[Case]:
 
 
 def files() -> list[Path]:
-    """The paths of the Dockerfiles in the corpus, sorted."""
+    """Return the paths of the Dockerfiles in the corpus, sorted."""
     return sorted(CORPUS.glob("*.Dockerfile"))

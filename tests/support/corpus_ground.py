@@ -49,7 +49,7 @@ _SECRET = "TOKEN_OF_THE_CORPUS"
 
 
 class Outcome(NamedTuple):
-    """What one builder made of a case. `problem`: it cannot build it; `error`: the build failed."""
+    """Result of one builder for a case. `problem`: it cannot build the case; `error`: the build failed."""
 
     problem: str | None = None
     error: str | None = None
@@ -59,13 +59,13 @@ class Outcome(NamedTuple):
 
 
 def exceptions() -> Mapping[tuple[str, str], str]:
-    """Name of a case and builder -> why its image may differ from BuildKit's."""
+    """Return (name of a case, builder) -> the reason for which the image may differ from BuildKit's."""
     rows: list[dict[str, Any]] = json.loads((FOLDER / "corpus" / "exceptions.json").read_bytes())["cases"]
     return {(row["name"], row["builder"]): row["reason"] for row in rows}
 
 
 class CorpusGround:
-    """The services that the cases need, and the builders. `folder`: for projects and stores."""
+    """The services that cases of the corpus need, and the builders. `folder`: for projects and stores."""
 
     def __init__(self, folder: Path, buildkit: BuildKitDaemon) -> None:
         self.folder = folder
@@ -94,11 +94,11 @@ class CorpusGround:
         self.hub = registry
 
     def close(self) -> None:
-        """End the services."""
+        """Stop the services that the corpus needs."""
         self._stack.close()
 
     def builders(self) -> dict[str, Builder]:
-        """Every builder by its name, in the order of `auto`."""
+        """Return every builder by its name, in the order in which `builder: auto` tries them."""
         process, sink = Processes(self._cancel), NullSink()
         secret = {_SECRET: "hidden"}
         env = {**scrubbed(self.folder), **self._buildkit.env, **secret}
@@ -112,7 +112,7 @@ class CorpusGround:
         }
 
     def wanted(self, case: Case, builder: str) -> Build:
-        """The build of a case, in a project of its own."""
+        """Make a project for a case of the corpus, and return the build to request."""
         root = self.folder / "projects" / case.name
         if not root.exists():
             shutil.copytree(CONTEXT, root)
@@ -123,7 +123,7 @@ class CorpusGround:
         return build_of(root, args=case.args, created=CREATED, **options)
 
     def outcome(self, case: Case, name: str) -> Outcome:
-        """Build a case with one builder."""
+        """Build a case of the corpus with one builder, and return the result."""
         builder, wanted = self.builders()[name], self.wanted(case, name)
         answer = builder.prepare(wanted.task, wanted.values)
         if isinstance(answer, Problem):
@@ -139,7 +139,7 @@ class CorpusGround:
             return Outcome(image=found, digest=image.digest, context=image.context.digest)
 
     def compare(self, case: Case, names: tuple[str, ...] = ORDER) -> dict[str, list[str]]:
-        """What is wrong with each builder's answer; builders that cannot build the case are left out."""
+        """Return how each builder's image differs from BuildKit's; builders that cannot build the case are left out."""
         reference = self.outcome(case, "buildkit")
         found: dict[str, list[str]] = {"buildkit": [reference.error or reference.problem or ""]}
         if reference.image is not None:
@@ -162,7 +162,7 @@ class CorpusGround:
 
 
 class _Hub:
-    """Finds bases of the registry that stands in for Docker Hub in a layout with the same image."""
+    """Stand-in for base images of Docker Hub: finds them in a layout with the same image."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -233,7 +233,7 @@ def _member(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
 
 
 def _make_repository(folder: Path) -> None:
-    """A bare repository `repository.git` with the files of the context."""
+    """Make a bare git repository `repository.git` with the files of the corpus's build context."""
     env = {
         **scrubbed(folder),
         **{
@@ -255,7 +255,7 @@ def _make_repository(folder: Path) -> None:
 
 @contextlib.contextmanager
 def corpus_ground(folder: Path, buildkit: BuildKitDaemon) -> Iterator[CorpusGround]:
-    """The services for the body."""
+    """Start the services of the corpus for the body of the `with` statement."""
     ground = CorpusGround(folder, buildkit)
     try:
         yield ground

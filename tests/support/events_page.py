@@ -42,13 +42,13 @@ _DOES = {
 
 
 def rows() -> list[dict[str, Any]]:
-    """Every row of the table; `env` is complete."""
+    """Return every row of the table of CI events, with all variables of the event in `env`."""
     document = table("ci-events")
     return [{**row, "env": {**document["systems"][row["system"]], **row["env"]}} for row in document["rows"]]
 
 
 def facts_of(row: dict[str, Any]) -> Facts:
-    """The facts of a row's run, in the clone that the table describes."""
+    """Return the facts of the run of a CI event, in the clone that the table describes."""
     head = table("ci-events")["head"]
     refs = ("heads/feature/login", "heads/main", "tags/nightly", "tags/v1.4.2")
     snapshot = Snapshot(
@@ -63,7 +63,7 @@ def facts_of(row: dict[str, Any]) -> Facts:
 
 
 def generated() -> str:
-    """The generated part of the page: one table for each CI system."""
+    """Return the generated part of `docs/events.md`: one table for each CI system."""
     parts: list[str] = []
     system = ""
     for row in rows():
@@ -76,7 +76,7 @@ def generated() -> str:
 
 
 def text() -> str:
-    """The whole page, with the generated part as the table gives it now."""
+    """Return the text of `docs/events.md` with its generated part made from the table."""
     return PAGE.read_text(encoding="utf-8").partition(MARK)[0] + MARK + generated()
 
 

@@ -11,7 +11,7 @@ PRECIOUS = b"precious\n"
 
 
 def outside(folder: Path) -> Path:
-    """A folder that no command may change, with a file and a folder in it."""
+    """Fill a folder that no command may change with a file and a folder, and return its path."""
     (folder / "folder").mkdir(parents=True)
     (folder / "file").write_bytes(PRECIOUS)
     (folder / "folder" / "file").write_bytes(PRECIOUS)
@@ -57,7 +57,7 @@ def unchanged(folder: Path) -> Iterator[None]:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes | str]]:
-    """Every path below `folder`, with its mode and content."""
+    """Return every path below `folder` with its mode and content."""
     found = {}
     for path in sorted(folder.rglob("*")):
         content: bytes | str = b""
@@ -70,5 +70,5 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes | str]]:
 
 
 def temporary_files(folder: Path) -> list[str]:
-    """The temporary files that an interrupted writer left."""
+    """Return the temporary files that an interrupted writer left below `folder`."""
     return [str(path) for path in folder.rglob("*") if path.name.startswith((".partial", ".part", "tmp"))]

@@ -18,33 +18,33 @@ _COMMAND = re.compile(r"(?:^|\$ |/bin/)(shipmark .+)")
 
 
 def pages() -> list[str]:
-    """The documentation's pages below the root, without the changelog, which also names things that were removed."""
+    """Return the documentation's pages, without the changelog, which also names things that were removed."""
     docs = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
     return ["README.md", "CONTRIBUTING.md", "SECURITY.md", *docs]
 
 
 def text_of(page: str) -> str:
-    """The page's Markdown."""
+    """Return the Markdown text of a documentation page."""
     return (ROOT / page).read_text(encoding="utf-8")
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The fenced blocks of a language."""
+    """Return the contents of a page's fenced code blocks in the language `language`."""
     return [match[2] for match in _FENCE.finditer(text_of(page)) if match[1] == language]
 
 
 def paths(page: str) -> list[str]:
-    """Paths below the repository's root: `release/runner.py`, `tests/unit/`, `release/runner.py::Runner`."""
+    """Return the repository paths that a page names, such as `release/runner.py` or `release/runner.py::Runner`."""
     return [match[0].rstrip(".") for match in _PATH.finditer(text_of(page))]
 
 
 def links(page: str) -> list[str]:
-    """Links that lead to files of this repository."""
+    """Return a page's links that lead to files of this repository."""
     return [match[1] for match in _LINK.finditer(text_of(page)) if "://" not in match[1]]
 
 
 def command_lines(page: str) -> list[str]:
-    """Each `shipmark …` in code. Alternatives (`log list\\|show`) come one by one, brackets are taken off."""
+    """Return each `shipmark …` in code of a page. Alternatives are split, and brackets are removed."""
     text = text_of(page)
     spans = [match[1] for match in _SPAN.finditer(_FENCE.sub("", text))]
     lines = [line for match in _FENCE.finditer(text) for line in match[2].splitlines()]
@@ -53,7 +53,7 @@ def command_lines(page: str) -> list[str]:
 
 
 def words_of(line: str) -> list[str]:
-    """The words of a command line behind `shipmark`."""
+    """Return the words of a command line after `shipmark`."""
     return shlex.split(line, comments=True)[1:]
 
 

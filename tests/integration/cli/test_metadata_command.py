@@ -278,7 +278,7 @@ class TestInAClone:
         assert done.json["tags"] == ["ghcr.io/acme/app:a-b-release-1.3", "ghcr.io/acme/app:c"]
         assert (done.json["labels"]["one"], done.json["labels"]["two"]) == ("1", "x, y")
 
-    def test_a_component_s_prefix_is_not_part_of_its_version(
+    def test_prefix_of_a_component_is_not_part_of_the_versions_of_metadata(
         self, shipmark: Shipmark, clone: GitRepo
     ) -> None:
         clone.tag("api/v0.4.0")

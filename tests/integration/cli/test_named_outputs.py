@@ -20,7 +20,7 @@ _GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": 
 
 
 class Row(NamedTuple):
-    """A command, and the path in the workspace that it writes. `appends`: the command keeps the file's content."""
+    """A command and the path in the workspace that it writes. `appends`: the file's old content is kept."""
 
     args: tuple[str, ...]
     path: str = "out"
@@ -96,7 +96,7 @@ def test_output_through_a_symlink_is_refused_and_changes_nothing_outside(
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_folder_on_the_way_that_is_a_symlink_is_not_gone_through(
+def test_output_below_a_symlinked_folder_is_refused_and_changes_nothing_outside(
     project: Project, victim: Path, name: str
 ) -> None:
     row, workspace = ROWS[name], _prepared(project).repo.path
@@ -110,8 +110,8 @@ def test_a_folder_on_the_way_that_is_a_symlink_is_not_gone_through(
     assert "way" in result.stderr
 
 
-def test_every_option_that_names_an_output_is_in_the_table() -> None:
-    """A new option with an output file needs a row; `--output` of `metadata` names no file."""
+def test_every_option_that_names_an_output_file_is_tested_with_symlinks() -> None:
+    """A new option with an output file needs a row in the table; `--output` of `metadata` names no file."""
     found = {name for name in _output_options(shipmark, "") if name != "metadata --output"}
     assert found <= ROWS.keys()
     assert {"tags --result-file", "preview --output", "log export --output"} <= found
@@ -169,7 +169,7 @@ def test_output_to_dev_stdout_and_dev_null_is_written(project: Project, tmp_path
     assert os.path.exists("/dev/null")
 
 
-def test_a_file_that_is_replaced_keeps_its_mode_and_a_missing_folder_is_made(project: Project) -> None:
+def test_output_keeps_the_mode_of_an_existing_file_and_creates_missing_folders(project: Project) -> None:
     kept = project.repo.path / "kept"
     kept.write_text("old")
     kept.chmod(0o640)

@@ -30,7 +30,9 @@ def push(tmp_path: Path, registry_server: RegistryServer) -> tuple[str, ...]:
     return ("image", "copy", "oci:image:big", f"{registry_server.host}/acme/big")
 
 
-def test_a_log_gets_a_line_for_a_large_blob(shipmark: Shipmark, push: tuple[str, ...]) -> None:
+def test_push_without_a_terminal_prints_one_line_for_a_large_blob(
+    shipmark: Shipmark, push: tuple[str, ...]
+) -> None:
     result = shipmark(*push)
     assert result.code == 0
     sent = [line for line in result.stderr.splitlines() if line.startswith("moved ")]
@@ -54,7 +56,9 @@ def test_quiet_options_print_nothing_on_stderr(
     assert result.stderr == ""
 
 
-def test_progress_json_prints_events(shipmark: Shipmark, push: tuple[str, ...]) -> None:
+def test_option_progress_json_prints_events_with_the_sent_bytes(
+    shipmark: Shipmark, push: tuple[str, ...]
+) -> None:
     result = shipmark(*push, "--progress", "json")
     events = [json.loads(line) for line in result.stderr.splitlines()]
     moved = [event for event in events if event["event"] == "progress"]
@@ -62,7 +66,7 @@ def test_progress_json_prints_events(shipmark: Shipmark, push: tuple[str, ...]) 
     assert all(event["done"] <= event["total"] for event in moved)
 
 
-def test_a_terminal_gets_bars_and_its_cursor_back(
+def test_push_on_a_terminal_draws_progress_bars_and_restores_the_cursor(
     shipmark: Shipmark, push: tuple[str, ...], tmp_path: Path
 ) -> None:
     drawn, out, code = on_a_terminal([*shipmark.argv, *push], shipmark.env, tmp_path, TERM="xterm-256color")
@@ -73,7 +77,9 @@ def test_a_terminal_gets_bars_and_its_cursor_back(
     assert "blobs sent" in drawn
 
 
-def test_no_color_is_respected(shipmark: Shipmark, push: tuple[str, ...], tmp_path: Path) -> None:
+def test_progress_bars_have_no_color_if_no_color_is_set(
+    shipmark: Shipmark, push: tuple[str, ...], tmp_path: Path
+) -> None:
     drawn, _, _ = on_a_terminal(
         [*shipmark.argv, *push], shipmark.env, tmp_path, TERM="xterm-256color", NO_COLOR="1"
     )
@@ -82,7 +88,9 @@ def test_no_color_is_respected(shipmark: Shipmark, push: tuple[str, ...], tmp_pa
     assert "\x1b[3" not in drawn.replace("\x1b[3K", "")
 
 
-def test_cursor_is_restored_after_a_failure(shipmark: Shipmark, tmp_path: Path) -> None:
+def test_terminal_cursor_is_restored_after_an_error_during_progress_bars(
+    shipmark: Shipmark, tmp_path: Path
+) -> None:
     program = (
         "import sys\n"
         "from release.cli.output.progress_bars import Bars\n"

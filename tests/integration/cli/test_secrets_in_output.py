@@ -27,7 +27,7 @@ SECRETS = (
 
 
 def _repeated(request: Request) -> bytes:
-    """An answer that repeats the request's credentials, raw and decoded, in every field that a client might print."""
+    """Return an error body that repeats the request's credentials, raw and decoded, in every printable field."""
     sent = request.headers.get("authorization", "nothing")
     kind, _, value = sent.partition(" ")
     plain = base64.b64decode(value).decode() if kind.lower() == "basic" else value
@@ -36,7 +36,7 @@ def _repeated(request: Request) -> bytes:
 
 
 def _registry(request: Request) -> Reply:
-    """A registry that gives tokens, and refuses everything else with an answer that repeats the token."""
+    """Answer as a registry that gives tokens, and refuses other requests with a body that repeats the token."""
     host = request.headers["host"]
     if request.path.startswith("/token"):
         return Reply(200, {}, json.dumps({"token": TOKEN}).encode())
@@ -46,7 +46,7 @@ def _registry(request: Request) -> Reply:
 
 
 def _realm(request: Request) -> Reply:
-    """A token server that refuses every request with an answer that repeats the password."""
+    """Answer as a token server that refuses every request with a body that repeats the password."""
     host = request.headers["host"]
     if request.path.startswith("/token"):
         return Reply(401, {}, _repeated(request))
@@ -54,7 +54,7 @@ def _realm(request: Request) -> Reply:
 
 
 def _basic(request: Request) -> Reply:
-    """A registry with Basic authentication that answers 403, and repeats the password in body and `Location`."""
+    """Answer 403 to basic credentials, and repeat the password in the body and in `Location`."""
     if "authorization" not in request.headers:
         return Reply(401, {"WWW-Authenticate": 'Basic realm="x"'}, b"{}")
     return Reply(403, {"Location": f"http://u:{PASSWORD}@host/"}, _repeated(request))
@@ -79,7 +79,7 @@ def _require_no_secret(folder: Path, done: Result) -> None:
 
 @pytest.mark.parametrize("answer", [_registry, _realm, _basic])
 @pytest.mark.parametrize("source", ["variable", "file", "identity", "helper"])
-def test_a_server_that_repeats_credentials(
+def test_credentials_that_a_server_repeats_in_its_answers_are_not_printed(
     answer: Callable[[Request], Reply],
     source: str,
     repo: GitRepo,
@@ -145,7 +145,9 @@ def test_a_server_that_repeats_credentials(
 
 
 @pytest.mark.parametrize("password", ["hunter2", "hun@ter2", "hun/t@er2#x%?"])
-def test_the_password_of_the_log(password: str, repo: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
+def test_password_in_the_url_of_the_version_log_is_not_printed(
+    password: str, repo: GitRepo, shipmark: Shipmark, tmp_path: Path
+) -> None:
     url = f"postgresql://rel:{password}@127.0.0.1:1/log"
     repo.write(
         {
@@ -171,7 +173,7 @@ def test_the_password_of_the_log(password: str, repo: GitRepo, shipmark: Shipmar
     assert shown["log"][0]["url"] == "postgresql://***@127.0.0.1:1/log"
 
 
-def test_the_password_of_a_git_remote(repo: GitRepo, shipmark: Shipmark) -> None:
+def test_password_in_the_url_of_a_git_remote_is_not_printed(repo: GitRepo, shipmark: Shipmark) -> None:
     repo.git("remote", "add", "origin", "http://user:hun-ter2-x@127.0.0.1:1/log.git")
     repo.write({"shipmark.yml": json.dumps({"image": "oci:dist/image", "log": {"store": "git"}})})
     for args in (
@@ -184,7 +186,9 @@ def test_the_password_of_a_git_remote(repo: GitRepo, shipmark: Shipmark) -> None
 
 
 @pytest.mark.parametrize("command", ["preview", "run"])
-def test_arguments_that_look_secret_are_named_once(command: str, repo: GitRepo, shipmark: Shipmark) -> None:
+def test_build_arguments_with_secret_names_are_named_in_one_warning(
+    command: str, repo: GitRepo, shipmark: Shipmark
+) -> None:
     args = {"NPM_TOKEN": "x", "DB_PASSWORD": "y", "VERSION": "{{version}}"}
     repo.write(
         {

@@ -62,7 +62,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def waits_at(process: subprocess.Popen[bytes], path: Path) -> Callable[[], bool]:
-    """Whether the process has the lock file open."""
+    """Return a function that tells whether the process has the lock file open."""
 
     def look() -> bool:
         folder = f"/proc/{process.pid}/fd"
@@ -78,7 +78,7 @@ def waits_at(process: subprocess.Popen[bytes], path: Path) -> Callable[[], bool]
 @pytest.mark.parametrize(
     "held", ["/blobs/uploads/", "/manifests/sha256:", "/manifests/1.4.2", "/manifests/1"]
 )
-def test_a_signal_while_the_registry_does_not_answer(
+def test_signal_while_the_registry_does_not_answer_is_recorded_and_the_next_run_finishes(
     guarded: Project, gate: Gate, held: str, number: signal.Signals, code: int
 ) -> None:
     running: list[subprocess.Popen[bytes]] = []
@@ -106,7 +106,9 @@ def test_a_signal_while_the_registry_does_not_answer(
     guarded.must("log", "verify")
 
 
-def test_a_signal_while_the_registry_is_asked_before_anything_began(guarded: Project, gate: Gate) -> None:
+def test_signal_during_the_first_registry_request_leaves_no_shipmark_folder(
+    guarded: Project, gate: Gate
+) -> None:
     running: list[subprocess.Popen[bytes]] = []
     said: list[str] = []
 
@@ -122,7 +124,7 @@ def test_a_signal_while_the_registry_is_asked_before_anything_began(guarded: Pro
     assert not (guarded.repo.path / ".shipmark").exists()
 
 
-def test_a_signal_in_the_middle_of_a_build_stops_the_daemon_too(
+def test_signal_during_a_docker_build_stops_the_build_in_the_daemon_too(
     guarded: Project, docker_daemon: DockerDaemon, busybox_image: str
 ) -> None:
     guarded.configure(image=guarded.image, build={"builder": "docker"})
@@ -136,7 +138,9 @@ def test_a_signal_in_the_middle_of_a_build_stops_the_daemon_too(
     assert guarded.tags == {}
 
 
-def test_a_signal_while_waiting_for_the_log_before_anything_is_recorded(guarded: Project) -> None:
+def test_signal_while_waiting_for_the_log_lock_before_the_first_record_leaves_an_empty_log(
+    guarded: Project,
+) -> None:
     lock = guarded.repo.path / ".shipmark/log.jsonl.lock"
     with locked(lock):
         running = guarded.start("run")
@@ -148,8 +152,10 @@ def test_a_signal_while_waiting_for_the_log_before_anything_is_recorded(guarded:
     assert guarded.tags["latest"] == guarded.tags["1.4.2"]
 
 
-def test_a_signal_while_waiting_for_the_log_after_something_is_visible(guarded: Project, gate: Gate) -> None:
-    """The log is locked, so `cancelled` cannot be recorded: the run warns, ends in time, and the next run finishes."""
+def test_signal_while_the_log_is_locked_after_a_tag_was_pushed_ends_the_run_with_a_warning(
+    guarded: Project, gate: Gate
+) -> None:
+    """The log is locked, so `cancelled` cannot be recorded: the run warns and ends in time; the next run finishes."""
     lock = guarded.repo.path / ".shipmark/log.jsonl.lock"
     held: list[object] = []
 
@@ -209,7 +215,7 @@ def test_release_succeeds_with_a_closed_stderr(guarded: Project) -> None:
     assert guarded.kinds() == ["planned", "built", "pushed", "released", "moved"]
 
 
-def test_second_signal_ends_the_process_at_once(guarded: Project, gate: Gate) -> None:
+def test_second_signal_ends_the_process_within_half_a_second(guarded: Project, gate: Gate) -> None:
     """After the first signal the run waits for the lock of the log, which the test holds, to record its end."""
     lock = guarded.repo.path / ".shipmark/log.jsonl.lock"
     reached: list[Passage] = []

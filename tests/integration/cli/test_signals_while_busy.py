@@ -46,7 +46,7 @@ def stop(process: subprocess.Popen[bytes]) -> str:
 
 
 def _many_patterns(repo: GitRepo) -> tuple[str, ...]:
-    """An ignore file with thousands of patterns, with each of which every file is compared."""
+    """Write an ignore file with thousands of patterns and files; return the command that compares them all."""
     patterns = "".join(f"**/*{number}*x*y\n" for number in range(3000))
     repo.commit(
         files={
@@ -69,7 +69,7 @@ def _many_rules(repo: GitRepo) -> tuple[str, ...]:
 
 
 def _large_blob(repo: GitRepo) -> tuple[str, ...]:
-    """A sparse layer of 100 GB, which the command must hash."""
+    """Write a layout with a sparse layer of 100 GB; return the command that hashes it."""
     repo.commit()
     digest, size = "sha256:" + "a" * 64, 100 << 30
     config = b"{}"
@@ -104,7 +104,7 @@ def _compressed_archive(repo: GitRepo) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("busy", [_many_patterns, _many_rules, _large_blob, _compressed_archive])
-def test_sigterm_ends_a_busy_command(
+def test_sigterm_ends_a_command_that_works_on_very_large_input(
     git_repo: GitRepo, shipmark: Shipmark, busy: Callable[[GitRepo], tuple[str, ...]]
 ) -> None:
     process = shipmark.start(*busy(git_repo), cwd=git_repo.path)

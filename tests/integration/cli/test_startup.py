@@ -48,7 +48,7 @@ def tagged(git_repo: GitRepo) -> GitRepo:
 
 
 def foreign(names: set[str]) -> set[str]:
-    """Top-level packages from outside the standard library. PyYAML's C part brings Cython's runtime along.
+    """Return the top-level packages from outside of the standard library, without Cython's runtime (of PyYAML).
 
     `sitecustomize` is left out, since the machine's Python may have one, as on Debian.
     """
@@ -66,27 +66,27 @@ def foreign(names: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("args", [("--help",), ("tags",), ("tags", "--json"), ("version",), ("ci",)])
-def test_quick_commands_import_little(tagged: GitRepo, args: tuple[str, ...]) -> None:
+def test_quick_commands_import_only_allowed_packages(tagged: GitRepo, args: tuple[str, ...]) -> None:
     names = modules_after(tagged, *args)
     assert foreign(names) <= _ALLOWED
     assert not names & _HEAVY
 
 
 @pytest.mark.parametrize("args", [(), ("run",), ("log",), ("cache", "clean")], ids=" ".join)
-def test_help_is_plain_text_where_it_is_piped(shipmark: Shipmark, args: tuple[str, ...]) -> None:
+def test_help_is_plain_text_if_stdout_is_a_pipe(shipmark: Shipmark, args: tuple[str, ...]) -> None:
     result = shipmark(*args, "--help")
     assert result.code == 0
     assert result.stdout.startswith("Usage: shipmark ")
     assert "\n\nOptions:\n" in result.stdout
 
 
-def test_tags_needs_neither_docker_nor_a_http_client(tagged: GitRepo) -> None:
+def test_command_tags_imports_neither_docker_nor_an_http_client(tagged: GitRepo) -> None:
     names = modules_after(tagged, "tags", "--json")
     assert not names & {"docker", "urllib3", "git", "rich", "requests", "http.client"}
     assert "release.registry.repository" not in names
 
 
-def test_installed_code_is_compiled() -> None:
+def test_installed_modules_have_compiled_bytecode() -> None:
     """Without compiled bytecode the same command takes three times as long."""
     import release.cli.main as main
 

@@ -30,7 +30,9 @@ def expected(name: str) -> str:
     return (TRANSCRIPTS / f"{name}.txt").read_text()
 
 
-def test_transcript_of_tags_and_version(git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
+def test_output_of_tags_and_version_equals_the_transcript(
+    git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path
+) -> None:
     config = {"image": "ghcr.io/acme/app", "labels": {"a": "b"}}
     git_repo.commit("first", files={"shipmark.yml": json.dumps(config), ".gitignore": "*.out\n"})
     git_repo.tag("v1.4.2")
@@ -64,7 +66,9 @@ def test_transcript_of_tags_and_version(git_repo: GitRepo, shipmark: Shipmark, t
     assert said.text == expected("names")
 
 
-def test_transcript_of_metadata(git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
+def test_output_of_metadata_equals_the_transcript(
+    git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path
+) -> None:
     config = {
         "image": "ghcr.io/acme/app",
         "tags": [{"type": "semver", "pattern": "{{version}}"}, "type=ref,event=branch"],
@@ -99,7 +103,7 @@ def history(make_project: Callable[..., Project]) -> Project:
     return project
 
 
-def test_transcript_of_questions_to_the_log(history: Project, tmp_path: Path) -> None:
+def test_output_of_log_commands_that_read_equals_the_transcript(history: Project, tmp_path: Path) -> None:
     said = Transcript(history, folder=tmp_path, registry=history.registry.host)
     for form in ("table", "json", "csv", "markdown"):
         said("log", "list", "--format", form)
@@ -132,7 +136,9 @@ def test_transcript_of_questions_to_the_log(history: Project, tmp_path: Path) ->
     assert said.text == expected("log")
 
 
-def test_transcript_of_log_maintenance_and_deployments(history: Project, tmp_path: Path) -> None:
+def test_output_of_log_maintenance_and_deployed_equals_the_transcript(
+    history: Project, tmp_path: Path
+) -> None:
     said = Transcript(history, folder=tmp_path, registry=history.registry.host)
     for form in ("json", "csv", "in-toto"):
         said("log", "export", "--format", form)
@@ -162,7 +168,7 @@ def test_transcript_of_log_maintenance_and_deployments(history: Project, tmp_pat
     assert said.text == expected("maintenance")
 
 
-def test_transcript_of_image_commands(
+def test_output_of_image_commands_equals_the_transcript(
     registry_server: RegistryServer, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     one = make_image({"a": b"one"}, labels={"version": "1"})

@@ -28,7 +28,7 @@ def repo(git_repo: GitRepo) -> GitRepo:
     return git_repo
 
 
-def test_version_prints_nothing_but_the_form(repo: GitRepo, shipmark: Shipmark) -> None:
+def test_version_prints_only_the_version_in_the_chosen_form(repo: GitRepo, shipmark: Shipmark) -> None:
     short = repo.head[:12]
     assert shipmark("version", cwd=repo.path).stdout == f"1.4.3-dev.1.g{short}\n"
     assert shipmark("version", "--format", "pep440", cwd=repo.path).stdout == f"1.4.3.dev1+g{short}\n"
@@ -37,14 +37,16 @@ def test_version_prints_nothing_but_the_form(repo: GitRepo, shipmark: Shipmark) 
     assert shipmark("version", "--template", "{{base}}~{{distance}}", cwd=repo.path).stdout == "v1.4.2~1\n"
 
 
-def test_the_document_says_where_the_version_comes_from(repo: GitRepo, shipmark: Shipmark) -> None:
+def test_json_of_version_has_base_distance_commit_and_channel(repo: GitRepo, shipmark: Shipmark) -> None:
     found = json.loads(shipmark("version", "--json", cwd=repo.path).stdout)
     assert next(iter(found)) == "schema"
     assert (found["schema"], found["base"], found["distance"]) == ("shipmark.version/1", "v1.4.2", 1)
     assert (found["commit"], found["branch"], found["channel"]) == (repo.head, "main", "branch")
 
 
-def test_a_release_is_its_own_base(repo: GitRepo, shipmark: Shipmark) -> None:
+def test_version_at_a_release_tag_has_that_tag_as_base_and_distance_0(
+    repo: GitRepo, shipmark: Shipmark
+) -> None:
     repo.tag("v1.5.0")
     found = json.loads(shipmark("version", "--json", cwd=repo.path).stdout)
     assert (found["version"], found["git_tag"], found["base"], found["distance"]) == (
@@ -62,7 +64,7 @@ def test_version_that_a_form_cannot_express_exits_2(repo: GitRepo, shipmark: Shi
     assert done.stderr.startswith("error: `1.5.0-4` is not a PEP 440 version")
 
 
-def test_a_shallow_clone_without_a_tag_exits_3_with_the_line_that_helps(
+def test_version_in_a_shallow_clone_without_a_tag_exits_3_with_the_setting_of_the_ci_system(
     repo: GitRepo, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     clone = repo.clone(tmp_path / "clone", "--depth=1")
@@ -72,7 +74,9 @@ def test_a_shallow_clone_without_a_tag_exits_3_with_the_line_that_helps(
     assert "fetch-depth: 0" in done.stderr
 
 
-def test_deepening_fetches_what_the_version_needs(repo: GitRepo, shipmark: Shipmark, tmp_path: Path) -> None:
+def test_version_with_deepen_fetches_the_missing_history_of_a_shallow_clone(
+    repo: GitRepo, shipmark: Shipmark, tmp_path: Path
+) -> None:
     clone = repo.clone(tmp_path / "clone", "--depth=1")
     done = shipmark("version", "--deepen", cwd=clone.path)
     assert (done.code, done.stdout) == (0, f"1.4.3-dev.1.g{clone.head[:12]}\n")
@@ -82,7 +86,7 @@ class TestNext:
     @pytest.mark.parametrize(
         ("part", "expected"), [("patch", "1.4.3"), ("minor", "1.5.0"), ("major", "2.0.0"), ("auto", "1.5.0")]
     )
-    def test_the_next_version_is_printed(
+    def test_version_next_prints_the_next_version_and_makes_no_git_tag(
         self, repo: GitRepo, shipmark: Shipmark, part: str, expected: str
     ) -> None:
         assert shipmark("version", "--next", part, cwd=repo.path).stdout == f"{expected}\n"
@@ -125,7 +129,7 @@ class TestNext:
         done = shipmark("version", "--next", "auto", "--create", cwd=repo.path, env=PERSON)
         assert (done.code, repo.git("tag", "--list")) == (3, "v1.4.2")
 
-    def test_a_shallow_clone_counts_from_the_history_of_its_remote(
+    def test_version_next_in_a_shallow_clone_reads_the_history_of_its_remote(
         self, repo: GitRepo, shipmark: Shipmark, tmp_path: Path
     ) -> None:
         clone = repo.clone(tmp_path / "clone", "--depth=1")
@@ -134,7 +138,7 @@ class TestNext:
         assert shipmark("version", "--next", "auto", "--deepen", cwd=clone.path).stdout == "1.5.0\n"
         assert clone.git("rev-parse", "--is-shallow-repository") == "false"
 
-    def test_a_shallow_clone_whose_remote_refuses_gets_the_line_that_helps(
+    def test_version_next_in_a_shallow_clone_with_an_unreachable_remote_exits_3_with_the_ci_setting(
         self, repo: GitRepo, shipmark: Shipmark, tmp_path: Path
     ) -> None:
         clone = repo.clone(tmp_path / "clone", "--depth=1")
@@ -148,12 +152,14 @@ class TestNext:
         "options",
         [["--create"], ["--push"], ["--next", "patch", "--push"], ["--next", "patch", "--force-unpushed"]],
     )
-    def test_create_or_push_without_its_option_is_a_usage_error(
+    def test_version_options_create_and_push_without_the_options_they_need_are_usage_errors(
         self, repo: GitRepo, shipmark: Shipmark, options: list[str]
     ) -> None:
         assert shipmark("version", *options, cwd=repo.path).code == 2
 
-    def test_a_component_keeps_its_prefix_and_its_style(self, repo: GitRepo, shipmark: Shipmark) -> None:
+    def test_version_next_creates_a_git_tag_with_the_prefix_and_without_a_v_as_earlier_tags(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
         repo.git("tag", "api/1.0.0", "HEAD~1")
         repo.write({"shipmark.yml": "image: r.example/api\nprefix: api/\n"})
         done = shipmark("version", "--next", "patch", "--create", cwd=repo.path, env=PERSON)
@@ -162,7 +168,9 @@ class TestNext:
 
 
 class TestNextByRules:
-    def test_the_note_and_the_document_name_the_commits(self, repo: GitRepo, shipmark: Shipmark) -> None:
+    def test_version_next_names_in_note_and_json_the_commits_that_raise_the_version(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
         broken = repo.commit("fix!: gone\n\nbody")
         done = shipmark("version", "--next", "auto", "--json", cwd=repo.path)
         found = json.loads(done.stdout)
@@ -170,7 +178,9 @@ class TestNextByRules:
         assert f"note: 2.0.0 is due: major: `fix!: gone` ({broken[:12]})" in done.stderr
         assert "reason" not in json.loads(shipmark("version", "--json", cwd=repo.path).stdout)
 
-    def test_the_config_says_which_part_a_type_raises(self, repo: GitRepo, shipmark: Shipmark) -> None:
+    def test_config_bump_sets_which_version_part_a_commit_type_raises(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
         repo.git("tag", "--delete", "v1.4.2")
         repo.tag("v0.5.0")
         repo.commit("docs: a")
@@ -181,7 +191,9 @@ class TestNextByRules:
         repo.write({"shipmark.yml": "image: r.example/x\nbump: {major_on_zero: true}\n"})
         assert shipmark("version", "--next", "auto", cwd=repo.path).stdout == "1.0.0\n"
 
-    def test_prereleases_count_up_in_each_channel(self, repo: GitRepo, shipmark: Shipmark) -> None:
+    def test_version_next_prerelease_counts_up_in_each_channel(
+        self, repo: GitRepo, shipmark: Shipmark
+    ) -> None:
         def following(*options: str) -> str:
             done = shipmark("version", "--next", "prerelease", *options, cwd=repo.path)
             assert done.code == 0, done.stderr
@@ -203,7 +215,7 @@ class TestNextByRules:
         assert shipmark("version", "--next", "prerelease", "--channel", "1", cwd=repo.path).code == 2
         assert shipmark("version", "--next", "auto", "--channel", "rc", cwd=repo.path).code == 2
 
-    def test_a_calendar_version_takes_the_date_and_the_next_number(
+    def test_version_next_of_a_calver_project_has_the_date_and_the_next_number(
         self, repo: GitRepo, shipmark: Shipmark
     ) -> None:
         repo.write({"shipmark.yml": "image: r.example/x\nversions: calver\nbump: {calver: YYYY.0M.MICRO}\n"})

@@ -15,7 +15,7 @@ BUILD = "image: oci:dist/image\nproject: acme/app\nbuild: {builder: layers}\n"
 
 
 class Turns:
-    """A repository whose log lies in `store`, and the two programs."""
+    """A repository whose log is in `store`, and the programs of shipmark 0.1.0 and of this version."""
 
     def __init__(
         self, repo: GitRepo, store: str, request: pytest.FixtureRequest, programs: dict[str, Shipmark]

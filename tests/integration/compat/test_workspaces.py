@@ -29,13 +29,13 @@ LEFT = {
 
 @pytest.fixture
 def frozen(tmp_path: Path, shipmark: Shipmark, request: pytest.FixtureRequest) -> Callable[[str], Workspace]:
-    """Give a function that unpacks a workspace."""
+    """Give a function that unpacks a workspace of shipmark 0.1.0 by its name."""
     home = Path(shipmark.env["HOME"])
     return lambda name: unpacked(name, tmp_path / "frozen", home, request)
 
 
 def tags_of(workspace: Workspace) -> dict[str, str]:
-    """The tags of the layout: tag -> digest."""
+    """Return the tags of the workspace's OCI layout: tag -> digest."""
     index = json.loads((workspace.repo.path / "dist/image/index.json").read_text())
     name = "org.opencontainers.image.ref.name"
     return {
@@ -59,12 +59,12 @@ def require_members(old: Any, new: Any, where: str) -> None:
         assert old == new, where
 
 
-def test_a_workspace_exists_for_every_state_and_store() -> None:
+def test_a_workspace_of_0_1_0_exists_for_every_state_and_log_store() -> None:
     assert set(NAMES) == LEFT
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_log_is_read_as_0_1_0_read_it_and_its_release_goes_on(
+def test_log_of_0_1_0_is_read_as_0_1_0_read_it_and_its_release_is_finished(
     name: str, frozen: Callable[[str], Workspace], shipmark: Shipmark
 ) -> None:
     workspace = frozen(name)
@@ -90,7 +90,7 @@ def test_the_log_is_read_as_0_1_0_read_it_and_its_release_goes_on(
 
 
 @pytest.mark.parametrize("name", ["file-lost", "git-lost"])
-def test_facts_that_the_log_did_not_take_are_imported(
+def test_facts_that_0_1_0_kept_in_a_file_are_imported(
     name: str, frozen: Callable[[str], Workspace], shipmark: Shipmark
 ) -> None:
     workspace = frozen(name)
@@ -103,7 +103,7 @@ def test_facts_that_the_log_did_not_take_are_imported(
     assert [one["kind"] for one in shown][-added:] == [fact["kind"] for fact in facts]
 
 
-def test_facts_that_wait_in_the_inbox_are_taken_along(
+def test_facts_that_0_1_0_parked_in_inbox_refs_are_appended_by_the_next_run(
     frozen: Callable[[str], Workspace], shipmark: Shipmark
 ) -> None:
     workspace = frozen("git-parked")
@@ -114,7 +114,7 @@ def test_facts_that_wait_in_the_inbox_are_taken_along(
     assert [one["kind"] for one in shown].count("pushed") == 1
 
 
-def test_a_torn_entry_at_the_end_of_the_log_is_put_aside(
+def test_a_torn_entry_at_the_end_of_a_log_of_0_1_0_is_copied_and_cut_off(
     frozen: Callable[[str], Workspace], shipmark: Shipmark
 ) -> None:
     workspace = frozen("file-torn")
@@ -126,7 +126,7 @@ def test_a_torn_entry_at_the_end_of_the_log_is_put_aside(
     assert aside.read_bytes() == torn
 
 
-def test_images_of_0_1_0_are_adopted_where_the_log_is_lost(
+def test_images_of_0_1_0_are_adopted_if_the_log_is_lost(
     frozen: Callable[[str], Workspace], shipmark: Shipmark
 ) -> None:
     """Images of 0.1.0 have no label for their inputs, so they are recognised by revision and version."""
@@ -154,7 +154,7 @@ def test_a_plan_file_of_0_1_0_is_executed(frozen: Callable[[str], Workspace], sh
 
 
 def shape(document: Any) -> Any:
-    """The keys of a document, down to the values. A list has the keys of its members together."""
+    """Return the keys of a JSON document, nested; a list is represented by the keys of all its members."""
     if isinstance(document, dict):
         return {name: shape(value) for name, value in document.items()}
     if isinstance(document, list):
@@ -177,7 +177,9 @@ def require_keys(old: Any, new: Any, where: str) -> None:
         require_keys(old[0], new[0], where)
 
 
-def test_every_json_document_keeps_its_keys(frozen: Callable[[str], Workspace], shipmark: Shipmark) -> None:
+def test_every_json_document_has_the_keys_that_0_1_0_printed(
+    frozen: Callable[[str], Workspace], shipmark: Shipmark
+) -> None:
     workspace = frozen("file-planned")
     for name, old in sorted(DOCUMENTS.items(), key=lambda item: item[0] == "run"):
         new = workspace.must(shipmark, *old["command"]).json
@@ -186,7 +188,9 @@ def test_every_json_document_keeps_its_keys(frozen: Callable[[str], Workspace], 
 
 
 @pytest.mark.parametrize("name", sorted(CONFIGS))
-def test_every_config_means_what_it_meant(name: str, git_repo: GitRepo, shipmark: Shipmark) -> None:
+def test_every_config_has_the_values_that_0_1_0_read(
+    name: str, git_repo: GitRepo, shipmark: Shipmark
+) -> None:
     git_repo.commit("start", {"shipmark.yml": CONFIGS[name]["config"]})
     shown = shipmark("config", "show", cwd=git_repo.path)
     assert shown.code == 0, shown.stderr

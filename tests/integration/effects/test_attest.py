@@ -39,7 +39,7 @@ def attesting(make_project: Callable[..., Project], gate: Gate) -> Project:
 
 
 def hanging(targets: TargetsFactory, host: str, digest: str, name: str = "acme/app") -> list[dict[str, Any]]:
-    """The referrers of an image, each with its statement, read by the registry client."""
+    """Return the referrers of an image, each with its statement, read by the registry client."""
     repository = targets().open(f"{host}/{name}")
     return [read(repository, one.digest) for one in find_referrers(repository, digest)]
 
@@ -61,7 +61,7 @@ def writes(project: Project, since: int = 0) -> list[str]:
 
 
 @pytest.mark.parametrize("way", ["tag", "api"])
-def test_statement_is_attached_to_the_image_and_found_by_the_next_run(
+def test_release_statement_is_attached_to_the_image_and_found_by_the_next_run(
     attesting: Project, gate: Gate, make_targets: TargetsFactory, way: str
 ) -> None:
     if way == "api":
@@ -208,7 +208,7 @@ def test_image_inspect_and_skopeo_show_the_attached_statement(attesting: Project
 
 
 def is_statement(gate: Gate) -> Callable[[Passage], bool]:
-    """Whether a request puts the artifact: the first manifest by digest after `latest` was moved."""
+    """Return a function that recognises the request that puts the statement: by digest, after `latest` was moved."""
     moved: list[Passage] = []
 
     def found(passage: Passage) -> bool:
@@ -240,7 +240,7 @@ def test_release_succeeds_although_its_statement_cannot_be_attached(
     assert attesting.kinds() == kinds  # a replica of the log needs no entry of its own
 
 
-def test_each_target_has_a_statement_with_its_own_name(
+def test_each_target_has_a_release_statement_with_its_own_name(
     make_project: Callable[..., Project], gate: Gate, make_targets: TargetsFactory
 ) -> None:
     images = [f"{gate.host}/acme/app", f"{gate.host}/acme/copy"]
@@ -253,7 +253,7 @@ def test_each_target_has_a_statement_with_its_own_name(
     assert "nothing to do" in project.must("run").stderr
 
 
-def test_release_without_its_log_attaches_no_second_statement(
+def test_release_repeated_without_its_log_attaches_no_second_statement(
     attesting: Project, gate: Gate, shipmark: Shipmark, tmp_path: Path, make_targets: TargetsFactory
 ) -> None:
     attesting.must("run")
@@ -315,7 +315,7 @@ def test_attestation_killed_at_any_request_is_finished_by_the_next_run(
     attesting.must("log", "verify")
 
 
-def test_statement_is_attached_in_an_oci_layout(make_project: Callable[..., Project]) -> None:
+def test_release_statement_is_attached_in_an_oci_layout_once(make_project: Callable[..., Project]) -> None:
     project = make_project(image="oci:dist/image", project="acme/app", attest="release")
     project.release_commit("v1.4.2")
     project.must("run")
@@ -353,7 +353,9 @@ class TestTheListUnderTheTag:
             annotations={"of": text},
         )
 
-    def test_fallback_tag_keeps_entries_of_other_writers(self, repository: Repository, gate: Gate) -> None:
+    def test_referrers_fallback_tag_keeps_entries_of_other_writers(
+        self, repository: Repository, gate: Gate
+    ) -> None:
         one = self.about(repository, "one")
         theirs = make_image({"theirs": b"1"})
         store(theirs, repository)
@@ -376,7 +378,9 @@ class TestTheListUnderTheTag:
         push_artifact(repository, one, cancel=Cancel())
         assert json.loads(repository.manifest(referrers_tag(digest)).raw) == before
 
-    def test_fallback_tag_gets_an_overwritten_entry_back(self, repository: Repository, gate: Gate) -> None:
+    def test_overwritten_entry_of_the_referrers_fallback_tag_is_restored(
+        self, repository: Repository, gate: Gate
+    ) -> None:
         one = self.about(repository, "one")
         theirs = make_image({"theirs": b"1"})
         store(theirs, repository)
@@ -402,7 +406,7 @@ class TestTheListUnderTheTag:
             one.manifest.digest,
         ]
 
-    def test_fallback_tag_names_the_entries_of_all_concurrent_writers(
+    def test_referrers_fallback_tag_has_the_entries_of_all_concurrent_writers_after_a_second_run(
         self, gate: Gate, make_targets: TargetsFactory, repository: Repository
     ) -> None:
         """Concurrent writers can overwrite one another's entries; the next run of a writer restores its own entry."""

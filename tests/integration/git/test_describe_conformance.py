@@ -77,7 +77,7 @@ DIFFERENT = {
 
 
 def rows(name: str) -> list[Any]:
-    """The rows of one part of the table."""
+    """Return the rows of one part of the table as test parameters."""
     found = table("describe-states")[name]
     return [pytest.param(row, id=row.get("id") or row.get("tag") or str(n)) for n, row in enumerate(found)]
 
@@ -90,7 +90,7 @@ def agrees(case: str, ours: object, theirs: object) -> None:
 
 
 @pytest.mark.parametrize("case", rows("cases"))
-def test_snapshot_of_each_repository_state_agrees_with_the_table(
+def test_git_snapshot_of_each_repository_state_agrees_with_the_table_or_differs_as_listed(
     case: dict[str, Any], tmp_path: Path
 ) -> None:
     repository, env = build(case["commands"], tmp_path)
@@ -117,7 +117,7 @@ def build(commands: list[str], folder: Path) -> tuple[Path, dict[str, str]]:
 
 
 def observed(repository: Path, env: dict[str, str], prefix: str) -> object:
-    """The snapshot's result: an error's class, or base, prerelease, build metadata, distance, dirty and branch."""
+    """Return an error's class, or base, prerelease, build metadata, distance, dirty and branch of a snapshot."""
     try:
         taken = snapshot(Processes(Cancel()), str(repository), prefix=prefix, env=env)
     except GitError as error:
@@ -168,7 +168,7 @@ def expected(case: dict[str, Any]) -> object:
 
 
 @pytest.mark.parametrize("case", rows("archival"))
-def test_archive_without_a_git_folder_is_no_repository(case: dict[str, Any], tmp_path: Path) -> None:
+def test_git_archive_without_a_git_folder_is_not_a_repository(case: dict[str, Any], tmp_path: Path) -> None:
     repository, env = build([], tmp_path)
     (repository / ".git_archival.json").write_text(json.dumps(case["git_archival_json"]))
     ours = observed(repository, env, "")
@@ -177,7 +177,7 @@ def test_archive_without_a_git_folder_is_no_repository(case: dict[str, Any], tmp
 
 
 @pytest.mark.parametrize("case", rows("tag_pattern"))
-def test_git_tag_names_are_parsed_as_in_the_table(case: dict[str, Any]) -> None:
+def test_git_tag_names_are_parsed_as_in_the_table_or_differ_as_listed(case: dict[str, Any]) -> None:
     version = parse_tag_name(case["tag"])
     ours = version and (
         f"{version.major}.{version.minor}.{version.patch}",
@@ -192,7 +192,7 @@ def test_git_tag_names_are_parsed_as_in_the_table(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", rows("serialize"))
-def test_release_versions_equal_the_table_and_off_tag_versions_differ(
+def test_release_versions_equal_the_table_and_versions_of_untagged_commits_differ(
     case: dict[str, Any],
 ) -> None:
     parts, options = case["version"], case["options"]

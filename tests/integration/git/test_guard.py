@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Trap:
-    """A script that leaves a file behind when it runs."""
+    """A script that creates a marker file when it runs."""
 
     def __init__(self, folder: Path) -> None:
         self.mark = folder / "PWNED"
@@ -40,7 +40,7 @@ class Trap:
         self.script.chmod(0o755)
 
     def sprung(self) -> bool:
-        """Whether the script ran since the last call of this method."""
+        """Return whether the trap's script ran since the last call of this method."""
         found = self.mark.exists()
         self.mark.unlink(missing_ok=True)
         return found
@@ -97,7 +97,7 @@ class TestImitation:
         assert trap.sprung()
 
     @pytest.mark.parametrize("below", ["", "refs", "refs/heads/deep"])
-    def test_commands_refuse_an_imitated_repository(
+    def test_commands_refuse_a_folder_of_the_work_tree_that_imitates_a_git_repository(
         self, folder: Path, trap: Trap, shipmark: Shipmark, below: str
     ) -> None:
         for command in ("tags", "version", "preview", "run"):
@@ -116,7 +116,7 @@ class TestImitation:
         done = process.run(git_argv("status"), cwd=str(folder), env=git_repo.env)
         assert (done.code, b"cannot use bare repository" in done.stderr) == (128, True)
 
-    def test_folder_beside_an_imitated_repository_belongs_to_the_outer_one(
+    def test_folder_beside_an_imitated_repository_belongs_to_the_outer_repository(
         self, folder: Path, shipmark: Shipmark, trap: Trap
     ) -> None:
         result = shipmark("-C", str(folder.parents[1] / "app"), "version", "--format", "plain")

@@ -79,7 +79,7 @@ class TestPosition:
         assert (at_head(taken), taken.describe, taken.commit_count) == (["v1.0.0"], None, None)
         assert (taken.root, taken.common_dir) == (str(git_repo.path), str(git_repo.path / ".git"))
 
-    def test_commits_after_a_release_are_counted(self, git_repo: GitRepo) -> None:
+    def test_snapshot_counts_the_commits_after_a_release(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         parent = git_repo.commit()
@@ -88,14 +88,14 @@ class TestPosition:
         assert base(taken) == ("v1.0.0", 2)
         assert (taken.parents, taken.committed_at) == ((parent,), 1_710_000_000)
 
-    def test_all_commits_are_counted_without_a_release(self, git_repo: GitRepo) -> None:
+    def test_snapshot_counts_all_commits_if_there_is_no_release(self, git_repo: GitRepo) -> None:
         for _ in range(3):
             git_repo.commit()
         git_repo.tag("nightly")
         taken = read(git_repo)
         assert (taken.describe, taken.commit_count) == (None, 3)
 
-    def test_annotated_and_lightweight_tags_at_head_are_found(self, git_repo: GitRepo) -> None:
+    def test_snapshot_finds_annotated_and_lightweight_version_tags_at_head(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.1.0", annotated=False)
         git_repo.tag("v1.1.0-rc.1")
@@ -126,7 +126,7 @@ class TestPosition:
         git_repo.commit()
         assert base(read(git_repo)) == (expected, 1)
 
-    def test_tag_of_a_tag_resolves_to_the_commit(self, git_repo: GitRepo) -> None:
+    def test_git_tag_of_a_git_tag_resolves_to_the_commit(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("inner")
         git_repo.tag("v1.0.0", "inner")
@@ -282,19 +282,19 @@ class TestPosition:
 
 
 class TestPlaces:
-    def test_subfolder_has_the_root_of_its_work_tree(self, git_repo: GitRepo) -> None:
+    def test_snapshot_of_a_subfolder_has_the_root_of_the_work_tree(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"a/b/c": "c"})
         taken = read(git_repo, git_repo.path / "a" / "b")
         assert (taken.root, taken.common_dir) == (str(git_repo.path), str(git_repo.path / ".git"))
 
-    def test_symlink_to_a_subfolder_has_the_root_of_the_target(
+    def test_snapshot_through_a_symlink_has_the_root_of_the_target(
         self, git_repo: GitRepo, tmp_path: Path
     ) -> None:
         git_repo.commit(files={"a/b": "b"})
         (tmp_path / "link").symlink_to(git_repo.path / "a")
         assert read(git_repo, tmp_path / "link").root == str(git_repo.path)
 
-    def test_core_worktree_sets_the_root(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_core_worktree_sets_the_root_of_the_snapshot(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit(files={"a": "a"})
         (tmp_path / "elsewhere").mkdir()
         git_repo.git("config", "core.worktree", str(tmp_path / "elsewhere"))
@@ -302,7 +302,7 @@ class TestPlaces:
             read(git_repo).root == git_repo.git("rev-parse", "--show-toplevel") == str(tmp_path / "elsewhere")
         )
 
-    def test_empty_git_folder_in_a_subfolder_is_ignored(self, git_repo: GitRepo) -> None:
+    def test_empty_dot_git_folder_in_a_subfolder_is_ignored(self, git_repo: GitRepo) -> None:
         git_repo.commit(files={"sub/a": "a"})
         (git_repo.path / "sub" / ".git").mkdir()
         assert read(git_repo, git_repo.path / "sub").root == str(git_repo.path)
@@ -317,7 +317,7 @@ class TestPlaces:
         assert (taken.root, taken.common_dir) == (str(tmp_path / "linked"), str(git_repo.path / ".git"))
         assert (taken.branch, at_head(taken)) == ("topic", ["v1.0.0"])
 
-    def test_submodule_has_its_own_root_and_tags(
+    def test_snapshot_of_a_submodule_has_its_own_root_and_tags(
         self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo]
     ) -> None:
         library = make_repo("library")
@@ -333,7 +333,7 @@ class TestPlaces:
         assert (inner.root, at_head(inner)) == (str(git_repo.path / "lib"), ["v3.0.0"])
         assert at_head(read(git_repo)) == ["v1.0.0"]
 
-    def test_a_detached_head_has_no_branch(self, git_repo: GitRepo) -> None:
+    def test_snapshot_of_a_detached_head_has_no_branch(self, git_repo: GitRepo) -> None:
         git_repo.checkout(git_repo.commit())
         assert read(git_repo).branch is None
 
@@ -351,20 +351,22 @@ class TestPlaces:
         taken = read(git_repo.clone(tmp_path / "clone", "--depth=1", "--branch=v1.0.0"))
         assert (taken.shallow, at_head(taken), taken.branch) == (True, ["v1.0.0"], None)
 
-    def test_remote_url_has_no_credentials(self, git_repo: GitRepo) -> None:
+    def test_remote_url_in_a_snapshot_has_no_credentials(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         assert read(git_repo).remote_url is None
         git_repo.git("remote", "add", "origin", "https://user:s3cret@git.example/acme/app.git")
         assert read(git_repo).remote_url == "https://git.example/acme/app.git"
 
-    def test_tag_listing_contains_branches(self, git_repo: GitRepo) -> None:
+    def test_snapshots_tag_listing_contains_branches_too(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.branch("feature/x")
         assert b" refs/heads/feature/x\n" in read(git_repo).tag_listing
 
 
 class TestDirty:
-    def test_dirty_paths_are_changed_tracked_files_only(self, git_repo: GitRepo) -> None:
+    def test_dirty_paths_of_a_snapshot_are_changed_and_deleted_tracked_files_only(
+        self, git_repo: GitRepo
+    ) -> None:
         git_repo.commit(files={"a b": "1", "ü": "1", "same": "1", "gone": "1"})
         git_repo.write({"a b": "2", "ü": "2", "new": "1"})
         (git_repo.path / "gone").unlink()
@@ -483,7 +485,7 @@ class TestRefusals:
             read(git_repo, tmp_path / "plain")
         assert caught.value.hint is not None
 
-    def test_missing_folder_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_snapshot_of_a_missing_folder_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
         with pytest.raises(NoRepository, match="no folder"):
             read(git_repo, tmp_path / "none")
 
@@ -492,7 +494,7 @@ class TestRefusals:
         with pytest.raises(NoRepository):
             read(git_repo, git_repo.path / "a", env={"GIT_CEILING_DIRECTORIES": str(git_repo.path)})
 
-    def test_branch_without_a_commit_is_an_error(self, git_repo: GitRepo) -> None:
+    def test_snapshot_of_a_branch_without_a_commit_is_an_error(self, git_repo: GitRepo) -> None:
         with pytest.raises(NoCommits, match="`main` has no commit"):
             read(git_repo)
         git_repo.commit()
@@ -500,13 +502,13 @@ class TestRefusals:
         with pytest.raises(NoCommits, match="`fresh` has no commit"):
             read(git_repo)
 
-    def test_bare_repository_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_snapshot_of_a_bare_repository_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         git_repo.clone(tmp_path / "bare.git", "--bare")
         with pytest.raises(BareRepository, match="without a work tree"):
             read(git_repo, tmp_path / "bare.git")
 
-    def test_folder_dot_git_is_an_error(self, git_repo: GitRepo) -> None:
+    def test_snapshot_of_the_folder_dot_git_is_an_error(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         with pytest.raises(BareRepository):
             read(git_repo, git_repo.path / ".git")
@@ -589,7 +591,7 @@ class TestQuestions:
             ("none", "second", "unknown"),
         ],
     )
-    def test_relation_of_two_commits_in_a_history(
+    def test_commits_are_same_ancestor_descendant_or_diverged_by_their_history(
         self, git_repo: GitRepo, history: dict[str, str], held: str, head: str, expected: str
     ) -> None:
         process = Processes(Cancel())
@@ -597,7 +599,7 @@ class TestQuestions:
             relation(Git(process, str(git_repo.path), git_repo.env), history[held], history[head]) == expected
         )
 
-    def test_relation_is_unknown_in_a_shallow_clone(
+    def test_relation_of_two_commits_is_unknown_in_a_shallow_clone(
         self, git_repo: GitRepo, history: dict[str, str], tmp_path: Path
     ) -> None:
         git_repo.checkout("main")
@@ -615,7 +617,7 @@ class TestQuestions:
         assert is_ancestor(Git(counting, str(git_repo.path), git_repo.env), "--help", head) is None
         assert counting.started == []
 
-    def test_branches_and_tags_of_the_remote_are_read(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_branches_and_git_tags_of_the_remote_are_read(self, git_repo: GitRepo, tmp_path: Path) -> None:
         first = git_repo.commit()
         git_repo.tag("v1.0.0")
         git_repo.tag("light", annotated=False)
@@ -628,7 +630,9 @@ class TestQuestions:
         assert (found.state, found.heads) == ("answered", {"main": second})
         assert found.tags == {"v1.0.0": first, "light": first}
 
-    def test_unreachable_remote_is_refused_with_its_cause(self, git_repo: GitRepo, tmp_path: Path) -> None:
+    def test_reading_the_refs_of_an_unreachable_remote_gives_refused_with_the_cause(
+        self, git_repo: GitRepo, tmp_path: Path
+    ) -> None:
         git_repo.commit()
         process = Processes(Cancel())
         found = remote_refs(process, str(git_repo.path), git_repo.env, "origin")

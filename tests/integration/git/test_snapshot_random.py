@@ -16,7 +16,7 @@ COMMITS = 40
 
 
 class Graph:
-    """A random history: parents of each commit by number, and version tags on some."""
+    """A random git history: the parents of each commit, by number, and version tags on some commits."""
 
     def __init__(self, seed: int) -> None:
         choose = random.Random(seed)
@@ -70,7 +70,7 @@ class Graph:
         return "\n".join(lines) + "\n"
 
     def expected(self, head: int) -> tuple[str, int] | int | None:
-        """The expected base and distance; without a base the number of commits; at a release None."""
+        """Return the expected base and distance; the number of commits if there is no base; None at a release."""
         below = self.ancestors(head)
         if head in self.tags.values():
             return None

@@ -1,4 +1,4 @@
-"""The commits that are not released, read from real repositories, and the step that they ask for."""
+"""Commits that are not released yet, read from real repositories, and the version part that they raise."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def repo(git_repo: GitRepo) -> GitRepo:
     return git_repo
 
 
-def test_files_have_the_names_that_git_tracks(repo: GitRepo) -> None:
+def test_changed_files_of_unreleased_commits_have_the_names_that_git_tracks(repo: GitRepo) -> None:
     odd = ["äöü", "with blank", "line\nbreak", '"quoted"', "-dash", "\x01x", "deep/er/file"]
     repo.commit("feat: names", dict.fromkeys(odd, "1"))
     repo.commit("fix: nothing")
@@ -42,7 +42,7 @@ def test_files_have_the_names_that_git_tracks(repo: GitRepo) -> None:
     assert [one.parents for one in found[:2]] == [(found[1].id,), (found[2].id,)]
 
 
-def test_configuration_of_the_repository_changes_no_answer(repo: GitRepo) -> None:
+def test_git_configuration_does_not_change_the_unreleased_commits(repo: GitRepo) -> None:
     for name, value in (
         ("diff.renames", "copies"),
         ("core.quotePath", "true"),
@@ -57,7 +57,7 @@ def test_configuration_of_the_repository_changes_no_answer(repo: GitRepo) -> Non
     assert [(one.message, one.paths) for one in commits(repo, paths=True)] == [("feat: move", ("a", "ä"))]
 
 
-def test_a_merge_has_no_files_and_the_merged_commits_count(repo: GitRepo) -> None:
+def test_an_unreleased_merge_has_no_files_and_the_merged_commits_raise_the_version(repo: GitRepo) -> None:
     repo.branch("topic")
     repo.commit("fix: t", {"t": "1"})
     repo.checkout("main")
@@ -107,7 +107,7 @@ def test_git_merge_squash_counts_as_the_commits_that_it_squashes(repo: GitRepo) 
     assert part(repo) is None
 
 
-def test_messages_with_other_line_ends_and_without_text(repo: GitRepo) -> None:
+def test_commit_messages_that_are_empty_or_have_other_line_ends_are_read(repo: GitRepo) -> None:
     repo.git("commit", "--allow-empty", "--allow-empty-message", "--message=")
     assert part(repo) is None
     for cleanup, message, expected in (

@@ -51,7 +51,7 @@ def test_tracked_file_name_that_is_not_utf8_equals_the_listed_name(
     assert "\udcff" in os.listdir(git_repo.path)
 
 
-def test_paths_are_relative_to_the_folder(asked: WorkTree, git_repo: GitRepo) -> None:
+def test_paths_of_tracked_files_are_relative_to_the_given_folder(asked: WorkTree, git_repo: GitRepo) -> None:
     git_repo.commit(files={"a": "", "app/b": "", "app/c/d": "", "application": ""})
     assert set(files(asked, git_repo.path / "app").modes) == {"b", "c/d"}
 
@@ -67,7 +67,9 @@ def test_folder_outside_of_a_repository_has_no_git_files(asked: WorkTree, tmp_pa
     assert asked.files(str(tmp_path / "plain")) is None
 
 
-def test_files_outside_of_a_sparse_checkout_are_named(asked: WorkTree, git_repo: GitRepo) -> None:
+def test_files_outside_of_a_sparse_checkout_are_listed_as_skipped_and_with_their_modes(
+    asked: WorkTree, git_repo: GitRepo
+) -> None:
     git_repo.commit(files={"top": "", "in/a": "", "out/b": "", "out/c/d": ""})
     make_sparse(git_repo, "in")
     found = files(asked, git_repo.path)
@@ -127,7 +129,7 @@ class TestSubmodules:
         assert found.repositories == ("",)
         assert not [path for path in found.modes if "secret" in path]
 
-    def test_untracked_files_and_attributes_are_those_of_each_repository(
+    def test_ignore_rules_and_attributes_of_a_submodule_apply_to_its_own_files(
         self, asked: WorkTree, repo: GitRepo
     ) -> None:
         inner = repo.path / "vendor/inner"
@@ -172,7 +174,7 @@ def test_files_with_the_lfs_filter_are_found_by_their_attributes(asked: WorkTree
     assert asked.filtered(str(git_repo.path / "app"), below, ["b.bin"], "lfs") == ("b.bin",)
 
 
-def test_a_damaged_index_is_an_error_of_git(asked: WorkTree, git_repo: GitRepo) -> None:
+def test_a_damaged_git_index_is_a_git_error_with_a_hint(asked: WorkTree, git_repo: GitRepo) -> None:
     git_repo.commit(files={"a": ""})
     (git_repo.path / ".git/index").write_bytes(b"nonsense")
     with pytest.raises(GitError) as caught:

@@ -44,11 +44,11 @@ class TestCreate:
         assert clone.git("rev-parse", "v1.1.0^{commit}") == clone.head
         assert clone.git("for-each-ref", "--format=%(subject)", "refs/tags/v1.1.0") == "Release 1.1.0"
 
-    def test_creating_an_existing_tag_is_a_conflict(self, clone: GitRepo) -> None:
+    def test_creating_an_existing_git_tag_is_a_conflict(self, clone: GitRepo) -> None:
         with pytest.raises(TagConflict, match=r"`v1\.0\.0` exists already"):
             create_tag(str(clone.path), "v1.0.0", clone.head, "x", clone.env | PERSON)
 
-    def test_invalid_tag_name_is_a_git_error(self, clone: GitRepo) -> None:
+    def test_creating_a_git_tag_with_an_invalid_name_is_a_git_error(self, clone: GitRepo) -> None:
         with pytest.raises(GitError, match="could not be made"):
             create_tag(str(clone.path), "bad..name", clone.head, "x", clone.env | PERSON)
 
@@ -96,7 +96,7 @@ class TestPush:
 
 
 class TestDeepen:
-    def test_deepen_completes_the_history_and_tags_of_a_shallow_clone(
+    def test_deepen_fetches_the_history_and_tags_that_a_shallow_clone_lacks(
         self, clone: GitRepo, git_repo: GitRepo, tmp_path: Path, process: Processes
     ) -> None:
         shallow = git_repo.clone(tmp_path / "shallow", "--depth=1")
@@ -121,7 +121,7 @@ class TestDeepen:
 
 
 class TestHistory:
-    def test_history_has_the_messages_since_the_highest_stable_release(
+    def test_unreleased_history_has_the_commit_messages_since_the_highest_stable_release(
         self, git_repo: GitRepo, process: Processes
     ) -> None:
         git_repo.commit()
@@ -137,7 +137,7 @@ class TestHistory:
         )
         assert [one.message for one in found.commits] == ["fix: c", "feat: ä\n\nBREAKING CHANGE: b"]
 
-    def test_history_of_a_release_at_head_has_no_messages(
+    def test_unreleased_history_of_a_release_at_head_has_no_messages(
         self, git_repo: GitRepo, process: Processes
     ) -> None:
         git_repo.commit()
@@ -146,7 +146,9 @@ class TestHistory:
         found = history(Git(process, taken.root, git_repo.env), taken, "")
         assert (found.stable and found.stable.git_tag, found.commits) == ("v1.0.0", ())
 
-    def test_history_without_a_release_has_all_messages(self, git_repo: GitRepo, process: Processes) -> None:
+    def test_unreleased_history_without_a_release_has_all_messages(
+        self, git_repo: GitRepo, process: Processes
+    ) -> None:
         git_repo.commit("feat: a")
         taken = snapshot(process, str(git_repo.path), env=git_repo.env)
         found = history(Git(process, taken.root, git_repo.env), taken, "")
@@ -156,7 +158,7 @@ class TestHistory:
             ["feat: a"],
         )
 
-    def test_history_of_a_shallow_clone_is_an_error(
+    def test_unreleased_history_of_a_shallow_clone_is_an_error(
         self, clone: GitRepo, git_repo: GitRepo, tmp_path: Path, process: Processes
     ) -> None:
         shallow = git_repo.clone(tmp_path / "shallow", "--depth=1")

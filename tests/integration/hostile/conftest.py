@@ -12,7 +12,7 @@ from tests.integration.hostile.scene import Forks
 
 @pytest.fixture(scope="session")
 def listener() -> Iterator[Listener]:
-    """Give the listener to which no secret may go."""
+    """Give a server that records what it receives; no secret may reach it."""
     server = Listener()
     yield server
     server.close()

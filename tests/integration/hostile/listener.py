@@ -32,13 +32,13 @@ class Listener:
         self._accepting.start()
 
     def take(self) -> bytes:
-        """The bytes that arrived since the last call of this method."""
+        """Return the bytes that arrived since the last call of this method."""
         with self._lock:
             heard, self._heard = self._heard, []
         return b"\n".join(heard)
 
     def close(self) -> None:
-        """Stop."""
+        """Stop the server and its threads."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -97,7 +97,7 @@ def _reply(status: int, body: bytes, headers: bytes = b"") -> bytes:
 
 
 def readings(heard: bytes) -> bytes:
-    """`heard` as it is, without URL quoting, and each of its base64 words decoded: where a secret may hide."""
+    """Return the bytes as they are, without URL quoting, and with each base64 word decoded, to search secrets in."""
     plain = heard + b"\n" + unquote_to_bytes(heard)
     words = [word.replace(b"-", b"+").replace(b"_", b"/") for word in _BASE64.findall(plain)]
     decoded = []

@@ -41,7 +41,7 @@ def imitate(scene: Scene, folder: Path, *, worktree: str = ".") -> None:
 
 
 def trapped_config(scene: Scene, worktree: str) -> str:
-    """Every setting by which git runs a program, set to the trap."""
+    """Return a git config in which every setting that names a program names the trap."""
     trap = scene.trap
     return (
         f"[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = {worktree}\n"
@@ -75,7 +75,7 @@ def _touched(scene: Scene) -> None:
 
 
 def _forged_log(scene: Scene) -> None:
-    """Another image in the layout, and a log that gives its digest to the release of HEAD, with HEAD's own inputs."""
+    """Write another image into the layout, and a log that gives its digest to the release of HEAD."""
     shipmark = Shipmark(scene.clone, scene.home)
     shipmark("preview", "-o", "plan.json", cwd=scene.clone, env=scene.environment())
     plan = json.loads((scene.clone / "plan.json").read_text())["plan"]["releases"][0]
@@ -94,7 +94,7 @@ def _forged_log(scene: Scene) -> None:
 
 
 def write_layout(folder: Path, version: str) -> str:
-    """An OCI layout with one image that says another version; returns its digest."""
+    """Write an OCI layout with one image, labelled with another version; return the image's digest."""
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True)
 
@@ -135,7 +135,7 @@ def _released_is_not_the_other(scene: Scene) -> None:
 
 
 def _chatty_ssh(scene: Scene) -> None:
-    """A remote whose ssh writes 80 kB without a line break, as a hostile server may."""
+    """Make a git remote whose ssh writes 80 kB without a line break, as a hostile server may."""
     script = scene.folder / "ssh"
     script.write_text('#!/bin/sh\nhead -c 80000 /dev/zero | tr "\\0" a >&2\nexit 255\n')
     script.chmod(0o755)

@@ -15,7 +15,7 @@ _NOT_ENTERED = {"tags": 3, "version": 3, "preview": 3, "run": 3}
 
 
 def _at(place: str, worktree: str = ".", *, hide: tuple[str, ...] = ()) -> Callable[[Scene], None]:
-    """Imitate a repository at `place`; of `hide` only symlinks lie there, to the same files beside it."""
+    """Imitate a repository at `place`, in which the entries `hide` are symlinks to files beside `place`."""
 
     def make(scene: Scene) -> None:
         imitate(scene, scene.repo.path / place, worktree=worktree)
@@ -35,7 +35,7 @@ def _at_the_top(scene: Scene) -> None:
 
 
 def _pointer(scene: Scene) -> None:
-    """An artifact brings a `.git` file that leads to a tracked repository."""
+    """Write a `.git` file, as an artifact may bring it, that points to a tracked repository."""
     module = scene.clone / "module"
     module.mkdir(exist_ok=True)
     scene.write(module, {".gitattributes": "* filter=x\n", "file": "2\n", ".git": "gitdir: ../vendor/lib\n"})
@@ -48,7 +48,7 @@ def _linked_pointer(scene: Scene) -> None:
 
 
 def _second_checkout(scene: Scene) -> None:
-    """A whole repository that an artifact brought: entered, but nothing runs that we do not need."""
+    """Make a whole second repository, as an artifact may bring it, with hooks that spring the trap."""
     second = GitRepo(scene.clone / "second", home=scene.home)
     second.commit("one", {"file": "1\n"})
     second.tag("v3.0.0")
@@ -73,7 +73,7 @@ def _husky(scene: Scene) -> None:
 
 
 def _submodule(scene: Scene) -> None:
-    """A submodule without a checkout, whose URL and `update` setting run commands."""
+    """Add a submodule without a checkout, whose URL and `update` setting run commands."""
     scene.repo.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},sub")
     scene.write(
         scene.repo.path,

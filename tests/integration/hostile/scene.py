@@ -56,12 +56,12 @@ SECRET_NAMES = tuple(
 
 
 def secret_of(name: str) -> str:
-    """The secret value of an environment variable, equal in every scene."""
+    """Return the secret value of an environment variable, equal in every scene."""
     return "s3cr3t" + hashlib.sha256(name.encode()).hexdigest()[:20]
 
 
 class Link(NamedTuple):
-    """A tracked symlink."""
+    """A symlink that git tracks, given by its target."""
 
     target: str
 
@@ -125,11 +125,11 @@ class Scene:
 
     @property
     def workspace(self) -> Path:
-        """The working directory of the command."""
+        """Return the folder that the command gets with `-C`."""
         return self.clone / self.case.inside
 
     def filled(self, text: str) -> str:
-        """`text` with its placeholders replaced."""
+        """Return `text` with its placeholders replaced by the paths and addresses of the scene."""
         values = {
             "@VICTIM@": str(self.victim),
             "@LISTENER@": self.listener.address,
@@ -154,7 +154,7 @@ class Scene:
                 path.write_bytes(content if isinstance(content, bytes) else self.filled(content).encode())
 
     def environment(self) -> dict[str, str]:
-        """The environment of a runner, with secrets in it."""
+        """Return the environment of a CI runner, with secrets in it."""
         env = {
             **scrubbed(self.home),
             **{name: secret_of(name) for name in SECRET_NAMES},
@@ -168,7 +168,7 @@ class Scene:
         return env | {self.filled(name): self.filled(value) for name, value in self.case.env.items()}
 
     def argv(self, command: str) -> list[str]:
-        """The arguments of a command in this case."""
+        """Return the arguments of a shipmark command in this case."""
         options = [self.filled(one) for one in self.case.options.get(command, ())]
         return [*COMMANDS[command], *options]
 
@@ -195,11 +195,11 @@ class Scene:
             assert re.search(pattern, done.stderr), said
 
     def secrets(self) -> dict[str, str]:
-        """The secrets that must not be printed or sent, by the name of their variable."""
+        """Return the secrets that must not be printed or sent, by the name of their variable."""
         return {name: secret_of(name) for name in (*SECRET_NAMES, "FILE", "EXTRA")}
 
     def workspace_state(self) -> dict[str, str]:
-        """The files of the clone, without outputs that the user named."""
+        """Return the state of each file of the clone, without outputs that the user named."""
         found = tree(self.clone)
         if self.case.fork:
             return {path: state for path, state in found.items() if not path.startswith(".git/")}
@@ -293,7 +293,7 @@ class Scene:
 
 
 def tree(root: Path) -> dict[str, str]:
-    """Every file, folder and symlink below `root`, with mode, size, time and content."""
+    """Return every file, folder and symlink below `root` with its mode, size, time and content."""
     found = {}
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
@@ -310,7 +310,7 @@ def tree(root: Path) -> dict[str, str]:
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """The paths that differ between two states."""
+    """Return the paths that differ between two states of a folder."""
     return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
 
 
@@ -350,7 +350,7 @@ class Forks:
         return Ended(command, answer["code"], out, err, answer["wall"])
 
     def close(self) -> None:
-        """Stop the server."""
+        """Stop the fork server."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._server.stdin.close()

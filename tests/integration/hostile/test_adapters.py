@@ -49,7 +49,7 @@ _SAID = {
 
 
 def venv(scene: Scene, *, github: bool = False, more: Mapping[str, str] = {}) -> Path:
-    """Make an environment whose `python` is ours, with the runner's variables: secrets, home, folders."""
+    """Make a virtual environment whose `python` starts shipmark's with the runner's variables and secrets."""
     folder = scene.folder / "venv"
     (folder / "bin").mkdir(parents=True)
     env = {
@@ -69,7 +69,7 @@ def venv(scene: Scene, *, github: bool = False, more: Mapping[str, str] = {}) ->
 
 
 def by_action(scene: Scene) -> Ended:
-    """`action.yml`, as GitHub's runner executes it."""
+    """Run shipmark by `action.yml`, as GitHub's runner executes it."""
     temp = scene.runner / "temp"
     temp.mkdir()
     (temp / "shipmark-venv").symlink_to(venv(scene, github=True))
@@ -83,7 +83,7 @@ def by_action(scene: Scene) -> Ended:
 
 
 def by_tekton(scene: Scene) -> Ended:
-    """The Task's steps."""
+    """Run shipmark by the steps of the Tekton Task."""
     head = scene.repo.head
     params: dict[str, str | list[str]] = {
         "command": "run",
@@ -111,7 +111,7 @@ def by_tekton(scene: Scene) -> Ended:
 
 
 class Told(Tekton):
-    """A Task that keeps the output of all steps: the last step prints none of shipmark."""
+    """Tekton Task that keeps the output of all its steps, since the last step is not shipmark."""
 
     def __init__(self, source: Path, folder: Path, environment: Path) -> None:
         super().__init__(source, folder, environment)
@@ -123,7 +123,7 @@ class Told(Tekton):
 
 
 def by_gitlab(scene: Scene) -> Ended:
-    """The template's script."""
+    """Run shipmark by the script of the GitLab template."""
     inputs = {
         "command": "run",
         "args": f"-C {scene.case.inside}",
@@ -155,7 +155,9 @@ def _dealt() -> list[tuple[str, Case]]:
 @pytest.mark.parametrize(
     ("adapter", "case"), _dealt(), ids=[f"{adapter}-{case.name}" for adapter, case in _dealt()]
 )
-def test_adapter_in_a_hostile_workspace(adapter: str, case: Case, tmp_path: Path, listener: Listener) -> None:
+def test_hostile_workspace_does_no_harm_through_a_ci_adapter(
+    adapter: str, case: Case, tmp_path: Path, listener: Listener
+) -> None:
     listener.take()
     scene = Scene(without_options(case), tmp_path / "scene", listener)
     scene.judge(ADAPTERS[adapter](scene))
@@ -163,8 +165,8 @@ def test_adapter_in_a_hostile_workspace(adapter: str, case: Case, tmp_path: Path
         case.check(scene)
 
 
-def test_jenkins_step_in_hostile_workspaces(tmp_path: Path, listener: Listener) -> None:
-    """One Groovy for all rows of the faults: it takes seconds to start."""
+def test_hostile_workspaces_do_no_harm_through_the_jenkins_step(tmp_path: Path, listener: Listener) -> None:
+    """One Groovy process runs all rows of the faults, since it takes seconds to start."""
     require("groovy")
     listener.take()
     scenes = [Scene(without_options(case), tmp_path / case.name, listener) for case in rows_faults.CASES]
@@ -205,5 +207,5 @@ def test_jenkins_step_in_hostile_workspaces(tmp_path: Path, listener: Listener) 
 
 
 def without_options(case: Case) -> Case:
-    """The adapters name their own result files."""
+    """Return the case without extra options, since the CI adapters name their own result files."""
     return case._replace(options={}, codes={} if case.options else case.codes)

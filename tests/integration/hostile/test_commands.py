@@ -1,4 +1,4 @@
-"""Every command in every hostile workspace."""
+"""Runs the commands of each row in a hostile workspace, which must do no harm."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ CASES = (
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_hostile_workspace_harms_nobody(case: Case, tmp_path: Path, listener: Listener, forks: Forks) -> None:
+def test_hostile_workspace_leaks_no_secret_and_changes_no_file_outside(
+    case: Case, tmp_path: Path, listener: Listener, forks: Forks
+) -> None:
     listener.take()
     scene = Scene(case, tmp_path / "scene", listener)
     before = scene.workspace_state()
@@ -37,7 +39,7 @@ def test_hostile_workspace_harms_nobody(case: Case, tmp_path: Path, listener: Li
         case.check(scene)
 
 
-def test_every_variable_meets_every_command() -> None:
+def test_every_credential_variable_is_tested_with_every_command() -> None:
     for name in rows_environment.VARIABLES:
         rows = [case for case in rows_environment.CASES if name in case.env and len(case.env) == 1]
         assert {command for case in rows for command in case.commands} == set(COMMANDS)

@@ -21,7 +21,7 @@ from tests.support.services.required import program
 
 @pytest.fixture
 def quiet(tmp_path: Path, listener: Listener) -> Scene:
-    """Give a workspace that is not hostile."""
+    """Give a scene whose workspace is not hostile."""
     listener.take()
     return Scene(Case("quiet"), tmp_path / "scene", listener)
 
@@ -34,7 +34,7 @@ def test_workspace_that_is_not_hostile_is_released(quiet: Scene, forks: Forks) -
     assert (quiet.clone / "dist" / "image" / "index.json").exists()
 
 
-def test_real_process_has_the_exit_code_of_the_forked_one(quiet: Scene, forks: Forks) -> None:
+def test_command_in_a_new_process_has_the_result_of_the_forked_one(quiet: Scene, forks: Forks) -> None:
     from tests.support.programs.command import Shipmark
 
     shipmark = Shipmark(quiet.clone, quiet.home)
@@ -49,7 +49,9 @@ def test_real_process_has_the_exit_code_of_the_forked_one(quiet: Scene, forks: F
     [case for case in rows_faults.CASES if case.name.startswith(("W1-", "W2-"))],
     ids=lambda case: case.name,
 )
-def test_trap_is_executed_by_plain_git(case: Case, tmp_path: Path, listener: Listener) -> None:
+def test_hostile_git_settings_run_the_trap_with_plain_git_and_the_check_finds_it(
+    case: Case, tmp_path: Path, listener: Listener
+) -> None:
     scene = Scene(case, tmp_path / "scene", listener)
     bare = scene.clone / ("vendor/lib" if case.inside != "." else ".shipmark/cache/log.git")
     arguments = ["status"] if case.inside != "." else ["--git-dir=.", "fetch", "log"]
@@ -85,7 +87,7 @@ def test_trap_is_executed_by_plain_git(case: Case, tmp_path: Path, listener: Lis
     ],
     ids=["own-host", "through-the-proxy"],
 )
-def test_secret_that_is_sent_is_heard(
+def test_secret_that_is_sent_to_the_listener_is_found_by_the_check(
     config: str, env: dict[str, str], tmp_path: Path, listener: Listener, forks: Forks
 ) -> None:
     """The credential for the host that the config names is sent to the listener in base64, and the check finds it."""
@@ -119,7 +121,7 @@ def test_the_listener_finds_a_secret_in_every_encoding(listener: Listener, form:
     assert secret.encode() in readings(listener.take())
 
 
-def test_change_outside_of_the_workspace_is_detected(quiet: Scene) -> None:
+def test_change_of_a_file_outside_of_the_workspace_is_found_by_the_check(quiet: Scene) -> None:
     def content(path: Path) -> None:
         path.write_text("x")
 
@@ -151,18 +153,20 @@ def test_change_outside_of_the_workspace_is_detected(quiet: Scene) -> None:
         (0, secret_of("NPM_TOKEN"), ""),
     ],
 )
-def test_wrong_exit_code_or_output_is_detected(quiet: Scene, code: int, stdout: str, stderr: str) -> None:
+def test_wrong_exit_code_traceback_or_secret_in_the_output_is_found_by_the_check(
+    quiet: Scene, code: int, stdout: str, stderr: str
+) -> None:
     with pytest.raises(AssertionError):
         quiet.judge(Ended("tags", code, stdout, stderr))
 
 
-def test_change_in_the_workspace_is_detected(quiet: Scene) -> None:
+def test_change_of_a_file_in_the_workspace_is_found_by_the_comparison(quiet: Scene) -> None:
     before = quiet.workspace_state()
     (quiet.clone / "hello").write_text("other")
     assert changed(before, quiet.workspace_state()) == ["hello"]
 
 
-def test_every_key_of_the_config_has_a_row() -> None:
+def test_every_key_of_the_config_has_a_hostile_workspace() -> None:
     definitions = config_schema()["$defs"]
 
     def keys(name: str) -> list[str]:

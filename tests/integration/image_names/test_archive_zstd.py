@@ -27,7 +27,7 @@ TARS = (make_tar({"hello": b"hello\n" * 500}), make_tar({"more": b"more\n" * 500
 
 
 def make_zstd_image(*, damaged: bool = False, platform: str = "linux/amd64") -> Image:
-    """An image of two zstd layers. `damaged`: the first layer does not have the diff id of the config."""
+    """Make an image of two zstd layers. `damaged`: the first layer does not have the diff id of the config."""
     plain = make_image({"hello": b"hello\n" * 500}, layers=TARS[1:], labels={"x": "y"}, platform=platform)
     document = json.loads(plain.manifest.raw)
     tars = (TARS[1], TARS[1]) if damaged else TARS

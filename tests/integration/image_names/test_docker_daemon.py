@@ -67,12 +67,14 @@ def test_image_is_copied_to_a_docker_daemon(tmp_path: Path, docker_daemon: Docke
         destination.put_manifest(image.manifest, tag="2.0")
 
 
-def test_missing_image_in_a_docker_daemon_is_an_error(tmp_path: Path, docker_daemon: DockerDaemon) -> None:
+def test_reading_an_image_that_the_docker_daemon_lacks_is_not_found(
+    tmp_path: Path, docker_daemon: DockerDaemon
+) -> None:
     with pytest.raises(NotFound, match="no image `nowhere:1`"):
         _daemon(tmp_path, "nowhere:1", docker_daemon.host).manifest("1")
 
 
-def test_missing_docker_daemon_is_an_error(tmp_path: Path) -> None:
+def test_copying_with_a_docker_daemon_that_is_down_is_unreachable(tmp_path: Path) -> None:
     place = _daemon(tmp_path, "app:1", f"unix://{tmp_path}/none.sock")
     with pytest.raises(Unreachable):
         place.manifest("1")

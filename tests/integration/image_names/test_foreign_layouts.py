@@ -35,7 +35,7 @@ class Scene:
         return self._shipmark("image", "copy", source, destination, cwd=self.folder)
 
     def tags_after(self, source: str, tag: str = "") -> dict[str, str]:
-        """The tags of a fresh repository after a copy of `source`, which must succeed."""
+        """Copy `source` into a new repository, which must succeed, and return the repository's tags."""
         name = f"acme/r{len(os.listdir(self.folder))}-{abs(hash((source, tag)))}"
         result = self.copy(source, f"{self.registry.host}/{name}{tag}")
         assert result.code == 0, result.stderr
@@ -89,7 +89,7 @@ def _by_buildah(scene: Scene) -> str:
     [(_by_skopeo_without_name, ()), (_by_skopeo_whole, ("1.0",))],
     ids=["skopeo without a name", "skopeo with a reference"],
 )
-def test_the_only_image_of_another_tool_is_copied_unchanged(
+def test_the_only_image_of_a_layout_of_another_tool_is_copied_unchanged(
     scene: Scene, write: Callable[[Scene], str], tags: tuple[str, ...]
 ) -> None:
     source = write(scene)
@@ -104,7 +104,7 @@ def test_an_archive_of_skopeo_is_read_by_tag_reference_and_digest(scene: Scene, 
     assert scene.tags_after(f"oci-archive:l.tar:{name}", ":2.0") == {"2.0": IMAGE.digest}
 
 
-def test_a_source_without_a_name_needs_a_tag_at_the_destination(scene: Scene) -> None:
+def test_copying_an_image_without_a_name_needs_a_tag_at_the_destination(scene: Scene) -> None:
     _by_skopeo_without_name(scene)
     result = scene.copy("oci:l", f"{scene.registry.host}/acme/nameless")
     assert result.code == 2
@@ -122,7 +122,7 @@ def test_the_requested_name_of_an_archive_is_the_tag_that_is_put(scene: Scene) -
     assert "has the tags `1.0`, `2.0`, `3.0`" in result.stderr
 
 
-def test_an_archive_without_a_name_gets_no_tag_that_nobody_asked_for(scene: Scene) -> None:
+def test_an_image_copied_to_an_archive_without_a_name_gets_no_tag(scene: Scene) -> None:
     scene.layout(IMAGE, "1.0")
     assert scene.copy("oci:l:1.0", "docker-archive:a.tar").code == 0
     result = scene.copy("docker-archive:a.tar", f"{scene.registry.host}/acme/untagged")
@@ -130,7 +130,7 @@ def test_an_archive_without_a_name_gets_no_tag_that_nobody_asked_for(scene: Scen
     scene.run("skopeo", "inspect", "docker-archive:a.tar")
 
 
-def test_a_copy_from_latest_puts_latest(scene: Scene) -> None:
+def test_copying_an_image_without_naming_a_tag_copies_the_tag_latest(scene: Scene) -> None:
     scene.layout(IMAGE, "latest")
     source = f"{scene.registry.host}/acme/source"
     assert scene.copy("oci:l:latest", source).code == 0
@@ -138,7 +138,7 @@ def test_a_copy_from_latest_puts_latest(scene: Scene) -> None:
     assert scene.registry.tags("acme/copy") == {"latest": IMAGE.digest}
 
 
-def test_two_entries_with_one_tag_give_the_first_and_a_warning(scene: Scene) -> None:
+def test_of_two_layout_entries_with_one_tag_the_first_is_copied_with_a_warning(scene: Scene) -> None:
     scene.layout(IMAGE, "1.0")
     store(OTHER, Layout(str(scene.folder / "l")), "2.0")
     text = scene.index().read_text().replace('"2.0"', '"1.0"')
@@ -148,7 +148,7 @@ def test_two_entries_with_one_tag_give_the_first_and_a_warning(scene: Scene) -> 
     assert "lists several images as `1.0`: the first is taken" in result.stderr
 
 
-def test_an_entry_of_an_unknown_media_type_is_left_alone(scene: Scene) -> None:
+def test_a_layout_entry_of_an_unknown_media_type_is_kept_and_does_not_prevent_a_copy(scene: Scene) -> None:
     layout = scene.layout(IMAGE, "1.0")
     unknown = layout.manifest("1.0").raw.replace(b"image.manifest", b"unknown.manifest")
     with layout.writer() as blob:
@@ -163,7 +163,7 @@ def test_an_entry_of_an_unknown_media_type_is_left_alone(scene: Scene) -> None:
     assert entry in json.loads(scene.index().read_bytes())["manifests"]
 
 
-def test_platforms_are_found_in_nested_indexes_and_the_first_of_twins_is_taken(scene: Scene) -> None:
+def test_option_platform_finds_images_in_nested_indexes_and_takes_the_first_of_two(scene: Scene) -> None:
     twin = make_image({"a": b"twin"})
     inner = make_index(ARM, platforms=("linux/arm64",))
     nested = make_index(inner, IMAGE, twin, platforms=("linux/amd64",) * 3)
@@ -177,7 +177,7 @@ def test_platforms_are_found_in_nested_indexes_and_the_first_of_twins_is_taken(s
         assert scene.registry.tags(f"acme/{image.digest[7:19]}") == {"1.0": image.digest}
 
 
-def test_a_layout_of_buildah_is_released_under_the_tag_that_is_asked_for(scene: Scene) -> None:
+def test_the_image_of_a_buildah_layout_is_copied_under_the_tag_that_is_asked_for(scene: Scene) -> None:
     source = _by_buildah(scene)
     (digest,) = scene.tags_after(source, ":1.0").values()
     assert digest == json.loads(scene.index().read_bytes())["manifests"][0]["digest"]

@@ -1,4 +1,4 @@
-"""The index of a long log gives the log's own answers, follows new entries, and may be deleted at any time."""
+"""The index of a long log gives the answers of the log itself, includes new entries and can be rebuilt."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def index(path: Path, batch: int = 20_000) -> Iterator[FileIndex]:
 
 
 def kept(path: Path) -> Path:
-    """The path of the index that `query` makes for the log at `path`."""
+    """Return the path of the index that `query` makes for the log at `path`."""
     return Path(query.index_path(str(path), str(path.parent)))
 
 
@@ -52,7 +52,7 @@ def folder(path: Path) -> Callable[[], str]:
 
 
 def filled(path: Path, releases: int = 40, seed: int = 3) -> Writer:
-    """A log with releases on two targets, with tags that move forth and back, and some that are removed."""
+    """Write a log of releases on two targets, with tags that move forth and back and some that are removed."""
     luck = random.Random(seed)
     log = Writer(store(path), clock=TickingClock(), cancel=Cancel())
     for number in range(releases):
@@ -117,7 +117,7 @@ def test_index_filled_in_small_transactions_gives_the_same_answers(path: Path) -
 
 
 @pytest.mark.parametrize("damage", ["garbage", "empty", "another version", "another log", "shorter log"])
-def test_damaged_or_foreign_index_is_rebuilt(path: Path, tmp_path: Path, damage: str) -> None:
+def test_damaged_index_or_that_of_another_log_is_rebuilt(path: Path, tmp_path: Path, damage: str) -> None:
     log = filled(path, 5)
     with index(path):
         pass
@@ -141,7 +141,7 @@ def test_damaged_or_foreign_index_is_rebuilt(path: Path, tmp_path: Path, damage:
         assert indexed.history("1") == history(fold(log.entries()), "1")
 
 
-def test_torn_tail_is_not_indexed(path: Path) -> None:
+def test_torn_tail_of_a_log_does_not_prevent_indexing_later_entries(path: Path) -> None:
     filled(path, 2)
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"half')

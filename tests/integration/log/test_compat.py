@@ -37,12 +37,12 @@ def expected(log: str) -> dict[str, Any]:
 
 
 def copied(log: str, folder: Path) -> Path:
-    """A writable copy of a log of the corpus."""
+    """Make a writable copy of a log of the corpus, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copy(CORPUS / log, folder / "log.jsonl"))
 
 
-def test_corpus_has_every_flow_and_is_unchanged() -> None:
+def test_corpus_of_old_logs_has_every_flow_and_is_unchanged() -> None:
     flows = {"cancelled", "killed", "promoted", "releases", "resumed", "rollback", "torn"}
     for version in {Path(log).parent for log in LOGS}:
         assert {Path(log).stem for log in LOGS if Path(log).parent == version} >= flows
@@ -104,7 +104,7 @@ def test_torn_tail_of_an_old_log_is_copied_and_cut_off(log: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("log", LOGS)
-def test_commands_read_an_old_log(log: str, git_repo: GitRepo, shipmark: Shipmark) -> None:
+def test_log_commands_read_a_log_of_an_older_version(log: str, git_repo: GitRepo, shipmark: Shipmark) -> None:
     copied(log, git_repo.path / ".shipmark")
     git_repo.write({"shipmark.yml": "image: registry.example/acme/app\n"})
     told = shipmark("log", "verify", cwd=git_repo.path)

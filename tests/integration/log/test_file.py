@@ -46,7 +46,7 @@ def lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines()
 
 
-def test_each_entry_is_one_line_of_the_file(path: Path) -> None:
+def test_each_log_entry_is_one_line_of_the_file(path: Path) -> None:
     writer(path).append(whole_release("r", "1.4.2"))
     assert path.read_bytes().endswith(b"\n")
     assert [entry["kind"] for entry in independently_verified(lines(path))] == [
@@ -83,12 +83,12 @@ def test_shipmark_folder_gets_a_gitignore_that_is_not_overwritten(path: Path) ->
     assert (path.parent / ".gitignore").read_text() == "*\n!log.jsonl\n"
 
 
-def test_other_folders_get_no_gitignore(tmp_path: Path) -> None:
+def test_log_folder_other_than_dot_shipmark_gets_no_gitignore(tmp_path: Path) -> None:
     writer(tmp_path / "logs" / "log.jsonl").append([planned()])
     assert sorted(os.listdir(tmp_path / "logs")) == ["log.jsonl", "log.jsonl.lock"]
 
 
-def test_head_is_found_with_and_without_a_torn_tail(path: Path) -> None:
+def test_head_of_a_log_file_is_found_with_and_without_a_torn_tail(path: Path) -> None:
     log = writer(path)
     log.append(whole_release("r", "1.4.2"))
     fresh = store(path)
@@ -164,7 +164,7 @@ def test_log_that_is_replaced_during_use_is_refused(path: Path) -> None:
         log.append([planned(attempt="b")])
 
 
-def test_lock_timeout_names_the_holder(path: Path) -> None:
+def test_error_after_the_lock_timeout_of_the_log_names_the_holder(path: Path) -> None:
     log = writer(path, timeout=0.1)
     log.append([planned()])
     with (path.parent / "log.jsonl.lock").open("r+b") as held:
@@ -190,7 +190,7 @@ def test_cancellation_ends_the_wait_for_a_lock(path: Path) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_lock_file_stays_after_an_append(path: Path) -> None:
+def test_lock_file_of_the_log_stays_after_an_append(path: Path) -> None:
     writer(path).append([planned()])
     before = (path.parent / "log.jsonl.lock").stat().st_ino
     writer(path).append([planned(attempt="b")])
@@ -198,7 +198,7 @@ def test_lock_file_stays_after_an_append(path: Path) -> None:
 
 
 class Failing(OsFiles):
-    """System calls that fail for `name` on the log file. `at`: numbers of the failing calls, counted from 1."""
+    """System calls of which `name` fails on the log file; `at`: numbers of the failing calls, from 1."""
 
     def __init__(self, name: str, error: int, *at: int) -> None:
         self.name, self.error, self.at, self.calls = name, error, at, 0
@@ -248,7 +248,7 @@ class Failing(OsFiles):
         ("write", errno.EDQUOT, "disk quota exceeded"),
     ],
 )
-def test_failed_write_leaves_the_file_unchanged(path: Path, name: str, error: int, cause: str) -> None:
+def test_failed_write_leaves_the_log_file_unchanged(path: Path, name: str, error: int, cause: str) -> None:
     writer(path).append([planned()])
     before = path.read_bytes()
     log = writer(path, files=Failing(name, error, 1))
@@ -297,7 +297,7 @@ class Journal(Failing):
         super().sync(fd)
 
 
-def test_entry_is_rewritten_after_a_failed_fsync(path: Path) -> None:
+def test_log_entry_is_rewritten_and_synced_after_a_failed_fsync(path: Path) -> None:
     log = writer(path, files=(files := Journal("sync", errno.EIO, 1)))
     (entry,) = log.append([planned()])
     # A second fsync alone would say yes for pages that the kernel dropped.
@@ -307,7 +307,7 @@ def test_entry_is_rewritten_after_a_failed_fsync(path: Path) -> None:
     assert files.done[4:] == ["write", "sync"]
 
 
-def test_append_raises_when_every_fsync_fails(path: Path) -> None:
+def test_append_to_the_log_file_raises_when_every_fsync_fails(path: Path) -> None:
     files = Failing("sync", errno.EIO, *range(1, 99))
     with pytest.raises(LogError, match="input/output error") as caught:
         writer(path, files=files).append([planned()])
@@ -376,7 +376,7 @@ def test_full_disk_error_says_to_make_room(tmp_path: Path) -> None:
     assert caught.value.hint == "make room on the disk, then run again"
 
 
-def test_network_file_system_is_refused_unless_allowed(path: Path) -> None:
+def test_log_file_on_a_network_file_system_is_refused_unless_allowed(path: Path) -> None:
     class OnNfs(OsFiles):
         def network_filesystem(self, path: str) -> str | None:
             return "nfs4"
@@ -413,7 +413,7 @@ def test_network_file_system_is_recognised_in_the_mount_table(kind: str, expecte
     assert network_type(table, "9:9") is None
 
 
-def test_temporary_folder_is_on_a_local_file_system(tmp_path: Path) -> None:
+def test_file_system_of_a_missing_path_in_the_temporary_folder_is_local(tmp_path: Path) -> None:
     assert OsFiles().network_filesystem(str(tmp_path / "not" / "there")) is None
 
 
@@ -427,7 +427,7 @@ def test_check_writable_raises_without_the_right_to_write(tmp_path: Path) -> Non
     assert "log: {path: …}" in str(caught.value.hint)
 
 
-def test_append_raises_if_the_folder_is_a_file(tmp_path: Path) -> None:
+def test_append_raises_if_a_parent_of_the_log_path_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LogError, match="cannot be read: not a directory"):
         writer(tmp_path / "file" / "log.jsonl").append([planned()])

@@ -41,7 +41,7 @@ class Forgery:
         self.labels = planned["decision"]["labels"]
 
     def put(self, image: Image) -> str:
-        """Put an image into the repository, under no tag."""
+        """Put an image into the registry repository without a tag, and return its digest."""
         with self._targets() as targets:
             store(image, targets.open(self.project.image))
         return image.digest
@@ -70,15 +70,15 @@ class Forgery:
             opened.append([line], head)
 
     def run(self) -> Result:
-        """Release HEAD."""
+        """Run `shipmark run` for HEAD."""
         return self.project("run")
 
     def entries(self) -> list[dict[str, Any]]:
-        """The fields of all entries of the log."""
+        """Return the fields of all entries of the log."""
         return [entry.fields for entry in open_store(self._log).read()]
 
     def revisions(self, reference: str) -> set[str]:
-        """The commits in the labels of an image's platforms."""
+        """Return the commits in the labels of an image's platforms."""
         host = self.project.image
         shown = self.project.must("image", "inspect", f"{host}:{reference}", "--json").json
         return {one["labels"].get(REVISION, "") for one in shown["platforms"]}
@@ -194,7 +194,7 @@ def test_forged_image_for_another_platform_is_not_resumed(scene: Scene) -> None:
 
 @pytest.mark.parametrize("of", ["an older release", "an index", "an image without labels", "other inputs"])
 def test_forged_entry_of_one_platform_is_not_resumed(scene: Scene, of: str) -> None:
-    """One platform of a release is put together with those that are built: it must say of itself what they say."""
+    """A recorded image of one platform is joined with built ones only if its labels agree with the release."""
     forgery = scene(build={"builder": "layers", "platforms": ["linux/amd64", "linux/arm64"]})
     older = json.loads(forgery.project.registry.manifest(forgery.project.name, "1.4.1")[1])
     right = make_image({"a": b"1"}, labels=forgery.labels)
@@ -237,7 +237,7 @@ def test_image_with_another_inputs_label_is_refused(scene: Scene, label: str) ->
     assert "1.4.2" not in forgery.project.tags
 
 
-def test_refusal_names_the_input_that_changed(scene: Scene) -> None:
+def test_refusal_of_a_recorded_image_names_the_build_input_that_changed(scene: Scene) -> None:
     forgery = scene()
     other = forgery.put(make_image({"a": b"1"}, labels={**forgery.labels, INPUTS: f"{SCHEMA}:{'0' * 64}"}))
     forgery.inputs["dockerfile"] = "Dockerfile.fat"
@@ -358,7 +358,7 @@ def test_unreadable_image_ends_the_run_and_the_next_run_resumes_it(scene: Scene,
     assert forgery.project.tags["1.4.2"] == right.digest
 
 
-def test_image_that_takes_the_tag_between_plan_and_push_is_a_conflict(scene: Scene, gate: Gate) -> None:
+def test_version_tag_that_another_image_gets_during_the_run_is_a_conflict(scene: Scene, gate: Gate) -> None:
     """The tag is set after the run has pushed its manifests and has seen the tag free; no release is recorded."""
     forgery = scene(image=f"{gate.host}/acme/app")
     project = forgery.project

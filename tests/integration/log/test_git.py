@@ -30,7 +30,7 @@ REF = "refs/shipmark/log"
 
 
 class Remote:
-    """A bare repository that serves as the remote."""
+    """A bare git repository that serves as the remote of the log."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -117,7 +117,7 @@ def test_missing_log_ref_is_an_empty_log(store: Make) -> None:
     assert list(log.read()) == []
 
 
-def test_two_caches_read_each_others_entries(store: Make) -> None:
+def test_two_git_stores_with_separate_caches_read_each_others_entries(store: Make) -> None:
     one, other = writer(store("a")), writer(store("b"))
     one.append(whole_release("r", "1.4.2"))
     assert tuple(other.entries()) == tuple(one.entries())
@@ -193,7 +193,7 @@ def test_malformed_inbox_refs_do_not_prevent_an_append(remote: Remote, store: Ma
     assert remote.refs() == [REF]
 
 
-def test_push_with_a_lost_reply_is_read_back(remote: Remote, store: Make) -> None:
+def test_push_of_the_log_with_a_lost_reply_is_read_back(remote: Remote, store: Make) -> None:
     writer(store()).append([planned()])
     # The ref is updated, then the connection breaks.
     remote.hook("post-update", "kill -9 $PPID")
@@ -215,24 +215,24 @@ def test_push_refused_by_a_hook_raises_without_retries(remote: Remote, store: Ma
     assert time.monotonic() - started < 10
 
 
-def test_push_to_a_hidden_ref_raises(remote: Remote, store: Make) -> None:
+def test_push_of_the_log_to_a_hidden_ref_raises(remote: Remote, store: Make) -> None:
     remote.git("config", "receive.hideRefs", "refs/shipmark")
     with pytest.raises(LogError, match="hidden ref"):
         writer(store()).append([planned()])
 
 
-def test_missing_remote_raises(store: Make, tmp_path: Path) -> None:
+def test_missing_remote_of_a_git_log_raises(store: Make, tmp_path: Path) -> None:
     for attempt in (store(url=f"{tmp_path}/nowhere").head, store(url=f"{tmp_path}/nowhere").check_writable):
         with pytest.raises(LogError, match="does not appear to be a git repository"):
             attempt()
 
 
-def test_check_writable_writes_nothing(remote: Remote, store: Make) -> None:
+def test_check_writable_of_a_git_log_writes_nothing(remote: Remote, store: Make) -> None:
     store().check_writable()
     assert remote.refs() == []
 
 
-def test_rewritten_history_is_refused_with_both_tips(remote: Remote, store: Make) -> None:
+def test_rewritten_history_of_a_git_log_is_refused_with_both_tips(remote: Remote, store: Make) -> None:
     log = writer(store("a"))
     log.append([planned()])
     old = remote.git("rev-parse", REF)
@@ -249,7 +249,7 @@ def test_rewritten_history_is_refused_with_both_tips(remote: Remote, store: Make
         store("a").head()
 
 
-def test_replaced_entry_is_reported_with_its_position(remote: Remote, store: Make) -> None:
+def test_replaced_entry_of_a_git_log_is_reported_with_its_position(remote: Remote, store: Make) -> None:
     writer(store("a")).append([planned(), planned(attempt="b")])
     blob = remote.git("cat-file", "blob", f"{REF}:entry.json").replace('"attempt":"b"', '"attempt":"x"')
     folder = remote.folder / "w"
@@ -263,7 +263,7 @@ def test_replaced_entry_is_reported_with_its_position(remote: Remote, store: Mak
         store("b").head()
 
 
-def test_commit_without_an_entry_is_reported(remote: Remote, store: Make) -> None:
+def test_commit_of_a_git_log_without_an_entry_is_reported(remote: Remote, store: Make) -> None:
     empty = remote.git("hash-object", "-t", "tree", "/dev/null", "-w")
     commit = remote.stdin("commit-tree", empty, "-m", "x")
     remote.git("update-ref", REF, commit)
@@ -271,7 +271,7 @@ def test_commit_without_an_entry_is_reported(remote: Remote, store: Make) -> Non
         store().head()
 
 
-def test_cancellation_ends_a_hanging_push(remote: Remote, store: Make) -> None:
+def test_cancellation_ends_a_hanging_push_of_the_log(remote: Remote, store: Make) -> None:
     import threading
 
     remote.hook("pre-receive", "sleep 60")
@@ -285,7 +285,7 @@ def test_cancellation_ends_a_hanging_push(remote: Remote, store: Make) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_hanging_push_ends_at_its_timeout(remote: Remote, store: Make) -> None:
+def test_hanging_push_of_the_log_ends_at_its_timeout(remote: Remote, store: Make) -> None:
     remote.hook("pre-receive", "sleep 60")
     log = writer(store(timeout=1.0), patience=0.0)
     with pytest.raises(LogUnavailable, match="did not answer within 1 s"):
@@ -324,7 +324,7 @@ def test_credentials_of_a_clone_include_conditional_includes(git_repo: GitRepo, 
     assert credentials_of(Processes(Cancel()), str(tmp_path), scrubbed(tmp_path)) == Credentials()
 
 
-def test_token_header_is_limited_to_its_host() -> None:
+def test_authorization_header_with_the_log_token_is_limited_to_its_host() -> None:
     (setting,) = credentials_of_token("https://github.com:8443/acme/app", "t0ken").settings
     assert setting == (
         "http.https://github.com:8443/.extraheader",
@@ -332,7 +332,9 @@ def test_token_header_is_limited_to_its_host() -> None:
     )
 
 
-def test_secrets_are_in_no_argument_list_and_no_error(store: Make, tmp_path: Path, remote: Remote) -> None:
+def test_secrets_of_a_git_log_are_in_no_argument_list_and_no_error(
+    store: Make, tmp_path: Path, remote: Remote
+) -> None:
     seen: list[str] = []
 
     class Watching(Processes):
@@ -382,7 +384,7 @@ def test_append_succeeds_with_git_settings_in_the_environment(remote: Remote, st
     assert writer(store(env=env)).append([planned()])
 
 
-def test_file_in_place_of_the_cache_folder_raises(store: Make, tmp_path: Path) -> None:
+def test_file_in_place_of_the_git_logs_cache_folder_raises(store: Make, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file in the way")
     with pytest.raises(LogError, match=r"cache .* cannot be used"):
         store().head()

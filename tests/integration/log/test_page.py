@@ -27,14 +27,14 @@ def page(make_project: Callable[..., Project]) -> Path:
     return project.repo.path / "page.html"
 
 
-def test_page_loads_nothing_from_elsewhere(page: Path) -> None:
+def test_html_page_of_the_log_loads_nothing_from_elsewhere(page: Path) -> None:
     text = page.read_text()
     assert re.findall(r"""(?:src|href)=|url\(|@import|https?://""", text) == []
     assert "default-src 'none'" in text
     assert "<script>alert" not in text
 
 
-def test_page_shows_and_filters_releases(page: Path, browser: Browser) -> None:
+def test_html_page_of_the_log_shows_and_filters_releases(page: Path, browser: Browser) -> None:
     browser.open(page)
     assert browser.run("return document.querySelectorAll('#releases li').length") == 3
     assert browser.run("return document.querySelectorAll('.lane').length") >= 3
@@ -46,7 +46,9 @@ def test_page_shows_and_filters_releases(page: Path, browser: Browser) -> None:
     assert browser.run("return document.getElementById('count').textContent") == "1 of 3 releases"
 
 
-def test_page_shows_the_reason_of_a_rollback(page: Path, browser: Browser, shipmark: Shipmark) -> None:
+def test_html_page_of_the_log_shows_the_reason_of_a_rollback(
+    page: Path, browser: Browser, shipmark: Shipmark
+) -> None:
     folder = page.parent
     back = shipmark("rollback", "--to", "1.4.2", "--reason", "it <b>eats</b> mail", cwd=folder)
     assert back.code == 0, back.stderr
@@ -59,7 +61,9 @@ def test_page_shows_the_reason_of_a_rollback(page: Path, browser: Browser, shipm
     assert "taken back: it <b>eats</b> mail" in browser.run(f"return {shown}[0].textContent")
 
 
-def test_page_fits_a_phone_in_light_and_dark_mode(page: Path, browser: Browser) -> None:
+def test_html_page_of_the_log_fits_a_phone_and_has_a_light_and_a_dark_mode(
+    page: Path, browser: Browser
+) -> None:
     browser.resize(360, 740)
     browser.open(page)
     assert browser.run("return document.documentElement.scrollWidth <= window.innerWidth")

@@ -26,7 +26,7 @@ AT = "2026-11-20T10:00:00.000Z"
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a database without tables."""
+    """Give the URL of a SQLite or PostgreSQL database without tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/log.db"
     postgres: Postgres = request.getfixturevalue("postgres")
@@ -47,7 +47,7 @@ def store(url: str) -> Iterator[SqlStore]:
     opened.close()
 
 
-def test_stored_lines_are_the_hashed_bytes(store: SqlStore) -> None:
+def test_lines_of_a_sql_log_are_the_hashed_bytes(store: SqlStore) -> None:
     log = writer(store)
     log.append(whole_release("r", "1.4.2"))
     log.append([planned(attempt="b", greek="αβγ")])
@@ -57,7 +57,7 @@ def test_stored_lines_are_the_hashed_bytes(store: SqlStore) -> None:
     assert list(store.read(5)) == []
 
 
-def test_missing_tables_error_names_the_migrate_command(empty_url: str) -> None:
+def test_error_for_missing_tables_of_a_sql_log_names_the_migrate_command(empty_url: str) -> None:
     store = SqlStore(empty_url, cancel=Cancel())
     with pytest.raises(LogError) as caught:
         store.head()
@@ -72,12 +72,12 @@ def test_reading_a_missing_database_creates_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_migrating_twice_changes_nothing(empty_url: str) -> None:
+def test_migrating_a_sql_log_twice_changes_nothing(empty_url: str) -> None:
     assert migrate(empty_url) == (None, "0001")
     assert migrate(empty_url) == ("0001", "0001")
 
 
-def test_older_tables_are_refused_and_newer_ones_accepted(url: str) -> None:
+def test_older_tables_of_a_sql_log_are_refused_and_newer_ones_accepted(url: str) -> None:
     log = SqlStore(url, cancel=Cancel())
     writer(log).append([planned()])
     for revision, works in (("0000", False), ("9999", True)):
@@ -92,7 +92,7 @@ def test_older_tables_are_refused_and_newer_ones_accepted(url: str) -> None:
     log.close()
 
 
-def test_append_with_an_old_head_raises_head_moved(store: SqlStore) -> None:
+def test_append_to_a_sql_log_with_an_old_head_raises_head_moved(store: SqlStore) -> None:
     line = seal(planned(), Head(), AT)
     store.append([line], Head())
     with pytest.raises(HeadMoved):
@@ -100,7 +100,7 @@ def test_append_with_an_old_head_raises_head_moved(store: SqlStore) -> None:
     assert len(list(store.read())) == 1
 
 
-def test_unique_prev_keeps_the_chain_from_forking(url: str, store: SqlStore) -> None:
+def test_second_entry_after_one_entry_is_refused_by_the_sql_table_itself(url: str, store: SqlStore) -> None:
     store.append([seal(planned(), Head(), AT)], Head())
     _execute(url, f"UPDATE log_head SET seq = -1, hash = '{'0' * 64}'")
     with pytest.raises(HeadMoved):
@@ -111,14 +111,14 @@ def test_unique_prev_keeps_the_chain_from_forking(url: str, store: SqlStore) -> 
 @pytest.mark.parametrize(
     "statement", ["UPDATE log_entry SET line = 'x'", "DELETE FROM log_entry"], ids=["update", "delete"]
 )
-def test_triggers_refuse_update_and_delete(url: str, store: SqlStore, statement: str) -> None:
+def test_triggers_of_the_sql_log_refuse_update_and_delete(url: str, store: SqlStore, statement: str) -> None:
     writer(store).append([planned()])
     with pytest.raises((sqlite3.Error, psycopg.Error), match="never changed or removed"):
         _execute(url, statement)
     assert len(list(store.read())) == 1
 
 
-def test_changed_entry_is_reported_with_its_position(url: str, store: SqlStore) -> None:
+def test_changed_entry_of_a_sql_log_is_reported_with_its_position(url: str, store: SqlStore) -> None:
     writer(store).append(whole_release("r", "1.4.2"))
     for statement in _disarm(url):
         _execute(url, statement)
@@ -127,7 +127,7 @@ def test_changed_entry_is_reported_with_its_position(url: str, store: SqlStore) 
         list(store.read())
 
 
-def test_deleted_entries_are_reported(url: str, store: SqlStore) -> None:
+def test_deleted_entries_of_a_sql_log_are_reported(url: str, store: SqlStore) -> None:
     log = writer(store)
     log.append(whole_release("r", "1.4.2"))
     for statement in _disarm(url):
@@ -140,7 +140,9 @@ def test_deleted_entries_are_reported(url: str, store: SqlStore) -> None:
         list(store.read())
 
 
-def test_long_logs_are_read_in_pages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_sql_log_is_read_in_pages_without_a_gap(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in ("sql", "sql_transaction"):
         monkeypatch.setattr(f"release.log.stores.{module}.PAGE", 3)
     log = writer(store)
@@ -150,7 +152,7 @@ def test_long_logs_are_read_in_pages(store: SqlStore, monkeypatch: pytest.Monkey
         assert [entry.seq for entry in store.read(after)] == list(range(after + 1, 10))
 
 
-def test_check_writable_appends_nothing(store: SqlStore) -> None:
+def test_check_writable_of_a_sql_log_appends_nothing(store: SqlStore) -> None:
     store.check_writable()
     assert store.head() == Head()
 
@@ -163,7 +165,7 @@ def test_check_writable_appends_nothing(store: SqlStore) -> None:
         ("sqlite://", "names a `sqlite` database"),
     ],
 )
-def test_unsupported_urls_are_refused_without_showing_secrets(url: str, message: str) -> None:
+def test_unsupported_database_urls_are_refused_without_showing_secrets(url: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         parse_url(url)
     assert "secret" not in str(caught.value)
@@ -177,20 +179,20 @@ def test_sqlite_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch:
         SqlStore(url, cancel=Cancel()).head()
 
 
-def test_store_name_holds_no_credential() -> None:
+def test_name_of_a_sql_store_contains_no_credential() -> None:
     store = SqlStore("postgresql://bob:secret@db.example:5433/releases?sslmode=require", cancel=Cancel())
     assert store.name == "postgresql://db.example:5433/releases"
     assert not store.local
 
 
-def test_missing_server_raises_log_unavailable_without_the_password(tmp_path: Path) -> None:
+def test_missing_database_server_raises_log_unavailable_without_the_password(tmp_path: Path) -> None:
     store = SqlStore(f"postgresql://bob:secret@/log?host={tmp_path}", cancel=Cancel())
     with pytest.raises(LogUnavailable, match=r"cannot be read: .*connection") as caught:
         store.head()
     assert "secret" not in str(caught.value)
 
 
-def test_server_with_synchronous_commit_off_is_refused(postgres: Postgres) -> None:
+def test_postgresql_log_with_synchronous_commit_off_is_refused(postgres: Postgres) -> None:
     url = postgres.database()
     migrate(url)
     database = url.partition("?")[0].rpartition("/")[2]
@@ -201,7 +203,9 @@ def test_server_with_synchronous_commit_off_is_refused(postgres: Postgres) -> No
     store.close()
 
 
-def test_documented_rights_suffice_and_missing_rights_are_named(postgres: Postgres) -> None:
+def test_documented_rights_suffice_for_a_postgresql_log_and_missing_rights_are_named(
+    postgres: Postgres,
+) -> None:
     url = postgres.database()
     migrate(url)
     database = url.partition("?")[0].rpartition("/")[2]
@@ -225,7 +229,7 @@ def test_documented_rights_suffice_and_missing_rights_are_named(postgres: Postgr
     postgres.sql(f"DROP OWNED BY {role}; DROP ROLE {role}", database)
 
 
-def test_read_only_server_is_refused(postgres: Postgres) -> None:
+def test_read_only_postgresql_log_is_refused_by_check_writable(postgres: Postgres) -> None:
     url = postgres.database()
     migrate(url)
     database = url.partition("?")[0].rpartition("/")[2]
@@ -236,7 +240,7 @@ def test_read_only_server_is_refused(postgres: Postgres) -> None:
     store.close()
 
 
-def test_cancellation_ends_the_wait_for_the_head_row(postgres: Postgres) -> None:
+def test_cancellation_ends_the_wait_for_the_locked_head_row_of_a_sql_log(postgres: Postgres) -> None:
     url = postgres.database()
     migrate(url)
     cancel = Cancel()
@@ -254,7 +258,7 @@ def test_cancellation_ends_the_wait_for_the_head_row(postgres: Postgres) -> None
     store.close()
 
 
-def test_commit_with_a_lost_reply_is_read_back(postgres: Postgres) -> None:
+def test_database_commit_of_an_append_with_a_lost_reply_is_read_back(postgres: Postgres) -> None:
     url = postgres.database()
     migrate(url)
 
@@ -274,7 +278,7 @@ def test_commit_with_a_lost_reply_is_read_back(postgres: Postgres) -> None:
     store.close()
 
 
-def test_append_succeeds_when_the_server_restarts(own_postgres: Postgres) -> None:
+def test_append_succeeds_when_the_postgresql_server_restarts(own_postgres: Postgres) -> None:
     url = own_postgres.database()
     migrate(url)
     store = SqlStore(url, cancel=Cancel())
@@ -289,7 +293,7 @@ def test_append_succeeds_when_the_server_restarts(own_postgres: Postgres) -> Non
     store.close()
 
 
-def test_concurrent_migrations_run_one_after_the_other(postgres: Postgres) -> None:
+def test_concurrent_migrations_of_a_sql_log_migrate_once_and_raise_no_error(postgres: Postgres) -> None:
     url = postgres.database()
     done: list[tuple[str | None, str | None]] = []
     threads = [threading.Thread(target=lambda: done.append(migrate(url))) for _ in range(3)]

@@ -52,7 +52,7 @@ def raw(store: LogStore, after: int = -1) -> list[bytes]:
     return [entry.raw for entry in store.read(after)]
 
 
-def test_new_store_is_an_empty_log(open_: Open) -> None:
+def test_new_log_store_is_an_empty_log(open_: Open) -> None:
     store = open_()
     assert store.head() == Head()
     assert raw(store) == []
@@ -85,7 +85,7 @@ def test_two_writers_read_each_others_entries(open_: Open) -> None:
     assert len(independently_verified(raw(open_()))) == 6
 
 
-def test_append_with_an_old_head_raises_head_moved(open_: Open) -> None:
+def test_append_to_a_log_store_with_an_old_head_raises_head_moved(open_: Open) -> None:
     one, other = open_(), open_()
     assert one.head() == other.head()
     one.append([seal(planned(), Head(), AT)], Head())
@@ -113,19 +113,19 @@ def test_equal_facts_of_two_writers_are_stored_once(open_: Open) -> None:
     assert len(raw(open_())) == 5
 
 
-def test_check_writable_appends_nothing(open_: Open) -> None:
+def test_check_writable_of_a_log_store_appends_nothing(open_: Open) -> None:
     open_().check_writable()
     writer(open_()).append([planned()])
     open_().check_writable()
     assert len(raw(open_())) == 1
 
 
-def test_store_name_holds_no_credential(open_: Open) -> None:
+def test_name_of_a_log_store_contains_no_credential(open_: Open) -> None:
     assert "@/" not in open_().name
     assert "://" not in open_().name or "@" not in open_().name
 
 
-def test_long_batch_is_stored_whole(open_: Open) -> None:
+def test_long_batch_of_entries_is_stored_whole(open_: Open) -> None:
     facts = {f"{number:032}": planned(attempt=str(number)) for number in range(60)}
     lines = [entry.raw for entry in seal_all(facts, Head(), AT)]
     open_().append(lines, Head())
@@ -155,7 +155,7 @@ def test_copy_to_a_log_with_other_entries_is_refused(open_: Open) -> None:
         copy(origin, open_())
 
 
-def test_mirror_receives_old_and_new_entries(open_: Open) -> None:
+def test_mirror_of_a_log_receives_old_and_new_entries(open_: Open) -> None:
     warnings: list[str] = []
     truth = MemoryStore()
     writer(truth).append([planned(attempt="before")])
@@ -165,7 +165,7 @@ def test_mirror_receives_old_and_new_entries(open_: Open) -> None:
     assert warnings == []
 
 
-def test_killed_writers_lose_and_repeat_no_entry(
+def test_killed_writers_of_a_log_store_lose_and_repeat_no_entry(
     kind: str, description: dict[str, Any], tmp_path: Path
 ) -> None:
     workers, count, kills = SHORT[kind]
@@ -175,7 +175,7 @@ def test_killed_writers_lose_and_repeat_no_entry(
     assert len(entries) == workers * count
 
 
-def test_failing_mirror_causes_a_warning_only() -> None:
+def test_failing_mirror_of_a_log_causes_a_warning_only() -> None:
     class Broken(MemoryStore):
         name = "the other place"
 
@@ -189,7 +189,7 @@ def test_failing_mirror_causes_a_warning_only() -> None:
     assert warnings == ["mirror `the other place` was not written: it is on fire"]
 
 
-def test_mirror_with_other_entries_is_left_unchanged() -> None:
+def test_mirror_of_a_log_with_other_entries_is_left_unchanged_with_a_warning() -> None:
     warnings: list[str] = []
     truth, mirror = MemoryStore(), MemoryStore()
     writer(mirror).append([planned(attempt="alien")])
@@ -199,7 +199,7 @@ def test_mirror_with_other_entries_is_left_unchanged() -> None:
     assert "are not the beginning of" in warnings[0]
 
 
-def test_entry_has_its_raw_bytes_and_its_kind() -> None:
+def test_entry_read_from_a_log_store_has_its_raw_bytes_and_its_kind() -> None:
     line = seal(planned(), Head(), AT)
     store = MemoryStore()
     store.append([line], Head())

@@ -67,7 +67,7 @@ def error(code: str) -> bytes:
 
 
 class Case(NamedTuple):
-    """One fault of a push. `fails`: the expected error, None for success. `most`: limit of requests of one kind."""
+    """One fault of a push. `fails`: the expected error, None for success. `most`: limit of requests to one path."""
 
     name: str
     where: tuple[str, str]
@@ -213,7 +213,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_push_through_a_fault_never_leaves_a_broken_tag(
+def test_push_through_a_network_or_registry_fault_never_leaves_a_broken_tag(
     case: Case,
     tmp_path: Path,
     registry_server: RegistryServer,
@@ -260,7 +260,7 @@ PULLS = [
 
 
 @pytest.mark.parametrize("case", PULLS, ids=lambda case: case.name)
-def test_pull_through_a_fault_never_leaves_a_broken_image(
+def test_pull_through_a_network_or_registry_fault_never_leaves_a_broken_image(
     case: Case,
     tmp_path: Path,
     registry_server: RegistryServer,
@@ -289,7 +289,7 @@ def test_pull_through_a_fault_never_leaves_a_broken_image(
 
 
 class TestTokens:
-    """Fault R6: a token that expires during a push."""
+    """Pushes during which a token expires or lacks a scope (row R6 of the faults)."""
 
     def test_push_succeeds_after_expired_token_answers(
         self,
@@ -443,7 +443,7 @@ class TestPlaces:
         assert isinstance(outcome, Unreachable)
         assert "cannot be resolved" in outcome.message
 
-    def test_address_that_never_answers_is_skipped(
+    def test_registry_address_that_never_answers_is_skipped_for_the_next_address(
         self,
         registry_server: RegistryServer,
         make_targets: TargetsFactory,
@@ -469,7 +469,7 @@ class TestPlaces:
                 one.close()
         record_property(ROW, ("R22 the first address swallows everything", "done", "second address used"))
 
-    def test_push_through_an_http_proxy(
+    def test_push_goes_through_the_http_proxy_of_the_environment(
         self,
         tmp_path: Path,
         registry_server: RegistryServer,
@@ -508,7 +508,7 @@ class TestPlaces:
         assert stored.tags() == {"1.0": IMAGE.digest}
 
     @pytest.mark.parametrize("fault", ["another name", "expired"])
-    def test_wrong_or_expired_certificate_is_refused(
+    def test_wrong_or_expired_certificate_of_a_registry_is_refused_without_retries(
         self,
         fault: str,
         tmp_path: Path,
@@ -579,14 +579,14 @@ def test_push_succeeds_after_429_answers(
 
 
 class Storage:
-    """A repository as the registry's files on disk hold it."""
+    """A repository as stored in the registry's files on disk."""
 
     def __init__(self, root: Path, repository: str) -> None:
         self._top = root / "docker/registry/v2"
         self._repository = self._top / "repositories" / repository
 
     def tags(self) -> dict[str, str]:
-        """Tag to digest."""
+        """Return the repository's tags: tag -> digest."""
         return {
             path.name: (path / "current/link").read_text()
             for path in self._repository.glob("_manifests/tags/*")
@@ -594,7 +594,7 @@ class Storage:
         }
 
     def blob(self, name: str) -> Path:
-        """The file of a blob."""
+        """Return the path of a blob's file in the registry's storage."""
         value = name.removeprefix("sha256:")
         return self._top / "blobs/sha256" / value[:2] / value / "data"
 
@@ -611,7 +611,7 @@ class Storage:
             assert self.blob(name).read_bytes() == content
 
     def describe(self, tag: str, image: Image) -> str:
-        """The stored state in words, for the table of faults."""
+        """Return the stored state of a tag in words, for the table of faults."""
         held = self.tags().get(tag)
         if held is None:
             return "tag absent"

@@ -57,7 +57,7 @@ def _leaks(*servers: HostileServer) -> list[Request]:
 
 
 class TestCredentialsStayHome:
-    def test_upload_to_another_host_gets_no_credential(
+    def test_upload_address_at_another_host_gets_no_credential(
         self, tmp_path: Path, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         content = b"x" * 1000
@@ -173,7 +173,7 @@ class TestCredentialsStayHome:
             ("http://0.0.0.0/x", "link address"),
         ],
     )
-    def test_unusable_token_realms_are_refused(
+    def test_token_realms_that_are_unsafe_or_malformed_addresses_are_refused(
         self, realm: str, why: str, tmp_path: Path, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(_bearer(realm))
@@ -327,7 +327,7 @@ class TestContentIsWhatItSays:
             remote.resolve(IMAGE.digest)
 
     @pytest.mark.parametrize("wrong", [b"wrong", b"right and more", b"righ"])
-    def test_blob_with_other_bytes_is_refused(
+    def test_blob_with_other_bytes_than_its_digest_is_refused(
         self, wrong: bytes, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(lambda request: Reply(200, {}, wrong))
@@ -347,7 +347,7 @@ class TestContentIsWhatItSays:
         with pytest.raises(Invalid):
             make_targets().open(f"{server.host}/app").resolve("1.0")
 
-    def test_head_answer_without_a_digest_is_followed_by_get(
+    def test_tag_is_resolved_by_get_if_the_head_answer_has_no_digest(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(lambda request: MANIFEST)
@@ -361,7 +361,9 @@ class TestContentIsWhatItSays:
         with pytest.raises(DigestMismatch, match="stored"):
             make_targets().open(f"{server.host}/app").put_manifest(IMAGE.manifest, tag="1.0")
 
-    def test_invalid_tags_in_a_list_are_dropped(self, hostile: Hostile, make_targets: TargetsFactory) -> None:
+    def test_invalid_tags_in_a_registrys_list_are_dropped(
+        self, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
         body = json.dumps(
             {"tags": ["1.0", "../../x", "a b", "", None, 3, "\u001b[31m", "x" * 129, "ok_2"]}
         ).encode()
@@ -369,7 +371,7 @@ class TestContentIsWhatItSays:
         assert make_targets().open(f"{server.host}/app").tags() == ("1.0", "ok_2")
 
     @pytest.mark.parametrize("body", [b'{"tags": null}', b"{}"])
-    def test_list_without_tags_is_empty(
+    def test_tag_list_of_null_or_without_tags_is_empty(
         self, body: bytes, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(lambda request: Reply(200, {}, body))
@@ -445,7 +447,9 @@ class TestNothingIsUnbounded:
         with pytest.raises(Invalid, match="token"):
             make_targets(env=_env(tmp_path, server.host)).open(f"{server.host}/app").resolve("1.0")
 
-    def test_long_error_text_is_cut(self, hostile: Hostile, make_targets: TargetsFactory) -> None:
+    def test_long_error_text_of_a_registry_is_cut(
+        self, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
         body = json.dumps({"errors": [{"code": "X" * 5000, "message": "y" * 50_000}]}).encode()
         server = hostile(lambda request: Reply(400, {}, body))
         with pytest.raises(Invalid) as caught:
@@ -455,7 +459,7 @@ class TestNothingIsUnbounded:
         with pytest.raises(Invalid, match="answered 400"):
             make_targets().open(f"{server.host}/app").tags()
 
-    def test_control_characters_in_an_error_are_removed(
+    def test_control_characters_in_an_error_of_a_registry_are_removed(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         text = "\u001b[2J\r\n::set-output name=x::y\u0000\u202e"
@@ -470,14 +474,16 @@ class TestNothingIsUnbounded:
         with pytest.raises(Invalid, match="larger than"):
             make_targets().open(f"{server.host}/app").tags()
 
-    def test_list_whose_pages_repeat_is_refused(self, hostile: Hostile, make_targets: TargetsFactory) -> None:
+    def test_list_of_tags_whose_pages_repeat_is_refused(
+        self, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
         link = {"Link": '</v2/app/tags/list?last=1.0>; rel="next"'}
         server = hostile(lambda request: Reply(200, link, b'{"tags": ["1.0"]}'))
         with pytest.raises(Invalid, match="does not end"):
             make_targets().open(f"{server.host}/app").tags()
         assert len(server.requests) < 10
 
-    def test_list_with_too_many_pages_is_refused(
+    def test_list_of_tags_with_too_many_pages_is_refused(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         def answer(request: Request) -> Reply:
@@ -491,7 +497,9 @@ class TestNothingIsUnbounded:
             make_targets(sizes=Sizes(pages=20)).open(f"{server.host}/app").tags()
         assert len(server.requests) < 30
 
-    def test_redirect_loop_is_refused(self, hostile: Hostile, make_targets: TargetsFactory) -> None:
+    def test_redirect_loop_of_a_registry_is_refused(
+        self, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
         server = hostile(
             lambda request: Reply(302, {"Location": request.path}) if "app" in request.path else Reply()
         )
@@ -501,7 +509,7 @@ class TestNothingIsUnbounded:
     @pytest.mark.parametrize(
         "location", ["", "http://", "gopher://x/", "http://u:p@127.0.0.1/", "http://[/", "\x01"]
     )
-    def test_redirect_without_a_usable_location_is_refused(
+    def test_redirect_of_a_registry_without_a_usable_location_is_refused(
         self, location: str, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(
@@ -521,7 +529,7 @@ class TestNothingTakesForEver:
         ],
         ids=["hang", "slow headers", "slow body"],
     )
-    def test_slow_answer_ends_at_its_time_limit(
+    def test_slow_answer_of_a_registry_ends_at_its_time_limit(
         self, reply: Hang | Drip, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(lambda request: Reply() if request.path == "/v2/" else reply)
@@ -530,7 +538,7 @@ class TestNothingTakesForEver:
             make_targets(limits=QUICK).open(f"{server.host}/app").tags()
         assert time.monotonic() - started < 12
 
-    def test_unread_body_that_does_not_end_is_abandoned(
+    def test_unread_body_of_a_registrys_answer_that_does_not_end_is_abandoned(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(lambda request: Reply(200 if request.path == "/v2/" else 404, {}, b"", length=50))
@@ -538,7 +546,7 @@ class TestNothingTakesForEver:
         assert not make_targets().open(f"{server.host}/app").has_blob(_blob(b"x"))
         assert time.monotonic() - started < 6
 
-    def test_deadline_of_the_run_ends_a_hanging_request(
+    def test_deadline_of_the_run_ends_a_hanging_registry_request(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(lambda request: Hang())
@@ -582,7 +590,9 @@ class TestNothingTakesForEver:
         killer.join()
         assert time.monotonic() - started < 3
 
-    def test_early_refusal_ends_an_upload(self, hostile: Hostile, make_targets: TargetsFactory) -> None:
+    def test_early_refusal_by_the_registry_ends_an_upload(
+        self, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
         big = b"x" * 30_000_000
         refusal = b"HTTP/1.1 413 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -616,7 +626,7 @@ class TestNonsense:
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
         ],
     )
-    def test_malformed_answers_raise_registry_errors(
+    def test_malformed_answers_of_a_registry_raise_registry_errors(
         self, raw: bytes, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(lambda request: Reply() if request.path == "/v2/" else Reply(raw=raw))
@@ -627,7 +637,7 @@ class TestNonsense:
     @pytest.mark.parametrize(
         "head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 404 Not Found\r\nDate: x", b"HTTP/1.1 2"]
     )
-    def test_answer_with_truncated_headers_is_retried(
+    def test_request_whose_answer_has_truncated_headers_is_retried(
         self, head: bytes, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(lambda request: Reply() if request.path == "/v2/" else Reply(raw=head))
@@ -660,7 +670,7 @@ def _block(targets: Opened, server: HostileServer, where: str) -> None:
         remote.manifest("1.0")
 
 
-def test_leak_detector_finds_a_sent_credential(
+def test_check_for_leaked_credentials_finds_a_sent_credential(
     tmp_path: Path, hostile: Hostile, make_targets: TargetsFactory
 ) -> None:
     # What the tests above look for is there when it should be: at the registry itself.

@@ -24,7 +24,7 @@ def test_large_copy_fits_into_small_disk_and_memory(
 
 
 class TestTheMeasure:
-    """Checks of the measurement itself: without a disk limit, a test of large copies would prove nothing."""
+    """Tests that the limits and counters of disk and memory used by tests of large copies work."""
 
     def test_small_disk_refuses_more_than_its_size(self, shipmark: Shipmark, tmp_path: Path) -> None:
         code = "import tempfile; tempfile.NamedTemporaryFile().write(bytes(2_000_000))"

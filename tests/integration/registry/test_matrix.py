@@ -1,4 +1,4 @@
-"""Everything that shipmark does with a registry, over http and TLS, without and with basic and token authentication.
+"""Pushes, copies, lists and deletions in a registry, over http and TLS, with each kind of authentication.
 
 To test another server: `SHIPMARK_TEST_REGISTRY=PROGRAM pytest tests/integration/registry/test_matrix.py`.
 """
@@ -123,7 +123,7 @@ class Scene:
         return self.place.here.tags(self.path)
 
     def sent(self, *methods: str) -> list[Access]:
-        """The requests to this repository in the registry's access log."""
+        """Return the successful requests to this repository in the registry's access log."""
         return [
             one
             for one in self.place.here.requests(*methods)
@@ -151,7 +151,7 @@ class TestContent:
         for digest, blob in INDEX.all_blobs().items():
             assert Path(pulled.blob_path(digest)).read_bytes() == blob
 
-    def test_repeated_copy_sends_no_writes(self, scene: Scene, tmp_path: Path) -> None:
+    def test_repeated_image_copy_sends_no_writing_request(self, scene: Scene, tmp_path: Path) -> None:
         store(ONE, Layout(str(tmp_path / "image")), "1.0.0")
         for _ in range(2):
             before = len(scene.sent("POST", "PUT"))
@@ -159,7 +159,7 @@ class TestContent:
         assert before > 0
         assert len(scene.sent("POST", "PUT")) == before
 
-    def test_copy_within_a_registry_mounts_blobs(self, scene: Scene) -> None:
+    def test_image_copy_within_a_registry_mounts_blobs(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         other = Scene(scene.place, scene.shipmark, lambda **_: scene.targets)
         scene.must("copy", f"{scene.name}:1.0.0", other.name)
@@ -168,7 +168,7 @@ class TestContent:
         mounted = [one.status for one in other.sent("POST")]
         assert mounted == [201] * len(INDEX.all_blobs())
 
-    def test_copy_to_another_registry_keeps_the_digest(self, scene: Scene) -> None:
+    def test_image_copy_to_another_registry_keeps_the_digest(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         scene.must("copy", f"{scene.name}:1.0.0", scene.elsewhere)
         assert scene.place.there.tags(scene.path) == {"1.0.0": INDEX.digest}
@@ -185,14 +185,14 @@ class TestContent:
 
 
 class TestReading:
-    def test_tags_on_several_pages_are_listed(self, scene: Scene) -> None:
+    def test_image_list_lists_tags_on_several_pages(self, scene: Scene) -> None:
         scene.put(ONE, MANY[0])
         scene.place.here.add_tags(scene.path, ONE.digest, MANY[1:])
         listed = scene.must("list", scene.name).stdout.split()
         assert listed == list(reversed(MANY))
         assert set(scene.client().tags()) == set(MANY)
 
-    def test_list_with_digests_resolves_each_tag(self, scene: Scene) -> None:
+    def test_image_list_with_digests_gives_the_digest_of_each_tag(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(INDEX, "2.0.0")
         scene.place.here.add_tags(scene.path, ONE.digest, MANY[101:200])
@@ -202,32 +202,34 @@ class TestReading:
         held = resolve_tags(scene.client(), expected, cancel=scene.targets.cancel)
         assert {tag: found.digest for tag, found in held.items() if found} == expected
 
-    def test_inspect_shows_platforms_and_labels(self, scene: Scene) -> None:
+    def test_image_inspect_shows_platforms_and_labels_of_an_index(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         found = scene.must("inspect", f"{scene.name}:1.0.0", "--json").json
         assert found["digest"] == INDEX.digest
         assert [one["digest"] for one in found["platforms"]] == [ONE.digest, ARM.digest]
         assert found["platforms"][0]["labels"] == {"version": "1"}
 
-    def test_digest_command_prints_the_digest_of_a_platform(self, scene: Scene) -> None:
+    def test_image_digest_with_platform_prints_the_digest_of_that_platforms_manifest(
+        self, scene: Scene
+    ) -> None:
         scene.put(INDEX, "1.0.0")
         arm = scene.must("digest", f"{scene.name}:1.0.0", "--platform", "linux/arm64")
         assert arm.stdout.strip() == ARM.digest
 
 
 class TestTags:
-    def test_tag_command_adds_a_tag_to_the_digest(self, scene: Scene) -> None:
+    def test_image_tag_adds_a_tag_to_the_digest_of_another_tag(self, scene: Scene) -> None:
         scene.put(INDEX, "1.0.0")
         scene.must("tag", f"{scene.name}:1.0.0", "stable")
         assert scene.tags() == {"1.0.0": INDEX.digest, "stable": INDEX.digest}
 
-    def test_tag_command_refuses_a_tag_of_another_image(self, scene: Scene) -> None:
+    def test_image_tag_refuses_a_tag_of_another_image(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(OTHER, "stable")
         assert scene("tag", f"{scene.name}:1.0.0", "stable").code == 6
         assert scene.tags()["stable"] == OTHER.digest
 
-    def test_delete_removes_one_tag_or_refuses(self, scene: Scene) -> None:
+    def test_image_delete_of_a_tag_deletes_that_tag_alone_or_refuses(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1", "latest")
         result = scene("delete", f"{scene.name}:1")
         if result.code == 0:  # distribution 3
@@ -237,7 +239,7 @@ class TestTags:
             assert "`1.0.0`, `latest` share its digest" in result.stderr
             assert set(scene.tags()) == {"1.0.0", "1", "latest"}
 
-    def test_delete_by_digest_removes_all_its_tags(self, scene: Scene) -> None:
+    def test_image_delete_by_digest_deletes_all_tags_of_the_digest(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0", "1")
         scene.put(OTHER, "2.0.0")
         gone = scene.must("delete", "--digest", f"{scene.name}@{ONE.digest}", "--json").json
@@ -246,7 +248,7 @@ class TestTags:
         assert scene.client().resolve("2.0.0") == OTHER.descriptor()
 
 
-def test_copy_with_referrers_copies_a_referrer(scene: Scene) -> None:
+def test_image_copy_with_referrers_copies_a_referrer(scene: Scene) -> None:
     scene.put(ONE, "1.0.0")
     about = {"mediaType": ONE.manifest.media_type, "digest": ONE.digest, "size": len(ONE.manifest.raw)}
     sbom = make_image({"sbom": b"{}"}, extra={"subject": about, "artifactType": "application/spdx+json"})
@@ -287,7 +289,7 @@ class TestCredentials:
             assert (said["kind"], said["username"]) == ("basic", "robot")
             assert str(scene.place.config) in said["source"]
 
-    def test_credentials_from_variables_can_push(self, scene: Scene, tmp_path: Path) -> None:
+    def test_credentials_from_variables_can_push_with_image_copy(self, scene: Scene, tmp_path: Path) -> None:
         password = str(scene.place.here.password)
         given = {f"{scene.variable}_USERNAME": "robot", f"{scene.variable}_TOKEN": password}
         store(ONE, Layout(str(tmp_path / "image")), "1.0.0")
@@ -310,7 +312,7 @@ class TestCredentials:
         assert "wrong-password" not in result.stdout + result.stderr
 
     @with_tls
-    def test_unknown_certificate_authority_is_refused(
+    def test_unknown_certificate_authority_of_a_registry_is_refused(
         self, scene: Scene, make_targets: TargetsFactory
     ) -> None:
         result = scene("digest", f"{scene.name}:1.0.0", env=scene.place.login)
@@ -320,7 +322,7 @@ class TestCredentials:
             make_targets(env=scene.place.login).open(scene.name).resolve("1.0.0")
 
     @with_tls
-    def test_named_certificate_authority_is_accepted(
+    def test_named_certificate_authority_of_a_registry_is_accepted(
         self, scene: Scene, make_targets: TargetsFactory
     ) -> None:
         named = {**scene.place.login, "SHIPMARK_CA_FILE": scene.place.authority}
@@ -328,7 +330,7 @@ class TestCredentials:
         make_targets(env=scene.place.login, ca=scene.place.authority).open(scene.name).check_push()
 
     @with_tokens
-    def test_token_is_requested_with_and_without_a_credential(
+    def test_registry_token_is_requested_with_and_without_a_credential(
         self, scene: Scene, make_targets: TargetsFactory
     ) -> None:
         tokens = scene.place.here.tokens

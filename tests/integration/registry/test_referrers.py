@@ -24,7 +24,7 @@ from tests.support.registries.targets import Recorder, TargetsFactory
 
 
 def _about(image: Image, text: str = "signature") -> Image:
-    """An artifact that refers to `image`."""
+    """Make an artifact whose `subject` is `image`."""
     about = image.descriptor()
     extra = {
         "subject": {"mediaType": about.media_type, "digest": about.digest, "size": about.size},
@@ -45,7 +45,7 @@ def _copy(source: Repository, destination: Repository, *digests: str) -> tuple[s
     return copy_attached(source, destination, digests, sink=NullSink(), cancel=Cancel())
 
 
-def test_referrers_are_listed_under_a_tag_without_the_api(
+def test_referrers_are_listed_in_the_fallback_tag_if_the_registry_lacks_the_api(
     registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -64,7 +64,7 @@ def test_referrers_are_listed_under_a_tag_without_the_api(
     assert referrers_tag(image.digest) in remote.tags()
 
 
-def test_referrers_are_read_from_the_api_page_by_page(
+def test_referrers_are_read_from_the_referrers_api_page_by_page(
     hostile: Callable[..., HostileServer], make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -126,7 +126,7 @@ class TestCosignTags:
         return made
 
     def _copied(self, places: tuple[Repository, Repository]) -> tuple[str, list[str]]:
-        """Copy cosign's tag; return the digest under the destination's tag, and the notes that were emitted."""
+        """Copy cosign's signature tag; return the digest under the destination's tag, and the emitted notes."""
         recorder = Recorder()
         digest = make_image().digest
         copy_attached(*places, [digest], sink=recorder, cancel=Cancel())
@@ -134,21 +134,23 @@ class TestCosignTags:
         assert held is not None
         return held.digest, recorder.notes
 
-    def test_cosign_tag_with_fewer_signatures_is_replaced(
+    def test_cosign_signature_tag_with_fewer_signatures_is_replaced_by_a_copy(
         self, places: tuple[Repository, Repository]
     ) -> None:
         more = self._signed(places[0], b"a", b"b")
         self._signed(places[1], b"a")
         assert self._copied(places)[0] == more.digest
 
-    def test_cosign_tag_with_more_signatures_is_kept(self, places: tuple[Repository, Repository]) -> None:
+    def test_cosign_signature_tag_with_more_signatures_is_kept_by_a_copy(
+        self, places: tuple[Repository, Repository]
+    ) -> None:
         self._signed(places[0], b"a")
         more = self._signed(places[1], b"a", b"b")
         held, said = self._copied(places)
         assert held == more.digest
         assert not [text for text in said if "left as it is" in text]
 
-    def test_signatures_of_equal_payload_by_other_keys_are_kept(
+    def test_cosign_signatures_of_an_equal_payload_by_other_keys_are_kept_with_a_warning(
         self, places: tuple[Repository, Repository]
     ) -> None:
         payload = json.loads(make_image({"first": b"a"}).manifest.raw)["layers"][0]
@@ -162,7 +164,7 @@ class TestCosignTags:
         assert held == made[1].digest
         assert [text for text in said if "left as it is" in text]
 
-    def test_cosign_tag_with_other_signatures_is_kept_with_a_warning(
+    def test_cosign_signature_tag_with_other_signatures_is_kept_with_a_warning(
         self, places: tuple[Repository, Repository]
     ) -> None:
         self._signed(places[0], b"a", b"c")
@@ -174,7 +176,7 @@ class TestCosignTags:
 
 
 class TestDeletion:
-    def test_find_holders_lists_tags_indexes_and_referrers(
+    def test_find_holders_lists_tags_indexes_and_referrers_that_need_a_digest(
         self, registry_server: RegistryServer, make_targets: TargetsFactory
     ) -> None:
         child, other = make_image({"a": b"1"}), make_image({"a": b"2"})
@@ -208,7 +210,7 @@ class TestDeletion:
         with pytest.raises(NotFound):
             delete_tag(remote, "none", sink=NullSink(), cancel=Cancel())
 
-    def test_tags_that_a_registry_deletes_with_another_are_put_back(
+    def test_tags_that_a_registry_deletes_together_with_another_tag_are_put_back(
         self,
         registry_server: RegistryServer,
         fault_proxy: Callable[..., FaultProxy],
@@ -225,7 +227,7 @@ class TestDeletion:
         assert registry_server.tags("app") == {"1.0": image.digest, "1": image.digest}
         assert any("put back" in note for note in recorder.notes)
 
-    def test_delete_digest_refuses_a_digest_that_is_needed(
+    def test_delete_digest_refuses_a_digest_that_an_index_or_a_referrer_needs(
         self, registry_server: RegistryServer, make_targets: TargetsFactory
     ) -> None:
         child, signed = make_image({"a": b"1"}), make_image({"a": b"2"})

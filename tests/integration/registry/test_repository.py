@@ -1,4 +1,4 @@
-"""The client against a real docker-registry; skopeo checks independently what was pushed."""
+"""The registry client with a real docker-registry; skopeo checks independently what was pushed."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_skopeo_pulls_a_pushed_image(
     assert Layout(str(tmp_path / "pulled")).manifest("1.0") == image.manifest
 
 
-def test_repeated_push_sends_only_reads(
+def test_repeated_push_of_an_image_sends_only_reading_requests(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -104,7 +104,7 @@ def test_repeated_push_sends_only_reads(
     assert [(entry.method, entry.status) for entry in again] == [("GET", 200), *[("HEAD", 200)] * 3]
 
 
-def test_reading_sends_only_get_and_head(
+def test_reading_a_registry_repository_sends_only_get_and_head(
     registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     remote = make_targets().open(f"{registry_server.host}/acme/none")
@@ -125,7 +125,9 @@ def test_check_push_leaves_no_upload_session(
     assert not list(registry_server.root.rglob("_uploads/*/data"))
 
 
-def test_index_is_resolved_by_its_tag(registry_server: RegistryServer, make_targets: TargetsFactory) -> None:
+def test_image_index_is_resolved_by_its_tag(
+    registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
     # A narrow Accept makes this registry answer 404 for a tag that exists.
     index = make_index(make_image())
     remote = make_targets().open(f"{registry_server.host}/acme/app")
@@ -175,7 +177,7 @@ def test_blobs_are_mounted_from_a_named_repository(
     assert not list(registry_server.root.rglob("_uploads/*/data"))
 
 
-def test_copy_between_registries_keeps_the_manifest(
+def test_copy_between_two_registries_keeps_the_bytes_of_the_manifest(
     registry_factory: RegistryFactory, make_targets: TargetsFactory
 ) -> None:
     here, there = registry_factory(), registry_factory()
@@ -188,7 +190,7 @@ def test_copy_between_registries_keeps_the_manifest(
     assert destination.manifest(index.digest) == index.manifest
 
 
-def test_copy_into_a_layout_keeps_the_manifest(
+def test_copy_from_a_registry_into_a_layout_keeps_the_bytes_of_the_manifest(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -201,7 +203,7 @@ def test_copy_into_a_layout_keeps_the_manifest(
     assert (tmp_path / "pulled" / "oci-layout").exists()
 
 
-def test_delete_tag_removes_one_tag_or_refuses(
+def test_registry_client_deletes_a_tag_alone_or_refuses(
     registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
@@ -313,7 +315,7 @@ class TestToken:
             make_targets(env=env).open(f"{server.host}/acme/app").resolve("1.0")
         assert server.tokens.requests == []
 
-    def test_refused_token_is_replaced_by_a_new_one(
+    def test_registry_token_that_is_refused_is_replaced_by_a_new_one(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(auth="token")
@@ -374,14 +376,14 @@ class TestTls:
         assert "SSL_CERT_FILE" in str(caught.value.hint)
         assert "attempts" not in caught.value.message
 
-    def test_insecure_host_is_reached_without_its_authority(
+    def test_registry_listed_as_insecure_is_reached_without_its_certificate_authority(
         self, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(tls=True)
         remote = make_targets(insecure=frozenset({server.host})).open(f"{server.host}/acme/app")
         assert remote.resolve("1.0") is None
 
-    def test_missing_ca_file_is_a_config_error(
+    def test_missing_file_of_certificate_authorities_is_a_config_error(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
         server = registry_factory(tls=True)
@@ -406,7 +408,7 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
-def test_memory_does_not_grow_with_layer_size(
+def test_copying_a_layer_of_200_mb_takes_less_than_60_mb_of_memory(
     tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
 ) -> None:
     # As it is, without compression: 200 MB that are the same everywhere cost no disk in the layout.
@@ -454,7 +456,9 @@ except Exception as error:
 
 
 @pytest.mark.parametrize("kind", ["layout", "folder"])
-def test_full_disk_leaves_no_partial_image(kind: str, tmp_path: Path) -> None:
+def test_copy_into_a_layout_or_folder_on_a_full_disk_leaves_no_partial_image(
+    kind: str, tmp_path: Path
+) -> None:
     image = make_image({"a": random.Random(9).randbytes(500_000)})
     store(image, Layout(str(tmp_path / "source")))
     place = tmp_path / kind
@@ -477,7 +481,7 @@ def _digest_of_zeros(size: int) -> str:
     return f"sha256:{found.hexdigest()}"
 
 
-def test_stopped_registry_is_unreachable(
+def test_stopped_registry_raises_unreachable_with_its_host(
     registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     registry_server.stop()

@@ -1,4 +1,4 @@
-"""The order of written versions, by the programs of their ecosystems (dpkg)."""
+"""The order of versions written in the format `debian`, by dpkg."""
 
 from __future__ import annotations
 

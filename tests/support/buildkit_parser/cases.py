@@ -499,7 +499,7 @@ _REPLACEMENTS = ["", "z", "'$1'", "$A", "\\$1", "${V}", '"q"', "\\}"]
 
 
 def written_files() -> list[str]:
-    """Dockerfiles with one directive, base, instruction or here-document each, and all of `FILES`."""
+    """Return Dockerfiles with one directive, base, instruction or here-document each, and all of `FILES`."""
     return [
         *(f"{directive}FROM scratch\nRUN a `\n b\nCMD c\\d\n" for directive in DIRECTIVES),
         *(f"ARG A=x\n{base}\nUSER 1\n" for base in BASES),
@@ -511,7 +511,7 @@ def written_files() -> list[str]:
 
 
 def mutated_file(rng: random.Random) -> str:
-    """A random Dockerfile of a few instructions, often damaged in up to three places."""
+    """Make a random Dockerfile of a few instructions, often damaged in up to three places."""
     parts = [rng.choice(DIRECTIVES) if rng.random() < 0.3 else ""]
     if rng.random() < 0.3:
         parts.append(rng.choice(["ARG A=1\n", "ARG B\n", "# c\n", "\n"]))
@@ -530,7 +530,7 @@ def mutated_file(rng: random.Random) -> str:
 
 
 def operand(rng: random.Random) -> dict[str, Any]:
-    """A random operand to expand, with its variables, its escape character and the way of expansion."""
+    """Make a random operand to expand, with its variables, its escape character and the way of expansion."""
     if rng.random() < 0.4:
         name = rng.choice([*VARIABLES, "NONE"])
         operator = rng.choice(["#", "##", "%", "%%", "/", "//", ":-", "-", ":+", "+"])

@@ -29,14 +29,14 @@ _FORGETS = "BuildKit forgets the beginning of a word in front of `${NAME:-x}`: `
 
 
 def ask(program: Path, questions: Sequence[dict[str, Any]]) -> list[Answer]:
-    """BuildKit's answers to `questions`, in the order of the questions."""
+    """Return BuildKit's answers to `questions`, in the order of the questions."""
     lines = "".join(json.dumps(question) + "\n" for question in questions)
     done = subprocess.run([program], input=lines, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def ours(question: dict[str, Any]) -> Answer:
-    """The answer of shipmark's parser to a question."""
+    """Return the answer of shipmark's parser to a question."""
     if "dockerfile" in question:
         return told(question["dockerfile"])
     how = question["how"]
@@ -48,12 +48,12 @@ def ours(question: dict[str, Any]) -> Answer:
 
 
 def agree(one: Answer, other: Answer) -> bool:
-    """Whether two answers are equal, or both are errors (with any text)."""
+    """Return whether two answers are equal, or both are errors (with any text)."""
     return ("error" in one and "error" in other) or one == other
 
 
 def known_difference(question: dict[str, Any], answer: Answer, buildkit: Answer) -> str | None:
-    """Why shipmark's `answer` may differ from BuildKit's on purpose; None for a difference that nothing explains."""
+    """Return why shipmark's `answer` differs from BuildKit's on purpose; None if no known reason applies."""
     if "dockerfile" in question:
         is_refused, is_taken = "error" in answer, "error" not in buildkit
         if is_refused and is_taken and re.search(r"(?i)ONBUILD", question["dockerfile"]):
@@ -69,7 +69,7 @@ def known_difference(question: dict[str, Any], answer: Answer, buildkit: Answer)
 
 
 def questions(seed: int, files: int, operands: int) -> list[dict[str, Any]]:
-    """Random questions: `files` Dockerfiles and `operands` operands; equal seeds give equal questions."""
+    """Make random questions: `files` Dockerfiles and `operands` operands; equal seeds give equal questions."""
     rng = random.Random(seed)
     return [
         *({"dockerfile": mutated_file(rng)} for _ in range(files)),

@@ -36,7 +36,7 @@ from release.errors import BuildError
 
 
 def told(text: str) -> dict[str, Any]:
-    """The Dockerfile `text` as JSON values, or `{"error": …}` when the parser refuses it."""
+    """Return the Dockerfile `text` as JSON values, or `{"error": …}` if the parser refuses it."""
     try:
         return _file(parse(text))
     except (BuildError, MountError) as error:

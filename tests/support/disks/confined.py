@@ -31,7 +31,7 @@ class Taken(NamedTuple):
 
 
 class SmallDisk(NamedTuple):
-    """A folder for at most `size` bytes. `mounted`: whether the folder is a file system of its own."""
+    """A folder that stands for a disk of `size` bytes. `mounted`: whether it is a file system of its own."""
 
     path: Path
     size: int
@@ -59,7 +59,7 @@ class SmallDisk(NamedTuple):
         return Taken(wall=wall, stdout=done.stdout.decode(), stderr=done.stderr.decode(), **taken)
 
     def left(self) -> list[str]:
-        """The names of the files on the disk."""
+        """Return the paths of the files and folders that are left on the disk."""
         return sorted(str(path.relative_to(self.path)) for path in self.path.rglob("*"))
 
 

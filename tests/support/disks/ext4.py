@@ -27,7 +27,7 @@ class Ext4:
         self.path = folder / "mounted"
 
     def make(self, size: int) -> None:
-        """Make and mount the file system, so that the kernel writes back for age only once an hour."""
+        """Make and mount the file system, with a journal that is committed only once an hour."""
         self.path.mkdir(parents=True)
         with self._image.open("wb") as image:
             image.truncate(size)

@@ -50,7 +50,7 @@ class File:
         self.durable, self.unsynced = self.data, []
 
     def after_power_cut(self, sector: int) -> set[bytes]:
-        """Contents that a power cut may leave: the size after any unsynced operation, each sector old or new."""
+        """Return the contents of the file that a power cut may leave: each unsynced sector old, new or zeros."""
         states, new = {self.durable}, self.durable
         for kind, offset, data in self.unsynced:
             new = new[:offset].ljust(offset, b"\0") if kind == "truncate" else _spliced(new, offset, data)
@@ -89,7 +89,7 @@ class Disk:
         return found.data if isinstance(found, File) else None
 
     def put(self, path: str, data: bytes) -> None:
-        """Create a file that no power cut loses."""
+        """Create a file in the model disk that no power cut loses."""
         file = File()
         file.data = file.durable = data
         self.parent(path).entries[path.rpartition("/")[2]] = file
@@ -99,7 +99,7 @@ class Disk:
         return copy.deepcopy(self)
 
     def after_power_cut(self, sector: int) -> Iterator[Disk]:
-        """The disks that a power cut may leave. `sector`: bytes that arrive together; small sectors tear lines more.
+        """Yield the disks that a power cut may leave. `sector`: bytes that are written together or not at all.
 
         The yielded disks share their files: `copy` a disk before a test writes to it.
         """

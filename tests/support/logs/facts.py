@@ -67,7 +67,7 @@ def writer(store: Any, **options: Any) -> Writer:
 
 
 def key(name: str) -> str:
-    """A release key for tests: the hexadecimal digits of `name`, repeated to 64."""
+    """Return a release key for tests: the hexadecimal digits of `name`, repeated to 64 digits."""
     return (name.encode().hex() * 64)[:64]
 
 
@@ -76,7 +76,7 @@ def digest(name: str) -> str:
 
 
 def fact(kind: str, release: str = "r", attempt: str = "a", **fields: Any) -> dict[str, Any]:
-    """A fact of an attempt. `release`: the name from which `key` makes the release key."""
+    """Return a fact of a release attempt. `release`: the name from which `key` makes the release key."""
     return {
         "kind": kind,
         "release": key(release),
@@ -132,7 +132,7 @@ def moved(
 
 
 def whole_release(release: str, version: str, image: str | None = None) -> list[dict[str, Any]]:
-    """The five facts of a successful release, from `planned` to `moved`."""
+    """Return the five facts of a successful release, from `planned` to `moved`."""
     image = image or f"image-{release}"
     of = {"release": release, "attempt": f"attempt-{release}"}
     return [

@@ -32,7 +32,7 @@ class Bad(AssertionError):
 
 
 class Make(msgspec.Struct, frozen=True, kw_only=True):
-    """Functions that make the parts of a process; a mutant replaces one function."""
+    """Functions that make the parts of a log-writing process; a mutant replaces one of the functions."""
 
     files: Callable[[Disk], ModelFiles] = ModelFiles
     store: type[FileStore] = FileStore
@@ -126,7 +126,7 @@ def states(make: Make, *, limit: int | None = None, sector: int = 128) -> int:
 
 
 class Enough(Exception):
-    """Raised when `limit` states were checked."""
+    """Raised to end a scenario when `limit` different states were checked."""
 
 
 def _known(disk: Disk, acknowledged: list[Entry]) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ SHIPPED = Path(__file__).parents[3] / "release" / "log" / "record.schema.json"
 
 
 def text() -> str:
-    """The text that `record.schema.json` must have."""
+    """Return the text that `record.schema.json` must have."""
     return json.dumps(record_schema(), indent=2, sort_keys=True) + "\n"
 
 

@@ -15,7 +15,7 @@ from tests.support.programs.environment import hermetic_git
 
 
 class SystemClock:
-    """The machine's clock."""
+    """Clock port that reads the machine's clock."""
 
     def now(self) -> int:
         return time.time_ns() // 1_000_000

@@ -16,7 +16,7 @@ from tests.support.programs.processes import terminate_group
 
 
 class Result(NamedTuple):
-    """How the command ended. `code` is negative for a signal."""
+    """Result of a finished shipmark command. `code` is negative if a signal ended the command."""
 
     code: int
     stdout: str
@@ -24,7 +24,7 @@ class Result(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """stdout as one JSON document."""
+        """Return stdout, decoded as one JSON document."""
         return json.loads(self.stdout)
 
 
@@ -38,7 +38,7 @@ class Shipmark:
 
     @property
     def argv(self) -> list[str]:
-        """The command without arguments."""
+        """Return the command line of shipmark without arguments."""
         return [sys.executable, "-I", str(Path(sys.executable).parent / "shipmark")]
 
     def __call__(
@@ -49,7 +49,7 @@ class Shipmark:
         stdin: str = "",
         timeout: float = 120.0,
     ) -> Result:
-        """Run to the end in `cwd` (the test's folder), with `env` on top of a scrubbed environment."""
+        """Run shipmark to its end in `cwd` or the test's folder, with `env` added to a minimal environment."""
         done = subprocess.run(
             [*self.argv, *args],
             cwd=cwd or self.folder,
@@ -64,7 +64,7 @@ class Shipmark:
     def start(
         self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start it in a process group of its own, with pipes, for tests that send signals."""
+        """Start shipmark in its own process group, with pipes, for tests that send signals."""
         process = subprocess.Popen(
             [*self.argv, *args],
             cwd=cwd or self.folder,
@@ -78,7 +78,7 @@ class Shipmark:
         return process
 
     def close(self) -> None:
-        """Kill and reap what `start` left, and close its pipes."""
+        """Kill and reap the processes that `start` started, and close their pipes."""
         for process in self._running:
             if process.poll() is None:
                 terminate_group(process)

@@ -134,5 +134,5 @@ class Composite:
 
 
 def evaluate(text: str, context: Mapping[str, str]) -> str:
-    """Replace `${{ inputs.x }}` and the like; what the context does not hold is empty, as in the runner."""
+    """Replace expressions such as `${{ inputs.x }}`; names that the context lacks become empty, as in the runner."""
     return _EXPRESSION.sub(lambda match: context.get(match[1], ""), text)

@@ -58,5 +58,5 @@ class OldShipmark(Shipmark):
 
     @property
     def argv(self) -> list[str]:
-        """The command without arguments."""
+        """Return the command line of shipmark 0.1.0 without arguments."""
         return self._argv

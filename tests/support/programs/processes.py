@@ -78,7 +78,7 @@ class Service:
 
     @property
     def running(self) -> bool:
-        """Whether the process has not ended."""
+        """Return whether the process has not ended yet."""
         return self.process.poll() is None
 
     def stop(self, *, timeout: float = 20.0) -> None:
@@ -167,7 +167,7 @@ def _command_of(pid: int) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Mark everything that is started from now on. Workers of xdist replace the mark they inherited."""
+    """Put a mark into the environment of later processes. Workers of xdist replace the mark that they inherited."""
     os.environ[MARK] = f"{os.getpid()}-{secrets.token_hex(8)}"
     config.stash[_LEAKS] = []
 
@@ -196,7 +196,7 @@ def pytest_testnodedown(node: object) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Name the processes that survived."""
+    """Print the processes that outlived their tests at the end of the test run."""
     leaks = config.stash[_LEAKS]
     if leaks:
         terminalreporter.section("processes that outlived their tests", red=True)

@@ -36,7 +36,7 @@ def marked(mark: str) -> list[int]:
 
 
 def wait_for_end(pid: int, seconds: float) -> None:
-    """Return when the process `pid`, of whoever, has ended, or after `seconds`."""
+    """Return when the process `pid`, child or not, has ended, or after `seconds`."""
     with contextlib.suppress(OSError):
         descriptor = os.pidfd_open(pid)
         try:

@@ -44,7 +44,7 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """Everything so far."""
+        """Return the transcript of all commands and notes so far."""
         return "".join(f"{line}\n" for line in self._parts)
 
     def _steady(self, line: str) -> str:

@@ -56,7 +56,7 @@ class Installed:
 
     @property
     def site(self) -> Path:
-        """The folder that the wheel was unpacked into."""
+        """Return the `site-packages` folder into which the wheel was installed."""
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         return self.folder / "lib" / version / "site-packages"
 

@@ -127,15 +127,15 @@ class FaultProxy:
 
     @property
     def host(self) -> str:
-        """`127.0.0.1:PORT`."""
+        """Return the proxy's address, `127.0.0.1:PORT`."""
         return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def count(self, method: str, path: str = "") -> int:
-        """The number of requests with this method and path."""
+        """Return the number of requests with this method and with `path` as a part of their path."""
         return sum(entry.method == method and path in entry.path for entry in self.seen)
 
     def close(self) -> None:
-        """Stop the server and close all connections."""
+        """Stop the fault proxy and close all connections."""
         self._closed.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)

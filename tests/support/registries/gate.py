@@ -51,17 +51,17 @@ class Gate:
 
     @property
     def host(self) -> str:
-        """`127.0.0.1:PORT`."""
+        """Return the gate's address, `127.0.0.1:PORT`."""
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     def count(self, method: str, path: str) -> Passage:
-        """Number the request."""
+        """Give the request a number if it is a writing one."""
         with self._lock:
             self._writes += method in _WRITES
             return Passage(method, path, self._writes if method in _WRITES else 0)
 
     def close(self) -> None:
-        """Stop the proxy."""
+        """Stop the gate."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Write no log line for a request."""
 
 
 @pytest.fixture

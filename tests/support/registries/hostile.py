@@ -13,7 +13,7 @@ import pytest
 
 
 class Request(NamedTuple):
-    """What arrived. Header names are lower case."""
+    """A request that arrived at the hostile server. Header names are lower case."""
 
     method: str
     path: str
@@ -22,7 +22,7 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer. `raw`: replaces the whole answer. `length`: overrides Content-Length, None leaves it out."""
+    """An HTTP answer. `raw` replaces the whole answer; `length` overrides Content-Length, None leaves it out."""
 
     status: int = 200
     headers: Mapping[str, str] = {}
@@ -32,7 +32,7 @@ class Reply(NamedTuple):
 
 
 class Hang:
-    """Answer nothing and keep the connection open."""
+    """Fault that sends no answer and keeps the connection open."""
 
 
 class Drip(NamedTuple):
@@ -67,25 +67,25 @@ class HostileServer:
 
     @property
     def port(self) -> int:
-        """The port."""
+        """Return the server's port."""
         return int(self._listener.getsockname()[1])
 
     @property
     def host(self) -> str:
-        """`127.0.0.1:PORT`."""
+        """Return the server's address, `127.0.0.1:PORT`."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:PORT`, or https."""
+        """Return the server's URL, `http://127.0.0.1:PORT` or https."""
         return f"{'https' if self._tls else 'http'}://{self.host}"
 
     def seen(self, *methods: str) -> list[Request]:
-        """The requests with one of `methods`."""
+        """Return the received requests with one of `methods`."""
         return [request for request in self.requests if request.method in methods]
 
     def close(self) -> None:
-        """Stop the server and close all connections."""
+        """Stop the hostile server and close all connections."""
         self._closed.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)

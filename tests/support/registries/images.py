@@ -23,7 +23,7 @@ from release.oci import (
 
 
 def digest(raw: bytes) -> str:
-    """`sha256:…` of `raw`."""
+    """Return the digest `sha256:…` of the bytes `raw`."""
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
@@ -37,17 +37,17 @@ class Image:
 
     @property
     def digest(self) -> str:
-        """The manifest's digest."""
+        """Return the digest of the image's manifest."""
         return self.manifest.digest
 
     def descriptor(self, **more: Any) -> Descriptor:
-        """The manifest's descriptor, with the fields `more`."""
+        """Return the descriptor of the image's manifest, with the additional fields `more`."""
         return Descriptor(
             media_type=self.manifest.media_type, digest=self.digest, size=len(self.manifest.raw), **more
         )
 
     def all_blobs(self) -> dict[str, bytes]:
-        """The blobs of this image and of its children."""
+        """Return the blobs of this image and of its children."""
         blobs = dict(self.blobs)
         for child in self.children:
             blobs |= child.all_blobs()
@@ -75,7 +75,7 @@ def make_image(
     extra: dict[str, Any] | None = None,
     config: bytes | None = None,
 ) -> Image:
-    """An image of one platform. `layers`: tars in addition to the tar of `files`; `config`: bytes of the config."""
+    """Make an image of one platform. `layers`: tars in addition to that of `files`; `config`: bytes of the config."""
     tars = (make_tar(files if files is not None else {"hello": b"hello\n"}), *layers)
     packed = [gzip.compress(tar, 1, mtime=0) for tar in tars]
     system, _, architecture = platform.partition("/")
@@ -103,7 +103,7 @@ def make_image(
 
 
 def make_index(*images: Image, platforms: tuple[str, ...] = ("linux/amd64", "linux/arm64")) -> Image:
-    """An OCI index over `images`."""
+    """Make an OCI image index of `images`, which get `platforms` in order."""
     entries = []
     for image, platform in zip(images, platforms, strict=False):
         system, architecture = platform.split("/", 1)

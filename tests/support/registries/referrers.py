@@ -39,7 +39,7 @@ def list_referrers(gate: Gate) -> None:
 
 
 def referrers(root: Path, repository: str, digest: str) -> list[dict[str, Any]]:
-    """Descriptors of every manifest in the storage `root` that has `digest` as its subject."""
+    """Return the descriptors of all manifests in the storage `root` that have `digest` as their subject."""
     storage = root / "docker/registry/v2"
     found = []
     for link in sorted(
@@ -69,7 +69,7 @@ class ForeignRegistry:
         )
 
     def close(self) -> None:
-        """End it."""
+        """Stop the registry."""
         self._service.stop()
 
     def _take_address(self, line: bytes) -> bool:

@@ -87,12 +87,12 @@ class RegistryServer:
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:PORT`, or https."""
+        """Return the registry's URL, `http://127.0.0.1:PORT` or https."""
         return f"{'https' if self.ca else 'http'}://{self.host}"
 
     @property
     def port(self) -> int:
-        """The port."""
+        """Return the registry's port."""
         return int(self.host.rpartition(":")[2])
 
     def start(self) -> None:

@@ -20,19 +20,19 @@ IMPATIENT = RetryPolicy(attempts=4, base=0.01, cap=0.05, longest_wait=2.0, patie
 
 
 class SystemClock:
-    """The machine's time."""
+    """Clock port that reads the machine's clock."""
 
     def now(self) -> int:
-        """Milliseconds since the epoch."""
+        """Return the time in milliseconds since the epoch."""
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        """Seconds."""
+        """Return the monotonic time in seconds."""
         return time.monotonic()
 
 
 class Recorder:
-    """A sink that keeps the events it receives."""
+    """Event sink that keeps the events that it receives."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -43,12 +43,12 @@ class Recorder:
 
     @property
     def notes(self) -> list[str]:
-        """The texts of the recorded notes."""
+        """Return the texts of the recorded notes."""
         return [event.text for event in self.events if isinstance(event, Note)]
 
 
 def read_file(path: str) -> bytes | None:
-    """The bytes of a file, or None if the file does not exist."""
+    """Return the bytes of a file, or None if the file does not exist."""
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:

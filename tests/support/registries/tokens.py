@@ -74,12 +74,12 @@ class TokenServer:
 
     @property
     def host(self) -> str:
-        """`127.0.0.1:PORT`."""
+        """Return the token server's address, `127.0.0.1:PORT`."""
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def realm(self) -> str:
-        """The URL that the registry names in its challenge."""
+        """Return the URL of the token server that the registry names in its challenge."""
         return f"{self._scheme}://{self.host}/token"
 
     def registry_config(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class TokenServer:
         }
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop the token server."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

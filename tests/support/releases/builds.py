@@ -13,7 +13,7 @@ from release.plan.ownership import several_platforms
 
 
 class Build(NamedTuple):
-    """A `BuildTask`, and the values of build arguments and the like that only the builder sees."""
+    """A `BuildTask`, and the values, such as those of build arguments, that only the builder gets."""
 
     task: BuildTask
     values: BuildValues = BuildValues()
@@ -29,7 +29,7 @@ def build_of(
     outputs: tuple[str, ...] = (),
     **options: Any,
 ) -> Build:
-    """The description of a build whose context is the repository `root`. `options`: of `BuildSpec`."""
+    """Return the description of a build of the folder `root`. `options`: fields of `BuildSpec`."""
     task = BuildTask(
         spec=BuildSpec(args=dict.fromkeys(args or {}, "a template"), **options),
         root=str(root),
@@ -42,7 +42,7 @@ def build_of(
 
 
 def problem(builder: Builder, wanted: Build) -> Problem | None:
-    """The `Problem` for which the builder refuses the build, or None."""
+    """Return the `Problem` for which the builder refuses the build, or None."""
     answer = builder.prepare(wanted.task, wanted.values)
     if isinstance(answer, Problem):
         return answer

@@ -30,7 +30,7 @@ class Counter:
         self._list = os.environ.get("COUNTED_LOG")
 
     def effect(self, name: str, what: object, act: Callable[[], Any], half: Callable[[], Any] | None) -> Any:
-        """Do `act` as one effect; `half` does a part of it."""
+        """Count and execute `act` as one effect; `half` executes a part of it before a kill in the middle."""
         with self._lock:
             self._count += 1
             number = self._count
@@ -72,7 +72,7 @@ ON_PATH = ("replace", "rename", "link", "mkdir", "unlink")
 
 
 def install(counter: Counter) -> None:
-    """Put the counter in front of the calls that change something."""
+    """Replace the functions that change files or start programs by ones that count their calls."""
     for name in ON_DESCRIPTOR:
         setattr(os, name, _on_descriptor(counter, name, getattr(os, name)))
     for name in ON_PATH:

@@ -28,7 +28,7 @@ class Flat(NamedTuple):
 
 
 def flattened(store: Path, digest: str) -> Flat:
-    """The image of one platform in the layout `store`; whiteouts are applied.
+    """Return files and settings of an image for one platform in the layout `store`, with whiteouts applied.
 
     An empty setting is none, `/` is the working folder where none is named, and the environment has no order: so
     runtimes take them.
@@ -45,7 +45,7 @@ def flattened(store: Path, digest: str) -> Flat:
 
 
 def differences(ours: Flat, theirs: Flat) -> list[str]:
-    """What differs, one line for each path and each setting."""
+    """Return the differences between two images, one line for each path and each setting."""
     found = [
         f"{path}: {ours.files.get(path)} instead of {theirs.files.get(path)}"
         for path in sorted(ours.files.keys() | theirs.files.keys())

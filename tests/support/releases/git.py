@@ -103,7 +103,7 @@ class GitRepo:
 
     @property
     def head(self) -> str:
-        """The full id of HEAD's commit."""
+        """Return the full id of HEAD's commit."""
         return self.git("rev-parse", "HEAD")
 
     def _settle(self) -> None:

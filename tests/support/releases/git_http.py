@@ -1,4 +1,4 @@
-"""A git remote over HTTP on loopback, which wants a credential: `git http-backend` behind a server of one class."""
+"""A git remote over HTTP on loopback that requires a credential: a small server in front of `git http-backend`."""
 
 from __future__ import annotations
 

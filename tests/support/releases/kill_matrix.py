@@ -47,7 +47,7 @@ class Point(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The point as a text of a fixed width, for the table."""
+        """Return the kill point as a text of fixed width, for the table."""
         return f"{self.when:6} {self.place}#{self.number:<3} {self.effect}"
 
 
@@ -75,7 +75,7 @@ class Row(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The result as one line of the table."""
+        """Return the result as one line of the table of kill points."""
         built = "/".join("build" if again else "-" for again in self.builds)
         seen = f"{len(self.visible)} tags, log {'+'.join(self.recorded) or 'empty'}"
         return (
@@ -160,7 +160,7 @@ class Matrix:
         return built, [f"{name}: {fault}" for fault in faults]
 
     def _killed(self, place: _Place, point: Point) -> int:
-        """Run until `point`; return how the process ended."""
+        """Run a release and kill it at `point`; return the exit code of the process."""
         if point.place == "local":
             self._watch(lambda passage: True, lambda passage: True)
             env = {"COUNTED_KILL": str(point.number), "COUNTED_WHEN": point.when}
@@ -196,7 +196,7 @@ class Matrix:
         return code
 
     def _watch(self, before: Any, after: Any) -> None:
-        """Let requests pass as `before` and `after` say, one at a time, and count those on their way."""
+        """Let the gate call `before` and `after` for one request at a time, and count unfinished requests."""
         turn = threading.RLock()
 
         def entering(passage: Passage) -> bool:
@@ -276,7 +276,7 @@ class _Place(NamedTuple):
 
 
 def local_points(listing: str, workspace: Path) -> list[Point]:
-    """The points of a run on its own machine. `listing`: what `COUNTED_LOG` got; `workspace`: left out of the names."""
+    """Return the kill points of a run's local effects. `listing`: text of `COUNTED_LOG`; `workspace`: not in names."""
     points: list[Point] = []
     for line in listing.splitlines():
         number, name, what = line.split(" ", 2)
@@ -289,13 +289,13 @@ def local_points(listing: str, workspace: Path) -> list[Point]:
 
 
 def read_log(workspace: Path) -> list[Entry]:
-    """The entries of a workspace's log, verified."""
+    """Return the verified entries of a workspace's log."""
     path = str(workspace / ".shipmark/log.jsonl")
     return list(FileStore(path, cancel=Cancel(), monotonic=time.monotonic).read())
 
 
 def _folded(entries: Sequence[Entry]) -> dict[str, Any]:
-    """The folded log without names of attempts and times, which differ between runs."""
+    """Return the folded log without names of attempts and times, which differ between runs."""
     state = fold(entries)
     releases = []
     for release in state.releases.values():
@@ -357,18 +357,18 @@ def _short_file(what: str, workspace: Path) -> str:
 
 
 def spread(points: Sequence[Point], count: int) -> list[Point]:
-    """About `count` of the points, evenly spread from the first to the last; equal calls choose the same points."""
+    """Choose about `count` of the points, evenly spread from the first on; equal calls choose the same points."""
     step = max(1, len(points) // count)
     return [*points[::step]]
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The table of all kill points, with its totals."""
+    """Return the table of all kill points, with its totals."""
     return "\n".join([*(row.text for row in rows), totals(rows)])
 
 
 def totals(rows: Sequence[Row]) -> str:
-    """One line: how many points, how many of the next runs ended otherwise, how many built again."""
+    """Return a line with the numbers of kill points, of wrong end states and of repeated builds."""
     bad = [row for row in rows if row.faults]
     again = sum(row.builds[0] for row in rows), sum(row.builds[1] for row in rows)
     return (

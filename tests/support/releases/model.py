@@ -46,18 +46,18 @@ class Run:
 
     @property
     def key(self) -> str:
-        """The release key."""
+        """Return the key of the release that the run makes."""
         return release_key(IMAGE, commit_of(self.version), self.version)
 
     @property
     def ended(self) -> bool:
-        """Whether the run came to its end, or was killed."""
+        """Return whether the run has ended or was killed."""
         with self._turns:
             return self._ended
 
     @property
     def code(self) -> int | None:
-        """The exit code; None while it runs, and for a killed one."""
+        """Return the run's exit code; None while it runs, and for a killed run."""
         if self.error is not None:
             return int(self.error.exit_code)
         return None if self.result is None else self.result.report.exit_code
@@ -151,7 +151,7 @@ def _rank(version: str) -> tuple[int, ...]:
 
 
 def highest(versions: set[str]) -> dict[str, str]:
-    """Which version each moving tag must end on."""
+    """Return which version each moving tag must end on after these versions are released."""
     wanted: dict[str, str] = {}
     for version in sorted(versions, key=_rank):
         major, minor, _ = version.split(".")

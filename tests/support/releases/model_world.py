@@ -124,7 +124,7 @@ class Machine:
 
     @property
     def state(self) -> LogState:
-        """The log, verified and folded."""
+        """Return the state of the machine's version log."""
         return fold(self.log.read())
 
 
@@ -195,7 +195,7 @@ class World:
         return RemoteRefs(state="answered", name=remote, tags={self._git_tag: self.commit})
 
     def registries(self, session: Session) -> World:
-        """The one registry; see `open`."""
+        """Return the registries of the model, which have one repository (see `open`)."""
         del session
         return self
 
@@ -205,13 +205,13 @@ class World:
         return Repository(target, self._registry, self._turn, self._before_tag)
 
     def credentials(self) -> NoReturn:
-        """There are none."""
+        """Raise an error, since the model has no credentials."""
         raise NotImplementedError
 
     def open_log(
         self, sections: Sequence[LogSection], ground: LogContext, *, budget: float = 120.0
     ) -> Writer:
-        """The machine's log."""
+        """Return a writer of the machine's version log."""
         del sections
         store = _Log(self._machine.log, self._turn)
         return Writer(
@@ -219,17 +219,17 @@ class World:
         )
 
     def has_log(self, path: str) -> bool:
-        """Whether a version log exists: always, at least an empty one."""
+        """Return True, since the model always has a version log, possibly an empty one."""
         del path
         return True
 
     def content_store(self, session: Session) -> MemoryContent:
-        """The machine's store as this run reaches it."""
+        """Return the machine's local store as this run reaches it."""
         del session
         return MemoryContent(lambda: Repository(STORE, self._machine.store, self._turn))
 
     def builders(self, session: Session) -> Mapping[str, Builder]:
-        """The builders: one that is always available."""
+        """Return the model's only builder, which is always available."""
         del session
         return {Builder.name: Builder(self.commit, self._machine, self._turn)}
 
@@ -239,12 +239,12 @@ class World:
         return self
 
     def announced(self, attempt: str) -> AbstractContextManager[None]:
-        """Nothing is done."""
+        """Announce nothing, since the model has no presence files."""
         del attempt
         return nullcontext()
 
     def is_alive(self, attempt: str) -> None:
-        """Unknown."""
+        """Return None, since it is not known whether an attempt is alive."""
         del attempt
 
     def at_exit(self, last: Callable[[], None]) -> None:
@@ -280,7 +280,7 @@ class _Build:
         self._turn = turn
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing, since the model's builds hold no resources."""
 
     def build(self, store: str, platform: str | None = None) -> BuiltImage:
         del store
@@ -308,7 +308,7 @@ class _Build:
 
 
 class MemoryContent:
-    """A content store in memory. Its blobs have no times."""
+    """A content store in memory, whose blobs have no modification times."""
 
     path = ""
 
@@ -320,7 +320,7 @@ class MemoryContent:
 
 
 class _Named:
-    """Entropy that gives the attempt its name."""
+    """Source of random bytes that gives each attempt its name."""
 
     def __init__(self, attempt: str) -> None:
         self._attempt = attempt
@@ -337,7 +337,7 @@ class _NoPrograms:
 
 
 def commit_of(version: str) -> str:
-    """The commit that the version's git tag is on."""
+    """Return the commit to which the version's git tag points in the model."""
     return hashlib.sha1(version.encode(), usedforsecurity=False).hexdigest()
 
 

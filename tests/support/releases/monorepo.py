@@ -24,17 +24,17 @@ class Planned(NamedTuple):
 
 
 def name_of(number: int) -> str:
-    """`c07`."""
+    """Return a component's name, such as `c07` for 7."""
     return f"c{number:02}"
 
 
 def depends_on(number: int) -> tuple[str, ...]:
-    """The direct dependencies of a component: some with lower numbers, so that there is no circle."""
+    """Return a component's direct dependencies, which have lower numbers, so that there is no circle."""
     return tuple(name_of(other) for other in sorted({number // 2, number // 3} - {number, 0}))
 
 
 def config() -> str:
-    """`shipmark.yml` of the monorepo."""
+    """Return the content of the monorepo's `shipmark.yml`."""
     components = {
         name_of(number): {
             "image": f"oci:dist/{name_of(number)}",
@@ -49,7 +49,7 @@ def config() -> str:
 
 
 def planned(seed: int = 7, commits: int = COMMITS) -> list[Planned]:
-    """The commits after the first, oldest first. Equal seeds give equal commits."""
+    """Return the planned commits after the first one, oldest first. Equal seeds give equal commits."""
     chance = random.Random(seed)  # no secret depends on it
     found = []
     for number in range(commits):

@@ -35,7 +35,7 @@ class Joined(NamedTuple):
 
 
 class PartRow(NamedTuple):
-    """One line of the table. `at_once`: the exit code of joining with what the killed runner left."""
+    """Result for one kill point. `at_once`: the exit code of joining what the killed runner left."""
 
     point: Point
     at_once: int
@@ -43,7 +43,7 @@ class PartRow(NamedTuple):
 
     @property
     def text(self) -> str:
-        """One line."""
+        """Return the result as one line of the table."""
         found = "; ".join(self.faults) or "same release"
         return f"{self.point.label:72} | joined at once: exit {self.at_once} | {found}"
 
@@ -71,7 +71,7 @@ class PartMatrix:
         return self._state(release, "dry"), local_points(listing.read_text(), second)
 
     def strike(self, point: Point, expected: Joined) -> PartRow:
-        """Kill the second runner at `point`, and join."""
+        """Kill the second runner at `point`, join the images at once and after a new build, and return the result."""
         name = f"{point.number}-{point.when}"
         second, code = self._killed(point, name)
         faults = [] if code == -signal.SIGKILL else [f"not killed: exit {code}"]
@@ -89,7 +89,7 @@ class PartMatrix:
         return PartRow(point, early.code, tuple(faults))
 
     def _killed(self, point: Point, name: str) -> tuple[Path, int]:
-        """The second runner's clone after the kill, and how its process ended.
+        """Return the second runner's clone after the kill, and the exit code of its process.
 
         Threads share the effects of a build, so a run may have a few less than another, and end before the point.
         """
@@ -101,7 +101,7 @@ class PartMatrix:
         return second, code
 
     def _judged(self, early: Result, state: Joined, expected: Joined) -> list[str]:
-        """A joining run either releases exactly what it would have, or refuses and leaves nothing that others see."""
+        """Return faults of a joining run: it must release the expected image, or refuse and push no tag."""
         if early.code == 0:
             return [] if state == expected else [f"at once: {state} instead of {expected}"]
         return [f"at once: exit {early.code}, and {state}"] if state.tags or state.kinds else []
@@ -127,7 +127,7 @@ class PartMatrix:
         assert done.code == 0, done.stderr
 
     def _counted(self, clone: Path, env: dict[str, str]) -> int:
-        """Build the second platform with counted effects. Returns how the process ended."""
+        """Build the second platform with counted effects, and return the exit code of the process."""
         return subprocess.run(
             [sys.executable, "-I", str(COUNTED), *_build(PLATFORMS[1])],
             cwd=clone,
@@ -148,7 +148,7 @@ class PartMatrix:
         return Joined(tags, images, kinds)
 
     def forget(self, point: Point) -> None:
-        """Remove the clones of a point, of which there are many."""
+        """Remove the clones that `strike` made for a kill point, to save disk."""
         for folder in self._folder.glob(f"*-{point.number}-{point.when}*"):
             shutil.rmtree(folder, ignore_errors=True)
 

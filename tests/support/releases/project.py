@@ -64,7 +64,7 @@ class Project:
 
     @property
     def cache(self) -> Path:
-        """The cache folder of the one repository that this test released."""
+        """Return the cache folder of the only repository that this test released."""
         (lease,) = Path(self._shipmark.env["SHIPMARK_CACHE_DIR"]).glob("*/lease")
         return lease.parent
 
@@ -75,17 +75,17 @@ class Project:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags in the registry: tag -> digest."""
+        """Return the project's tags in the registry: tag -> digest."""
         return self.registry.tags(self.name)
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """The entries of the version log."""
+        """Return the entries of the project's version log; none if the log does not exist."""
         path = self.repo.path / ".shipmark" / "log.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def kinds(self) -> list[str]:
-        """The kinds of the log's entries, in order."""
+        """Return the kinds of the log's entries, in order."""
         return [entry["kind"] for entry in self.log]
 
 

@@ -47,7 +47,7 @@ def subject(**changes: Any) -> ReleaseInput:
 
 
 def holds(tags: dict[str, str], target: str = IMAGE, **labels: Any) -> HeldTags:
-    """The tags of the decision on `target`: those given as arguments point to a digest, the others are free."""
+    """Return what the decision's tags point to on `target`: `tags` point to digests, the others are free."""
     said = {"revision": COMMIT, "version": "1.4.2", **labels}
     return HeldTags(
         held=tuple(
@@ -60,7 +60,7 @@ def holds(tags: dict[str, str], target: str = IMAGE, **labels: Any) -> HeldTags:
 
 
 def has(name: str = STORE, digest: str = DIGEST, **said: Any) -> ContentSource:
-    """A content source `name` with the image `digest`, whose labels are those of the release, changed by `said`."""
+    """Return a source `name` of the image `digest`, whose labels are those of the release, changed by `said`."""
     labels = {"state": "held", "revision": COMMIT, "version": "1.4.2", **said}
     return ContentSource(
         name=name, digest=digest, image=Held(target=name, tag=digest, digest=digest, **labels)

@@ -11,7 +11,7 @@ from release.runner import Runner
 
 
 class MachineClock:
-    """The machine's clock."""
+    """Clock port that reads the machine's clock."""
 
     def now(self) -> int:
         return time.time_ns() // 1_000_000
@@ -21,5 +21,5 @@ class MachineClock:
 
 
 def runner(table: Handlers, *, sink: Sink | None = None, cancel: Cancel | None = None) -> Runner:
-    """A runner of the kinds in `table`."""
+    """Return a runner for the step kinds in `table`."""
     return Runner(table, clock=MachineClock(), sink=sink or NullSink(), cancel=cancel or Cancel())

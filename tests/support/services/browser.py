@@ -51,7 +51,7 @@ class Browser:
         self._session = f"/session/{answer['sessionId']}"
 
     def open(self, path: Path) -> None:
-        """Load a file."""
+        """Load an HTML file into the browser."""
         self._send("POST", f"{self._session}/url", {"url": path.as_uri()})
 
     def run(self, script: str) -> Any:
@@ -59,7 +59,7 @@ class Browser:
         return self._send("POST", f"{self._session}/execute/sync", {"script": script, "args": []})
 
     def type(self, selector: str, text: str) -> None:
-        """Type into the element."""
+        """Type text into the element that the CSS selector selects."""
         using = {"using": "css selector", "value": selector}
         element = self._send("POST", f"{self._session}/element", using)[_ELEMENT]
         self._send("POST", f"{self._session}/element/{element}/value", {"text": text})
@@ -103,7 +103,7 @@ class Browser:
 
 @pytest.fixture
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Give a browser of the test's own."""
+    """Give a new browser for one test."""
     require("chromium")
     opened = Browser(tmp_path_factory.mktemp("browser"))
     yield opened

@@ -19,7 +19,7 @@ _PUBLIC = ("docker.io", "gcr.io", "ghcr.io", "quay.io", "mcr.microsoft.com")
 
 
 def mirrored(host: str, folder: Path) -> dict[str, str]:
-    """The variables with which the programs take every public registry from `host`. `folder`: for the file."""
+    """Return variables by which buildah and podman use `host` as mirror of public registries."""
     path = folder / "registries.conf"
     lines = []
     for name in _PUBLIC:
@@ -30,7 +30,7 @@ def mirrored(host: str, folder: Path) -> dict[str, str]:
 
 
 def env_of(name: str, host: str, folder: Path) -> Mapping[str, str]:
-    """The variables with which shipmark finds the program `name`, and no other builder."""
+    """Return the variables with which shipmark finds the program `name`, and no other builder."""
     require(name)
     folder.mkdir(parents=True, exist_ok=True)
     return {

@@ -76,14 +76,14 @@ class BuildKitDaemon:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables with which shipmark finds this daemon through `buildctl`."""
+        """Return the variables with which shipmark finds this daemon through `buildctl`."""
         return {
             "BUILDKIT_HOST": self.host,
             "PATH": f"{self.programs}{os.pathsep}{scrubbed(self.folder)['PATH']}",
         }
 
     def buildx_env(self, config: Path) -> dict[str, str]:
-        """The variables with which shipmark finds this daemon through `buildx`. `config`: a folder for its state."""
+        """Return the variables with which shipmark finds this daemon through `buildx`. `config`: its state folder."""
         env = {
             "PATH": self.env["PATH"],
             "SHIPMARK_BUILDX": str(self.programs / "buildx"),
@@ -96,7 +96,7 @@ class BuildKitDaemon:
         return env
 
     def run(self, name: str, *args: str, env: Mapping[str, str] | None = None) -> str:
-        """Run one of the programs; return its stdout."""
+        """Run `buildctl` or `buildx` with this daemon; return its stdout."""
         done = subprocess.run(
             [self.programs / name, *args],
             env={**scrubbed(self.folder), **self.env, **(env or {})},
@@ -129,11 +129,11 @@ class BuildKitDaemon:
         return end_inside(str(self.folder), number=0)
 
     def kill(self) -> None:
-        """End the daemon by SIGKILL; what it started goes on."""
+        """End the BuildKit daemon by SIGKILL; the containers that it started run on."""
         self.service.kill()
 
     def restart(self) -> None:
-        """Start the daemon again, on the state that it left."""
+        """Start the BuildKit daemon again, on the state that it left."""
         end_inside(str(self.folder))
         self.service = self._start()
 

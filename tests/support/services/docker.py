@@ -69,7 +69,7 @@ class DockerDaemon:
         return done
 
     def api(self, method: str, path: str) -> tuple[int, Any]:
-        """Send a request to the Engine API: status, and the JSON document or text of the answer."""
+        """Send a request to the Engine API, and return the status and the JSON document or text of the answer."""
         with contextlib.closing(_UnixConnection(self.socket)) as connection:
             connection.request(method, path)
             with connection.getresponse() as answer:

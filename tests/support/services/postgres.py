@@ -24,7 +24,7 @@ _OWNER = "postgres"
 
 
 class Postgres:
-    """A server whose cluster lies in `folder`. `kill` and `start` may be called in the middle of everything."""
+    """A PostgreSQL server whose cluster is in `folder`. Tests may call `kill` and `start` at any time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ class Postgres:
         return str(self.folder / "data")
 
     def start(self) -> None:
-        """Start, and wait until it answers; after a kill the old server's children may still be leaving."""
+        """Start the server, and wait until it answers; retried, since children of a killed server end late."""
         for attempt in range(50):
             try:
                 self._service = Service(
@@ -88,7 +88,7 @@ class Postgres:
         return f"postgresql://{user}@/{database}?host={self.folder}"
 
     def database(self) -> str:
-        """The URL of a new, empty database."""
+        """Make a new, empty database, and return its URL."""
         name = f"test_{secrets.token_hex(6)}"
         self.sql(f"CREATE DATABASE {name}")
         return self.url(name)
@@ -114,7 +114,7 @@ class Postgres:
 
 
 def make_server() -> Iterator[Postgres]:
-    """A server in a short path: a socket's path has 107 bytes."""
+    """Give a PostgreSQL server in a folder with a short path, since a socket's path has at most 107 bytes."""
     require("postgres")
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
@@ -129,11 +129,11 @@ def make_server() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A server for the whole session; ask it for a `database()` of your own."""
+    """Give a PostgreSQL server for the whole session; each test makes its own `database()`."""
     yield from make_server()
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    """A server for one test, which may kill it."""
+    """Give a PostgreSQL server for one test, which may kill it."""
     yield from make_server()

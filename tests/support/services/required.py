@@ -116,12 +116,12 @@ def lack(reasons: Mapping[str, str], details: str = "") -> NoReturn:
 
 
 def required() -> bool:
-    """Whether a missing service fails its tests."""
+    """Return whether a missing service fails its tests instead of skipping them."""
     return os.environ.get("SHIPMARK_REQUIRE_SERVICES", "") not in ("", "0")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List the services that were missing and the tests that this skipped."""
+    """Print the missing services, and the tests that were skipped because of them."""
     skipped = _skipped_by_service(terminalreporter.stats.get("skipped", []))
     if not skipped:
         return

@@ -24,7 +24,7 @@ class WebServer:
         self._thread.start()
 
     def close(self) -> None:
-        """End it."""
+        """Stop the web server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -34,18 +34,18 @@ class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.0"
 
     def do_GET(self) -> None:
-        """A file, or what git asks."""
+        """Answer with a file, or pass the request of a git client to `git http-backend`."""
         if ".git/" in self.path:
             self._git()
         else:
             super().do_GET()
 
     def do_POST(self) -> None:
-        """What git asks."""
+        """Pass the request of a git client to `git http-backend`."""
         self._git()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log line for a request."""
 
     def _git(self) -> None:
         parts = urlsplit(self.path)
