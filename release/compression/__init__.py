@@ -15,7 +15,7 @@ class NewBlob(Protocol):
     size: int
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append to the blob."""
+        """Append bytes to the blob."""
 
     def commit(self) -> str:
         """Store the blob under its digest, and return the digest."""

@@ -28,7 +28,7 @@ class Inline(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The number of bytes of the content."""
         return len(self.data)
 
 

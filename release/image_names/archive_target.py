@@ -116,7 +116,7 @@ class ArchiveTarget:
             self._sink.emit(Note(level="info", text=text))
 
     def tags(self) -> tuple[str, ...]:
-        """The tag that this object wrote, if any, and if the archive has it."""
+        """The tag that this object wrote; () if it wrote none, or wrote an archive for daemons that names no image."""
         return () if self._for_daemons and self._image is None else tuple(self._written)
 
     def check_push(self) -> None:
@@ -125,9 +125,9 @@ class ArchiveTarget:
             require_file(self._path, workspace=self._workspace)
 
     def delete_tag(self, tag: str) -> None:
-        """Refuse."""
+        """Raise `Invalid`: an archive is only replaced as a whole."""
         raise Invalid(f"`{tag}` cannot be deleted from `{self.name}`", hint="remove the file")
 
     def delete_manifest(self, digest: str) -> None:
-        """Refuse."""
+        """Raise `Invalid`: an archive is only replaced as a whole."""
         raise Invalid(f"`{digest}` cannot be deleted from `{self.name}`", hint="remove the file")

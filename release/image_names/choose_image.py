@@ -57,7 +57,7 @@ def choose(location: ImageLocation) -> Chosen:
 def read(location: ImageLocation, *, platform: str | None = None) -> Manifest:
     """The manifest that `choose` finds at `location`, or that of `platform` in its index.
 
-    Raises `NotFound`, and as `choose`.
+    Raises `NotFound`, and the errors of `choose`.
     """
     repository: Repository = location.repository
     manifest = repository.manifest(choose(location).reference)

@@ -1,8 +1,8 @@
 """The transport `docker-archive:FILE`: an archive of `docker save` as a read-only `Repository`.
 
-The archive has uncompressed layers and no OCI manifest, so an image is converted when it is read: its layers are
-compressed into the content store, several at a time, and a manifest is made of them and the unchanged config. Layers
-that are already compressed in the archive are not changed.
+An image is converted when it is read, since such an archive need not contain an OCI manifest: uncompressed layers are
+compressed into the content store, several at a time, and a manifest is made of all layers and the unchanged config.
+Layers that are already compressed in the archive are not changed.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class DockerArchive(ReadOnly):
         return tags[0] if len(tags) == 1 else None
 
     def only(self) -> tuple[Descriptor, str | None]:
-        """The image, converted, and its tag; see `tag`."""
+        """The converted image and its tag, None for the tag if the image has none or several."""
         return describe(self._convert()), self.tag()
 
     def resolve(self, reference: str) -> Descriptor | None:

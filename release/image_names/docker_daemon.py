@@ -1,8 +1,8 @@
 """The transport `docker-daemon:REFERENCE`: an image in a docker daemon as a `Repository`.
 
-The image is read as by `docker save` and written as by `docker load`. A daemon exports uncompressed layers and no
-manifest, so an image is converted when it is read: its layers are compressed into the content store while they arrive,
-and the config is not changed.
+The image is read as by `docker save` and written as by `docker load`. The manifest of an image that is read is
+made here, since `docker save` need not contain the original one: uncompressed layers are compressed into the content
+store while they arrive; compressed layers and the config are not changed.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _ABSENT = ("no such image", "reference does not exist")
 class DaemonImage:
     """An image in a docker daemon. `image`: the image's name (`app:1.0`) or id; `store`: the content store.
 
-    `env`: the environment, for `DOCKER_HOST` and similar variables. `codec`: compresses layers that are read; None: the
-    fastest gzip.
+    `env`: the environment, for `DOCKER_HOST` and similar variables. `codec`: compresses layers that are uncompressed in
+    the daemon; None: the fastest gzip.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class DaemonImage:
         return describe(self._read()) if reference == self.tag else None
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest made of the daemon's layers, or one in the store by digest. Raises `NotFound`."""
+        """The manifest made for the daemon's image, or one in the store by digest. Raises `NotFound`."""
         if is_digest(reference) and (self._held is None or self._held.digest != reference):
             return self._store.manifest(reference)
         if not is_digest(reference) and reference != self.tag:
@@ -152,11 +152,11 @@ class DaemonImage:
             return
 
     def delete_tag(self, tag: str) -> None:
-        """Refuse."""
+        """Raise `Invalid`, whose hint names the docker command that removes the image."""
         raise Invalid(f"`{tag}` cannot be deleted from `{self.name}`", hint=f"docker rmi {self._image}")
 
     def delete_manifest(self, digest: str) -> None:
-        """Refuse."""
+        """Raise `Invalid`, whose hint names the docker command that removes the image."""
         raise Invalid(f"`{digest}` cannot be deleted from `{self.name}`", hint=f"docker rmi {self._image}")
 
     def _read(self) -> Manifest:

@@ -150,7 +150,7 @@ def is_in_registry(name: str) -> bool:
 
 
 def locate_repository(context: LocationContext, text: str) -> ImageLocation:
-    """As `locate_target`, but raises `ConfigError` if `text` has a tag or digest."""
+    """Parse the name of a repository in a registry or of a layout. Raises `ConfigError`, also for a tag or digest."""
     found = locate_target(context, text)
     if found.reference is not None:
         raise ConfigError(
@@ -192,7 +192,7 @@ def _unguarded(text: str, place: OpenedImage) -> ImageLocation:
 
 
 def _warned(context: LocationContext, location: ImageLocation) -> ImageLocation:
-    """`location`, with a warning if its name stands for several images."""
+    """Return `location`; emit a warning if its name stands for several images of a layout."""
     repository, name = location.repository, location.reference
     if name is None or is_digest(name) or not isinstance(repository, LayoutReader):
         return location

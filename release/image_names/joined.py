@@ -12,9 +12,10 @@ from release.oci.manifest import children, describe
 
 
 class JoinedImages(ReadOnly):
-    """An index that no place has, and the manifests and blobs below it, which are read from `places`. Thread-safe.
+    """An index that no repository has, and the manifests and blobs below it, read from `places`. Thread-safe.
 
-    `places`: searched in this order. A blob is read from the place whose manifest names it, if that manifest was read.
+    `places`: the repositories, searched in this order. A blob is read from the one whose manifest names the blob, if
+    that manifest was read.
     """
 
     def __init__(self, name: str, index: Manifest, places: Sequence[Repository]) -> None:
@@ -30,13 +31,13 @@ class JoinedImages(ReadOnly):
         return self._name
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """The descriptor of the index, or of a manifest that one of the places has; else None."""
+        """The descriptor of the index, or of a manifest that one of the repositories has; else None."""
         if reference == self._index.digest:
             return describe(self._index)
         return next((found for place in self._places if (found := place.resolve(reference))), None)
 
     def manifest(self, reference: str) -> Manifest:
-        """The index, or a manifest of one of the places. Raises `NotFound`."""
+        """The index, or a manifest of one of the repositories. Raises `NotFound`."""
         if reference == self._index.digest:
             return self._index
         for place in self._places:
@@ -48,14 +49,14 @@ class JoinedImages(ReadOnly):
         raise NotFound(f"none of the places that were given has the manifest {reference}")
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """A stream of the blob, from the place whose manifest names it, else from the first that has it.
+        """A stream of the blob: from the repository whose manifest names it, if that manifest was read.
 
-        Raises `NotFound`.
+        Otherwise the blob is read from the first repository that has it. Raises `NotFound`.
         """
         return self._place_of(descriptor).open_blob(descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether one of the places has the blob."""
+        """Whether one of the repositories has the blob."""
         return any(place.has_blob(descriptor) for place in self._places)
 
     def tags(self) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class OpenedImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_source(text: str, workshop: TransportContext) -> OpenedImage:
-    """Open an image for reading. Raises `ConfigError` for a bad name, `RegistryError` for a bad archive."""
+    """Open an archive or folder for reading. Raises `ConfigError` for a bad name, `RegistryError` for a bad archive."""
     transport, place = _split(text, workshop)
     full = os.path.join(workshop.root, place.path)
     match transport:

@@ -16,33 +16,33 @@ from release.oci.reference import require_digest
 
 
 class ReadOnly:
-    """The writing methods of a `Repository`, which raise `ConfigError`, for archives that are only read."""
+    """The writing methods of a `Repository`, which raise `ConfigError`, for repositories that are only read."""
 
     @property
     def name(self) -> str:
-        """The archive's name in messages."""
+        """The repository's name in messages."""
         raise NotImplementedError
 
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
     ) -> bool:
-        """Refuse."""
+        """Raise `ConfigError`: no blob can be written."""
         self._refuse(descriptor, reopen, mount_from)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Refuse."""
+        """Raise `ConfigError`: no manifest can be written."""
         self._refuse(manifest, tag)
 
     def check_push(self) -> None:
-        """Refuse."""
+        """Raise `ConfigError`: images cannot be pushed to it."""
         self._refuse()
 
     def delete_tag(self, tag: str) -> None:
-        """Refuse."""
+        """Raise `ConfigError`: no tag can be deleted."""
         self._refuse(tag)
 
     def delete_manifest(self, digest: str) -> None:
-        """Refuse."""
+        """Raise `ConfigError`: no manifest can be deleted."""
         self._refuse(digest)
 
     def _refuse(self, *_: object) -> NoReturn:

@@ -34,7 +34,7 @@ class BlobWriter:
         self._new.discard()
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append to the blob."""
+        """Append bytes to the blob."""
         self._hash.update(data)
         self._new.stream.write(data)
         self.size += len(data)

@@ -43,7 +43,7 @@ def tag_of(item: Item) -> str | None:
 
 
 def is_named(item: Item) -> bool:
-    """Whether an entry has a name of any kind, also one that is no tag and no reference."""
+    """Whether an entry has a name of any kind, also one that is neither a tag nor a reference."""
     return annotation(item, REF_NAME) is not None or annotation(item, CONTAINERD_NAME) is not None
 
 
@@ -73,8 +73,8 @@ def without_name(item: Item) -> None:
 def only_image(items: Sequence[Item]) -> Item | None:
     """The entry of the only image; None if there are several images, or none.
 
-    Signatures and other referrers are no images, nor is what is not a manifest. If some images have a name, those
-    without one do not count: they are parts of others, or have lost their tag.
+    Signatures and other referrers do not count, nor do entries that are not manifests. If some images have a name,
+    those without one do not count: they are parts of others, or have lost their tag.
     """
     images = [item for item in items if _is_image(item)]
     named = [item for item in images if tag_of(item) is not None]

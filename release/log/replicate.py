@@ -78,7 +78,7 @@ class Mirrored:
 
     @property
     def name(self) -> str:
-        """The truth's."""
+        """The name of the store that is read."""
         return self._truth.name
 
     @property
@@ -87,11 +87,11 @@ class Mirrored:
         return self._truth.local and all(mirror.local for mirror in self._mirrors)
 
     def head(self) -> Head:
-        """The truth's."""
+        """The head of the store that is read."""
         return self._truth.head()
 
     def read(self, after: int = -1) -> Iterator[Entry]:
-        """The truth's."""
+        """The entries of the store that is read; mirrors are not read."""
         return self._truth.read(after)
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:

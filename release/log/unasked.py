@@ -22,17 +22,17 @@ class UnaskedStore:
         return Head()
 
     def read(self, after: int = -1) -> Iterator[Entry]:
-        """Nothing."""
+        """Yield no entry: the log is not read."""
         del after
         return iter(())
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
-        """Raise `RefusedError`."""
+        """Raise `RefusedError`, since the run is not trusted."""
         del lines, expected
         self.check_writable()
 
     def check_writable(self) -> None:
-        """Raise `RefusedError`."""
+        """Raise `RefusedError`, since the run is not trusted."""
         raise RefusedError(
             f"the version log is neither read nor written in a run that is not trusted: {self._reason}",
             hint="run the command for a push, a tag or by hand, on a branch of the repository itself",

@@ -118,4 +118,4 @@ class Registries(Protocol):
     """Opens repositories by name."""
 
     def open(self, target: str) -> Repository:
-        """The repository `ghcr.io/acme/app`, `localhost:5000/app` or `oci:dist/image`. Raises `ConfigError`."""
+        """The repository of a name such as `ghcr.io/acme/app` or `oci:dist/image`. Raises `ConfigError`."""

@@ -44,7 +44,7 @@ def read_manifests(
 
 
 def blobs_of(manifests: Iterable[Manifest]) -> tuple[Descriptor, ...]:
-    """The blobs of manifests, each once, largest first. Layers with `urls` are left out: no registry stores them."""
+    """The blobs of manifests, each once, largest first. Layers with `urls` are left out: clients fetch them there."""
     blobs = {
         child.digest: child
         for manifest in manifests

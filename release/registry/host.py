@@ -133,7 +133,7 @@ class Host:
                 self.retrier.pause(error, attempt)
 
     def once(self, call: Call) -> Answer:
-        """Send a request; after a 401, send it again with a new token, and once more with a token for pushing.
+        """Send a request; after a 401, send it with another credential or token, then with one for pushing, if any.
 
         Raises `Unreachable` for transient statuses and network errors, which are not retried.
         """

@@ -85,7 +85,7 @@ class RegistryPool:
             return self._open[target]
 
     def credentials(self) -> Finder:
-        """The finder of credentials, to report which one is used."""
+        """The object that finds credentials, to report which one is used."""
         with self._lock:
             return self._world().credentials
 

@@ -102,7 +102,7 @@ class RemoteRepository:
         return open_blob(self._host, self._blob_call(descriptor), descriptor)
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """As `open_blob`, unchecked: for receivers that compare the digest."""
+        """Open the blob as a stream whose digest is not checked, for receivers that compare it."""
         return open_unchecked(self._host, self._blob_call(descriptor), descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
@@ -280,7 +280,7 @@ class RemoteRepository:
         return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
 
     def _settled(self, manifest: Manifest, reference: str, error: Unreachable) -> bool:
-        """Whether a PUT with an unknown outcome was applied. Raises if somebody else moved the tag meanwhile."""
+        """Whether a PUT with an unknown outcome was applied. Raises if another client moved the tag meanwhile."""
         before = self._held.get(reference)
         known_before = reference in self._held
         try:

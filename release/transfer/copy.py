@@ -1,7 +1,7 @@
-"""Copies an image between repositories: all blobs and manifests below a digest, blobs first and in parallel.
+"""Copies an image between repositories: the blobs and manifests below a digest that the destination lacks.
 
-Manifests are sent children before parents, as registries require. Everything is copied by digest, byte for byte, and no
-tag changes.
+Blobs are sent first and in parallel, then manifests, children before parents, as registries require. Everything is
+copied by digest, byte for byte, and no tag changes.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def copy_image(
 def survey(
     source: Repository, destination: Repository, digest: str, *, top: Manifest | None = None, cancel: Cancel
 ) -> Survey:
-    """Find out what `destination` lacks; changes nothing. `top`: the manifest of `digest`, if it was read before."""
+    """Find the manifests below `digest` that `destination` lacks. `top`: the manifest of `digest`, if read before."""
     manifests = read_manifests(source, digest, top=top, cancel=cancel)
     # Check each manifest: a registry accepts an index only when it has its children, but may have deleted them since.
     asked: list[Callable[[], object]] = [partial(destination.resolve, item.digest) for item in manifests]
@@ -95,7 +95,7 @@ def carry(
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
 ) -> Copied:
-    """Copy what is missing, blobs first and the top manifest last. See `copy_image`; nothing is read back."""
+    """Copy the missing manifests of a survey and their blobs, the top manifest last; nothing is read back."""
     missing = surveyed.missing
     if not missing:
         return Copied()
@@ -130,7 +130,7 @@ class Raw(Protocol):
     """A repository that can also read blobs without hashing them."""
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob's bytes, unchecked."""
+        """Open the blob as a stream whose digest is not checked."""
 
 
 @runtime_checkable
@@ -147,7 +147,7 @@ def opener(
     """Return a function that opens a blob of `source` for sending it to `destination`.
 
     The bytes are not hashed while they are read, if the source allows that: the destination compares the digest, and
-    the kernel can send an unread file by itself.
+    the kernel can send the bytes of a file without copying them into this process.
     """
     reopen = partial(source.open_raw if isinstance(source, Raw) else source.open_blob, blob)
     if getattr(destination, "tells_progress", False):

@@ -1,4 +1,4 @@
-"""Deletes a tag or a manifest from a registry, and refuses where another image or a referrer needs it."""
+"""Deletes a tag or a manifest; a digest that another image or a referrer needs is not deleted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _QUESTIONS = 16
 
 
 class Holders(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that needs a digest. `tags`: tags that hold the digest. `indexes`: tags of indexes that list it.
+    """Everything that needs a digest. `tags`: tags that point to the digest. `indexes`: tags of indexes that list it.
 
     `referrers`: digests of manifests with the digest as their subject.
     """
@@ -35,9 +35,9 @@ class Holders(msgspec.Struct, frozen=True, kw_only=True):
 def resolve_tags(
     repository: Repository, tags: Iterable[str], *, cancel: Cancel
 ) -> dict[str, Descriptor | None]:
-    """The descriptor under each tag; None for a tag that was deleted meanwhile or holds no image.
+    """The descriptor under each tag; None for a tag that was deleted meanwhile or is not an image.
 
-    Sends 16 requests at a time.
+    Sends at most 16 requests at a time.
     """
     names = list(tags)
     found = run_all([partial(_resolve, repository, tag) for tag in names], jobs=_QUESTIONS, cancel=cancel)
@@ -143,7 +143,7 @@ _DEEPEST = 8
 def require_unused(
     cancel: Cancel, repository: Repository, digest: str, listed: Mapping[str, Descriptor | Invalid | None]
 ) -> None:
-    """Raise `RefusedError` if an image under another tag needs the digest, or a referrer refers to it.
+    """Raise `RefusedError` if an image of another tag or a referrer needs the digest, or a tag is unreadable.
 
     `listed`: for each tag of the repository its descriptor, None if the tag is gone, or the error of reading it.
     """
@@ -151,7 +151,7 @@ def require_unused(
     if unclear:
         raise RefusedError(
             f"`{repository.name}:{unclear[0]}` cannot be read as an image, and may need {digest}",
-            hint="delete that tag first, or leave the digest",
+            hint="delete that tag first, or keep the digest",
         )
     _require_no_referrer(repository, digest)
     tops = {one.digest: tag for tag, one in listed.items() if isinstance(one, Descriptor)}

@@ -1,7 +1,7 @@
 """Referrers of an image: signatures, attestations, SBOMs. Listed, created and copied.
 
 Source: OCI distribution-spec v1.1, "Listing Referrers" and "Pushing Manifests with Subject"; image-spec v1.1,
-"Guidelines for Artifact Usage". Registries without the API keep an index under the tag `sha256-HEX`.
+"Guidelines for Artifact Usage". In registries without the API, clients keep an index under the tag `sha256-HEX`.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def copy_attached(
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Copy what is attached to each of `digests` (an index and its children), recursively; returns the copied digests.
+    """Copy the attachments of `digests` (an index and its children) and theirs, to a depth; returns copied digests.
 
     A tag of cosign with other content at the destination is replaced only if the source's content includes all of it.
     Otherwise it stays, with a warning if the destination lacks something.

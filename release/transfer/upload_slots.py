@@ -51,7 +51,7 @@ class UploadSlots:
 def in_upload_slot(
     slots: UploadSlots, position: int, reopen: Callable[[], IO[bytes]]
 ) -> Callable[[], IO[bytes]]:
-    """`reopen` that first waits for a slot: content is opened right before it is sent."""
+    """Return `reopen`, preceded by the wait for a slot, so that a blob is opened right before it is sent."""
 
     def opened() -> IO[bytes]:
         slots.enter(position)

@@ -59,7 +59,7 @@ from release.ports import FollowedProcess, Process
 
 #: The options of `build:` that both programs support; any other option is refused, since without it the image differs.
 OPTIONS = COMMON | {"secrets", "contexts"}
-# Bytes of the file with the image's id that are read: `sha256:` and 64 digits fit, and a larger file is no id.
+# Bytes of the file with the image's id that are read: `sha256:` and 64 digits fit, and a larger file is not an id.
 _ID_BYTES = 256
 #: Variables that would make podman use a service on another machine.
 _REMOTE = ("CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINER_SSHKEY")

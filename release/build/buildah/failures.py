@@ -11,7 +11,7 @@ _ERROR = re.compile(r"Error: (?P<text>.*)")
 _LOGGED = re.compile(r'time="[^"]*" level=(?:error|fatal) msg="(?P<text>(?:[^"\\]|\\.)*)"')
 _STEP = re.compile(r'building at STEP "[^"]*(?:\\.[^"]*)*": ')
 _ENDED = re.compile(r"(?:while running runtime: )?exit status (?P<code>[0-9]+)")
-_SEVERAL = re.compile(r".*[0-9]+ errors? occurred:")  # each is on a line of its own
+_SEVERAL = re.compile(r".*[0-9]+ errors? occurred:")  # each error is on a line of its own
 #: A part of the message -> the hint for it. The first part that the message contains decides.
 _HINTS = (
     (
@@ -47,7 +47,7 @@ def failure(said: Sequence[str], *, program: str, where: str, code: int) -> Buil
 
 
 def _reason(said: Sequence[str]) -> str:
-    """The error message in the last line that contains one."""
+    """The message in the last line that reports an error; without one, the last line that is not blank."""
     for number in range(len(said) - 1, -1, -1):
         match = _ERROR.match(said[number]) or _LOGGED.match(said[number])
         if match is not None:
@@ -64,5 +64,5 @@ def _reason(said: Sequence[str]) -> str:
 
 
 def _weight(text: str) -> bool:
-    """Whether there is a hint for the message."""
+    """Whether one of `_HINTS` is for this text of an error."""
     return any(mark in text.lower() for mark, _ in _HINTS)

@@ -49,5 +49,5 @@ def _add(found: dict[str, str], image: str, *written: str) -> None:
     if full is None or image == SCRATCH or is_place(image):
         return
     for name in (image, *written):
-        if "=" not in name:  # it ends the name in the option
+        if "=" not in name:  # the option `NAME=VALUE` ends a name at `=`
             found[name] = f"docker-image://{full}"

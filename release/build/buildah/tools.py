@@ -110,7 +110,7 @@ def _may_mount() -> bool:
 def _ask(process: Process, env: Mapping[str, str], *argv: str) -> Completed:
     try:
         return process.run(argv, cwd="/", env=child_environment(env), timeout=_ANSWER_WITHIN)
-    except OSError as error:  # TimeoutError is one
+    except OSError as error:  # `TimeoutError` is a subclass
         reason = str(error) if isinstance(error, TimeoutError) else error.strerror
         raise BuilderUnavailable(
             f"`{argv[0]}` does not answer: {reason}", hint="install the program anew, or remove it"

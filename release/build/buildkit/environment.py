@@ -16,7 +16,7 @@ def child_environment(env: Mapping[str, str]) -> dict[str, str]:
         # The default metadata holds the values of build arguments.
         "BUILDX_METADATA_PROVENANCE": "disabled",
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
-        # The context is no git repository: buildx would look for one in the folders above.
+        # The context is not a git repository: buildx would look for one in the folders above.
         "BUILDX_GIT_INFO": "false",
         "NO_COLOR": "1",
     }

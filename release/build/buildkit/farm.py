@@ -69,7 +69,7 @@ class Farm:
         try:
             found = os.lstat(content.path)
         except OSError:
-            return False  # reading it tells why
+            return False  # copying the file raises the error, with its reason
         inode = (found.st_dev, found.st_ino)
         fits = stat.S_IMODE(found.st_mode) == mode and found.st_mtime_ns >= self._created * _NANO
         # BuildKit would turn two links of one file into a hard link in the image, which other clones do not have.

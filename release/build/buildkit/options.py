@@ -27,7 +27,7 @@ _CACHES: Mapping[str, frozenset[str]] = {
 _PATHS = frozenset({"src", "dest"})
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}")
 _CONTEXT_NAME = re.compile(r"[a-z0-9][a-z0-9._/:@-]{0,254}")
-#: Contexts that are no folders of the repository.
+#: Contexts that are not folders of the repository.
 _REMOTE = ("docker-image://", "https://", "http://", "git://", "ssh://", "git@")
 #: Names that the front ends use themselves.
 _TAKEN = frozenset({"context", "dockerfile"})

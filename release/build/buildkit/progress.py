@@ -72,7 +72,7 @@ class BuildProgress:
         step = self._steps.get(vertex.digest)
         if step is None:
             if vertex.started is None and not vertex.cached:
-                return  # planned only
+                return  # the step is planned and has not begun
             step = self._steps[vertex.digest] = _Step(len(self._steps) + 1, self._hide(vertex.name))
         if vertex.completed is None or step.is_over:
             return

@@ -49,7 +49,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     loaded_as: str | None = None
 
     def __repr__(self) -> str:
-        """Only the context's path, so that no value of a build argument is shown."""
+        """Only the path of the build context, so that no value of a build argument is shown."""
         return f"Request({self.context!r})"
 
 

@@ -14,7 +14,7 @@ class Secrecy:
         self.args = args
         self._secrets = Secrets()
         for text in (*args.values(), *others):
-            # Output is shown line by line.
+            # A value of several lines is hidden line by line too, since output is shown line by line.
             self._secrets.add(text, *text.splitlines())
 
     def hide(self, text: str) -> str:
@@ -22,5 +22,5 @@ class Secrecy:
         return self._secrets.mask(text)
 
     def __repr__(self) -> str:
-        """The names only."""
+        """Only the names of the build arguments, so that no traceback shows a value."""
         return f"Secrecy({sorted(self.args)})"

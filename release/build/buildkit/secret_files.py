@@ -13,9 +13,10 @@ _LARGEST = 500 * 1024  # bytes; BuildKit refuses a larger secret (`MaxSecretSize
 
 
 def read_secrets(secrets: Sequence[Secret], env: Mapping[str, str], root: str) -> list[str]:
-    """The values. Raises `BuildError` for a file that is not there or cannot be read.
+    """Read the values of `secrets`: of a file or a variable, empty for a variable that is not set.
 
-    `root`: the repository. A file in it may not be a symlink that leads out (`ConfigError`).
+    `root`: the repository. Raises `BuildError` for a file that is missing or cannot be read, and `ConfigError` for one
+    that is too large or not a regular file, and for a path in the repository that leads out of it by a symlink.
     """
     return [_value(secret, env, root) for secret in secrets]
 

@@ -157,7 +157,7 @@ class _Asker:
     def _ask(self, program: str, *arguments: str) -> Completed:
         try:
             return self._process.run([program, *arguments], cwd="/", env=self._env, timeout=ANSWER_WITHIN)
-        except OSError as error:  # TimeoutError is one
+        except OSError as error:  # `TimeoutError` is a subclass
             reason = str(error) if isinstance(error, TimeoutError) else error.strerror
             raise BuilderUnavailable(
                 f"`{program}` does not answer: {reason}", hint="see whether its daemon is overloaded"

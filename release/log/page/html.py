@@ -12,7 +12,7 @@ from release.log.yanked import Yank, Yanks, yank_of
 
 
 def page(template: str, state: LogState, yanks: Yanks, *, title: str, head: str, now: str) -> str:
-    """The page. `template`: `page.html`. `head`: the log's head. `now`: a timestamp, the right end of the timeline."""
+    """Make the page. `template`: `page.html`. `head`: the log's head. `now`: the time at the timeline's right end."""
     releases = select(state, Filter())
     moving = {tag: holds for tag, holds in state.holds.items() if _is_moving(holds)}
     first = min((holds[0].at for holds in moving.values()), default=now)

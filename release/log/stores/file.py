@@ -80,7 +80,7 @@ class FileStore:
 
     @property
     def local(self) -> bool:
-        """True: the file lies in this workspace."""
+        """True: wiping a CI workspace may delete the log's file."""
         return True
 
     def head(self) -> Head:

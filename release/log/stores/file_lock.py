@@ -62,7 +62,7 @@ class FileLock:
         return fd
 
     def release(self, held: int) -> None:
-        """Unlock."""
+        """Release the lock that `acquire` took, by its handle."""
         self._files.close(held)
 
     def _wait_for(self, fd: int) -> None:

@@ -42,7 +42,7 @@ class Files(Protocol):
     def open(
         self, path: str, *, create: bool, append: bool = False, exclusive: bool = False, mode: int = 0o666
     ) -> int:
-        """A descriptor for reading and writing, closed on exec. `mode`: of a new file, less the umask."""
+        """A descriptor of a file for reading and writing, closed on exec. `mode`: of a new file, less the umask."""
 
     def open_read(self, path: str) -> int:
         """A descriptor for reading a regular file."""
@@ -51,22 +51,22 @@ class Files(Protocol):
         """A descriptor of a directory, to sync it."""
 
     def close(self, fd: int) -> None:
-        """Close the descriptor, which releases its lock."""
+        """Close the descriptor, which releases a lock taken with it."""
 
     def facts(self, fd: int) -> FileFacts:
         """Identity, size and mode of the open file."""
 
     def read(self, fd: int, offset: int) -> Iterator[bytes]:
-        """The bytes from `offset` on, in chunks."""
+        """The bytes of a file from `offset` on, in chunks."""
 
     def start(self, fd: int) -> bytes:
-        """The first 200 bytes."""
+        """The first 200 bytes of a file, or all of a shorter one."""
 
     def write(self, fd: int, data: bytes) -> int:
-        """One `write(2)`; returns the number of bytes that were written."""
+        """Call `write(2)` once; returns the number of bytes that were written, which may be fewer than asked for."""
 
     def rewrite(self, fd: int, data: bytes, offset: int) -> int:
-        """One `pwrite(2)`."""
+        """Write `data` at `offset` by one `pwrite(2)`; returns the number of bytes that were written."""
 
     def truncate(self, fd: int, size: int) -> None:
         """Cut the file to `size` bytes."""
@@ -78,7 +78,7 @@ class Files(Protocol):
         """Take the exclusive advisory lock; False if another descriptor holds it. Never waits."""
 
     def make_directory(self, path: str) -> None:
-        """Make one directory; an existing directory is no error."""
+        """Make one directory; an existing directory is not an error."""
 
     def exists(self, path: str) -> bool:
         """Whether there is something at `path`."""

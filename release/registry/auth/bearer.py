@@ -27,7 +27,7 @@ from release.registry.http.retry import retry_after
 # Bytes of a token answer that are read.
 # A token is sent in a header, and servers take headers of 8 to 64 KiB; bounds the memory that a hostile realm can fill.
 _LARGEST = 64 * 1024
-# Seconds that a token is valid where the answer has no `expires_in`. Source: distribution's token specification.
+# Seconds that a token is valid where the answer has no usable `expires_in`. Source: distribution's token specification.
 _DEFAULT_LIFE = 60.0
 # Seconds before its expiry at which a token is replaced, or at half its life if that is later.
 # Without a margin, a token could expire while a request that carries it is sent.
@@ -213,7 +213,7 @@ class Tokens:
 
 
 def basic(credential: Credential, secrets: Secrets) -> str:
-    """The header value for a user name and password (or identity token), which is masked in all output from now on."""
+    """Return the header value for a user name and password or identity token; its secret is masked from now on."""
     pair = f"{credential.username or '<token>'}:{credential.secret}"
     secrets.add(credential.secret, pair)
     return f"Basic {base64.b64encode(pair.encode()).decode()}"

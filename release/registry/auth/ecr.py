@@ -25,7 +25,7 @@ def is_ecr(registry: str) -> bool:
 def authorization(registry: str) -> tuple[str, str] | None:
     """User name and password for the registry, valid for hours; None without boto3 or without AWS credentials.
 
-    None for other registries. Raises `Denied` if AWS refuses, with its reason, or answers without a token.
+    None for other registries. Raises `Denied` if AWS refuses, cannot be reached or answers without a token.
     """
     found = _HOST.fullmatch(registry)
     if found is None:

@@ -75,12 +75,12 @@ class Anonymous:
     """Finds no credential, for runs that are not trusted: reads no variable and no file, starts no helper."""
 
     def find(self, registry: str, repository: str) -> Credential:
-        """No credential."""
+        """Return the anonymous credential of a run that is not trusted."""
         del registry, repository
         return UNTRUSTED
 
     def advice(self, registry: str) -> str:
-        """Why no credential is used."""
+        """Return a hint with the reason why no credential is used."""
         return (
             f"`{registry}` is asked without a credential, because this run is not trusted: see `shipmark ci`"
         )
@@ -116,7 +116,7 @@ class Credentials:
         """The credential, `ANONYMOUS` when there is none.
 
         Raises `ConfigError` for a file that cannot be understood and for a variable that several hosts could claim, and
-        `Denied` if a helper fails or AWS refuses.
+        `Denied` if a helper is missing or fails, or AWS refuses.
         """
         stated = self._from_variables(registry)
         if stated is not None:
