@@ -181,6 +181,14 @@ class LogCorrupt(LogError):
 
     exit_code = 6
 
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint or self._HINT)
+
+    _HINT: ClassVar[str] = (
+        "restore the log from a copy, such as a mirror or a backup, and check it with `shipmark log verify`; "
+        "shipmark changed nothing"
+    )
+
 
 class Interrupted(ReleaseError):
     """SIGINT stopped the command, or the time ran out in which the end of the attempt could be recorded."""

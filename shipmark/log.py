@@ -34,6 +34,7 @@ from release.app.log.recover import RecoverReport, RecoverRequest, recover
 from release.app.log.verify import TagFinding, VerifyReport, VerifyRequest, fault, verify
 from release.log.questions import Change, Mention, TagHistory, TagThen
 from release.log.state import TagHold
+from release.log.torn import Torn
 
 __all__ = [
     "AtReport",
@@ -64,6 +65,7 @@ __all__ = [
     "TagHistory",
     "TagHold",
     "TagThen",
+    "Torn",
     "VerifyReport",
     "VerifyRequest",
     "at",

@@ -9,25 +9,29 @@ from release.errors import LogCorrupt
 from release.log import Entry, Head
 from release.log.chain import Malformed, head_of, read_line, require_next
 from release.log.record import LINE_LIMIT
+from release.log.torn import is_one_append
 
 # Lines that are parsed to find a sound entry in a file whose first line is damaged.
 # A damaged append is rarely longer; more lines would only be parsed in vain in files that are not logs.
 _LINES_TRIED = 8
+# Bytes of damaged lines that are kept to judge them. An append has a few entries, and no entry more than `LINE_LIMIT`.
+_LARGEST_APPEND = 64 * LINE_LIMIT
+_RESTORE = "restore the log from a copy, such as a mirror or a backup; the damaged log was left untouched"
 
 
 def scan(chunks: Iterable[bytes], head: Head) -> Iterator[tuple[Entry, int]]:
     """Yield each entry after `head`, with its length in the file (bytes, newline included).
 
     Stops before a torn tail: the rest of the newest append, if a crash kept it from becoming durable. Raises
-    `LogCorrupt`, with the position, for a damaged entry that a later append follows, and for a well-formed entry with a
-    wrong hash or predecessor: a crash cannot cause these, so somebody changed the file.
+    `LogCorrupt`, with the position, for a damaged entry that a later append follows, damaged or not, and for a
+    well-formed entry with a wrong hash or predecessor: a crash cannot cause these.
     """
     lines = _lines(chunks)
     batch: list[Entry] = []
     for raw, ended in lines:
         entry = _entry(raw) if ended else None
         if entry is None:
-            _require_torn(lines, head, batch)
+            _require_torn(raw, lines, head, batch)
             return
         require_next(entry, head)
         head = head_of(entry)
@@ -38,17 +42,31 @@ def scan(chunks: Iterable[bytes], head: Head) -> Iterator[tuple[Entry, int]]:
             batch.clear()
 
 
-def _require_torn(rest: Iterator[tuple[bytes, bool]], head: Head, batch: list[Entry]) -> None:
-    """Raise `LogCorrupt` if a line after the damaged one belongs to another append."""
+def _require_torn(
+    first_damaged: bytes, rest: Iterator[tuple[bytes, bool]], head: Head, batch: list[Entry]
+) -> None:
+    """Raise `LogCorrupt` unless the damaged line, and all that follow it, can be one append."""
     damaged = head.seq + 1
     first = batch_of(batch[0])[0] if batch else damaged
+    lines, size = [first_damaged], len(first_damaged)
     for raw, ended in rest:
         entry = _entry(raw) if ended else None
-        if entry is not None and batch_of(entry)[0] != first:
-            raise LogCorrupt(
-                f"entry {damaged} is damaged, and entries follow it: this is not an interrupted write",
-                hint="restore the log from a copy; the damaged log was left untouched",
-            )
+        if entry is not None:
+            if batch_of(entry)[0] != first:
+                raise LogCorrupt(
+                    f"entry {damaged} is damaged, and entries follow it: this is not an interrupted write",
+                    hint=_RESTORE,
+                )
+            continue
+        lines.append(raw)
+        size += len(raw)
+        if size > _LARGEST_APPEND:
+            break
+    if size > _LARGEST_APPEND or not is_one_append(lines, first):
+        raise LogCorrupt(
+            f"entry {damaged} and entries after it are damaged: an interrupted write damages one append only",
+            hint=_RESTORE,
+        )
 
 
 def _entry(raw: bytes) -> Entry | None:

@@ -93,6 +93,7 @@ def open_store(section: LogSection, ground: LogContext) -> LogStore:
         name=section.path,
         allow_network=section.allow_network_fs,
         files=OsFiles(ground.root),
+        warn=ground.warn,
     )
 
 

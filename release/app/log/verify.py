@@ -6,19 +6,29 @@ from typing import Literal
 
 import msgspec
 
+from release.app.log.anchor import VARIABLE
 from release.app.session import Session
-from release.errors import RefusedError, RegistryError, ReleaseError
-from release.log.served import contradiction, has_own_version
+from release.errors import LogCorrupt, RefusedError, RegistryError, ReleaseError
+from release.log import Head
+from release.log.anchor import contradiction, parse_anchor
+from release.log.replicate import Mirrored
+from release.log.served import contradiction as label_contradiction
+from release.log.served import has_own_version
 from release.log.state import TagHold
+from release.log.torn import MayTear, Torn
 from release.oci.image_config import image_facts
 
 Finding = Literal["same", "moved", "deleted", "differs", "unknown"]
 
 
 class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`registry`: compare every recorded tag, and its image's labels, with what the registry serves."""
+    """`registry`: compare every recorded tag, and its image's labels, with what the registry serves.
+
+    `anchor`: `N:HASH`, a head that an earlier run printed as `log-entry`; None: that of `SHIPMARK_LOG_ANCHOR`, if any.
+    """
 
     registry: bool = False
+    anchor: str | None = None
 
 
 class TagFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,33 +44,63 @@ class TagFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`log`: the store's name. `head`: `seq:hash` of the last entry, or empty. `tags`: only with `registry`."""
+    """`log`: the store's name. `head`: `seq:hash` of the last entry, or empty. `tags`: only with `registry`.
+
+    `torn`: appends that a crash tore, put aside or still at the log's end. `anchor`: the head that the log was found
+    to have, or empty.
+    """
 
     schema: Literal["shipmark.log-verify/1"] = "shipmark.log-verify/1"
     log: str
     entries: int
     head: str
     tags: tuple[TagFinding, ...]
+    torn: tuple[Torn, ...] = ()
+    anchor: str = ""
 
 
 def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
-    """Check the log. Raises `LogCorrupt` with the position where the chain is broken.
+    """Check the log. Raises `LogCorrupt` with the position where the chain is broken, or if the log lacks the anchor.
 
     Differences between log and registry are in the report; `fault` makes an error of such differences. In a run that is
     not trusted an error is raised, since the log is not read.
     """
+    anchor = _anchor(workspace, request)
     store = workspace.log.store
     if not workspace.trust.trusted:
         # Always raises: a run that is not trusted reads an empty log, which would be reported as whole.
         store.check_writable()
-    count = sum(1 for _ in store.read())
-    head = store.head()
+    count, last, kept = 0, None, None
+    for entry in store.read():
+        count, last = count + 1, entry
+        if anchor is not None and entry.seq == anchor.seq:
+            kept = entry
+    if anchor is not None and (wrong := contradiction(anchor, kept, count)) is not None:
+        raise LogCorrupt(
+            f"version log `{store.name}` {wrong}",
+            hint="restore the log from a copy, such as a mirror or a backup; nothing was changed",
+        )
+    if (head := store.head()).seq < count - 1:
+        raise LogCorrupt(
+            f"version log `{store.name}` has {count} entries, and its head says that entry {head.seq} is the last",
+            hint="somebody changed the head: restore the log from a copy; nothing was changed",
+        )
+    source = store.truth if isinstance(store, Mirrored) else store
     return VerifyReport(
         log=store.name,
         entries=count,
-        head=f"{head.seq}:{head.hash}" if count else "",
+        head=f"{last.seq}:{last.fields['hash']}" if last is not None else "",
         tags=_compare(workspace) if request.registry else (),
+        torn=source.torn() if isinstance(source, MayTear) else (),
+        anchor=f"{anchor.seq}:{anchor.hash}" if anchor is not None else "",
     )
+
+
+def _anchor(workspace: Session, request: VerifyRequest) -> Head | None:
+    if request.anchor is not None:
+        return parse_anchor(request.anchor, given="--anchor")
+    text = workspace.settings.env.get(VARIABLE, "")
+    return parse_anchor(text, given=VARIABLE) if text else None
 
 
 def fault(report: VerifyReport) -> ReleaseError | None:
@@ -132,5 +172,5 @@ def _look_inside(workspace: Session, target: str, hold: TagHold) -> tuple[Findin
         return "unknown", error.message
     if facts is None:
         return "unknown", f"`{target}` does not serve {hold.digest} by its digest"
-    wrong = contradiction(release, facts, any_version=not has_own_version(release))
+    wrong = label_contradiction(release, facts, any_version=not has_own_version(release))
     return ("same", hold.digest) if wrong is None else ("differs", f"{hold.digest}: {wrong}")

@@ -9,6 +9,7 @@ import msgspec
 
 from ci.remedies import remedy
 from release.app.cache import trim_at_exit
+from release.app.log.anchor import warn_of_lost_entries
 from release.app.obtain.builds import Builds
 from release.app.obtain.supplied import open_supply
 from release.app.releases.concerned import belonging_to
@@ -50,6 +51,8 @@ def preview(session: Session, request: RunRequest) -> RunResult:
     request.require_whole()
     with Builds() as builds:
         gathered, plan = make_plan(session, request, builds)
+        if not request.offline:
+            warn_of_lost_entries(session)
         details = survey(session, plan, at_own_targets(session), builds=builds, connected=not request.offline)
     details = with_failures(session, details, gathered)
     details = with_withheld(session, details, refusal(session, request.component) or details.error)
@@ -77,6 +80,7 @@ def run(session: Session, request: RunRequest) -> RunResult:
         inputs = gathered.subjects
         if earlier is not None:
             _require_fresh(earlier, inputs, plan)
+        warn_of_lost_entries(session)
         trim_at_exit(session)
         details = execute(session, plan, at_own_targets(session), builds=builds)
     details = with_failures(session, details, gathered)

@@ -20,9 +20,10 @@ from release.log import Entry, Head, HeadMoved
 from release.log.chain import envelope_of, head_of
 from release.log.jsonl import last_entry, may_begin_a_log, scan
 from release.log.record import LINE_LIMIT
-from release.log.stores.file_folder import LogFolder
+from release.log.stores.file_folder import LogFolder, torn_copies
 from release.log.stores.file_lock import FileLock
 from release.log.stores.syscalls import FileFacts, Files, OsFiles
+from release.log.torn import Torn
 
 
 class _Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,7 @@ class FileStore:
     """A `LogStore` in one file. `path`: absolute. `name`: for messages. `timeout`: seconds to wait for the lock.
 
     `allow_network`: use the file even on a network file system, where advisory locks often have no effect.
+    `warn`: is told when a torn append is put aside.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class FileStore:
         timeout: float = 30.0,
         allow_network: bool = False,
         files: Files | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self._path = path
+        self._warn = warn
         self._name = name or path
         self._is_local = (
             allow_network  # True if the file system was found to be local, or need not be checked
@@ -131,6 +135,22 @@ class FileStore:
         except RefusedError as error:
             raise _refused(error) from error
 
+    def torn(self) -> tuple[Torn, ...]:
+        """See `MayTear.torn`."""
+        for _ in self.read(self._position.head.seq):
+            pass
+        offset, folder = self._position.offset, os.path.dirname(self._path)
+        with self._translated("read"):
+            found = torn_copies(folder, os.path.basename(self._path))
+            fd = self._open_read()
+            if fd is None:
+                return found
+            try:
+                size = self._files.facts(fd).size - offset
+            finally:
+                self._files.close(fd)
+        return (*found, Torn(offset=offset, size=size)) if size > 0 else found
+
     def check_writable(self) -> None:
         """See `LogStore.check_writable`. Writes nothing."""
         with self._translated("written"):
@@ -174,12 +194,12 @@ class FileStore:
             self._write(fd, data, head)
 
     def _repair(self, fd: int) -> None:
-        """Cut a torn tail off, after a copy of it is durable beside the log."""
+        """Cut a torn tail off, after a copy of it is durable beside the log, and tell it."""
         offset = self._position.offset
         if self._files.facts(fd).size == offset:
             return
         tail = b"".join(self._files.read(fd, offset))
-        copy = self._create_copy(offset, self._files.facts(fd).mode & PRIVATE)
+        path, copy = self._create_copy(offset, self._files.facts(fd).mode & PRIVATE)
         try:
             if self._files.write(copy, tail) != len(tail):
                 raise OSError(errno.ENOSPC, "only a part of it fitted")
@@ -189,13 +209,18 @@ class FileStore:
         self._folder.sync()
         self._files.truncate(fd, offset)
         self._durable = -1  # the truncation is not durable yet: `_settle` syncs it
+        if self._warn is not None:
+            self._warn(
+                f"the last append of version log `{self._name}` was torn: {len(tail)} bytes from byte {offset} on were "
+                f"put aside in `{os.path.basename(path)}`; nothing that was acknowledged is lost"
+            )
 
-    def _create_copy(self, offset: int, mode: int) -> int:
+    def _create_copy(self, offset: int, mode: int) -> tuple[str, int]:
         number = 0
         while True:
             try:
                 name = f"{self._path}.torn-{offset}-{number}"
-                return self._files.open(name, create=True, exclusive=True, mode=mode)
+                return name, self._files.open(name, create=True, exclusive=True, mode=mode)
             except FileExistsError:
                 number += 1
 

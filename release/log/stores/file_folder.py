@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from contextlib import suppress
 
 from release.log.stores.syscalls import Files
+from release.log.torn import Torn
 
 _NAME = ".shipmark"
 
@@ -67,3 +69,18 @@ class LogFolder:
                 raise
         finally:
             self._files.close(fd)
+
+
+def torn_copies(folder: str, name: str) -> tuple[Torn, ...]:
+    """The torn appends of the log file `name` that lie beside it in `folder`, by their positions. Raises `OSError`."""
+    pattern = re.compile(re.escape(name) + r"\.torn-(\d{1,18})-\d{1,9}")
+    found = []
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return ()
+    for entry in entries:
+        if (match := pattern.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False):
+            size = entry.stat(follow_symlinks=False).st_size
+            found.append(Torn(offset=int(match[1]), size=size, copy=entry.name))
+    return tuple(sorted(found, key=lambda one: (one.offset, one.copy)))

@@ -64,8 +64,11 @@ class SqlStore:
         head = Head()
         # Reading begins one entry early: the first entry of the answer has to name the hash of entry `after`.
         position = after - 1
+        end: Head | None = None
         while True:
             with self._reading() as connection:
+                if end is None:  # asked before the lines: other writers may append meanwhile
+                    end = self._turn.head if self._turn is not None else head_in(connection)
                 lines = self._ahead(position) or lines_behind(connection, position)
             if position < after:
                 head = self._base(lines, after)
@@ -76,12 +79,16 @@ class SqlStore:
             for line in lines:
                 entry = verify_line(line, head)
                 head = head_of(entry)
+                if head.seq == end.seq and head != end:
+                    raise self._lost(end, f"entry {head.seq} is another one")
                 yield entry
             if lines:
                 self._last = lines[-1], head
             position = head.seq
             if not full:
-                return
+                break
+        if head.seq < end.seq:
+            raise self._lost(end, f"the entries end with {head.seq}" if head.seq >= 0 else "there are none")
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
         """See `LogStore.append`. Stored entries need not be made durable, since every commit is durable."""
@@ -95,6 +102,12 @@ class SqlStore:
                 {"seq": made.seq, "hash": made.hash, "prev": made.prev, "id": made.id, "line": line.decode()}
             )
         with self._locked() as turn:
+            if turn.head.seq < expected.seq:
+                raise LogCorrupt(
+                    f"version log `{self._name}` has entry {expected.seq}, and `log_head` says that entry "
+                    f"{turn.head.seq} is the last",
+                    hint="somebody changed `log_head`, or this is a copy that lags behind: restore the database",
+                )
             if turn.head != expected:
                 raise HeadMoved
             turn.add(rows, head)
@@ -117,6 +130,13 @@ class SqlStore:
                 self._require_rights(connection)
             elif self._path is not None and not os.access(self._path, os.W_OK):
                 raise LogError(f"version log `{self._name}` may not be written by this user")
+
+    def _lost(self, end: Head, found: str) -> LogCorrupt:
+        return LogCorrupt(
+            f"version log `{self._name}` lost entries: `log_head` says that entry {end.seq} with hash "
+            f"{end.hash[:12]}… is the last, and {found}",
+            hint="restore the database from a backup, or copy a mirror to a new one with `shipmark log copy`",
+        )
 
     def _base(self, lines: Sequence[bytes], after: int) -> Head:
         """The head after entry `after`, which was read before and so must still be there. Raises `LogCorrupt`."""

@@ -11,6 +11,7 @@ from release.cli.options import Command, global_options
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns
 from release.cli.session import open_session
+from release.log.torn import Torn
 
 
 @click.command(cls=Command)
@@ -20,19 +21,40 @@ from release.cli.session import open_session
     is_flag=True,
     help="Compare every recorded tag, and the image's labels, with what its registry serves now.",
 )
+@click.option(
+    "--anchor",
+    metavar="N:HASH",
+    help="A head that an earlier run printed as `log-entry`; else that of SHIPMARK_LOG_ANCHOR.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-verify/1`.")
 @click.pass_context
-def verify(ctx: click.Context, registry: bool, as_json: bool) -> None:
-    """Check every entry's hash and its link to the entry before; with --registry, also the recorded tags."""
-    report = use_case.verify(open_session(ctx), VerifyRequest(registry=registry))
+def verify(ctx: click.Context, registry: bool, anchor: str | None, as_json: bool) -> None:
+    """Check every entry's hash and its link to the entry before; with --registry, also the recorded tags.
+
+    A log whose last entries were removed is still a whole chain: --anchor checks that the log has an entry that it had.
+    """
+    report = use_case.verify(open_session(ctx), VerifyRequest(registry=registry, anchor=anchor))
     if as_json:
         document(msgspec.to_builtins(report))
     else:
         end = f", head {report.head}" if report.head else ""
         data(f"{report.log}: {report.entries} entries, the chain is whole{end}")
+        if report.torn:
+            data(*(_torn(one) for one in report.torn))
+        if report.anchor:
+            data(f"the log has entry {report.anchor}")
         if report.tags:
             rows = [(one.finding, f"{one.target}:{one.tag}", one.detail) for one in report.tags]
             data(*columns(rows))
     fault = use_case.fault(report)
     if fault is not None:
         raise fault
+
+
+def _torn(one: Torn) -> str:
+    where = (
+        f"put aside in {one.copy}"
+        if one.copy
+        else "at the log's end, or being written; the next run puts it aside"
+    )
+    return f"torn append: {one.size} bytes from byte {one.offset} on, {where}"

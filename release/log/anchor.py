@@ -1,0 +1,43 @@
+"""The head of a log that was kept outside it, and whether the log still has it. Pure.
+
+A log alone cannot show that its tail was cut off. CI outputs and summaries have the head as `log-entry`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from release.errors import ConfigError
+from release.log import Entry, Head
+
+_ANCHOR = re.compile(r"(\d{1,15}):([0-9a-f]{64})")
+
+
+def parse_anchor(text: str, *, given: str) -> Head:
+    """The position and hash in `text`, written `N:HASH`. `given`: the option or variable, for the error.
+
+    Raises `ConfigError`.
+    """
+    match = _ANCHOR.fullmatch(text.strip())
+    if match is None:
+        raise ConfigError(
+            f"`{given}` is not the head of a log: `{text[:90]}`",
+            hint="write `N:HASH`, position and whole hash, as in the CI output `log-entry`",
+        )
+    return Head(seq=int(match[1]), hash=match[2])
+
+
+def contradiction(anchor: Head, entry: Entry | None, entries: int) -> str | None:
+    """How a log contradicts `anchor`, as the end of a sentence that begins with the log's name; None if it does not.
+
+    entry: the log's entry at the anchor's position; None if it has none. entries: how many the log has.
+    """
+    if entry is None and not entries:
+        return f"is empty, and had {anchor.seq + 1} entries or more"
+    if entry is None:
+        lost = anchor.seq + 1 - entries
+        return f"ends with entry {entries - 1}: {lost} {'entry' if lost == 1 else 'entries'} or more were cut off"
+    found = str(entry.fields["hash"])
+    if found != anchor.hash:
+        return f"has another entry {anchor.seq}: its hash is {found[:12]}…, and it was {anchor.hash[:12]}…"
+    return None

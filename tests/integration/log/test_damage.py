@@ -1,0 +1,155 @@
+"""Damage to a log is told in the command that meets it, whatever store holds the log."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.app.log.anchor import warn_of_lost_entries
+from release.app.log.verify import VerifyRequest, verify
+from release.app.session import Session
+from release.errors import LogCorrupt
+from release.log.torn import Torn
+from tests.integration.log.test_sql import _disarm, _execute
+from tests.support.logs.descriptions import STORES, describe
+from tests.support.logs.facts import planned, whole_release
+from tests.support.logs.workspaces import Notes, workspace
+from tests.support.programs.environment import hermetic_git
+
+FACTS = [fact for number in range(4) for fact in whole_release(f"r{number}", f"1.4.{number}")]
+
+
+@pytest.fixture(params=STORES)
+def description(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+    """Give a log of 20 entries: four appends of five."""
+    described = describe(str(request.param), request, tmp_path)
+    session = workspace(tmp_path / "work", described)
+    for first in range(0, 20, 5):
+        session.log.append(FACTS[first : first + 5])
+    return described
+
+
+def cut(description: dict[str, Any], kept: int) -> None:
+    """Remove the entries from position `kept` on as somebody with access would: without leaving a trace."""
+    match description["store"]:
+        case "file":
+            path = Path(description["path"])
+            path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:kept]))
+        case "git":
+            argv = ["git", "--git-dir", description["url"], "update-ref", "refs/shipmark/log"]
+            subprocess.run(
+                [*argv, f"refs/shipmark/log~{20 - kept}"],
+                env={**hermetic_git(), "PATH": "/usr/bin"},
+                check=True,
+            )
+        case _:
+            for statement in _disarm(description["url"]):
+                _execute(description["url"], statement)
+            _execute(description["url"], f"DELETE FROM log_entry WHERE seq >= {kept}")
+            last = f"(SELECT hash FROM log_entry WHERE seq = {kept - 1})"
+            _execute(description["url"], f"UPDATE log_head SET seq = {kept - 1}, hash = {last}")
+
+
+def test_a_cut_tail_is_found_by_the_anchor_alone(description: dict[str, Any], tmp_path: Path) -> None:
+    head = verify(workspace(tmp_path / "work", description), VerifyRequest()).head
+    assert head.startswith("19:")
+    told = verify(workspace(tmp_path / "work", description), VerifyRequest(anchor=head))
+    assert told.anchor == head
+    cut(description, 15)
+    fresh = tmp_path / "another machine"
+    assert verify(workspace(fresh, description), VerifyRequest()).entries == 15
+    for session, anchor in (
+        (workspace(fresh, description), head),
+        (workspace(fresh, description, env={"SHIPMARK_LOG_ANCHOR": head}), None),
+    ):
+        with pytest.raises(LogCorrupt, match="ends with entry 14: 5 entries or more were cut off") as caught:
+            verify(session, VerifyRequest(anchor=anchor))
+        assert "restore the log" in str(caught.value.hint)
+    workspace(fresh, description).log.append([planned("other")] + [planned("x", f"a{n}") for n in range(9)])
+    with pytest.raises(LogCorrupt, match="has another entry 19: its hash is"):
+        verify(workspace(fresh, description), VerifyRequest(anchor=head))
+
+
+def test_a_run_warns_of_an_anchor_that_the_log_lacks(description: dict[str, Any], tmp_path: Path) -> None:
+    head = verify(workspace(tmp_path / "work", description), VerifyRequest()).head
+    said = {head: "", "19": "is not the head of a log", head[:-1] + "z": "is not the head of a log"}
+    said[f"19:{'0' * 64}"] = "has another entry 19"
+    said[f"23:{'0' * 64}"] = "ends with entry 19: 4 entries or more were cut off"
+    for anchor, text in said.items():
+        sink = Notes()
+        env = {"SHIPMARK_LOG_ANCHOR": anchor}
+        warn_of_lost_entries(workspace(tmp_path / "work", description, sink=sink, env=env))
+        assert [text in warning for warning in sink.warnings] == ([True] if text else [])
+
+
+def test_several_damaged_appends_are_told_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    session = workspace(tmp_path / "work", {"store": "file", "path": str(path)})
+    for fact in FACTS:
+        session.log.append([fact])
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:15], *(line[:-2] + b"x\n" for line in lines[15:])]))
+    damaged = path.read_bytes()
+
+    def again(sink: Notes | None = None) -> Session:
+        return workspace(tmp_path / "work", {"store": "file", "path": str(path)}, sink=sink)
+
+    with pytest.raises(LogCorrupt, match="entry 15 and entries after it are damaged"):
+        verify(again(), VerifyRequest())
+    with pytest.raises(LogCorrupt, match="entry 15 and entries after it are damaged"):
+        again().log.append([planned("later")])
+    assert path.read_bytes() == damaged
+    assert [one.name for one in tmp_path.glob("log.jsonl.torn-*")] == []
+
+
+def test_a_torn_append_is_told_with_its_bytes_and_place(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    described = {"store": "file", "path": str(path)}
+    workspace(tmp_path / "work", described).log.append(FACTS[:5])
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"at":"2026')
+    offset = len(whole)
+    found = verify(workspace(tmp_path / "work", described), VerifyRequest())
+    assert (found.entries, found.torn) == (5, (Torn(offset=offset, size=11),))
+    sink = Notes()
+    workspace(tmp_path / "work", described, sink=sink).log.append(FACTS[5:10])
+    (told,) = sink.warnings
+    assert f"11 bytes from byte {offset} on were put aside in `log.jsonl.torn-{offset}-0`" in told
+    found = verify(workspace(tmp_path / "work", described), VerifyRequest())
+    assert (found.entries, found.torn) == (
+        10,
+        (Torn(offset=offset, size=11, copy=f"log.jsonl.torn-{offset}-0"),),
+    )
+    sink = Notes()
+    workspace(tmp_path / "work", described, sink=sink).log.append(FACTS[10:15])
+    assert sink.warnings == []
+
+
+#: What somebody with access did to the tables, and what is told. On PostgreSQL, the first and the last suffice.
+CHANGES = {
+    "DELETE FROM log_entry WHERE seq = 19": "lost entries: `log_head` says that entry 19 .* end with 18",
+    "DELETE FROM log_entry": "lost entries: `log_head` says that entry 19 .* there are none",
+    f"UPDATE log_head SET hash = '{'1' * 64}'": "lost entries: .* entry 19 is another one",
+    "UPDATE log_head SET seq = 17": "lost entries: .* entry 17 is another one",
+    "DELETE FROM log_entry WHERE seq = 7": "entry 7 is missing or out of place",
+    "UPDATE log_entry SET line = '{}' WHERE seq = 19": "entry 19 is not a record",
+}
+ROWS = [("sqlite", change) for change in CHANGES] + [("postgresql", one) for one in [*CHANGES][::5]]
+
+
+@pytest.mark.parametrize(("kind", "change"), ROWS)
+def test_damage_to_a_database_is_told(
+    kind: str, change: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    described = describe(kind, request, tmp_path)
+    session = workspace(tmp_path / "work", described)
+    session.log.append(FACTS)
+    for statement in _disarm(described["url"]):
+        _execute(described["url"], statement)
+    _execute(described["url"], change)
+    with pytest.raises(LogCorrupt, match=CHANGES[change]) as caught:
+        verify(workspace(tmp_path / "work", described), VerifyRequest())
+    assert caught.value.hint

@@ -1,0 +1,52 @@
+"""Opens a workspace whose config names a log in any kind of store, to ask the log's use cases in one process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from release.app.session import Session
+from release.app.workspace import open_workspace
+from release.events import Event, Note
+from tests.support.programs.environment import scrubbed
+
+
+class Notes:
+    """A sink that keeps notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[Note] = []
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self.notes.append(event)
+
+    @property
+    def warnings(self) -> list[str]:
+        return [note.text for note in self.notes if note.level == "warning"]
+
+
+def workspace(
+    folder: Path,
+    description: Mapping[str, Any],
+    *,
+    sink: Notes | None = None,
+    env: Mapping[str, str] | None = None,
+    **config: Any,
+) -> Session:
+    """A workspace in `folder`, which is made, on the log of `description` (see `logs.descriptions.describe`)."""
+    folder.mkdir(exist_ok=True)
+    match description["store"]:
+        case "file":
+            log = {"store": "file", "path": description["path"]}
+        case "git":
+            log = {"store": "git", "remote": f"file://{description['url']}"}
+        case _:
+            log = {"store": "sql", "url": "${SHIPMARK_LOG_URL}"}
+    (folder / "shipmark.yml").write_text(json.dumps({"log": log, **config}))
+    variables = {**scrubbed(folder), "SHIPMARK_CACHE_DIR": str(folder / "cache")}
+    if "url" in description:
+        variables["SHIPMARK_LOG_URL"] = description["url"]
+    return open_workspace(str(folder), env={**variables, **(env or {})}, sink=sink or Notes())
