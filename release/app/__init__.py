@@ -1,1 +1,1 @@
-"""The use cases of shipmark: each takes a typed request and returns a typed report, and prints nothing."""
+"""The use cases of shipmark: functions on a session that return typed results; none of them prints."""

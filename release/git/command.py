@@ -65,7 +65,7 @@ _KEPT_STARTS = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_AUTHOR_", "GIT_COMM
 
 
 def git_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """`env` for a git process: English messages, no prompts on the terminal, only harmless `GIT_…` variables.
+    """`env` for a git process: English messages, no prompts on the terminal, only selected `GIT_…` variables.
 
     `GIT_DIR` and `GIT_INDEX_FILE`, which hooks set, are removed. Configuration in `GIT_CONFIG_…` variables is kept.
     The process does not write the index to refresh it.

@@ -41,7 +41,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+:")
 _SETTINGS = (
     # Each fetch stays one pack: a killed fetch must not leave loose commits without their parents.
     *("-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1", "-c", "core.logAllRefUpdates=false"),
-    # Other users' settings could write a commit graph, fetch tags, or delete refs.
+    # Settings of the user or the machine could write a commit graph, fetch tags, or delete refs.
     *("-c", "fetch.writeCommitGraph=false", "-c", "fetch.prune=false", "-c", "fetch.pruneTags=false"),
 )
 

@@ -18,8 +18,8 @@ from release.transfer.copy import copy_image
 if TYPE_CHECKING:
     from release.app.session import Session
 
-#: The repository name of checked images in the daemon. The tag is the image's digest, so that runs that check different
-#: images at once do not replace each other's.
+#: The repository name of checked images in the daemon. The tag is the image's digest, so that no run replaces the image
+#: of another run that checks a different one.
 _NAME = "shipmark-check"
 
 

@@ -59,7 +59,7 @@ def voice_of(system: str) -> Voice | None:
 
 
 def annotate_failure(error: ReleaseError, settings: Settings) -> None:
-    """Write an error as an annotation; do nothing outside of CI, or if the CI system has no annotations."""
+    """Write an error as an annotation; do nothing outside of CI, or if the CI system has no log commands."""
     speaks = voice_of(detect(settings.env, None, system=settings.ci).system)
     if speaks is not None:
         text = f"{error.message}\nhint: {error.hint}" if error.hint else error.message

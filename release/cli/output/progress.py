@@ -127,7 +127,7 @@ class Heartbeat:
             self._inner.emit(Note(level="info", text=text))
 
     def _text(self) -> str:
-        # Four steps keep the line readable, and usually no more run; of the others the number is shown.
+        # Four steps keep the line readable; of the others only the number is shown.
         parts = [f"`{step}` for {self._now() - began:.0f} s" for step, began in list(self._steps.items())[:4]]
         if len(self._steps) > 4:
             parts.append(f"{len(self._steps) - 4} more")

@@ -139,7 +139,10 @@ class PlainSink:
         return event.text if first == event.step else f"as `{first}`"
 
     def _is_news(self, event: StepEvent) -> bool:
-        """Whether the event is shown: changes and failures always; checks, records and no-ops only with `-v`."""
+        """Whether the event is shown: changes and failures, except with `-q`; all other ends of steps only with `-v`.
+
+        Checks and records that did not fail are such other ends.
+        """
         if event.state == "started" or self._verbosity < 0:
             return False
         if self._verbosity > 0 or event.state in _TROUBLE:
