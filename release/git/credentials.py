@@ -56,7 +56,7 @@ def with_settings(env: Mapping[str, str], settings: Sequence[tuple[str, str]]) -
     """
     added = dict(env)
     count = env.get("GIT_CONFIG_COUNT", "0")
-    # A count that is not a number, or above 10,000, counts as 0: with such a count git itself would fail.
+    # A count that is not a number, with which git would fail, or that nobody sets (above 10,000) counts as 0.
     start = number_in(count, most=10_000) or 0
     for number, (key, value) in enumerate(settings, start):
         added[f"GIT_CONFIG_KEY_{number}"] = key

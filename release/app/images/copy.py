@@ -51,7 +51,7 @@ class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The image at its destination. `tags`: the tag that the copy has put on the image, if any."""
+    """The image at its destination. `tags`: the tag of the image there, if any."""
 
     schema: Literal["shipmark.image-copy/1"] = "shipmark.image-copy/1"
     repository: str
