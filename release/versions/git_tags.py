@@ -161,7 +161,7 @@ def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> 
 
 
 def _without_line(names: Sequence[str], versions: Sequence[Version]) -> list[str]:
-    """Those of the names `v1.4` whose line has no version 1.4.x: they are no moving tags of a line."""
+    """The names such as `v1.4` for which there is no version 1.4.x: they are not moving tags of a line."""
     if not names:
         return []
     lines = {(str(one.major), str(one.minor)) for one in versions}

@@ -17,7 +17,7 @@ from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 
 SCRATCH = "scratch"
-# Bases that do not lie in a registry; only the builder `layers` reads them.
+# Bases that do not lie in a registry. Only the builder `layers` reads such bases, and only layouts and daemon images.
 _PLACES = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:")
 # The grammar of github.com/distribution/reference: domain, path, tag, digest.
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -56,7 +56,7 @@ def base_of(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | str |
 
 
 def is_place(image: str) -> bool:
-    """Whether a base is a layout, an archive or an image of a daemon: `oci:vendor/base`."""
+    """Whether a base is named with the transport of a layout, archive, folder or daemon: `oci:vendor/base`."""
     return image.startswith(_PLACES)
 
 

@@ -1,8 +1,9 @@
 """Patterns in `${name#pattern}`, `${name%pattern}` and `${name/pattern/text}`. Pure.
 
-`*` stands for any text and `?` for one character, neither for a line break; `\\` makes them, and itself, literal. There
-are no brackets. A pattern is matched by following all of its positions at once, so that no pattern takes more than one
-pass over the value (regular expressions with several `.*` take time that grows with a power of its length).
+`*` stands for any text and `?` for one character, neither for a line break; `\\` makes them, and itself, literal.
+Brackets are not special. A pattern is matched by following all of its positions at once, so that no pattern takes
+more than one pass over the value (regular expressions with several `.*` take time that grows with a power of its
+length).
 """
 
 from __future__ import annotations

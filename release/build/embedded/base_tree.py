@@ -103,13 +103,13 @@ class _Resolver:
         self._known: dict[str, str] = {"": ""}
 
     def path(self, path: str) -> str:
-        """`path`, whose last name may be a symlink itself."""
+        """Follow the symlinks in the folders of `path`, but not a symlink that is its last name."""
         folder, name = posixpath.split(path)
         found = self.folder(folder)
         return f"{found}/{name}" if found else name
 
     def folder(self, path: str) -> str:
-        """`path` as a folder."""
+        """Follow all symlinks in `path`; return `path` itself if they form a circle."""
         if path not in self._known:
             try:
                 self._known[path] = self._tree.resolve(path)

@@ -1,7 +1,7 @@
 """Base images: where they come from, and the layers and settings that they bring.
 
 `prepare` finds a base and remembers its digest; `build` takes over the bytes of that digest, so a tag that moves in
-between has no effect. Layers keep their bytes and digests.
+between has no effect. Layers from registries and OCI layouts keep their bytes and digests.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class LocatedBases:
         self._daemon = daemon
 
     def find(self, name: str, platform: Platform) -> Base:
-        """As `Bases.find`. `name`: `alpine:3@sha256:…`, `oci:PATH[:TAG][@DIGEST]`, `docker-daemon:NAME`."""
+        """Find a base for `platform`. `name`: `alpine:3@sha256:…`, `oci:PATH[:TAG][@DIGEST]`, `docker-daemon:NAME`."""
         if name.startswith(_DAEMON):
             return self._in_daemon(name, platform)
         try:
@@ -58,7 +58,7 @@ class LocatedBases:
 
 
 class DaemonBase:
-    """A base in the docker daemon. The daemon keeps layers uncompressed, so they are compressed here."""
+    """A base in the docker daemon. Layers that the daemon exports uncompressed are compressed here."""
 
     def __init__(self, name: str, env: Mapping[str, str], platform: Platform, cancel: Cancel) -> None:
         self.name = name
@@ -73,7 +73,7 @@ class DaemonBase:
         self.on_build = found.config.on_build
 
     def load(self, layout: Layout, codec: Codec, cancel: Cancel) -> LoadedBase:
-        """Export the image into `layout`."""
+        """Store the layers of the daemon's image in `layout`."""
         with connect(self._env, cancel) as engine, stream(engine.export(self._id)) as archive:
             saved = store_archive(archive, layout, codec=codec, check=cancel.check)
         config: BaseConfig = read_base_config(decode(saved.config, dict[str, Any]), self.name)
