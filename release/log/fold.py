@@ -102,7 +102,7 @@ class _Release:
                 self.attempts[attempt.id] = ended
 
     def result(self) -> ReleaseState:
-        """The release as an immutable value."""
+        """The state of the release as an immutable value."""
         image = self.image()
         digest = image.digest if image else ""
         plan, first, released, built = self.plan, self.first, self.released, self.built.get(digest)
@@ -179,7 +179,7 @@ class _Folding:
         }
 
     def add(self, fields: Fields) -> None:
-        """Apply one entry."""
+        """Change the state as one log entry says."""
         kind = text_of(fields, "kind")
         self._seq = number_of(fields, "seq")
         if kind in self._of_release and text_of(fields, "release"):

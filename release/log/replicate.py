@@ -95,7 +95,7 @@ class Mirrored:
         return self._truth.read(after)
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
-        """Append to the truth, then bring the mirrors up to date."""
+        """Append to the store that is read, then bring the mirrors up to date; a mirror's error is only a warning."""
         self._truth.append(lines, expected)
         for mirror in self._mirrors:
             try:
@@ -104,5 +104,5 @@ class Mirrored:
                 self._warn(f"mirror `{mirror.name}` was not written: {error}")
 
     def check_writable(self) -> None:
-        """Check only the truth: mirrors may fail."""
+        """Check only the store that is read, since an error of a mirror does not make a release fail."""
         self._truth.check_writable()

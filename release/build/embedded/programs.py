@@ -25,7 +25,7 @@ class Programs:
         self._first: dict[Program, str] = {}  # the programs, with the first path for each machine
 
     def look(self, path: str, node: Node, start: bytes) -> None:
-        """Take a file. `start`: the file's first bytes."""
+        """Remember the first program for each machine, unless its path is allowed. `start`: the file's first bytes."""
         program = program_of(start[:NEEDED], is_executable=node.mode & 0o111 != 0)
         if program is not None and program not in self._first and not self._allowed.excludes(path):
             self._first[program] = path

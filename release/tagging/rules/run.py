@@ -162,7 +162,7 @@ def with_history(
 
 
 def wants_head(env: Mapping[str, str]) -> bool:
-    """Whether `sha` of a pull request is its head commit, not the merge commit that is built."""
+    """Whether the value `sha` of a pull request is its head commit, not the merge commit that is built."""
     return "true" in env.get("DOCKER_METADATA_PR_HEAD_SHA", "").lower()
 
 
