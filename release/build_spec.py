@@ -151,6 +151,14 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         bool,
         _says("buildkit: attach a list of packages", Option(is_input=False, untrusted=False)),
     ] = False
+    push: Annotated[
+        Literal["auto", "by-digest", "by-client"],
+        _says(
+            "buildkit: by-digest: BuildKit pushes the image to the first target; by-client: shipmark does; "
+            "auto: BuildKit does where the image need not come to this machine",
+            Option(is_input=False, untrusted=False),
+        ),
+    ] = "auto"
     foreign_binaries: Annotated[
         tuple[str, ...],
         _says(

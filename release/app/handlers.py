@@ -98,7 +98,7 @@ def handlers(
         "check-builder": checking(BuilderCheck(builds)),
         "check-target": checking(TargetCheck(registries, tags)),
         "check-push": acting(PushCheck(registries)),
-        "build-image": acting(Build(builds, ports.store, tags, sink)),
+        "build-image": acting(Build(builds, sources, tags, sink, cancel=cancel)),
         "find-image": checking(Find(sources)),
         "assemble": acting(Assembly(sources, sink=sink, cancel=cancel)),
         "check-image": acting(

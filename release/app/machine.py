@@ -121,6 +121,7 @@ class Machine:
         """Every builder of shipmark, by name."""
         from release import __version__
         from release.app.obtain.builds import contexts_of
+        from release.app.obtain.destinations import SessionDestinations
         from release.build.auto import builders
         from release.build.embedded.located_bases import LocatedBases
         from release.control import Cancel
@@ -134,6 +135,7 @@ class Machine:
             version=__version__,
             bases=LocatedBases(session, daemon=session.trust.trusted),
             contexts=contexts_of(session),
+            destinations=SessionDestinations(session) if session.trust.trusted else None,
         )
 
     def presence(self, session: Session) -> Presence:

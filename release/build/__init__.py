@@ -7,7 +7,7 @@ and returns a `Prepared` build, or a `Problem` with the reason why the builder c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -21,11 +21,13 @@ class BuildTask(msgspec.Struct, frozen=True, kw_only=True):
     `root`: absolute path of the repository, in which context and Dockerfile must lie. `outputs`: paths in the
     repository that shipmark writes, such as OCI layouts; no context contains them. `created`: the commit's time in
     seconds since the epoch (SOURCE_DATE_EPOCH). `own_dockerfile`: whether the Dockerfile is looked up in the context
-    first.
+    first. `repository`: the repository of a target, in a registry, to which the builder may push the image by digest
+    instead of leaving the image in the layout; None: it may not.
     """
 
     spec: BuildSpec
     root: str
+    repository: str | None = None
     outputs: tuple[str, ...] = ()
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
@@ -86,7 +88,10 @@ class BuiltFrom(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
-    """The image that a build wrote to the layout: its index or only manifest, and the manifest of each platform."""
+    """The image that a build made: its index or only manifest, and the manifest of each platform.
+
+    `pushed_to`: the repository to which the builder pushed the image by digest; None: the image is in the layout.
+    """
 
     digest: str
     media_type: str
@@ -94,6 +99,7 @@ class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
     platforms: tuple[PlatformImage, ...] = ()
     tools: Mapping[str, str] = {}  # {"docker": "28.2.2"}
     context: BuiltFrom | None = None  # None where it is not known
+    pushed_to: str | None = None
 
 
 class Prepared(Protocol):
@@ -118,6 +124,18 @@ class Prepared(Protocol):
 
     def close(self) -> None:
         """Release what `prepare` opened: connections, temporary files. Called once, whether or not `build` ran."""
+
+
+@runtime_checkable
+class PushesByDigest(Protocol):
+    """Optional capability of a `Prepared` build: the builder itself pushes the image to a registry, by digest."""
+
+    @property
+    def pushes_to(self) -> str | None:
+        """The task's `repository` if `build` pushes the image there, else None.
+
+        `build` may still leave the image in the layout if the push fails; `BuiltImage.pushed_to` says where it is.
+        """
 
 
 class Builder(Protocol):

@@ -13,6 +13,7 @@ from release.events import Sink
 from release.ports import FollowedProcess, Process
 
 if TYPE_CHECKING:
+    from release.build.buildkit.push import Destinations
     from release.build.context.contexts import Contexts
     from release.build.embedded.bases import Bases
 
@@ -78,19 +79,22 @@ def builders(
     version: str,
     bases: Bases | None = None,
     contexts: Contexts | None = None,
+    destinations: Destinations | None = None,
 ) -> Mapping[str, Builder]:
     """Every builder by its name, in the order in which `builder: auto` tries them.
 
     `env`: the environment, for `DOCKER_HOST` and similar variables. `last`: runs programs even if the run is
     cancelled, to clear up. `version`: shipmark's version. `bases`: finds base images for `layers`. `contexts`: reads
-    the contexts of their builds.
+    the contexts of their builds. `destinations`: the registries to which builders may push.
     """
     from release.build.buildah.builder import BuildahBuilder, Ground
     from release.build.buildkit.builder import BuildKitBuilder
     from release.build.docker import DockerBuilder
     from release.build.embedded.builder import LayersBuilder
 
-    buildkit = BuildKitBuilder(env, process=process, sink=sink, cancel=cancel, contexts=contexts)
+    buildkit = BuildKitBuilder(
+        env, process=process, sink=sink, cancel=cancel, contexts=contexts, destinations=destinations
+    )
     docker = DockerBuilder(env, sink=sink, cancel=cancel, contexts=contexts)
     ground = Ground(env=env, process=process, last=last, sink=sink, cancel=cancel)
     buildah = BuildahBuilder("buildah", ground, contexts=contexts)

@@ -32,6 +32,7 @@ def image_bindings(component: str, built: BuiltImage) -> Bindings:
     """The values of a built or found image that later steps and records use."""
     described = plain(built)
     tools = described.pop("tools", {})
+    described.pop("pushed_to", None)
     if described.get("context") is None:
         described.pop("context", None)
     return (

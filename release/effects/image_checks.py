@@ -132,7 +132,7 @@ class ImageChecks:
         self._say(operands.name, done.stdout, done.stderr)
         if done.code != 0:
             raise BuildError(
-                f"{where} failed: `{argv[0]}` exited {done.code}; nothing was pushed",
+                f"{where} failed: `{argv[0]}` exited {done.code}; no tag names the image",
                 hint="read what the check wrote, in the lines above",
             )
 

@@ -10,6 +10,7 @@ from release.build import BuiltImage, Prepared
 from release.build.assemble import build_whole
 from release.build.auto import Choice
 from release.build_spec import BuildSpec
+from release.control import Cancel
 from release.effects.image_bindings import (
     Found,
     find_image,
@@ -17,7 +18,7 @@ from release.effects.image_bindings import (
     part_bindings,
     within_bindings,
 )
-from release.effects.local_store import ContentStore, Sources
+from release.effects.local_store import Sources
 from release.effects.tag_reader import TagReader
 from release.errors import BuildError, NotFound, RegistryError, ReleaseError
 from release.events import Note, Sink
@@ -28,6 +29,7 @@ from release.plan.operands import BuildImage, FindImage, builder_of, part_of
 from release.plan.ownership import accepts_platform, several_platforms
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import Held
+from release.transfer.copy import copy_image
 
 _DEFAULTS = msgspec.structs.asdict(BuildSpec())
 
@@ -40,11 +42,15 @@ class Build:
 
     kind = BuildImage
 
-    def __init__(self, builds: Builds, store: ContentStore, tags: TagReader, sink: Sink) -> None:
+    def __init__(
+        self, builds: Builds, sources: Sources, tags: TagReader, sink: Sink, *, cancel: Cancel
+    ) -> None:
         self._builds = builds
-        self._store = store
+        self._sources = sources
+        self._store = sources.store
         self._tags = tags
         self._sink = sink
+        self._cancel = cancel
 
     def describe(self, operands: BuildImage) -> str:
         """One line for the preview: what is built, with which builder, and why `auto` took no other."""
@@ -55,24 +61,25 @@ class Build:
         answer = self._builds.get(operands.component)
         passed_over = answer.passed_over if isinstance(answer, Choice) else ()
         reasons = "".join(f"; `{name}`: {problem.reason}" for name, problem in passed_over)
-        return f"build `{spec['dockerfile']}` in `{spec['context']}`{platforms} ({builder}{reasons})"
+        pushed = "" if operands.place is None else f", which pushes it to {operands.place} by digest"
+        return f"build `{spec['dockerfile']}` in `{spec['context']}`{platforms} ({builder}{pushed}{reasons})"
 
     def observe(self, work: Work[BuildImage]) -> str | None:
-        """The digest of the image that this run built, if the local store has it; None before the build."""
+        """The digest of the image that this run built, if it is in its place; None before the build."""
         image = work.operands.image
         if isinstance(image, Slot):
             return None
-        found = self._store.open().resolve(image)
+        found = self._sources.open(_place(work.operands)).resolve(image)
         return found.digest if found is not None else None
 
     def judge(self, work: Work[BuildImage], seen: str | None) -> Judgement:
-        """Free until the local store has the image that this run built."""
+        """Free until the image that this run built is in its place."""
         if seen is None:
             return Free(reason=self.describe(work.operands))
         return Done(reason=f"built {seen}")
 
     def act(self, work: Work[BuildImage], seen: str | None) -> Bindings:
-        """Build the image into the local store; binds its digest and description. Raises `BuildError`."""
+        """Build the image into its place; binds its digest and description. Raises `BuildError`, `RegistryError`."""
         del seen
         operands = work.operands
         prepared = _choice(self._builds, operands).prepared
@@ -83,7 +90,7 @@ class Build:
         platforms = several_platforms(operands.spec.get("platforms", ()))
         built = build_whole(prepared, self._store.path, platforms, operands.spec.get("annotations", {}))
         self._accept(built, operands)
-        top = self._store.open().manifest(built.digest)
+        top = self._sources.open(_place(operands)).manifest(built.digest)
         return image_bindings(operands.component, built).with_value(
             builder_of(operands.component), prepared.builder
         ) | within_bindings(operands.component, platforms, top, builder=prepared.builder)
@@ -109,10 +116,20 @@ class Build:
 
         Raises `BuildError` if a later run would not recognise the image by its labels.
         """
-        self._store.mark_used(built.digest)
-        found = self._tags.read(self._store.open(), STORE, built.digest, every=True)
+        if built.pushed_to is None:
+            self._store.mark_used(built.digest)
+        place = self._sources.open(_place(operands))
+        if operands.place is not None and built.pushed_to is None:
+            # The builder was to push the image, and could not: later steps expect it on the target.
+            copy_image(self._store.open(), place, built.digest, sink=self._sink, cancel=self._cancel)
+        found = self._tags.read(place, _place(operands), built.digest, every=True)
         _require_labelled(found, operands)
         return found
+
+
+def _place(operands: BuildImage) -> str:
+    """The name of the repository that has the image after the build."""
+    return STORE if operands.place is None else operands.place
 
 
 def _choice(builds: Builds, operands: BuildImage) -> Choice:

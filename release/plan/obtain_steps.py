@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from release.plan import release_records as records
-from release.plan.evidence import STORE
 from release.plan.model import Release, Step, duration_of
 from release.plan.obtain import Obtain
 from release.plan.operands import (
@@ -64,7 +63,7 @@ class ObtainSteps:
         self._parts = parts
         self._make = make
         self._image: Image = obtain.digest or image_of(subject.component)
-        self._places = obtain.sources or (STORE,)
+        self._places = obtain.sources or subject.build_places
 
     def all(self) -> list[Step]:
         """Every step of the phase, in its order, and the check of the builder before it."""
@@ -238,6 +237,7 @@ class ObtainSteps:
             labels=decision.labels,
             created=self._subject.committed_at,
             image=self._image,
+            place=self._subject.pushes_to,
         )
 
     def _finding(self) -> FindImage:

@@ -96,7 +96,8 @@ class BuildImage(Operands, frozen=True, kw_only=True):
 
     `spec`: the options as `BuildSpec.recorded` gives them, and the annotations. `builder`: the builder that `auto`
     chose. `created`: seconds since the epoch. `platform`: the platform to build, if each is built on its own; None for
-    the whole image.
+    the whole image. `place`: the target that has the image afterwards, by digest, because the builder pushes it; None:
+    the local store.
     """
 
     component: str
@@ -106,6 +107,7 @@ class BuildImage(Operands, frozen=True, kw_only=True):
     image: Image
     builder: str | None = None
     platform: str | None = None
+    place: str | None = None
 
     @property
     def builds_with(self) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from release.build_spec import BuildSpec
-from release.plan.evidence import ContentSource, Recorded
+from release.plan.evidence import STORE, ContentSource, Recorded
 from release.plan.supply import Supply
 from release.tagging.model import Decision, HeldTags
 
@@ -55,8 +55,9 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
 
     `builder`: the builder that `builder: auto` chose; None if the config names one, or none was chosen. `makes_index`:
     whether the chosen builder makes an image for several platforms whole, or each platform on its own; None if none was
-    chosen. `supply`: the image that another tool or runner built, given with `--from`. `status`: None if the version's
-    status does not change.
+    chosen. `pushes_to`: the target to which the builder itself pushes the image, by digest; None if the image goes to
+    the local store. `supply`: the image that another tool or runner built, given with `--from`. `status`: None if the
+    version's status does not change.
     """
 
     component: str
@@ -67,6 +68,7 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     committed_at: int  # seconds since the epoch
     builder: str | None = None
     makes_index: bool | None = None
+    pushes_to: str | None = None
     held: HeldTags = HeldTags()
     recorded: Recorded = Recorded()
     places: tuple[ContentSource, ...] = ()
@@ -81,3 +83,8 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
         False  # one of several components: its Dockerfile is looked up in its context first
     )
     facts: Mapping[str, Any] = {}  # further members of the `planned` record: reason, git tag, ...
+
+    @property
+    def build_places(self) -> tuple[str, ...]:
+        """Where the image is that this run builds: the first has it, and a later one may have it, too."""
+        return (STORE,) if self.pushes_to is None else (self.pushes_to, STORE)

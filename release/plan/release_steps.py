@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from release.plan import release_records as records
-from release.plan.evidence import STORE
 from release.plan.model import Release, Step
 from release.plan.obtain import Obtain
 from release.plan.obtain_steps import ObtainSteps
@@ -82,7 +81,7 @@ class ReleaseSteps:
 
     @property
     def _places(self) -> tuple[str, ...]:
-        return self._obtain.sources or (STORE,)
+        return self._obtain.sources or self._subject.build_places
 
     def _planned(self) -> list[Step]:
         """The record `planned`, and before it `abandoned` if an earlier image is given up."""

@@ -44,9 +44,15 @@ MAY_WRITE: dict[str, dict[str, str]] = {
     "release.app.obtain.check_places": {"shutil.rmtree": "the scratch folder that it made"},
     "release.build.buildah.folder": {"*": "in the build's private folder"},
     "release.build.buildah.removal": {"shutil.rmtree": "the build's private folder, in our cache folder"},
-    "release.build.buildkit.builder": {
+    "release.build.buildkit.lay_out": {
         "os.mkdir": "in the build's private folder",
         "open": "new files there",
+    },
+    "release.build.buildkit.push": {
+        "os.mkdir": "in the build's private folder",
+        "os.open": "a new file there",
+        "os.symlink": "there, to the entries of the user's DOCKER_CONFIG",
+        "open": "the descriptor of that file",
     },
     "release.build.buildkit.farm": {"*": "in the build's private folder, which it made"},
     "release.build.buildkit.working_folder": {"*": "makes and removes that folder, in our cache folder"},

@@ -31,6 +31,7 @@ PURE = (
     "release.build.buildkit.failures",
     "release.build.buildkit.history",
     "release.build.buildkit.options",
+    "release.build.buildkit.published",
     "release.build.buildkit.request",
     "release.build.buildkit.stream",
     "release.build.dockerfile.*",

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from ci.remedies import files_remedies
+from release.app.obtain.destinations import destination_of
 from release.app.session import Session
-from release.build import Builder, BuildTask, BuildValues, Problem
+from release.build import Builder, BuildTask, BuildValues, Problem, PushesByDigest
 from release.build.auto import Choice, choose, is_possible_elsewhere, order_of
 from release.config.load import Config
 from release.config.variables import expand
-from release.errors import Interrupted, ReleaseError
+from release.errors import ConfigError, Interrupted, ReleaseError
 from release.oci import Repository
 from release.plan.release import needs_build
 from release.plan.release_input import ReleaseInput
@@ -132,7 +133,8 @@ class Builds:
         self, table: Mapping[str, Builder], task: BuildTask, subject: ReleaseInput, values: BuildValues
     ) -> ReleaseInput:
         name = subject.build.builder
-        answer = prepare_one(table, task, values)
+        task = msgspec.structs.replace(task, repository=destination_of(subject))
+        answer = (_nowhere(subject) if task.repository is None else None) or prepare_one(table, task, values)
         self.prepared[subject.component] = answer
         if not isinstance(answer, Choice):
             return subject
@@ -141,6 +143,7 @@ class Builds:
             subject,
             builder=answer.prepared.builder if name == "auto" else subject.builder,
             makes_index=answer.prepared.makes_index,
+            pushes_to=answer.prepared.pushes_to if isinstance(answer.prepared, PushesByDigest) else None,
         )
 
 
@@ -160,6 +163,16 @@ class _Needed:
     def contexts(self) -> Contexts | None:
         """The reader of contexts offline; None where each builder has it."""
         return contexts_of(self.session) if self._offline else None
+
+
+def _nowhere(subject: ReleaseInput) -> ConfigError | None:
+    """The error for a push by digest that is asked for, and has no destination."""
+    if subject.build.push != "by-digest":
+        return None
+    return ConfigError(
+        "`build: {push: by-digest}` needs a required target in a registry, and there is none",
+        hint="remove `push`, or add such a target to `images:`",
+    )
 
 
 def prepare_one(table: Mapping[str, Builder], task: BuildTask, values: BuildValues) -> Choice | ReleaseError:

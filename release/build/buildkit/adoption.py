@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from release.build.buildkit.history import without_values
@@ -24,11 +27,13 @@ class Adopted(msgspec.Struct, frozen=True, kw_only=True):
     """The image in the store. `images`: by platform; attestations, which are for no platform, are left out.
 
     `is_telling`: the history still contains values of build arguments, because attestations name the config's digest.
+    `pushed_to`: the repository that has the image, if it is not in the store.
     """
 
     top: Manifest
     images: tuple[tuple[Platform, Manifest], ...]
     is_telling: bool = False
+    pushed_to: str | None = None
 
 
 def adopt(folder: str, store: Layout, secrecy: Secrecy, cancel: Cancel) -> Adopted:
@@ -69,7 +74,11 @@ def adopt(folder: str, store: Layout, secrecy: Secrecy, cancel: Cancel) -> Adopt
 
 def read_platform(layout: Layout, manifest: Manifest) -> Platform | None:
     """The platform in the image's config; None for an attestation."""
-    config = read_config(layout, manifest)
+    return platform_in(read_config(layout, manifest))
+
+
+def platform_in(config: Mapping[str, Any]) -> Platform | None:
+    """The platform that an image config names; None for the config of an attestation."""
     parts = [str(config.get(name) or "") for name in ("os", "architecture", "variant")]
     if not all(parts[:2]) or "unknown" in parts[:2]:
         return None

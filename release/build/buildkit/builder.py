@@ -1,8 +1,9 @@
-"""The builder `buildkit`: gives the Dockerfile to BuildKit, and gets the image as an OCI layout.
+"""The builder `buildkit`: gives the Dockerfile to BuildKit, and gets the image as an OCI layout, or by digest.
 
 ```
- TaskInput ──► Farm ──► Request ──► buildx_call | buildctl_call ──► BuildProgress ──► adopt ──► BuiltImage
-               folders              argument list, environment       Sink, failure     digests compared
+ TaskInput ──► Farm ──► Request ──► buildx_call | buildctl_call ──► BuildProgress ──► adopt ──────► BuiltImage
+               folders              argument list, environment       Sink, failure     read_back
+                                                                                       digests compared
 ```
 """
 
@@ -18,16 +19,17 @@ from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.buildkit.adoption import Adopted, adopt
 from release.build.buildkit.environment import child_environment
 from release.build.buildkit.failures import failure
-from release.build.buildkit.farm import Farm
+from release.build.buildkit.lay_out import lay_out, task_of_folder
 from release.build.buildkit.loaded import DaemonImages
 from release.build.buildkit.options import Extras, extras_of
 from release.build.buildkit.progress import BuildProgress
+from release.build.buildkit.push import Destination, Destinations, NotPushed, obstacle, require_pushed
 from release.build.buildkit.request import Call, Request, buildctl_call, buildx_call
 from release.build.buildkit.secrecy import Secrecy
 from release.build.buildkit.secret_files import read_secrets
 from release.build.buildkit.tools import Tool, find_program, find_tool
 from release.build.buildkit.working_folder import working_folder
-from release.build.context import open_context, walk
+from release.build.context import open_context
 from release.build.context.contexts import Contexts
 from release.build.context.digest import hashing
 from release.build.result import built_image
@@ -52,6 +54,7 @@ OPTIONS = COMMON | {
     "builder_name",
     "provenance",
     "sbom",
+    "push",
 }
 
 
@@ -59,7 +62,8 @@ class BuildKitBuilder:
     """Builds with BuildKit through `buildx` or `buildctl`.
 
     `env`: the environment, for `DOCKER_CONFIG` and similar variables. `contexts`: reads contexts for all builders.
-    `anonymous`: `prepare` starts no program, because the run may read no credential.
+    `anonymous`: `prepare` starts no program, because the run may read no credential. `destinations`: the registries to
+    which BuildKit may push; None: it pushes nothing.
     """
 
     name = "buildkit"
@@ -73,8 +77,10 @@ class BuildKitBuilder:
         cancel: Cancel,
         contexts: Contexts | None = None,
         anonymous: bool = False,
+        destinations: Destinations | None = None,
     ) -> None:
         self._env = env
+        self._destinations = destinations
         self._contexts = contexts
         self._anonymous = anonymous
         self._process = process
@@ -89,7 +95,7 @@ class BuildKitBuilder:
             extras = extras_of(task.spec, task.root, self._env)
             secrets = read_secrets(extras.secrets, self._env, task.root)
             for folder in extras.folders.values():
-                open_context(_task_of_folder(task, folder))
+                open_context(task_of_folder(task, folder))
         except BuildError as error:
             return Problem.of("input", error)
         try:
@@ -102,12 +108,14 @@ class BuildKitBuilder:
         try:
             require_options(task.spec, self.name, OPTIONS)
             _require_possible(tool, task.spec)
+            destination = self._destination(read, tool)
         except BuildError as error:
             return Problem.of("lacks", error)
         return _Prepared(
             read,
             extras,
             tool,
+            destination=destination,
             secrecy=Secrecy(values.args, secrets),
             env=self._env,
             process=self._process,
@@ -115,11 +123,26 @@ class BuildKitBuilder:
             cancel=self._cancel,
         )
 
+    def _destination(self, read: TaskInput, tool: Tool) -> Destination | None:
+        """Where BuildKit pushes the image; None: nowhere. Raises `BuildError` if it cannot, and `by-digest` is set."""
+        name, spec = read.task.repository, read.task.spec
+        if name is None or self._destinations is None:
+            return None
+        reason = obstacle(read, tool, name)
+        if reason is None:
+            return Destination(name, self._destinations)
+        if spec.push == "by-digest":
+            raise BuildError(
+                f"`build: {{push: by-digest}}` is not possible: {reason}",
+                hint="remove `push`: shipmark then pushes the image itself where BuildKit cannot",
+            )
+        return None
+
 
 class _Prepared:
     """A build that `prepare` has checked for BuildKit.
 
-    `secrecy`: hides values of build arguments and secrets in texts.
+    `destination`: where BuildKit pushes the image. `secrecy`: hides values of build arguments and secrets in texts.
     """
 
     builder = BuildKitBuilder.name
@@ -130,6 +153,7 @@ class _Prepared:
         extras: Extras,
         tool: Tool,
         *,
+        destination: Destination | None,
         secrecy: Secrecy,
         env: Mapping[str, str],
         process: FollowedProcess,
@@ -139,6 +163,7 @@ class _Prepared:
         self._read = read
         self._extras = extras
         self._tool = tool
+        self._destination = destination
         self._secrecy = secrecy
         self._env = env
         self._process = process
@@ -149,6 +174,11 @@ class _Prepared:
     def makes_index(self) -> bool:
         """Whether one build makes the image of all platforms; the driver `docker` builds one platform at a time."""
         return not self._tool.is_loading
+
+    @property
+    def pushes_to(self) -> str | None:
+        """The repository to which BuildKit pushes the image; None: the image goes to the layout."""
+        return None if self._destination is None else self._destination.name
 
     def build(self, store: str, platform: str | None = None) -> BuiltImage:
         """Build for all platforms at once, or for `platform`. Raises `BuildError`."""
@@ -163,15 +193,10 @@ class _Prepared:
                 hashing(self._read.chosen, self._cancel) as context,
                 working_folder(f"{store}.buildkit", name) as folder,
             ):
-                request = self._lay_out(folder)
+                request = lay_out(self._read, self._extras, folder, self._cancel)
                 if platform is not None:
                     request = msgspec.structs.replace(request, platforms=(platform,))
-                if self._tool.is_loading:
-                    adopted = self._load(request, folder, store)
-                else:
-                    self._run(request, folder)
-                    with translated():
-                        adopted = adopt(request.output, Layout.create(store), self._secrecy, self._cancel)
+                adopted = self._obtain(request, folder, store)
                 built_from = context.built_from()
         except OSError as error:
             raise BuildError(
@@ -179,42 +204,41 @@ class _Prepared:
                 hint="check the space and the rights of the cache folder (SHIPMARK_CACHE_DIR)",
             ) from error
         self._check(adopted, request.platforms)
-        return built_image(adopted.top, adopted.images, self._tool.versions, built_from)
+        built = built_image(adopted.top, adopted.images, self._tool.versions, built_from)
+        return msgspec.structs.replace(built, pushed_to=adopted.pushed_to)
 
     def close(self) -> None:
         """Do nothing: `prepare` keeps no connection and no temporary file."""
 
-    def _lay_out(self, folder: str) -> Request:
-        """Write the context and the Dockerfile below `folder`."""
-        read = self._read
-        task, spec = read.task, read.task.spec
-        farm = Farm(created=task.created, check=self._cancel.check)
-        context = os.path.join(folder, "context")
-        farm.lay_out(read.chosen.files, context)
-        folders = {}
-        for number, (name, path) in enumerate(self._extras.folders.items()):
-            named = open_context(_task_of_folder(task, path))
-            folders[name] = os.path.join(folder, f"context-{number}")
-            farm.lay_out(walk(named, check=self._cancel.check), folders[name])
-        dockerfile = _write_dockerfile(os.path.join(folder, "dockerfile"), read)
-        return Request(
-            context=context,
-            dockerfile_folder=os.path.dirname(dockerfile),
-            dockerfile=os.path.basename(dockerfile),
-            output=os.path.join(folder, "image"),
-            created=task.created,
-            labels=task.labels,
-            annotations=task.annotations,
-            args=read.values.args,
-            platforms=tuple(dict.fromkeys(str(platform) for platform in read.platforms)),
-            target=spec.target,
-            network=spec.network,
-            provenance=spec.provenance,
-            sbom=spec.sbom,
-            compression="zstd" if spec.compression == "zstd" else "gzip",
-            folders=folders,
-            extras=self._extras,
-        )
+    def _obtain(self, request: Request, folder: str, store: str) -> Adopted:
+        """Build, and have the image pushed, exported to a layout, or loaded into the docker daemon."""
+        if self._destination is not None:
+            pushed = self._push(self._destination, request, folder)
+            if pushed is not None:
+                return pushed
+        if self._tool.is_loading:
+            return self._load(request, folder, store)
+        self._run(request, folder)
+        with translated():
+            return adopt(request.output, Layout.create(store), self._secrecy, self._cancel)
+
+    def _push(self, destination: Destination, request: Request, folder: str) -> Adopted | None:
+        """Have BuildKit push the image; None if BuildKit could not, and shipmark may."""
+        try:
+            request, variables = destination.prepare(request, folder, self._env, self._secrecy)
+            self._run(request, folder, variables)
+            return destination.read_back(request, self._read.values.args, self._cancel)
+        except NotPushed as error:
+            if self._read.task.spec.push == "by-digest":
+                raise
+            self._sink.emit(
+                Note(
+                    level="warning",
+                    text=f"{error.message}; shipmark pushes the image instead",
+                    hint=error.hint or "`build: {push: by-client}` does that at once",
+                )
+            )
+            return None
 
     def _load(self, request: Request, folder: str, store: str) -> Adopted:
         """Build for one platform into the docker daemon, and export the image from there into the store."""
@@ -234,15 +258,22 @@ class _Prepared:
             daemon.remove(name)
         return Adopted(top=image[1], images=(image,))
 
-    def _run(self, request: Request, folder: str) -> None:
+    def _run(self, request: Request, folder: str, variables: Mapping[str, str] = {}) -> None:
+        """Run the program. `variables`: further ones for it.
+
+        Raises `BuildError`; `NotPushed` if only the push failed.
+        """
         call = self._call(request)
         progress = BuildProgress(self._sink, self._secrecy.hide, self._read.context.dockerfile.name)
         secrets = [secret.variable for secret in self._extras.secrets if secret.variable is not None]
-        env = child_environment(self._env) | {name: self._env[name] for name in secrets} | dict(call.env)
+        env = child_environment(self._env) | {name: self._env[name] for name in secrets}
+        env |= {**variables, **call.env}
         try:
             code = self._process.follow(call.argv, cwd=folder, env=env, take=progress.take)
         except FileNotFoundError as error:
             raise BuildError(f"`{call.argv[0]}` is not there any more", hint="run it again") from error
+        if code != 0 and request.pushed_to is not None:
+            require_pushed(request.pushed_to, progress)
         if code != 0:
             raise self._failure(progress, code)
         if progress.wrong_base is not None:
@@ -303,24 +334,6 @@ def _require_possible(tool: Tool, spec: BuildSpec) -> None:
                 f"the builder of buildx has the driver `docker`, which does not know `build: {{{option}: …}}`",
                 hint="make another one, `docker buildx create --use`, or turn on docker's containerd image store",
             )
-
-
-def _task_of_folder(task: BuildTask, folder: str) -> BuildTask:
-    """The task with another folder as its context, so that a named context is read by the rules of the main context."""
-    return msgspec.structs.replace(task, spec=msgspec.structs.replace(task.spec, context=folder))
-
-
-def _write_dockerfile(folder: str, read: TaskInput) -> str:
-    """Write the Dockerfile that `prepare` read, and an ignore file that hides nothing: our rules were applied already.
-
-    BuildKit would apply a `.dockerignore` of the context anew. Returns the Dockerfile's path.
-    """
-    os.mkdir(folder, 0o700)
-    path = os.path.join(folder, os.path.basename(read.context.dockerfile.name) or "Dockerfile")
-    for name, content in ((path, read.context.text), (f"{path}.dockerignore", b"# applied by shipmark\n")):
-        with open(name, "xb") as file:
-            file.write(content)
-    return path
 
 
 def _shown(platforms: object) -> str:

@@ -27,7 +27,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `context`, `dockerfile_folder`, `output`: the context, the Dockerfile's folder, where the image goes.
     `folders`: named contexts. `created`: the commit's time, in seconds. `loaded_as`: the name for the image in the
-    docker daemon, for builders that write no layouts.
+    docker daemon, for builders that write no layouts. `pushed_to`: the repository to which BuildKit pushes the image by
+    digest, in place of `output`; `is_insecure`: its host may speak plain http, and its certificate is not verified.
+    `metadata`: the file in which the program names the digest.
     """
 
     context: str
@@ -47,6 +49,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     folders: Mapping[str, str] = {}
     extras: Extras = Extras()
     loaded_as: str | None = None
+    pushed_to: str | None = None
+    is_insecure: bool = False
+    metadata: str | None = None
 
     def __repr__(self) -> str:
         """Only the path of the build context, so that no value of a build argument is shown."""
@@ -83,6 +88,7 @@ def buildx_call(program: str, builder: str | None, request: Request, env: Mappin
     argv += _each("--target", [request.target] if request.target else [])
     argv += _each("--label", _pairs(request.labels))
     argv += _each("--build-arg", texts)
+    argv += _each("--metadata-file", [request.metadata] if request.metadata else [])
     argv += _each("--secret", [secret.option for secret in extras.secrets])
     argv += _each("--ssh", extras.ssh)
     argv += _each("--cache-from", extras.cache_from)
@@ -114,6 +120,7 @@ def buildctl_call(program: str, request: Request, env: Mapping[str, str], *, tak
     argv += _each("--local", _pairs(folders))
     argv += _each("--opt", [*_pairs(opts), *(f"build-arg:{text}" for text in texts)])
     argv += ["--output", output_option(request)]
+    argv += _each("--metadata-file", [request.metadata] if request.metadata else [])
     argv += _each("--secret", [secret.option for secret in extras.secrets])
     argv += _each("--ssh", extras.ssh)
     argv += _each("--import-cache", extras.cache_from)
@@ -122,21 +129,27 @@ def buildctl_call(program: str, request: Request, env: Mapping[str, str], *, tak
 
 
 def output_option(request: Request) -> str:
-    """The text of `--output`: an OCI layout in a folder. buildx and buildctl read the option in one format."""
+    """The text of `--output`: an OCI layout in a folder, or a push by digest. Both programs read it in one format."""
     has_index = len(request.platforms) > 1 or request.provenance != "none" or request.sbom
     kinds = ("annotation", "annotation-index") if has_index else ("annotation",)
     annotations = [f"{kind}.{name}={text}" for kind in kinds for name, text in request.annotations.items()]
     return csv(
         [
-            "type=oci",
-            f"dest={request.output}",
-            "tar=false",
+            *_place(request),
             "oci-mediatypes=true",
             "rewrite-timestamp=true",
             f"compression={request.compression}",
             *annotations,
         ]
     )
+
+
+def _place(request: Request) -> list[str]:
+    if request.pushed_to is None:
+        return ["type=oci", f"dest={request.output}", "tar=false"]
+    # `store=false`: a worker with an image store, as in containerd, would keep the image under its name.
+    place = ["type=image", f"name={request.pushed_to}", "push=true", "push-by-digest=true", "store=false"]
+    return [*place, "registry.insecure=true"] if request.is_insecure else place
 
 
 def _arguments(request: Request, env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:

@@ -17,6 +17,10 @@ class Secrecy:
             # A value of several lines is hidden line by line too, since output is shown line by line.
             self._secrets.add(text, *text.splitlines())
 
+    def add(self, texts: Iterable[str]) -> None:
+        """Hide these secrets, too."""
+        self._secrets.add(*texts)
+
     def hide(self, text: str) -> str:
         """`text` with each value replaced by `***`; values below 4 characters stay."""
         return self._secrets.mask(text)

@@ -29,6 +29,7 @@ _PLUGINS = (
 _OLDEST = (0, 13)
 #: The first buildctl that is known to take `build-arg:NAME` without a value.
 _ARGUMENTS_FROM_ENV = (0, 34)
+_LOCAL = re.compile(r"unix://|tcp://(localhost|127\.[0-9.]+|\[::1\])(:|$)|default$")
 _VERSION = re.compile(r"\bv?([0-9]{1,9})\.([0-9]{1,9})(?:\.[0-9]+)?(\S*)")
 #: A label of workers that keep images in containerd: with it the driver `docker` writes layouts.
 _CONTAINERD = re.compile(r"org\.mobyproject\.buildkit\.worker\.(containerd\.|snapshotter)")
@@ -40,19 +41,27 @@ _LARGEST_ANSWER = 64 * 1024
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """A program with a daemon that answers. `builder`: the name for buildx; None for its current one.
 
-    `versions`: of the program and the daemon, as a record of the build shows them. `driver`: of buildx.
-    `takes_variables`: the program can read values of build arguments from its environment. `is_loading`: the builder is
-    a part of the docker daemon of `docker_context`, and leaves images there: it writes no layouts.
+    `versions`: of the program and the daemon, as a record of the build shows them. `driver`: of buildx. `address`: of
+    the daemon, if known. `takes_variables`: the program can read values of build arguments from its environment.
+    `is_loading`: the builder is a part of the docker daemon of `docker_context`, and leaves images there: it writes no
+    layouts.
     """
 
     kind: Literal["buildx", "buildctl"]
     program: str
     builder: str | None = None
     driver: str = ""
+    address: str = ""
     versions: Mapping[str, str] = {}
     takes_variables: bool = True
     is_loading: bool = False
     docker_context: str = "default"
+
+    @property
+    def is_on_this_host(self) -> bool:
+        """Whether the daemon probably has the network of this machine, so that both mean the same by `localhost`."""
+        # A daemon in a container of its own (`docker-container`) has a loopback interface of its own.
+        return self.driver in ("", "remote", "docker") and bool(_LOCAL.match(self.address))
 
 
 def find_tool(process: FollowedProcess, env: Mapping[str, str], builder: str | None) -> Tool:
@@ -107,6 +116,7 @@ class _Asker:
         return Tool(
             kind="buildctl",
             program=program,
+            address=host,
             versions=_versions(buildctl=version, buildkit=daemon),
             takes_variables=_numbers(version) is None
             or (_numbers(version) or _OLDEST) >= _ARGUMENTS_FROM_ENV,
@@ -141,6 +151,7 @@ class _Asker:
             program=program,
             builder=builder,
             driver=fields["driver"],
+            address=fields.get("endpoint", ""),
             is_loading=is_loading,
             docker_context=fields.get("endpoint", "default"),
             versions=_versions(buildx=version, buildkit=daemon),

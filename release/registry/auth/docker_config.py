@@ -94,6 +94,35 @@ def parse_auth_file(raw: bytes, path: str) -> AuthFile:
     )
 
 
+def with_entry(raw: bytes | None, registry: str, entry: Mapping[str, str]) -> bytes:
+    """The content of a `config.json` in which docker finds `entry` for `registry`, and the rest of `raw` as it is.
+
+    `raw`: the user's file, which `parse_auth_file` has accepted; None for no file. `entry`: the members of one value of
+    `auths`.
+    """
+    document = {} if raw is None else msgspec.json.decode(raw)
+    key = server_of(registry)
+    document["auths"] = {**(document.get("auths") or {}), key: dict(entry)}
+    if document.get("credsStore") or key in (document.get("credHelpers") or {}):
+        # An empty name makes docker read `auths` for this registry, even if `credsStore` names a helper for all others.
+        document["credHelpers"] = {**(document.get("credHelpers") or {}), key: ""}
+    return msgspec.json.encode(document)
+
+
+def has_secret(file: AuthFile, registry: str, secret: str) -> bool:
+    """Whether docker's own programs find this secret for `registry` in the file, without a helper."""
+    key = server_of(registry)
+    entry = file.entries.get(key)
+    is_asked = file.store is not None or key in file.helpers
+    secrets = () if entry is None else (entry.password, entry.identity_token, entry.registry_token)
+    return not is_asked and secret in secrets
+
+
+def server_of(registry: str) -> str:
+    """The key under which docker's own programs keep the credential for a registry."""
+    return _HUB_KEYS[0] if registry == DOCKER_HUB else registry
+
+
 def _table(document: dict[str, Any], name: str, path: str) -> dict[str, Any]:
     value = document.get(name)
     if value is None:

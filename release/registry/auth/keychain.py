@@ -14,13 +14,18 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import ConfigError, Denied
-from release.oci.reference import DOCKER_HUB
 from release.ports import Process
-from release.registry.auth.docker_config import AuthFile, Entry, config_paths, keys_for, parse_auth_file
+from release.registry.auth.docker_config import (
+    AuthFile,
+    Entry,
+    config_paths,
+    keys_for,
+    parse_auth_file,
+    server_of,
+)
 from release.registry.auth.ecr import authorization, is_ecr
 from release.registry.credential_variables import Variables, prefix_of
 
-_HUB_KEY = "https://index.docker.io/v1/"
 _IDENTITY_USER = "<token>"
 _NOT_THERE = "credentials not found"
 _HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -167,7 +172,7 @@ class Credentials:
             if helper is not None:
                 return self._ask(helper, registry, key, file.path)
         if file.store is not None:
-            stored = self._ask(file.store, registry, _server(registry), file.path)
+            stored = self._ask(file.store, registry, server_of(registry), file.path)
             if stored is not None:
                 return stored
         for key in keys:
@@ -231,10 +236,6 @@ def _from_entry(entry: Entry, path: str) -> Credential | None:
     if entry.username or entry.password:
         return Credential(kind="basic", username=entry.username, secret=entry.password, source=source)
     return None
-
-
-def _server(registry: str) -> str:
-    return _HUB_KEY if registry == DOCKER_HUB else registry
 
 
 def _token_user(registry: str) -> str:

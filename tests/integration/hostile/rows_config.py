@@ -38,6 +38,7 @@ KEYS = {
     "build.network": "image: oci:dist/image\nbuild: {builder: layers, network: host}\n",
     "build.builder_name": "image: oci:dist/image\nbuild: {builder: buildkit, builder_name: '$(@TRAP@)'}\n",
     "build.provenance": "image: oci:dist/image\nbuild: {builder: layers, provenance: max}\n",
+    "build.push": "image: oci:dist/image\nbuild: {builder: layers, push: by-digest}\n",
     "build.sbom": "image: oci:dist/image\nbuild: {builder: layers, sbom: true}\n",
     "build.foreign_binaries": "image: oci:dist/image\n"
     "build: {builder: layers, foreign_binaries: ['../../**', '!*', '[']}\n",

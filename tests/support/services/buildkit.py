@@ -54,10 +54,18 @@ class BuildKitDaemon:
     """A running buildkitd. `host`: the value for BUILDKIT_HOST; `registry`: used in place of the public registries.
 
     `built`: the folder of the programs. With `authority`, the daemon listens on a TCP port instead of a Unix socket,
-    accepts only clients with a certificate of this authority, and writes a debug log.
+    accepts only clients with a certificate of this authority, and writes a debug log. `trusted`: by registry, the PEM
+    file of the authority that signed its certificate.
     """
 
-    def __init__(self, built: Path, registry: RegistryServer, *, authority: Authority | None = None) -> None:
+    def __init__(
+        self,
+        built: Path,
+        registry: RegistryServer,
+        *,
+        authority: Authority | None = None,
+        trusted: Mapping[str, Path] | None = None,
+    ) -> None:
         # A short path: a socket's path has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="shipmark-bk-", dir="/tmp"))
         remove_if_killed(self.folder)
@@ -65,6 +73,7 @@ class BuildKitDaemon:
         self.registry = registry
         self.host = "tcp://127.0.0.1:0" if authority is not None else f"unix://{self.folder / 'bk.sock'}"
         self._authority = authority
+        self._trusted = trusted or {}
         self._cgroup = f"shipmark-{secrets.token_hex(8)}"
         (self.folder / "tmp").mkdir()
         self._write_config()
@@ -147,6 +156,8 @@ class BuildKitDaemon:
         lines = [f"[registry.{host}]", "http = true", "insecure = true"]
         for name in _PUBLIC:
             lines += [f"[registry.{json.dumps(name)}]", f"mirrors = [{host}]"]
+        for name, path in self._trusted.items():
+            lines += [f"[registry.{json.dumps(name)}]", "http = false", f"ca = [{json.dumps(str(path))}]"]
         lines += ["[worker.oci]", f"defaultCgroupParent = {json.dumps(self._cgroup)}"]
         (self.folder / "buildkitd.toml").write_text("\n".join(lines) + "\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from release.build import BuiltFrom, BuiltImage
 from release.build.auto import Choice
+from release.control import Cancel
 from release.effects.local_store import LocalStore, Sources
 from release.effects.obtain import Build, Find
 from release.effects.tag_reader import TagReader
@@ -48,6 +50,11 @@ class Leaves:
         raise AssertionError("who prepared it closes it")
 
 
+def handler(builds: Mapping[str, Choice], folder: Path) -> Build:
+    sources = Sources(NoRegistries(), LocalStore(str(folder / "store")))
+    return Build(builds, sources, TagReader(), NullSink(), cancel=Cancel())
+
+
 def build(image: Image, folder: Path) -> Bindings:
     operands = BuildImage(
         component="app",
@@ -58,7 +65,7 @@ def build(image: Image, folder: Path) -> Bindings:
     )
     builds = {"app": Choice(prepared=Leaves(image))}
     work = Work(id="obtain", scope="app", operands=operands, bound=Bindings())
-    return Build(builds, LocalStore(str(folder / "store")), TagReader(), NullSink()).act(work, None)
+    return handler(builds, folder).act(work, None)
 
 
 @pytest.mark.parametrize("image", [RIGHT, INDEX])
@@ -98,8 +105,7 @@ def build_part(
         platform=platform,
     )
     work = Work(id="obtain", scope="app", operands=operands, bound=Bindings())
-    store_ = LocalStore(str(folder / "store"))
-    return Build({"app": Choice(prepared=prepared)}, store_, TagReader(), NullSink()).act(work, None)
+    return handler({"app": Choice(prepared=prepared)}, folder).act(work, None)
 
 
 def test_image_of_one_platform_of_several_is_known_under_the_platforms_own_name(tmp_path: Path) -> None:

@@ -104,3 +104,17 @@ def test_annotations_are_set_on_the_image_and_on_the_index_if_there_is_one() -> 
     assert "annotation-index" not in one
     for more in ({"platforms": ("linux/amd64", "linux/arm64")}, {"provenance": "min"}, {"sbom": True}):
         assert "annotation-index.a=1" in output_option(request(annotations={"a": "1"}, **more))
+
+
+def test_a_push_by_digest_takes_the_place_of_the_layout() -> None:
+    pushing = request(pushed_to="r.example/acme/app", metadata="/w/m.json", annotations={"a": "b"})
+    fields = output_option(pushing).split(",")
+    assert fields[:5] == [
+        *("type=image", "name=r.example/acme/app", "push=true", "push-by-digest=true", "store=false")
+    ]
+    # The rest is the layout's, so that both ways give one digest.
+    assert fields[5:] == output_option(request(annotations={"a": "b"})).split(",")[3:]
+    for call in both(pushing):
+        assert call.argv[call.argv.index("--metadata-file") + 1] == "/w/m.json"
+    insecure = request(pushed_to="r.example/acme/app", is_insecure=True)
+    assert "registry.insecure=true" in output_option(insecure).split(",")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from release.errors import ConfigError, Denied
 from release.ports import Completed
-from release.registry.auth.docker_config import config_paths, parse_auth_file
+from release.registry.auth.docker_config import config_paths, has_secret, parse_auth_file, with_entry
 from release.registry.auth.keychain import ANONYMOUS, Credentials
 
 HOME = {"HOME": "/home/u"}
@@ -218,3 +219,46 @@ def test_text_forms_of_credentials_hide_the_secret() -> None:
     file = parse_auth_file(json.dumps({"auths": {"a.io": _auth("u", SECRET)}}).encode(), FILE)
     for text in (repr(found), str(found), f"{found}", repr(file), str(file)):
         assert SECRET not in text
+
+
+@pytest.mark.parametrize("registry", ["ghcr.io", "docker.io"])
+@pytest.mark.parametrize(
+    "own",
+    [
+        None,
+        {},
+        {"auths": {"quay.io": {"auth": "YTpi"}}},
+        {"auths": None, "credsStore": "desktop"},
+        {"credHelpers": {"ghcr.io": "gh", "https://index.docker.io/v1/": "gh", "quay.io": "q"}},
+    ],
+)
+def test_a_config_file_with_our_entry_gives_docker_this_credential_and_keeps_the_others(
+    registry: str, own: dict[str, Any] | None
+) -> None:
+    raw = None if own is None else json.dumps(own).encode()
+    entry = {"auth": base64.b64encode(b"robot:sesame").decode()}
+    made = json.loads(with_entry(raw, registry, entry))
+    key = "https://index.docker.io/v1/" if registry == "docker.io" else registry
+    assert made["auths"][key] == entry
+    # Docker's own rule: a helper for the registry, else `credsStore`, else `auths`.
+    assert made.get("credHelpers", {}).get(key, made.get("credsStore", "")) == ""
+    assert made.get("credsStore") == (own or {}).get("credsStore")
+    for name in ("auths", "credHelpers"):
+        kept = {other: value for other, value in ((own or {}).get(name) or {}).items() if other != key}
+        assert kept.items() <= (made.get(name) or {}).items()
+
+
+@pytest.mark.parametrize(
+    ("own", "is_found"),
+    [
+        ({"auths": {"ghcr.io": {"auth": "cm9ib3Q6c2VzYW1l"}}}, True),
+        ({"auths": {"ghcr.io": {"identitytoken": "sesame"}}}, True),
+        ({"auths": {"ghcr.io": {"auth": "cm9ib3Q6b3RoZXI="}}}, False),
+        ({"auths": {"ghcr.io/acme": {"auth": "cm9ib3Q6c2VzYW1l"}}}, False),
+        ({"auths": {"ghcr.io": {"auth": "cm9ib3Q6c2VzYW1l"}}, "credsStore": "desktop"}, False),
+        ({"auths": {"ghcr.io": {"auth": "cm9ib3Q6c2VzYW1l"}}, "credHelpers": {"ghcr.io": "x"}}, False),
+    ],
+)
+def test_whether_docker_finds_the_secret_itself(own: dict[str, Any], is_found: bool) -> None:
+    file = parse_auth_file(json.dumps(own).encode(), "config.json")
+    assert has_secret(file, "ghcr.io", "sesame") is is_found

@@ -1,0 +1,65 @@
+"""Writes the input of one build into its private folder: the contexts and the Dockerfile."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from release.build import BuildTask
+from release.build.buildkit.farm import Farm
+from release.build.buildkit.options import Extras
+from release.build.buildkit.request import Request
+from release.build.context import open_context, walk
+from release.build.task_input import TaskInput
+from release.control import Cancel
+
+
+def lay_out(read: TaskInput, extras: Extras, folder: str, cancel: Cancel) -> Request:
+    """Write the contexts and the Dockerfile below `folder`. Raises `BuildError`, `OSError`."""
+    task, spec = read.task, read.task.spec
+    farm = Farm(created=task.created, check=cancel.check)
+    context = os.path.join(folder, "context")
+    farm.lay_out(read.chosen.files, context)
+    folders = {}
+    for number, (name, path) in enumerate(extras.folders.items()):
+        named = open_context(task_of_folder(task, path))
+        folders[name] = os.path.join(folder, f"context-{number}")
+        farm.lay_out(walk(named, check=cancel.check), folders[name])
+    dockerfile = _write_dockerfile(os.path.join(folder, "dockerfile"), read)
+    return Request(
+        context=context,
+        dockerfile_folder=os.path.dirname(dockerfile),
+        dockerfile=os.path.basename(dockerfile),
+        output=os.path.join(folder, "image"),
+        created=task.created,
+        labels=task.labels,
+        annotations=task.annotations,
+        args=read.values.args,
+        platforms=tuple(dict.fromkeys(str(platform) for platform in read.platforms)),
+        target=spec.target,
+        network=spec.network,
+        provenance=spec.provenance,
+        sbom=spec.sbom,
+        compression="zstd" if spec.compression == "zstd" else "gzip",
+        folders=folders,
+        extras=extras,
+    )
+
+
+def task_of_folder(task: BuildTask, folder: str) -> BuildTask:
+    """The task with another folder as its context, so that a named context is read by the rules of the main context."""
+    return msgspec.structs.replace(task, spec=msgspec.structs.replace(task.spec, context=folder))
+
+
+def _write_dockerfile(folder: str, read: TaskInput) -> str:
+    """Write the Dockerfile that `prepare` read, and an ignore file that hides nothing: our rules were applied already.
+
+    BuildKit would apply a `.dockerignore` of the context anew. Returns the Dockerfile's path.
+    """
+    os.mkdir(folder, 0o700)
+    path = os.path.join(folder, os.path.basename(read.context.dockerfile.name) or "Dockerfile")
+    for name, content in ((path, read.context.text), (f"{path}.dockerignore", b"# applied by shipmark\n")):
+        with open(name, "xb") as file:
+            file.write(content)
+    return path
