@@ -8,10 +8,14 @@ from __future__ import annotations
 from release.app.log.export import ExportReport, export, page, statements
 from release.app.log.import_entries import ImportReport, ImportRequest, import_entries
 from release.app.log.move import CopyLogReport, CopyLogRequest, MigrateReport, copy_log, migrate
-from release.app.log.questions import (
+from release.app.log.questions import at, deployed, diff, find, history, list_releases, show
+from release.app.log.recover import RecoverReport, RecoverRequest, recover
+from release.app.log.reports import (
     AtReport,
     AtRequest,
     Commit,
+    DeploymentsReport,
+    DeploymentsRequest,
     DiffReport,
     DiffRequest,
     FindReport,
@@ -21,17 +25,13 @@ from release.app.log.questions import (
     ListedRelease,
     ListReport,
     ListRequest,
+    RunningImage,
+    ShownRelease,
     ShowReport,
     ShowRequest,
-    at,
-    diff,
-    find,
-    history,
-    list_releases,
-    show,
 )
-from release.app.log.recover import RecoverReport, RecoverRequest, recover
 from release.app.log.verify import TagFinding, VerifyReport, VerifyRequest, fault, verify
+from release.log.answers.deployments import Deployment
 from release.log.questions import Change, Mention, TagHistory, TagThen
 from release.log.state import TagHold
 from release.log.torn import Torn
@@ -43,6 +43,9 @@ __all__ = [
     "Commit",
     "CopyLogReport",
     "CopyLogRequest",
+    "Deployment",
+    "DeploymentsReport",
+    "DeploymentsRequest",
     "DiffReport",
     "DiffRequest",
     "ExportReport",
@@ -59,8 +62,10 @@ __all__ = [
     "MigrateReport",
     "RecoverReport",
     "RecoverRequest",
+    "RunningImage",
     "ShowReport",
     "ShowRequest",
+    "ShownRelease",
     "TagFinding",
     "TagHistory",
     "TagHold",
@@ -70,6 +75,7 @@ __all__ = [
     "VerifyRequest",
     "at",
     "copy_log",
+    "deployed",
     "diff",
     "export",
     "fault",

@@ -75,6 +75,17 @@ def image_options(function: _Function) -> _Function:
     return function
 
 
+def project_options(function: _Function) -> _Function:
+    """Add the options that choose the projects that a question to the log is about."""
+    options = (
+        click.option("--project", metavar="NAME", help="Ask about this project instead of the one at hand."),
+        click.option("--all-projects", is_flag=True, help="Ask about every project that the log holds."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def result_option(function: _Function) -> _Function:
     """Add `--result-file`, for CI systems that read outputs from a file."""
     option = click.option("--result-file", metavar="FILE", help="Write the outputs as KEY=VALUE lines too.")

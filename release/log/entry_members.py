@@ -50,6 +50,7 @@ class CommonMembers(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     version: str
     rebuild: int
     via: str
+    component: str = ""
 
 
 def plan_of(fields: Fields) -> PlanMembers:
@@ -79,6 +80,7 @@ def common_of(fields: Fields) -> CommonMembers:
         version=text_of(fields, "version"),
         rebuild=number_of(fields, "rebuild", 0),
         via=text_of(fields, "via"),
+        component=text_of(fields, "component"),
     )
 
 

@@ -138,6 +138,7 @@ class _Release:
             released_seq=released.seq if released else None,
             released_at=released.at if released else "",
             last_seq=self.last_seq,
+            component=first.component,
         )
 
     def _state(self) -> State:
@@ -304,14 +305,17 @@ class _Folding:
         holds = self._holds.setdefault(target_tag, [])
         if holds and holds[-1].digest == digest:
             return
+        version = release.plan.version if release else text_of(fields, "version")
         holds.append(
             TagHold(
                 seq=self._seq,
                 at=text_of(fields, "at"),
                 digest=digest,
                 release=release.key if release else text_of(fields, "release"),
-                version=release.plan.version if release else text_of(fields, "version"),
+                version=without_rebuild(version),
                 kind=text_of(fields, "kind"),
+                rebuild=(release.plan.rebuild if release else 0) or rebuild_of(version),
+                project=text_of(fields, "project"),
             )
         )
 

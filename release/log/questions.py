@@ -11,6 +11,7 @@ import msgspec
 
 from release.errors import ConfigError
 from release.log import Entry
+from release.log.answers.scope import EVERYTHING, Scope
 from release.log.chain import timestamp
 from release.log.state import LogState, ReleaseState, TagHold
 
@@ -48,6 +49,7 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True):
     release: str
     digest: str
     role: str
+    project: str = ""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
     state: str | None = None
     actor: str | None = None
+    scope: Scope = EVERYTHING
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,15 +154,18 @@ def require_digest(text: str) -> str:
     return f"sha256:{match[1]}"
 
 
-def resolve(state: LogState, name: str) -> tuple[ReleaseState, ...]:
+def resolve(state: LogState, name: str, scope: Scope = EVERYTHING) -> tuple[ReleaseState, ...]:
     """The releases with the key, version, git tag, image tag, digest or commit `name`, oldest first; () if none.
-    Versions are tried before image tags: `1.4.2` is the release 1.4.2, not a release that only set a tag `1.4.2`.
-    Keys, digests and commits may be shortened to 7 digits.
+
+    The name of a build (`1.4.2_r1`) is tried first, then versions, which mean every build of them, then image tags:
+    `1.4.2` is the release 1.4.2, not a release that only set a tag `1.4.2`. Keys, digests and commits may be shortened
+    to 7 digits.
     """
     if not name:
         return ()
-    for is_meant in (_is_version, _is_tag, _is_identifier):
-        if found := tuple(release for release in state.releases.values() if is_meant(release, name)):
+    own = [one for one in state.releases.values() if scope.covers(one.project, one.component)]
+    for is_meant in (_is_rebuild, _is_version, _is_tag, _is_identifier):
+        if found := tuple(release for release in own if is_meant(release, name)):
             return found
     return ()
 
@@ -201,9 +207,10 @@ def _is_wanted(release: ReleaseState, wanted: Filter) -> bool:
     branch = str(release.source.get("ref", "")).removeprefix("refs/heads/")
     time = release.released_at or release.planned_at
     return (
-        (wanted.image is None or any(_names(wanted.image, target) for target in targets))
+        wanted.scope.covers(release.project, release.component)
+        and (wanted.image is None or any(_names(wanted.image, target) for target in targets))
         and (wanted.tag is None or wanted.tag in tags_of(release))
-        and wanted.version in (None, release.version)
+        and wanted.version in (None, release.version, release.name)
         and wanted.channel in (None, release.channel)
         and wanted.branch in (None, branch)
         and (wanted.since is None or time >= wanted.since)
@@ -215,6 +222,10 @@ def _is_wanted(release: ReleaseState, wanted: Filter) -> bool:
 
 def _names(wanted: str, target: str) -> bool:
     return target == wanted or target.endswith(f"/{wanted}")
+
+
+def _is_rebuild(release: ReleaseState, name: str) -> bool:
+    return release.rebuild > 0 and name == release.name
 
 
 def _is_version(release: ReleaseState, name: str) -> bool:
@@ -252,6 +263,7 @@ def _mentions(fields: Mapping[str, Any]) -> Iterator[Mention]:
             release=str(fields.get("release", "")),
             digest=digest,
             role=role,
+            project=str(fields.get("project", "")),
         )
 
 

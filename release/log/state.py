@@ -61,7 +61,10 @@ class BuiltPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A tag held `digest` from time `at` on; `""` if the tag was removed. `version`: of the release that set it."""
+    """A tag held `digest` from time `at` on; `""` if the tag was removed.
+
+    `version`, `rebuild`, `project`: of the release that set it; `rebuild` is n of `1.4.2_rn`, else 0.
+    """
 
     seq: int
     at: str
@@ -69,6 +72,18 @@ class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     release: str = ""
     version: str = ""
     kind: str = ""
+    rebuild: int = 0
+    project: str = ""
+
+    @property
+    def name(self) -> str:
+        """The version with its rebuild: `1.4.2_r1`."""
+        return rebuild_name(self.version, self.rebuild)
+
+
+def rebuild_name(version: str, rebuild: int) -> str:
+    """The name of a build of `version`: `1.4.2`, or `1.4.2_r1` for its first rebuild."""
+    return f"{version}_r{rebuild}" if version and rebuild else version
 
 
 class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -106,6 +121,12 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     released_seq: int | None = None
     released_at: str = ""
     last_seq: int = -1
+    component: str = ""
+
+    @property
+    def name(self) -> str:
+        """The version with its rebuild, `1.4.2_r1`; `""` if the release has no version."""
+        return rebuild_name(self.version, self.rebuild)
 
     @property
     def finished(self) -> bool:

@@ -65,6 +65,7 @@ PURE = (
     "release.json_text",
     "release.limits",
     "release.statements.release_statement",
+    "release.log.answers.*",
     "release.log.attested",
     "release.log.anchor",
     "release.log.chain",
@@ -80,6 +81,7 @@ PURE = (
     "release.log.jsonl",
     "release.log.served",
     "release.log.state",
+    "release.log.stores.sql_errors",
     "release.log.torn",
     "release.log.yanked",
     "release.plan",
@@ -204,6 +206,7 @@ CAUGHT_INSIDE = {
     "release.log.stores.sql_transaction": {
         "DBAPIError",
         "IntegrityError",
+        "NoHead",
     },  # as SQLAlchemy would; the store translates them
     "release.log.*": {"HeadMoved", "OSError"},  # the contract of the compare-and-swap; errno from the system
     "release.process": {"FileNotFoundError", "TimeoutError"},  # the contract of `Process.run`

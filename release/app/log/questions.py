@@ -6,148 +6,41 @@ text that is not a time or not a digest.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
-import msgspec
-
+from release.app.log.reports import (
+    AtReport,
+    AtRequest,
+    Commit,
+    DeploymentsReport,
+    DeploymentsRequest,
+    DiffReport,
+    DiffRequest,
+    FindReport,
+    FindRequest,
+    HistoryReport,
+    HistoryRequest,
+    ListedRelease,
+    ListReport,
+    ListRequest,
+    RunningImage,
+    ShownRelease,
+    ShowReport,
+    ShowRequest,
+)
+from release.app.log.scope import scope_of
 from release.app.session import Session
 from release.errors import ConfigError, RefusedError
 from release.git.command import Git
-from release.log import query, questions
-from release.log.questions import Change, Filter, Mention, TagHistory, TagThen
-from release.log.state import ReleaseState
-from release.log.yanked import Yank, yank_of, yanks_of
+from release.log import Entry, query, questions
+from release.log.answers.deployments import Deployment, deployments, running
+from release.log.answers.scope import Scope
+from release.log.fold import tags_set
+from release.log.questions import Filter
+from release.log.state import LogState, ReleaseState
+from release.log.yanked import Yank, Yanks, yank_of, yanks_of
 from release.ref_names import is_commit
-
-
-class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Filters for releases; a member that is None filters nothing.
-
-    `since`, `until`: a day, or a moment such as 2026-11-20T17:55Z. `image`: a target, or its end after a `/`.
-    `state`: how far the release came, or `yanked`. `limit`: only this many, the newest.
-    """
-
-    image: str | None = None
-    tag: str | None = None
-    version: str | None = None
-    channel: str | None = None
-    branch: str | None = None
-    since: str | None = None
-    until: str | None = None
-    state: Literal["planned", "built", "pushed", "released", "yanked"] | None = None
-    actor: str | None = None
-    limit: int | None = None
-
-
-class ListedRelease(msgspec.Struct, frozen=True, kw_only=True):
-    """One release.
-
-    `release`: the release's version, else its channel. `yanked_at`, `yank_reason`: empty unless the release was yanked.
-    """
-
-    release: str
-    key: str
-    version: str
-    commit: str
-    channel: str
-    state: str
-    planned_at: str
-    released_at: str
-    digest: str
-    targets: tuple[str, ...]
-    tags: tuple[str, ...]
-    yanked_at: str
-    yank_reason: str
-
-
-class ListReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The releases, newest first."""
-
-    schema: Literal["shipmark.log-list/1"] = "shipmark.log-list/1"
-    releases: tuple[ListedRelease, ...]
-
-
-class ShowRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`name`: a version, git tag, image tag, digest, commit or release key."""
-
-    name: str
-
-
-class ShowReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The log entries of the releases that a name means, as they are stored, oldest first."""
-
-    schema: Literal["shipmark.log-show/1"] = "shipmark.log-show/1"
-    entries: tuple[dict[str, Any], ...]
-
-
-class FindRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest`: of an index or manifest, also one that a tag holds; `sha256:` and at least the first 7 hex digits."""
-
-    digest: str
-
-
-class FindReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Every mention of the digest in the log."""
-
-    schema: Literal["shipmark.log-find/1"] = "shipmark.log-find/1"
-    mentions: tuple[Mention, ...]
-
-
-class AtRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`tag`: `latest`, or `ghcr.io/acme/app:latest`. `time`: a moment, or a day, which means the end of that day."""
-
-    tag: str
-    time: str
-
-
-class AtReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The digest that the tag held at the given time, for each target where it held an image."""
-
-    schema: Literal["shipmark.log-at/1"] = "shipmark.log-at/1"
-    tags: tuple[TagThen, ...]
-
-
-class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`tag`: `latest`, or `ghcr.io/acme/app:latest`."""
-
-    tag: str
-
-
-class HistoryReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The digests that the tag held over time, for each target that ever had the tag."""
-
-    schema: Literal["shipmark.log-history/1"] = "shipmark.log-history/1"
-    tags: tuple[TagHistory, ...]
-
-
-class DiffRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The names of two releases; of several releases that a name means, the newest counts."""
-
-    before: str
-    after: str
-
-
-class Commit(msgspec.Struct, frozen=True, kw_only=True):
-    """A commit between two releases."""
-
-    commit: str
-    subject: str
-
-
-class DiffReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The difference of two releases. `before`, `after`: the commits of the releases.
-
-    `commits`: the commits between them, newest first.
-    """
-
-    schema: Literal["shipmark.log-diff/1"] = "shipmark.log-diff/1"
-    before: str
-    after: str
-    same_image: bool
-    inputs: tuple[Change, ...]
-    platforms_added: tuple[str, ...]
-    platforms_removed: tuple[str, ...]
-    commits: tuple[Commit, ...]
 
 
 def list_releases(workspace: Session, request: ListRequest) -> ListReport:
@@ -165,41 +58,123 @@ def list_releases(workspace: Session, request: ListRequest) -> ListReport:
         # `yanked` is not a state of `LogState`, where a yanked release stays `released`; it is filtered below.
         state=None if only_yanked else request.state,
         actor=request.actor,
+        scope=scope_of(workspace, project=request.project, all_projects=request.all_projects),
     )
     found = [
-        one for one in questions.select(workspace.log_state, chosen) if not only_yanked or yank_of(yanks, one)
+        one
+        for one in questions.select(workspace.log_state, chosen)
+        # `released` means those that still count: a yanked release is listed as `yanked`.
+        if (yank_of(yanks, one) is not None) == only_yanked or request.state is None
     ]
-    return ListReport(releases=tuple(_listed(one, yank_of(yanks, one)) for one in found[: request.limit]))
+    state = workspace.log_state
+    return ListReport(
+        releases=tuple(_listed(state, one, yank_of(yanks, one)) for one in found[: request.limit]),
+        total=len(found),
+    )
 
 
 def show(workspace: Session, request: ShowRequest) -> ShowReport:
-    """Every log entry of the releases that the name means, and the entries that yanked them. Raises `ConfigError`."""
-    releases = releases_named(workspace, request.name)
-    entries = workspace.log.entries()
-    keys = {one.key for one in releases}
+    """Every log entry about the release: of its attempts, and its yank, promotions and deployments.
+
+    Raises `ConfigError`.
+    """
+    scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
+    releases = releases_named(workspace, request.name, scope)
+    entries, state = workspace.log.entries(), workspace.log_state
     yanks = yanks_of(entries)
-    taken_back = {yank.seq for one in releases if (yank := yank_of(yanks, one)) is not None}
+    keys = {one.key for one in releases}
+    named = {(one.project, name) for one in releases if one.version for name in (one.version, one.name)}
+    images = {(one.project, one.image.digest) for one in releases if one.image is not None}
+    told = deployments(entries, scope)
     return ShowReport(
-        entries=tuple(
-            one.fields for one in entries if one.fields.get("release") in keys or one.seq in taken_back
-        )
+        entries=tuple(one.fields for one in entries if _is_about(one.fields, keys, named, images)),
+        releases=tuple(
+            ShownRelease(
+                release=_listed(state, one, yank_of(yanks, one)),
+                destinations=_destinations(entries, one),
+                running=tuple(run for run in running(told) if _runs(run, one)),
+            )
+            for one in releases
+        ),
     )
+
+
+def _is_about(
+    fields: dict[str, Any], keys: set[str], named: set[tuple[str, str]], images: set[tuple[str, str]]
+) -> bool:
+    """Whether an entry is about releases with these keys, (project, version) pairs and (project, digest) pairs."""
+    if fields.get("release") in keys:
+        return True
+    project = str(fields.get("project", ""))
+    match fields.get("kind"):
+        case "yanked" | "restored":
+            versions = fields.get("versions")
+            return isinstance(versions, list) and any((project, str(one)) in named for one in versions)
+        case "status":
+            return (project, str(fields.get("version", ""))) in named
+        case "promoted":
+            return (project, str(fields.get("digest", ""))) in images
+        case "deployed":
+            image = fields.get("image")
+            return isinstance(image, dict) and (project, str(image.get("digest", ""))) in images
+        case _:
+            return False
+
+
+def _destinations(entries: Sequence[Entry], release: ReleaseState) -> tuple[str, ...]:
+    digest = release.image.digest if release.image is not None else None
+    found: dict[str, None] = {}
+    for entry in entries:
+        if entry.kind == "promoted" and digest is not None and entry.fields.get("digest") == digest:
+            found |= {f"{target}:{tag}": None for target, tag, _ in tags_set(entry.fields)}
+    return tuple(found)
+
+
+def _runs(run: Deployment, release: ReleaseState) -> bool:
+    return run.project == release.project and release.image is not None and run.digest == release.image.digest
 
 
 def find(workspace: Session, request: FindRequest) -> FindReport:
     """The mentions of a digest in the log. Raises `ConfigError` for text that does not begin a digest."""
-    return FindReport(mentions=query.find(workspace.log.store, request.digest, workspace.indexes))
+    scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
+    found = query.find(workspace.log.store, request.digest, workspace.indexes)
+    return FindReport(mentions=tuple(one for one in found if scope.covers(one.project)))
 
 
 def at(workspace: Session, request: AtRequest) -> AtReport:
     """The digest that the tag held at the time, by target. Raises `ConfigError` for text that is not a time."""
     moment = questions.moment(request.time)
-    return AtReport(tags=query.at(workspace.log.store, request.tag, moment, workspace.indexes))
+    scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
+    found = query.at(workspace.log.store, request.tag, moment, workspace.indexes)
+    return AtReport(tags=tuple(one for one in found if scope.covers_tag(one.target, [one.hold])))
 
 
 def history(workspace: Session, request: HistoryRequest) -> HistoryReport:
     """The digests that the tag held over time, by target."""
-    return HistoryReport(tags=query.history(workspace.log.store, request.tag, workspace.indexes))
+    scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
+    found = query.history(workspace.log.store, request.tag, workspace.indexes)
+    return HistoryReport(tags=tuple(one for one in found if scope.covers_tag(one.target, one.holds)))
+
+
+def deployed(workspace: Session, request: DeploymentsRequest) -> DeploymentsReport:
+    """What runs in the environments, or ran there at a time. Raises `ConfigError` for text that is not a time."""
+    time = questions.moment(request.time) if request.time else None
+    scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
+    entries = workspace.log.entries()
+    found = deployments(entries, scope, environment=request.environment)
+    if not request.history:
+        found = running(found, time)
+    elif time is not None:
+        found = tuple(one for one in found if one.since <= time)
+    yanks = yanks_of(entries)
+    return DeploymentsReport(deployments=tuple(_running(one, yanks) for one in found))
+
+
+def _running(one: Deployment, yanks: Yanks) -> RunningImage:
+    yank = yanks.get((one.project, one.version))
+    return RunningImage(
+        deployment=one, yanked_at=yank.at if yank else "", yank_reason=yank.reason if yank else ""
+    )
 
 
 def diff(workspace: Session, request: DiffRequest) -> DiffReport:
@@ -207,35 +182,40 @@ def diff(workspace: Session, request: DiffRequest) -> DiffReport:
 
     Raises `RefusedError` if the log has something else than a commit id for one of the releases.
     """
-    old, new = (releases_named(workspace, name)[-1] for name in (request.before, request.after))
+    scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
+    old, new = (releases_named(workspace, name, scope)[-1] for name in (request.before, request.after))
     found = questions.difference(old, new)
     return DiffReport(
         **{name: getattr(found, name) for name in found.__struct_fields__},
         commits=_commits(workspace, old.commit, new.commit),
+        names=(old.name, new.name),
     )
 
 
-def releases_named(workspace: Session, name: str) -> tuple[ReleaseState, ...]:
-    """The releases that `name` means, oldest first. Raises `ConfigError` if `name` means no release.
+def releases_named(workspace: Session, name: str, scope: Scope) -> tuple[ReleaseState, ...]:
+    """The releases that `name` means, oldest first. Raises `ConfigError` if there is none.
 
     `name`: a version, git tag, image tag, digest, commit or release key.
     """
-    found = questions.resolve(workspace.log_state, name)
+    found = questions.resolve(workspace.log_state, name, scope)
     if not found:
-        raise ConfigError(
-            f"the log has no release `{name}`", hint="`shipmark log list` lists the recorded releases"
-        )
+        others = {one.project for one in questions.resolve(workspace.log_state, name)}
+        hint = "`shipmark log list` lists the recorded releases"
+        if others:
+            hint = f"another project has one, `{min(others)}`: `--project NAME` or `--all-projects` asks about it"
+        raise ConfigError(f"the log has no release `{name}`", hint=hint)
     return found
 
 
-def _listed(release: ReleaseState, yank: Yank | None) -> ListedRelease:
+def _listed(state: LogState, release: ReleaseState, yank: Yank | None) -> ListedRelease:
+    hold = state.statuses.get((release.project, release.version))
     return ListedRelease(
-        release=release.version or release.channel,
+        release=release.name or release.channel,
         key=release.key,
         version=release.version,
         commit=release.commit,
         channel=release.channel,
-        state=release.state,
+        state="yanked" if yank is not None else release.state,
         planned_at=release.planned_at,
         released_at=release.released_at,
         digest=release.image.digest if release.image is not None else "",
@@ -243,6 +223,10 @@ def _listed(release: ReleaseState, yank: Yank | None) -> ListedRelease:
         tags=questions.tags_of(release),
         yanked_at=yank.at if yank is not None else "",
         yank_reason=yank.reason if yank is not None else "",
+        project=release.project,
+        component=release.component,
+        rebuild=release.rebuild,
+        status=hold.status if hold is not None else "",
     )
 
 

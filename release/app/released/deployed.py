@@ -55,7 +55,7 @@ def deployed(workspace: Session, request: DeployedRequest) -> DeployedReport:
     _require_environment(request.environment)
     workspace.require_trusted("deployed")
     origin = origin_of(workspace, _reference(workspace, request))
-    last = _last(workspace, request.environment)
+    last = _last(workspace, request.environment, origin.project)
     if last is not None and last.fields.get("image", {}).get("digest") == origin.digest:
         workspace.sink.emit(Note(level="info", text=f"entry {last.seq} says that already"))
         return _report(request, origin, last, recorded=False)
@@ -92,10 +92,16 @@ def _append(workspace: Session, request: DeployedRequest, origin: Origin, last: 
     return workspace.log.append([fact])[0]
 
 
-def _last(workspace: Session, environment: str) -> Entry | None:
-    entries = workspace.log.entries()
-    of_kind = (entry for entry in reversed(entries) if entry.kind == "deployed")
-    return next((entry for entry in of_kind if entry.fields.get("environment") == environment), None)
+def _last(workspace: Session, environment: str, project: str) -> Entry | None:
+    """The newest deployment of the project to the environment; other projects call theirs `production`, too."""
+    place = (environment, project)
+    for entry in reversed(workspace.log.entries()):
+        if (
+            entry.kind == "deployed"
+            and (entry.fields.get("environment"), entry.fields.get("project")) == place
+        ):
+            return entry
+    return None
 
 
 def _reference(workspace: Session, request: DeployedRequest) -> str:

@@ -65,7 +65,9 @@ def origin_of(session: Session, text: str) -> Origin:
     location = locate_target(session, text)
     repository: Repository = location.repository
     manifest = read(location)
-    told = _recorded(session.log_state, manifest.digest)
+    component = _component(session, location)
+    project = location.name if component is None else project_of(session, component)
+    told = _recorded(session.log_state, manifest.digest, project)
     facts = manifest_facts(repository, manifest, every=bool(told))
     labels: Mapping[str, str] = facts.labels
     doubts = [_doubt(repository, one, facts) for one in told]
@@ -74,10 +76,6 @@ def origin_of(session: Session, text: str) -> Origin:
         if doubt is not None:
             text = f"the version log calls {manifest.digest} {one.version or one.commit}, and is not believed: {doubt}"
             session.sink.emit(Note(level="warning", text=text))
-    component = _component(session, location)
-    project = location.name
-    if component is not None:
-        project = project_of(session, component)
     version = known.version if known is not None and known.version else _version(labels)
     return Origin(
         name=_target_name(session, location),
@@ -189,12 +187,17 @@ def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> st
     return f"the image says version {said or 'nothing'}"
 
 
-def _recorded(state: LogState, digest: str) -> list[ReleaseState]:
-    """The releases that the log has for the digest: finished ones first, then those with a version, then newer ones."""
+def _recorded(state: LogState, digest: str, project: str) -> list[ReleaseState]:
+    """The releases that the log has for the digest: those of `project` first, as two projects may build one image.
+
+    Then finished ones come first, then those with a version, then newer ones.
+    """
     found = [one for one in state.releases.values() if one.image is not None and one.image.digest == digest]
     # The image of a branch build may be the image of a version, too (`reuse: commit`): then the version is taken.
     return sorted(
-        found, key=lambda one: (one.state == "released", bool(one.version), one.last_seq), reverse=True
+        found,
+        key=lambda one: (one.project == project, one.state == "released", bool(one.version), one.last_seq),
+        reverse=True,
     )
 
 

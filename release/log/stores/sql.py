@@ -12,12 +12,21 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from release.control import Cancel
-from release.errors import LogCorrupt, LogError, LogUnavailable
+from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import Malformed, envelope_of, head_of, read_line, verify_line
+from release.log.stores.sql_errors import translated
 from release.log.stores.sql_schema import REVISION, engine_of, name_of, parse_url
 from release.log.stores.sql_session import SqlSession
-from release.log.stores.sql_transaction import PAGE, Locked, head_in, lines_behind, locked, transaction
+from release.log.stores.sql_transaction import (
+    PAGE,
+    Locked,
+    NoHead,
+    head_in,
+    lines_behind,
+    locked,
+    transaction,
+)
 from release.log.stores.syscalls import OsFiles
 
 
@@ -249,6 +258,12 @@ class SqlStore:
         except IntegrityError as error:
             # `UNIQUE (prev)` failed: another client appended without the lock. This counts as a lost race.
             raise HeadMoved from error
+        except NoHead as error:
+            raise LogCorrupt(
+                f"version log `{self._name}` has no head: its table `log_head` has no row",
+                hint="`shipmark log migrate` makes the row again from the entries; `log verify --anchor N:HASH` shows "
+                "whether entries are gone, too",
+            ) from error
         except DBAPIError as error:
             self._session.close()
             self._cancel.check()
@@ -258,14 +273,10 @@ class SqlStore:
             raise LogError(f"version log `{self._name}` cannot be {done}: {_first_line(error)}") from error
 
     def _translation(self, error: DBAPIError, done: str) -> LogError:
-        cause = _first_line(error.orig or error)
-        message = f"version log `{self._name}` cannot be {done}: {cause}"
-        if not self._is_postgres and "unable to open" in cause:
-            return LogError(message, hint="run `shipmark log migrate` once: it creates the file")
-        state: Any = getattr(error.orig, "sqlstate", None)
-        if state in ("28000", "28P01", "42501"):
-            return LogError(message, hint="check user, password and rights of the role in `log.url`")
-        return LogUnavailable(message, hint="check that the database is up and reachable, then run again")
+        cause = error.orig or error
+        message = f"version log `{self._name}` cannot be {done}: {_first_line(cause)}"
+        state: Any = getattr(cause, "sqlstate", None)
+        return translated(message, str(cause), state, postgresql=self._is_postgres)
 
 
 def _first_line(error: BaseException) -> str:

@@ -7,11 +7,14 @@ import logging
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from release.errors import LogError
-from release.log.stores.sql_schema import engine_of, name_of, parse_url
+from release.log import Head
+from release.log.stores.sql_errors import translated
+from release.log.stores.sql_schema import ENTRY, HEAD, REVISION, engine_of, name_of, parse_url
 from release.log.stores.sql_transaction import transaction
 
 # Key of PostgreSQL's advisory lock that makes concurrent migrations run one after the other.
@@ -34,17 +37,35 @@ def migrate(url: str, *, workspace: str | None = None) -> tuple[str | None, str 
             if parsed.get_backend_name() == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             before = MigrationContext.configure(connection).get_current_revision()
+            if before is not None and before > REVISION:
+                name = name_of(parsed)
+                raise LogError(
+                    f"version log `{name}` has tables of revision {before}, newer than this version's {REVISION}",
+                    hint="this version reads and writes them as they are; only a newer shipmark can migrate them",
+                )
             config = Config()
             config.set_main_option("script_location", "release.log.stores:migrations")
             config.set_main_option("path_separator", "os")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            _make_head(connection)
             return before, MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise LogError(
-            f"version log `{name_of(parsed)}` cannot be migrated: {cause}",
-            hint="check that the database is reachable and that the role may make tables",
+        cause = getattr(error, "orig", None) or error
+        message = f"version log `{name_of(parsed)}` cannot be migrated: {str(cause).strip().splitlines()[0]}"
+        postgresql = parsed.get_backend_name() == "postgresql"
+        raise translated(
+            message, str(cause), getattr(cause, "sqlstate", None), postgresql=postgresql
         ) from error
     finally:
         engine.dispose()
+
+
+def _make_head(connection: Connection) -> None:
+    """Make the row of `log_head` again, if it is missing, from the last entry."""
+    if connection.execute(select(HEAD.c.id)).first() is not None:
+        return
+    last = connection.execute(select(ENTRY.c.seq, ENTRY.c.hash).order_by(ENTRY.c.seq.desc()).limit(1)).first()
+    empty = Head()
+    seq, digest = (last.seq, last.hash) if last is not None else (empty.seq, empty.hash)
+    connection.execute(insert(HEAD), {"id": 1, "seq": seq, "hash": digest})

@@ -66,6 +66,7 @@ def parse_url(text: str) -> URL:
             "`log.url` is not a database URL", hint="`postgresql://user@host/database` or `sqlite:///path`"
         ) from error
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        _require_ports(url)
         return url.set(drivername="postgresql+psycopg")
     if url.drivername == "sqlite" and url.database not in (None, "", ":memory:"):
         return url
@@ -73,6 +74,21 @@ def parse_url(text: str) -> URL:
         f"`log.url` names a `{url.drivername}` database, which cannot hold the log",
         hint="`postgresql://user@host/database` or `sqlite:///path`",
     )
+
+
+def _require_ports(url: URL) -> None:
+    """Raise `ConfigError` for a port that is not one, also behind `?`, where several hosts may stand."""
+    listed = url.query.get("port", ())
+    ports = [
+        *(listed.split(",") if isinstance(listed, str) else listed),
+        *([] if url.port is None else [str(url.port)]),
+    ]
+    for port in ports:
+        if port and not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 1 << 16):
+            raise ConfigError(
+                f"`log.url` has the port `{port[:20]}`, which is not a number from 1 to 65535",
+                hint="`postgresql://user@host:5432/database`",
+            )
 
 
 def _with_quoted_password(text: str) -> str:

@@ -32,6 +32,10 @@ _INSERT = "INSERT INTO log_entry (seq, hash, prev, id, line) VALUES "
 _MOVE_AND_COMMIT = "; UPDATE log_head SET seq = %s, hash = %s WHERE id = 1; COMMIT"
 
 
+class NoHead(Exception):
+    """Raised when the table `log_head` has no row. Users never see this exception."""
+
+
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """Run the body in a transaction, which an error rolls back."""
@@ -84,7 +88,9 @@ def locked(connection: Connection, behind: int | None = None) -> Iterator[Locked
 
 def head_in(connection: Connection) -> Head:
     """Read the present head of the log."""
-    row = connection.execute(_HEAD).one()
+    row = connection.execute(_HEAD).one_or_none()
+    if row is None:
+        raise NoHead
     return Head(seq=row.seq, hash=row.hash)
 
 
@@ -122,7 +128,10 @@ def _lock_postgres(connection: Connection, behind: int | None) -> tuple[Head, li
                 results.append(cursor.fetchall())
             if not cursor.nextset():
                 break
-    (head,), *rest = results
+    found, *rest = results
+    if not found:
+        raise NoHead
+    (head,) = found
     return Head(seq=head[0], hash=head[1]), [line.encode() for (line,) in rest[0]] if rest else []
 
 

@@ -14,7 +14,7 @@ from release.app.images.delete import DeleteRequest, delete
 from release.app.images.inspect import InspectRequest, inspect
 from release.app.images.list_tags import ListTagsRequest, list_tags
 from release.app.images.tag import PlacedTag, TagRequest, tag
-from release.app.log import questions
+from release.app.log import questions, reports
 from release.app.log.export import export
 from release.app.log.recover import RecoverRequest, recover
 from release.app.log.verify import TagFinding, VerifyReport, VerifyRequest, fault, verify
@@ -161,19 +161,19 @@ class TestLog:
     @pytest.mark.parametrize(
         ("use_case", "request_", "command"),
         [
-            (questions.list_releases, questions.ListRequest(limit=1), ["list", "-n", "1"]),
-            (questions.list_releases, questions.ListRequest(state="yanked"), ["list", "--state", "yanked"]),
-            (questions.show, questions.ShowRequest(name="1.4.3"), ["show", "1.4.3"]),
-            (questions.find, questions.FindRequest(digest=digest("a")), ["find", digest("a")]),
+            (questions.list_releases, reports.ListRequest(limit=1), ["list", "-n", "1"]),
+            (questions.list_releases, reports.ListRequest(state="yanked"), ["list", "--state", "yanked"]),
+            (questions.show, reports.ShowRequest(name="1.4.3"), ["show", "1.4.3"]),
+            (questions.find, reports.FindRequest(digest=digest("a")), ["find", digest("a")]),
             (
                 questions.at,
-                questions.AtRequest(tag="latest", time="2025-10-09"),
+                reports.AtRequest(tag="latest", time="2025-10-09"),
                 ["at", "latest", "2025-10-09"],
             ),
-            (questions.history, questions.HistoryRequest(tag="latest"), ["history", "latest"]),
+            (questions.history, reports.HistoryRequest(tag="latest"), ["history", "latest"]),
             (
                 questions.diff,
-                questions.DiffRequest(before="1.4.2", after="1.4.3"),
+                reports.DiffRequest(before="1.4.2", after="1.4.3"),
                 ["diff", "1.4.2", "1.4.3"],
             ),
             (verify, VerifyRequest(), ["verify"]),
@@ -192,10 +192,10 @@ class TestLog:
 
     def test_log_questions_without_a_match_return_empty_reports(self, logged: GitRepo) -> None:
         workspace = opened(logged)
-        assert questions.find(workspace, questions.FindRequest(digest="sha256:0000000")).mentions == ()
-        assert questions.at(workspace, questions.AtRequest(tag="latest", time="2001-01-01")).tags == ()
+        assert questions.find(workspace, reports.FindRequest(digest="sha256:0000000")).mentions == ()
+        assert questions.at(workspace, reports.AtRequest(tag="latest", time="2001-01-01")).tags == ()
         with pytest.raises(ConfigError, match=r"the log has no release `9\.9\.9`"):
-            questions.show(workspace, questions.ShowRequest(name="9.9.9"))
+            questions.show(workspace, reports.ShowRequest(name="9.9.9"))
 
     def test_recover_of_a_named_attempt_needs_evidence_and_settles_an_expired_one_once(
         self, logged: GitRepo

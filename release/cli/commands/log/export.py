@@ -6,7 +6,8 @@ import click
 import msgspec
 
 from release.app.log import export as use_case
-from release.app.log.questions import ListRequest, list_releases
+from release.app.log.questions import list_releases
+from release.app.log.reports import ListRequest
 from release.app.session import Session
 from release.cli.commands.log.list_releases import as_csv
 from release.cli.options import Command, global_options

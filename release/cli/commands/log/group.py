@@ -12,6 +12,7 @@ _COMMANDS: dict[str, Row] = {
     "find": Row("log.questions", "Find a digest: of an index, a platform's image, a tag.", "find"),
     "at": Row("log.questions", "What a tag held at a time.", "at"),
     "history": Row("log.questions", "What a tag held over time.", "history"),
+    "deployed": Row("log.questions", "What runs where since when, and what ran at a time.", "deployed"),
     "diff": Row("log.questions", "How two releases differ: commits, inputs, platforms.", "diff"),
     "verify": Row("log.verify", "Check the chain; with --registry every recorded tag, too.", "verify"),
     "recover": Row("log.recover", "Settle attempts whose run is over.", "recover"),

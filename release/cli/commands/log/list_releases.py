@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 import msgspec
 
-from release.app.log.questions import ListedRelease, ListRequest, ShowRequest, list_releases
+from release.app.log.questions import list_releases
 from release.app.log.questions import show as show_release
-from release.cli.options import Command, global_options, image_options
+from release.app.log.reports import ListedRelease, ListRequest, ShownRelease, ShowRequest
+from release.cli.options import Command, global_options, image_options, project_options
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns, csv_cell
 from release.cli.session import open_session
+from release.events import Note
 
 _COLUMNS = (
     "release",
@@ -27,12 +29,17 @@ _COLUMNS = (
     "tags",
     "yanked_at",
     "yank_reason",
+    "project",
+    "component",
 )
+#: How many releases are listed unless more are asked for.
+_NEWEST = 50
 
 
 @click.command("list", cls=Command)
 @image_options
 @global_options
+@project_options
 @click.option("--tag", metavar="TAG", help="Releases that set this image tag.")
 @click.option("--version", metavar="X.Y.Z", help="Releases of this version.")
 @click.option(
@@ -47,15 +54,25 @@ _COLUMNS = (
     help="How far they came, or `yanked`: taken back.",
 )
 @click.option("--actor", metavar="NAME", help="Whoever ran them.")
-@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N [default: {_NEWEST}]."
+)
+@click.option("--all", "every", is_flag=True, help="Every release, and not only the newest.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-list/1`.")
 @click.pass_context
-def list_(ctx: click.Context, /, form: str, as_json: bool, **wanted: Any) -> None:
-    """List the releases, newest first."""
+def list_(
+    ctx: click.Context, /, form: str, as_json: bool, every: bool, limit: int | None, **wanted: Any
+) -> None:
+    """List the newest releases of this project, newest first."""
     session = open_session(ctx)
     images = session.settings.images
-    report = list_releases(session, ListRequest(image=images[0] if images else None, **wanted))
+    shown = limit if every or limit is not None else _NEWEST
+    request = ListRequest(image=images[0] if images else None, limit=shown, **wanted)
+    report = list_releases(session, request)
+    if limit is None and len(report.releases) < report.total:
+        text = f"the newest {len(report.releases)} of {report.total} releases: `--all` lists every one"
+        session.sink.emit(Note(level="info", text=text))
     if as_json or form == "json":
         document(msgspec.to_builtins(report))
     elif form == "table":
@@ -67,32 +84,59 @@ def list_(ctx: click.Context, /, form: str, as_json: bool, **wanted: Any) -> Non
 @click.command(cls=Command)
 @image_options
 @global_options
+@project_options
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-show/1`.")
 @click.pass_context
-def show(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Show every entry of one release: NAME is a version, tag, digest, commit or release key."""
-    report = show_release(open_session(ctx), ShowRequest(name=name))
+def show(ctx: click.Context, name: str, project: str | None, all_projects: bool, as_json: bool) -> None:
+    """Show every entry about one release, and what is true of it now.
+
+    NAME is a version, which means its rebuilds too, a build such as `1.4.2_r1`, a tag, digest, commit or release key.
+    """
+    request = ShowRequest(name=name, project=project, all_projects=all_projects)
+    report = show_release(open_session(ctx), request)
     if as_json:
         document(msgspec.to_builtins(report))
         return
-    data(*columns([_line(fields) for fields in report.entries]))
+    builds = {one.release.key: one.release.release for one in report.releases if one.release.rebuild}
+    data(*columns([_line(fields, builds) for fields in report.entries]))
+    for one in report.releases:
+        data("", *_now(one))
+
+
+def _now(shown: ShownRelease) -> list[str]:
+    """Lines about a release: its status, where it was promoted to, and where it runs."""
+    one = shown.release
+    what = "taken back" if one.yanked_at else one.status if one.status == "prerelease" else one.state
+    why = f" at {one.yanked_at}: {one.yank_reason}" if one.yanked_at else ""
+    of = f" of {one.project}" if one.project else ""
+    lines = [f"{one.release}{of}{f' ({one.component})' if one.component else ''}: {what}{why}"]
+    lines += [f"  promoted to {place}" for place in shown.destinations]
+    for run in shown.running:
+        lines.append(f"  runs in {run.environment} since {run.since}{_evidence(run.evidence)}")
+    return lines
+
+
+def _evidence(text: str) -> str:
+    return f" ({text})" if text else ""
 
 
 def _table(releases: Sequence[ListedRelease]) -> list[str]:
     rows = [
         (
             one.release,
-            "yanked" if one.yanked_at else one.state,
+            one.state,
             one.planned_at[:19],
             one.commit[:12],
             one.digest[:19],
+            one.project,
+            one.component,
             one.yank_reason,
         )
         for one in releases
     ]
     why = "WHY" if any(one.yanked_at for one in releases) else ""
-    return columns([("RELEASE", "STATE", "PLANNED", "COMMIT", "DIGEST", why), *rows])
+    return columns([("RELEASE", "STATE", "PLANNED", "COMMIT", "DIGEST", "PROJECT", "COMPONENT", why), *rows])
 
 
 def _cells(release: ListedRelease) -> list[str]:
@@ -118,17 +162,28 @@ def _markdown(releases: Sequence[ListedRelease]) -> list[str]:
     return lines + [f"| {' | '.join(cell(clean(text)) for text in _cells(one))} |" for one in releases]
 
 
-def _line(fields: dict[str, Any]) -> tuple[str, ...]:
+def _line(fields: dict[str, Any], builds: Mapping[str, str]) -> tuple[str, ...]:
+    """An entry as a row. `builds`: the name of each rebuild, by its release key."""
     tags = ", ".join(_tag(tag) for tag in fields.get("tags", ()))
     is_part = fields.get("kind") == "built-platform"
     image = fields.get("image", {}).get("digest", "") or (fields.get("digest", "") if is_part else "")
     error = fields.get("error", {}).get("message") or fields.get("reason") or ""
-    about = (
-        (fields.get("platform") if is_part else None)
-        or fields.get("target")
-        or fields.get("version")
-        or ", ".join(fields.get("versions", ()))
-    )
+    build = builds.get(str(fields.get("release", "")))
+    match fields.get("kind"):
+        case "deployed":
+            about = f"{fields.get('environment', '')}: {fields.get('target', '')} {fields.get('version', '')}".strip()
+            error = f"({fields['evidence']})" if fields.get("evidence") else ""
+        case "promoted":
+            about, image = f"{fields.get('from', '')} -> {fields.get('to', '')}", ""
+        case "status":
+            about = f"{fields.get('version', '')} {fields.get('status', '')}"
+        case _:
+            about = (
+                (fields.get("platform") if is_part else None)
+                or fields.get("target")
+                or (build if fields.get("version") and build else fields.get("version"))
+                or ", ".join(fields.get("versions", ()))
+            )
     said = " ".join(part for part in (about, tags or image, error) if part)
     return (str(fields["seq"]), str(fields.get("at", "")), str(fields.get("kind", "")), said)
 

@@ -6,8 +6,15 @@ import click
 import msgspec
 
 from release.app.log import questions
-from release.app.log.questions import AtRequest, DiffRequest, FindRequest, HistoryRequest, releases_named
-from release.cli.options import Command, global_options
+from release.app.log.reports import (
+    AtRequest,
+    DeploymentsRequest,
+    DiffRequest,
+    FindRequest,
+    HistoryRequest,
+    RunningImage,
+)
+from release.cli.options import Command, global_options, project_options
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns
 from release.cli.session import open_session
@@ -19,12 +26,15 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.
 
 @click.command(cls=Command)
 @global_options
+@project_options
 @_JSON
 @click.argument("digest")
 @click.pass_context
-def find(ctx: click.Context, digest: str, as_json: bool) -> None:
+def find(ctx: click.Context, digest: str, project: str | None, all_projects: bool, as_json: bool) -> None:
     """Find the log entries that mention DIGEST: of an index, a platform's image or a tag; it may be shortened."""
-    report = questions.find(open_session(ctx), FindRequest(digest=digest))
+    report = questions.find(
+        open_session(ctx), FindRequest(digest=digest, project=project, all_projects=all_projects)
+    )
     if as_json:
         document(msgspec.to_builtins(report))
         return
@@ -39,13 +49,18 @@ def find(ctx: click.Context, digest: str, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @global_options
+@project_options
 @_JSON
 @click.argument("tag")
 @click.argument("time")
 @click.pass_context
-def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
+def at(
+    ctx: click.Context, tag: str, time: str, project: str | None, all_projects: bool, as_json: bool
+) -> None:
     """Show the digest that TAG held at TIME, which is a day, or a moment such as 2026-11-20T17:55Z."""
-    report = questions.at(open_session(ctx), AtRequest(tag=tag, time=time))
+    report = questions.at(
+        open_session(ctx), AtRequest(tag=tag, time=time, project=project, all_projects=all_projects)
+    )
     if as_json:
         document(msgspec.to_builtins(report))
         return
@@ -57,7 +72,7 @@ def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
     rows = [
         (
             f"{one.target}:{one.tag}",
-            one.hold.version,
+            one.hold.name,
             one.hold.digest,
             f"{one.hold.at} to {one.until or 'now'}",
         )
@@ -68,12 +83,15 @@ def at(ctx: click.Context, tag: str, time: str, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @global_options
+@project_options
 @_JSON
 @click.argument("tag")
 @click.pass_context
-def history(ctx: click.Context, tag: str, as_json: bool) -> None:
+def history(ctx: click.Context, tag: str, project: str | None, all_projects: bool, as_json: bool) -> None:
     """Show the digests that TAG held over time, on each target."""
-    report = questions.history(open_session(ctx), HistoryRequest(tag=tag))
+    report = questions.history(
+        open_session(ctx), HistoryRequest(tag=tag, project=project, all_projects=all_projects)
+    )
     if as_json:
         document(msgspec.to_builtins(report))
         return
@@ -87,19 +105,71 @@ def history(ctx: click.Context, tag: str, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @global_options
+@project_options
+@_JSON
+@click.option(
+    "--at", "time", metavar="TIME", help="What ran then: a day, or a moment such as 2026-11-20T17:55Z."
+)
+@click.option("--history", "every", is_flag=True, help="Every deployment, and not only what runs.")
+@click.argument("environment", required=False)
+@click.pass_context
+def deployed(
+    ctx: click.Context,
+    environment: str | None,
+    time: str | None,
+    every: bool,
+    project: str | None,
+    all_projects: bool,
+    as_json: bool,
+) -> None:
+    """Show what runs in ENVIRONMENT, or in each one, since when, as `shipmark deployed` recorded it."""
+    request = DeploymentsRequest(
+        environment=environment, time=time, history=every, project=project, all_projects=all_projects
+    )
+    report = questions.deployed(open_session(ctx), request)
+    if as_json:
+        document(msgspec.to_builtins(report))
+        return
+    if not report.deployments:
+        where = f"`{environment}` runs" if environment else "any environment runs"
+        raise ConfigError(
+            f"the log does not say what {where}{f' at {time}' if time else ''}",
+            hint="`shipmark deployed ENVIRONMENT IMAGE` records it; `--all-projects` asks about other projects, too",
+        )
+    data(*columns([_deployment(one) for one in report.deployments]))
+
+
+def _deployment(one: RunningImage) -> tuple[str, ...]:
+    run = one.deployment
+    back = f"taken back: {one.yank_reason}" if one.yanked_at else ""
+    said = "; ".join(part for part in (back, run.evidence) if part)
+    return (
+        run.environment,
+        run.version,
+        f"{run.target}@{run.digest}",
+        f"{run.since} to {run.until or 'now'}",
+        said,
+    )
+
+
+@click.command(cls=Command)
+@global_options
+@project_options
 @_JSON
 @click.argument("before")
 @click.argument("after")
 @click.pass_context
-def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
+def diff(
+    ctx: click.Context, before: str, after: str, project: str | None, all_projects: bool, as_json: bool
+) -> None:
     """Show how two releases differ: commits, inputs, platforms."""
     session = open_session(ctx)
-    report = questions.diff(session, DiffRequest(before=before, after=after))
+    request = DiffRequest(before=before, after=after, project=project, all_projects=all_projects)
+    report = questions.diff(session, request)
     if as_json:
         document(msgspec.to_builtins(report))
         return
-    old, new = (releases_named(session, name)[-1].version or name for name in (before, after))
-    lines = [f"{old}..{new}: {len(report.commits)} commits"]
+    lines = [f"{report.names[0] or before}..{report.names[1] or after}: {len(report.commits)} commits"]
     lines += [f"  {one.commit[:12]} {one.subject}" for one in report.commits]
     lines += [f"input {one.name}: {_shown(one.before)} -> {_shown(one.after)}" for one in report.inputs]
     lines += [f"platform added: {name}" for name in report.platforms_added]
@@ -110,7 +180,7 @@ def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
 
 
 def _held(hold: TagHold) -> tuple[str, str, str]:
-    return (hold.at, hold.version or hold.kind, hold.digest or "removed")
+    return (hold.at, hold.name or hold.kind, hold.digest or "removed")
 
 
 def _shown(value: object) -> str:

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.speech import VOICES, LogCommand, voice
-from release.app.log.questions import ListedRelease
+from release.app.log.reports import ListedRelease
 from release.cli.commands.log.list_releases import as_csv
 from release.cli.output import stdout
 from release.cli.output.ci_sink import CiSink

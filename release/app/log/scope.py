@@ -1,0 +1,34 @@
+"""Which part of the log a command's questions are about: the project at hand, unless it asks for others."""
+
+from __future__ import annotations
+
+from release.app.releases.known import project_of
+from release.app.session import Session
+from release.log.answers.scope import Scope
+
+
+def scope_of(session: Session, *, project: str | None = None, all_projects: bool = False) -> Scope:
+    """The scope of a question.
+
+    Without `project` and `all_projects` it is the project at hand: those of the config's components, or of the one that
+    `--component` names. A workspace without an image and without `project:` belongs to no project, and asks about all.
+    """
+    settings = session.settings
+    named = (settings.component,) if settings.component is not None else settings.components
+    components = frozenset(named) or None
+    if all_projects:
+        return Scope(components=components)
+    if project is not None:
+        return Scope(projects=frozenset({project}), components=components)
+    configured = [one for one in session.config.components if components is None or one.name in components]
+    config = session.config
+    own = [one for one in configured or config.components if one.targets or config.project]
+    if not own:
+        return Scope(components=components)
+    return Scope(
+        projects=frozenset(project_of(session, one) for one in own),
+        # An option names the image in short: `--image acme/app` for `ghcr.io/acme/app`.
+        images=settings.images if config.project is None else (),
+        components=components,
+        targets=frozenset(session.registries.open(one.image).name for of in own for one in of.targets),
+    )

@@ -1,0 +1,1 @@
+"""Answers to questions about a version log: of which projects, and what runs where."""

@@ -1,0 +1,75 @@
+"""What runs in which environment, and what ran there at a time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from release.log import Entry
+from release.log.answers.scope import Scope
+from release.log.members import object_of, text_of
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """An image that an environment ran from `since` on. `until`: when the next one was recorded there; None: it runs.
+
+    `target`: where the image was when that was recorded. `evidence`: what shows it, as it was given.
+    """
+
+    environment: str
+    project: str
+    version: str
+    digest: str
+    target: str
+    since: str
+    until: str | None
+    evidence: str
+    actor: str
+    release: str
+    seq: int
+
+
+def deployments(
+    entries: Iterable[Entry], scope: Scope, *, environment: str | None = None
+) -> tuple[Deployment, ...]:
+    """Every recorded deployment, by environment and project, oldest first; of one `environment`, if it is named."""
+    found: dict[tuple[str, str], list[Deployment]] = {}
+    for entry in entries:
+        if entry.kind != "deployed":
+            continue
+        one = _deployment(entry)
+        if environment not in (None, one.environment) or not scope.covers(one.project):
+            continue
+        before = found.setdefault((one.environment, one.project), [])
+        if before:
+            before[-1] = msgspec.structs.replace(before[-1], until=one.since)
+        before.append(one)
+    return tuple(one for place in sorted(found) for one in found[place])
+
+
+def running(found: Iterable[Deployment], time: str | None = None) -> tuple[Deployment, ...]:
+    """Of `deployments`, the last in each environment; `time`: the last that began until then (see `moment`)."""
+    last: dict[tuple[str, str], Deployment] = {}
+    # In the log's order: clocks of different machines may disagree, so that `since` does not order deployments.
+    for one in found:
+        if time is None or one.since <= time:
+            last[one.environment, one.project] = one
+    return tuple(last.values())
+
+
+def _deployment(entry: Entry) -> Deployment:
+    fields = entry.fields
+    return Deployment(
+        environment=text_of(fields, "environment"),
+        project=text_of(fields, "project"),
+        version=text_of(fields, "version"),
+        digest=text_of(object_of(fields, "image"), "digest"),
+        target=text_of(fields, "target"),
+        since=text_of(fields, "at"),
+        until=None,
+        evidence=text_of(fields, "evidence"),
+        actor=text_of(fields, "actor"),
+        release=text_of(fields, "release"),
+        seq=entry.seq,
+    )

@@ -1,0 +1,220 @@
+"""Questions to a log that several projects share, in every kind of store: each project gets its own answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.app.log import questions
+from release.app.log.reports import (
+    AtRequest,
+    DeploymentsRequest,
+    DiffRequest,
+    FindRequest,
+    HistoryRequest,
+    ListRequest,
+    ShowRequest,
+)
+from release.app.session import Session
+from release.errors import ConfigError
+from tests.support.logs.descriptions import STORES, describe
+from tests.support.logs.facts import digest, whole_release
+from tests.support.logs.workspaces import workspace
+
+WEB, API, OTHER = "r.example/acme/web", "r.example/acme/api", "r.example/other/web"
+
+
+def release(project: str, version: str, **more: Any) -> list[dict[str, Any]]:
+    """The facts of a release of `project`, on a target of the same name."""
+    name = f"{project} {version}" + ("_r1" if more else "")
+    facts = whole_release(name, version)
+    if more:  # a rebuild: the version's own tag stays
+        facts[2]["tags"] = [{**facts[2]["tags"][0], "name": f"{version}_r1"}]
+    component = {"component": project.rpartition("/")[2]}
+    return [
+        {
+            **fact,
+            "project": project,
+            **component,
+            **({"target": project} if "target" in fact else {}),
+            **(more if fact["kind"] in {"planned", "released"} else {}),
+        }
+        for fact in facts
+    ]
+
+
+def deployed(project: str, version: str, environment: str, **more: Any) -> dict[str, Any]:
+    image = {"digest": digest(f"image-{project} {version}")}
+    fact = {"kind": "deployed", "project": project, "version": version, "environment": environment}
+    return {**fact, "image": image, "target": project, **more}
+
+
+FACTS: list[list[dict[str, Any]]] = [
+    *(release(project, version) for version in ("1.0.0", "1.1.0") for project in (WEB, API, OTHER)),
+    release(WEB, "1.0.0", rebuild=1),
+    [
+        deployed(project, "1.0.0", "prod", evidence=f"https://ci.example/{project}")
+        for project in (WEB, OTHER)
+    ],
+    [deployed(WEB, "1.1.0", "prod", follows=1), deployed(WEB, "1.1.0", "staging")],
+    [{"kind": "yanked", "project": WEB, "versions": ["1.1.0"], "reason": "it eats data"}],
+    [
+        {
+            "kind": "promoted",
+            "project": WEB,
+            "from": WEB,
+            "to": "r.example/production",
+            "digest": digest(f"image-{WEB} 1.0.0"),
+            "version": "1.0.0",
+            "tags": [{"name": "1.0.0", "digest": digest(f"image-{WEB} 1.0.0"), "result": "created"}],
+        }
+    ],
+    [
+        {"kind": "status", "project": WEB, "version": "1.0.0", "number": 1, "status": "prerelease"},
+        {"kind": "yanked", "project": OTHER, "versions": ["1.0.0"], "reason": "not ours"},
+    ],
+]
+
+
+def filled(described: dict[str, Any], folder: Path) -> dict[str, Any]:
+    session = workspace(folder, described, image=WEB)
+    for facts in FACTS:
+        session.log.append(facts)
+    return described
+
+
+@pytest.fixture(params=STORES)
+def described(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+    return filled(describe(str(request.param), request, tmp_path), tmp_path / "writer")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> dict[str, Any]:
+    """Give the same log in a file."""
+    return filled({"store": "file", "path": str(tmp_path / "log.jsonl")}, tmp_path / "writer")
+
+
+def opened(described: dict[str, Any], folder: Path, image: str = WEB) -> Session:
+    return workspace(folder / "reader", described, image=image)
+
+
+def test_projects_in_one_log_never_answer_for_each_other(described: dict[str, Any], tmp_path: Path) -> None:
+    for image in (WEB, OTHER):
+        session = opened(described, tmp_path, image)
+        listed = questions.list_releases(session, ListRequest()).releases
+        assert {(one.project, one.component) for one in listed} == {(image, image.rpartition("/")[2])}
+        shown = questions.show(session, ShowRequest(name="1.0.0"))
+        assert {entry["project"] for entry in shown.entries} == {image}
+        assert {one.target for one in questions.history(session, HistoryRequest(tag="latest")).tags} == {
+            image
+        }
+        assert {
+            one.target for one in questions.at(session, AtRequest(tag="latest", time="2100-01-01")).tags
+        } == {image}
+        running = questions.deployed(session, DeploymentsRequest(environment="prod")).deployments
+        assert {one.deployment.project for one in running} == {image}
+        foreign = digest(f"image-{OTHER if image == WEB else WEB} 1.0.0")
+        assert questions.find(session, FindRequest(digest=foreign)).mentions == ()
+        assert questions.find(session, FindRequest(digest=foreign, all_projects=True)).mentions
+    every = questions.list_releases(session, ListRequest(all_projects=True)).releases
+    assert {one.project for one in every} == {WEB, API, OTHER}
+
+
+def test_a_project_is_asked_about_by_its_name(log: dict[str, Any], tmp_path: Path) -> None:
+    session = opened(log, tmp_path)
+    for project in (API, OTHER):
+        listed = questions.list_releases(session, ListRequest(project=project)).releases
+        assert [(one.project, one.version) for one in listed] == [(project, "1.1.0"), (project, "1.0.0")]
+    # A project with several components: its name means all of them.
+    both = questions.list_releases(session, ListRequest(project="r.example/acme")).releases
+    assert {one.project for one in both} == {WEB, API}
+    of_api = workspace(tmp_path / "reader", log, image=WEB)
+    assert questions.list_releases(of_api, ListRequest(project="r.example/ac")).releases == ()
+    with pytest.raises(ConfigError, match=r"no release `9\.9\.9`"):
+        questions.show(session, ShowRequest(name="9.9.9", all_projects=True))
+
+
+def test_a_release_of_another_project_is_named_in_the_hint(log: dict[str, Any], tmp_path: Path) -> None:
+    session = workspace(tmp_path / "reader", log, image="r.example/empty")
+    for ask in (
+        lambda: questions.show(session, ShowRequest(name="1.0.0")),
+        lambda: questions.diff(session, DiffRequest(before="1.0.0", after="1.1.0")),
+    ):
+        with pytest.raises(ConfigError, match=r"no release `1\.0\.0`") as caught:
+            ask()
+        assert f"another project has one, `{API}`" in str(caught.value.hint)
+        assert "--all-projects" in str(caught.value.hint)
+
+
+def test_what_runs_where_and_what_ran_at_a_time(described: dict[str, Any], tmp_path: Path) -> None:
+    session = opened(described, tmp_path)
+    now = questions.deployed(session, DeploymentsRequest()).deployments
+    assert [(one.deployment.environment, one.deployment.version, one.yank_reason) for one in now] == [
+        ("prod", "1.1.0", "it eats data"),
+        ("staging", "1.1.0", "it eats data"),
+    ]
+    (prod,) = questions.deployed(session, DeploymentsRequest(environment="prod")).deployments
+    before, after = (
+        one.deployment
+        for one in questions.deployed(
+            session, DeploymentsRequest(environment="prod", history=True)
+        ).deployments
+    )
+    assert (before.version, before.until, before.evidence) == (
+        "1.0.0",
+        after.since,
+        f"https://ci.example/{WEB}",
+    )
+    assert (after, after.until) == (prod.deployment, None)
+    for time, expected in ((before.since, ["1.0.0"]), (after.since, ["1.1.0"]), ("2001-01-01", [])):
+        found = questions.deployed(session, DeploymentsRequest(environment="prod", time=time)).deployments
+        assert [one.deployment.version for one in found] == expected
+    assert questions.deployed(session, DeploymentsRequest(environment="elsewhere")).deployments == ()
+    with pytest.raises(ConfigError, match="`someday` is not a time"):
+        questions.deployed(session, DeploymentsRequest(time="someday"))
+
+
+def test_show_says_what_is_true_of_a_release_now(log: dict[str, Any], tmp_path: Path) -> None:
+    session = opened(log, tmp_path)
+    newest = questions.show(session, ShowRequest(name="1.1.0"))
+    kinds = [entry["kind"] for entry in newest.entries]
+    assert kinds == ["planned", "built", "pushed", "released", "moved", "deployed", "deployed", "yanked"]
+    (one,) = newest.releases
+    assert (one.release.state, one.release.yank_reason, one.destinations) == ("yanked", "it eats data", ())
+    assert [run.environment for run in one.running] == ["prod", "staging"]
+    older = questions.show(session, ShowRequest(name="1.0.0"))
+    assert {entry["kind"] for entry in older.entries} >= {"deployed", "promoted", "status"}
+    told = {one.release.release: one for one in older.releases}
+    assert told["1.0.0"].destinations == ("r.example/production:1.0.0",)
+    assert told["1.0.0_r1"].destinations == ()
+    assert [(one.release.status, one.running) for one in older.releases] == [("prerelease", ())] * 2
+
+
+def test_builds_of_one_version_are_told_apart(log: dict[str, Any], tmp_path: Path) -> None:
+    session = opened(log, tmp_path)
+    listed = questions.list_releases(session, ListRequest(version="1.0.0")).releases
+    assert [(one.release, one.version, one.rebuild) for one in listed] == [
+        ("1.0.0_r1", "1.0.0", 1),
+        ("1.0.0", "1.0.0", 0),
+    ]
+    (rebuilt,) = questions.list_releases(session, ListRequest(version="1.0.0_r1")).releases
+    assert {
+        entry.get("release") for entry in questions.show(session, ShowRequest(name="1.0.0_r1")).entries
+    } >= {rebuilt.key}
+    (latest,) = questions.history(session, HistoryRequest(tag="latest")).tags
+    assert [hold.name for hold in latest.holds] == ["1.0.0", "1.1.0", "1.0.0_r1"]
+    (then,) = questions.at(session, AtRequest(tag="latest", time="2100-01-01")).tags
+    assert (then.hold.name, then.hold.version, then.hold.project) == ("1.0.0_r1", "1.0.0", WEB)
+
+
+def test_list_says_what_is_true_of_a_yanked_release(log: dict[str, Any], tmp_path: Path) -> None:
+    session = opened(log, tmp_path)
+    listed = questions.list_releases(session, ListRequest()).releases
+    assert {one.release: one.state for one in listed}["1.1.0"] == "yanked"
+    for state, versions in (("yanked", {"1.1.0"}), ("released", {"1.0.0"})):
+        found = questions.list_releases(session, ListRequest(state=state)).releases  # type: ignore[arg-type]
+        assert {one.version for one in found} == versions
+    limited = questions.list_releases(session, ListRequest(limit=1))
+    assert (len(limited.releases), limited.total) == (1, len(listed))

@@ -1,0 +1,284 @@
+"""Each cause of an error of a database is told as itself, with a hint that helps there; every one caused for real."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from release.control import Cancel
+from release.errors import ConfigError, LogCorrupt, LogError, LogUnavailable, ReleaseError
+from release.log.stores.sql import SqlStore
+from release.log.stores.sql_errors import translated
+from release.log.stores.sql_migrate import migrate
+from tests.integration.log.test_sql import _execute
+from tests.support.logs.facts import planned, whole_release, writer
+from tests.support.services.postgres import Postgres
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A log's database on the server: `url` with the role `postgres`."""
+
+    server: Postgres
+    url: str
+    database: str
+
+    def as_role(self, role: str) -> str:
+        return self.server.url(self.database, role)
+
+
+ROLES = {
+    "locked": "LOGIN PASSWORD 'right'",
+    "banned": "LOGIN",
+    "crowded": "LOGIN CONNECTION LIMIT 0",
+    "hasty": "LOGIN",
+    "reader": "LOGIN",
+    "stranger": "LOGIN",
+}
+
+
+@pytest.fixture(scope="module")
+def place(postgres: Postgres) -> Iterator[Place]:
+    """Give a database with a log of five entries, and roles of which each meets another obstacle."""
+    url = postgres.database()
+    migrate(url)
+    store = SqlStore(url, cancel=Cancel())
+    writer(store).append(whole_release("r", "1.4.2"))
+    store.close()
+    database = url.partition("?")[0].rpartition("/")[2]
+    for name, rights in ROLES.items():
+        postgres.sql(f"CREATE ROLE cause_{name} {rights}")
+    for name in ("hasty", "reader"):
+        rights = "SELECT, INSERT, UPDATE ON log_entry, log_head, alembic_version"
+        postgres.sql(f"GRANT {rights} TO cause_{name}", database)
+    postgres.sql("ALTER ROLE cause_hasty SET statement_timeout = '50ms'")
+    postgres.sql("ALTER ROLE cause_reader SET default_transaction_read_only = on")
+    hba = postgres.folder / "data" / "pg_hba.conf"
+    before = hba.read_text()
+    hba.write_text(f"local all cause_locked scram-sha-256\nlocal all cause_banned reject\n{before}")
+    postgres.sql("SELECT pg_reload_conf()")
+    yield Place(postgres, url, database)
+    hba.write_text(before)
+    for name in ROLES:
+        postgres.sql(f"DROP OWNED BY cause_{name}; DROP ROLE cause_{name}", database)
+    postgres.sql("SELECT pg_reload_conf()")
+
+
+def url_of(place: Place, role: str, password: str = "") -> str:
+    url = place.as_role(f"cause_{role}")
+    return url.replace("@", f":{password}@", 1) if password else url
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A URL, what is told, and what the hint says. `wait`: whether trying again may help."""
+
+    url: Callable[[Place], str]
+    told: str
+    hint: str
+    wait: bool = False
+
+
+ROWS = {
+    "missing role": Row(lambda on: on.as_role("nobody"), 'role "nobody" does not exist', "create the role"),
+    "missing database": Row(
+        lambda on: on.server.url("nowhere"), 'database "nowhere" does not exist', "create the database"
+    ),
+    "wrong password": Row(
+        lambda on: url_of(on, "locked", "wrong"), "password authentication failed", "check the password"
+    ),
+    "no password": Row(lambda on: url_of(on, "locked"), "no password supplied", "wants a password"),
+    "refused by pg_hba.conf": Row(
+        lambda on: url_of(on, "banned"), "pg_hba.conf rejects", "has to admit this host, user and database"
+    ),
+    "too many connections": Row(
+        lambda on: url_of(on, "crowded"), "too many connections", "raise `max_connections`", wait=True
+    ),
+    "nobody listens": Row(
+        lambda on: "postgresql://u@127.0.0.1:1/log", "Connection refused", "host and port", wait=True
+    ),
+    "no such socket": Row(
+        lambda on: f"{on.url}/nowhere",
+        "No such file or directory",
+        "no server listens at this socket",
+        wait=True,
+    ),
+    "no such host": Row(
+        lambda on: "postgresql://u@nowhere.invalid/log",
+        "failed to resolve host",
+        "check the host's name",
+        wait=True,
+    ),
+    "unknown sslmode": Row(lambda on: f"{on.url}&sslmode=tls", "invalid sslmode value", "behind `?`"),
+    "unknown option": Row(lambda on: f"{on.url}&ssl=1", "invalid connection option", "behind `?`"),
+    "missing root certificate": Row(
+        lambda on: "postgresql://u@127.0.0.1:1/log?sslmode=verify-full&sslrootcert=/nowhere.pem",
+        "(?:root certificate file|Connection refused)",
+        "(?:in PEM|host and port)",
+    ),
+    "no rights": Row(lambda on: url_of(on, "stranger"), "permission denied", "grant the role"),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_each_cause_on_the_way_to_postgresql_is_told_with_what_helps(place: Place, name: str) -> None:
+    row = ROWS[name]
+    store = SqlStore(row.url(place), cancel=Cancel())
+    with pytest.raises(LogError, match=row.told) as caught:
+        store.head()
+    store.close()
+    hint = str(caught.value.hint)
+    assert re.search(row.hint, hint), hint
+    if name != "missing root certificate":  # libpq reads the file before or after it connects
+        assert isinstance(caught.value, LogUnavailable) == row.wait
+    assert "check that the database is up and reachable" not in hint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:hunter2@db:99999/log",
+        "postgresql://u:hunter2@db:0/log",
+        "postgresql://u:hunter2@db:-1/log",
+        "postgresql://u:hunter2@db:port/log",
+        "postgresql://u:hunter2@db/log?port=abc",
+        "postgresql://u:hunter2@db/log?host=a,b&port=5432,abc",
+    ],
+)
+def test_a_bad_port_is_an_error_of_the_configuration(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        SqlStore(url, cancel=Cancel())
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+    assert "postgresql://user@host" in str(caught.value.hint)
+
+
+def test_a_statement_timeout_is_told(place: Place) -> None:
+    store = SqlStore(url_of(place, "hasty"), cancel=Cancel())
+    assert store.head().seq == 4
+    with psycopg.connect(place.url) as other:
+        other.execute("LOCK TABLE log_entry IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(LogUnavailable, match="statement timeout") as caught:
+            list(store.read())
+        other.rollback()
+    assert "raise `statement_timeout` of this role" in str(caught.value.hint)
+    store.close()
+
+
+def test_a_replica_or_a_read_only_role_is_told(place: Place) -> None:
+    store = SqlStore(url_of(place, "reader"), cancel=Cancel())
+    for write in (store.check_writable, lambda: writer(store).append([planned("x")])):
+        with pytest.raises(LogError, match=r"read-only transaction|lacks write access") as caught:
+            write()
+        assert "primary server" in str(caught.value.hint)
+        assert not isinstance(caught.value, LogUnavailable)
+    store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a log of five entries in a database of its own."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/log.db"
+    else:
+        url = request.getfixturevalue("postgres").database()
+    migrate(url)
+    store = SqlStore(url, cancel=Cancel())
+    writer(store).append(whole_release("r", "1.4.2"))
+    store.close()
+    return url
+
+
+def test_a_missing_head_is_told_and_made_again(filled: str) -> None:
+    _execute(filled, "DELETE FROM log_head")
+    store = SqlStore(filled, cancel=Cancel())
+    asked: tuple[Callable[[], Any], ...] = (
+        store.head,
+        lambda: list(store.read()),
+        lambda: writer(store).append([planned("x")]),
+    )
+    for ask in asked:
+        with pytest.raises(LogCorrupt, match="its table `log_head` has no row") as caught:
+            ask()
+        assert "shipmark log migrate" in str(caught.value.hint)
+    migrate(filled)
+    assert store.head().seq == 4
+    writer(store).append([planned("x")])
+    assert len(list(store.read())) == 6
+    store.close()
+
+
+def test_newer_tables_are_not_migrated(filled: str) -> None:
+    _execute(filled, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(LogError, match="tables of revision 9999, newer than this version's 0001") as caught:
+        migrate(filled)
+    assert "newer shipmark" in str(caught.value.hint)
+    store = SqlStore(filled, cancel=Cancel())
+    writer(store).append([planned("x")])
+    assert store.head().seq == 5
+    store.close()
+
+
+@pytest.mark.parametrize("damage", ["another file", "a page", "locked"])
+def test_each_cause_in_sqlite_is_told_with_what_helps(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "log.db"
+    url = f"sqlite:///{path}"
+    migrate(url)
+    store = SqlStore(url, cancel=Cancel())
+    writer(store).append(whole_release("r", "1.4.2"))
+    store.close()
+    for suffix in ("-wal", "-shm"):
+        path.with_name(f"log.db{suffix}").unlink(missing_ok=True)
+    error: type[ReleaseError] = LogCorrupt
+    with contextlib.ExitStack() as stack:
+        match damage:
+            case "another file":
+                path.write_bytes(b"not a database, but long enough to be taken for one\n" * 100)
+                hint = "restore the database file"
+            case "a page":
+                data = bytearray(path.read_bytes())
+                data[100:4096] = b"\xff" * 3996
+                path.write_bytes(data)
+                hint = "restore the database file"
+            case _:
+                other = stack.enter_context(contextlib.closing(sqlite3.connect(path, isolation_level=None)))
+                other.execute("BEGIN IMMEDIATE")
+                stack.enter_context(pytest.MonkeyPatch.context()).setattr(
+                    "release.log.stores.sql_schema._BUSY_TIMEOUT", 0.05
+                )
+                error, hint = LogUnavailable, "another process holds the database"
+        damaged = SqlStore(url, cancel=Cancel())
+        with pytest.raises(error) as caught:
+            writer(damaged, patience=0.0).append([planned("x")])
+        assert hint in str(caught.value.hint)
+        damaged.close()
+
+
+TEXTS = {
+    'connection to server at "db" (::1), port 5432 failed: SSL error: certificate verify failed': "sslrootcert=FILE",
+    'server certificate for "db" does not match host name "log"': "as in the server's certificate",
+    "connection failed: server does not support SSL, but SSL was required": "the server has no TLS",
+    'FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "u", database "log", no encryption': "sslmode=require",
+    'FATAL:  no pg_hba.conf entry for host "h", user "u", database "log", SSL encryption': "`pg_hba.conf` has to",
+    "FATAL:  sorry, too many clients already": "max_connections",
+    "FATAL:  remaining connection slots are reserved for roles with SUPERUSER": "max_connections",
+    "FATAL:  the database system is starting up": "starting or stopping",
+    'could not extend file "base/1/2": No space left on device': "room on the server's disk",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_texts_of_servers_that_a_test_cannot_provoke_are_told_with_what_helps(text: str) -> None:
+    assert TEXTS[text] in str(translated("m", text, None, postgresql=True).hint)
+
+
+def test_an_unknown_error_may_pass() -> None:
+    assert isinstance(translated("m", "something new", None, postgresql=True), LogUnavailable)
+    assert "right to write the file" in str(
+        translated("m", "attempt to write a readonly database", None, postgresql=False).hint
+    )
