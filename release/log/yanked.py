@@ -43,7 +43,8 @@ def yanks_of(entries: Iterable[Entry]) -> Yanks:
 
 
 def yank_of(yanks: Yanks, release: ReleaseState) -> Yank | None:
-    """The yank of the release's version, which covers its rebuilds."""
+    """The yank of the release's version, which covers its rebuilds, or of this build alone (`1.4.2_r1`)."""
     if not release.version or release.state != "released":
         return None
-    return yanks.get((release.project, release.version))
+    names = (release.version, release.name)
+    return next((yank for name in names if (yank := yanks.get((release.project, name))) is not None), None)

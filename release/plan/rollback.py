@@ -97,6 +97,24 @@ def above(to: Version, known: KnownReleases, line: Line | None = None) -> tuple[
     return tuple(sorted(found.values(), key=precedence_key, reverse=True))
 
 
+def rebuilds_above(to: Version, rebuild: int, known: KnownReleases) -> tuple[str, ...]:
+    """The fixed tags of the builds of `to` above build `rebuild` that were not taken back, highest first.
+
+    Raises `RefusedError` if build `rebuild` itself was taken back, or does not exist.
+    """
+    builds = {one.rebuild for one in known.versions if one.version == to}
+    name = image_tag_of(to, rebuild)
+    if rebuild and name in known.yanked:
+        raise RefusedError(f"{name} was taken back itself", hint="choose a build that still counts")
+    if rebuild and rebuild not in builds:
+        raise RefusedError(
+            f"{name} was never released, as far as the log and the registry know",
+            hint="`shipmark log list` shows what was",
+        )
+    higher = [image_tag_of(to, one) for one in sorted(builds, reverse=True) if one > rebuild]
+    return tuple(one for one in higher if one not in known.yanked)
+
+
 def taken_back(to: Version, known: KnownReleases) -> tuple[Version, ...]:
     """The versions above `to` that were taken back earlier, highest first."""
     found = {

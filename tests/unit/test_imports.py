@@ -81,6 +81,7 @@ PURE = (
     "release.log.jsonl",
     "release.log.served",
     "release.log.state",
+    "release.log.stores.git_causes",
     "release.log.stores.sql_errors",
     "release.log.torn",
     "release.log.yanked",

@@ -22,6 +22,7 @@ PLACES: dict[str, dict[str, str]] = {
         "sys.stdout": "finished through the escaping stream, before the process ends",
         "sys.stderr": "likewise",
     },
+    "release.cli.output.confirm": {"sys.stderr": "asked whether it is a terminal; click prints the question"},
     "release.cli.output.progress": {
         "sys.stderr": "passes on what a sink escaped to the stream of the moment"
     },

@@ -175,6 +175,12 @@ def _git(section: LogSection, ground: LogContext) -> LogStore:
     return GitStore(remote, name=name, ref=section.ref)
 
 
+def _from_root(url: str, root: str) -> str:
+    """`url`, with a relative path taken from the clone's top folder: git would take it from the private repository."""
+    is_path = "://" not in url and ":" not in url.partition("/")[0]
+    return os.path.normpath(os.path.join(root, url)) if is_path and not url.startswith("~") else url
+
+
 def _remote_url(remote: str, ground: LogContext) -> str:
     """The URL or path of a git log's remote.
 
@@ -190,7 +196,7 @@ def _remote_url(remote: str, ground: LogContext) -> str:
                 f"this clone has no remote `{remote}`, which the version log needs",
                 hint="`git remote -v` lists the remotes; `log: {store: git, remote: …}` chooses one",
             )
-        return done.stdout.decode("utf-8", "surrogateescape").strip()
+        return _from_root(done.stdout.decode("utf-8", "surrogateescape").strip(), ground.root)
     path = remote.removeprefix("file://") if remote.startswith("file://") else remote
     if is_within(os.path.realpath(path), os.path.realpath(ground.root)) and (
         kind == "path" or path != remote

@@ -21,9 +21,11 @@ from release.config.load import Component
 from release.effects.watch import ReleaseSource
 from release.errors import ConfigError, LogError, ShallowClone, Unreachable
 from release.events import Note
+from release.log.entry_members import rebuild_of, without_rebuild
+from release.log.state import rebuild_name
 from release.plan.model import Plan
 from release.plan.operands import MoveTag
-from release.plan.rollback import Rollback, above, aims, plan_rollback, taken_back, without
+from release.plan.rollback import Rollback, above, aims, plan_rollback, rebuilds_above, taken_back, without
 from release.plan.tag_kind import release_line
 from release.runner import Report
 from release.tagging.model import KnownReleases, Line, TagPolicy
@@ -32,10 +34,11 @@ from release.versions.semver import image_tag_of, parse_as
 
 
 class RollbackRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks to take back every released version above `to`. `line`: only versions of this line, such as `1.4` or `1`.
+    """Asks to take back every released version above `to`, and newer builds of `to`.
 
-    `reason`: recorded with every version. `component`: None for the workspace's only component. `preview`: show what
-    would happen, and change nothing.
+    `to`: a version, which is its build without `_rn`, or a build, `1.4.2_r1`. `line`: only versions of this line, such
+    as `1.4` or `1`. `reason`: recorded with every version. `component`: None for the workspace's only component.
+    `preview`: show what would happen, and change nothing.
     """
 
     to: str
@@ -49,14 +52,14 @@ def rollback(session: Session, request: RollbackRequest) -> ChangeResult:
     """Take versions back. Raises errors that prevent a plan; errors of the plan's steps are the result's `error`."""
     session.require_trusted("rollback")
     component = _component(session, request.component)
-    version = _version(request.to, policy_of(component))
-    plan, yanks, releases = _plan(session, component, version, _line(request.line), request.reason)
+    version, rebuild = _build(request.to, policy_of(component))
+    plan, yanks, releases = _plan(session, component, (version, rebuild), _line(request.line), request.reason)
     session.sink.emit(Note(level="info", text=f"taken back: {', '.join(yanks) or 'nothing more'}"))
     details = (survey if request.preview else execute)(session, plan, releases)
     _warn_elsewhere(session, component, yanks)
     report = RollbackReport(
         component=component.name,
-        to=str(version),
+        to=rebuild_name(str(version), rebuild),
         reason=request.reason,
         yanked=yanks,
         steps=step_reports(details),
@@ -85,14 +88,21 @@ def _changed(report: Report, to: Version, yanks: tuple[str, ...], reason: str) -
 
 
 def _plan(
-    session: Session, component: Component, version: Version, line: Line | None, reason: str
+    session: Session, component: Component, build: tuple[Version, int], line: Line | None, reason: str
 ) -> tuple[Plan, tuple[str, ...], ReleaseSource]:
+    version, rebuild = build
     policy = policy_of(component)
     repositories = [session.registries.open(one.image) for one in component.targets]
     known = known_everywhere(session, component, policy, repositories)
     _require_all_known(known)
     gone = above(version, known, line)
-    yanks = tuple(str(one) for one in gone)
+    rebuilds = rebuilds_above(version, rebuild, known)
+    yanks = (*(str(one) for one in gone), *rebuilds)
+    if gone and rebuilds:
+        text = f"{', '.join(rebuilds)} of {version} {'is' if len(rebuilds) == 1 else 'are'} taken back, too"
+        session.sink.emit(
+            Note(level="warning", text=text, hint=f"`--to {rebuilds[0]}` keeps the newest build")
+        )
     after = without(known, yanks)
     # Includes versions that earlier rollbacks took back: one that was killed after it recorded the yank and before it
     # moved the tags is finished by running the rollback again.
@@ -110,7 +120,7 @@ def _plan(
         project=ground.project,
         component=component.name,
         reason=reason,
-        to=str(version),
+        to=rebuild_name(str(version), rebuild),
         yanks=yanks,
         landings=landed,
     )
@@ -159,9 +169,11 @@ def _component(session: Session, name: str | None) -> Component:
     return components[0]
 
 
-def _version(text: str, policy: TagPolicy) -> Version:
+def _build(text: str, policy: TagPolicy) -> tuple[Version, int]:
+    """The version and the number of its build that `text` names: (1.4.2, 1) for `1.4.2_r1`."""
+    name = text.removeprefix(policy.prefix).removeprefix("v")
     try:
-        return parse_as(text.removeprefix(policy.prefix).removeprefix("v"), policy.versions)
+        return parse_as(without_rebuild(name), policy.versions), rebuild_of(name)
     except ValueError as error:
         raise ConfigError(f"`--to {text}` is not a version: {error}", hint="write it as 1.4.1") from error
 

@@ -135,8 +135,9 @@ class GitStore:
             raise LogCorrupt(
                 f"version log `{self._name}` was rewritten: it ended with commit {known[:12]}, "
                 f"which {tip[:12] if tip else 'nothing'} does not continue",
-                hint=f"restore it: `git push --force <remote> {known}:{self._ref}`, "
-                "or `shipmark cache clean` if it was replaced on purpose",
+                hint="this machine still has the log that was there: "
+                f"`git --git-dir {self._remote.folder} push --force URL {_SEEN}:{self._ref}` restores it, with the "
+                "remote's URL; `shipmark cache clean` forgets it, if it was replaced on purpose",
             )
         return tip
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from release.git.credentials import Credentials, keeps_to_its_host, with_setting
 from release.known_secrets import passwords_of
 from release.log.identity import safe_message
 from release.log.stores.file_lock import FileLock
+from release.log.stores.git_causes import cause_of
 from release.log.stores.git_outcome import Push, outcome_of
 from release.log.stores.syscalls import OsFiles
 from release.ports import Completed, Process
@@ -34,7 +34,6 @@ from release.ports import Completed, Process
 # Name of the remote in the private repository.
 # The remote's URL may hold a password: it is passed in the environment, since other users can see argument lists.
 _REMOTE = "log"
-_REDIRECTED = re.compile(r"returned error: 30[12378]\b")
 _WHO = "shipmark <shipmark@shipmark.invalid>"
 # Turns off settings of the user that would change our pushes and fetches, in addition to the options of `git_argv`.
 _QUIET = (
@@ -95,6 +94,11 @@ class GitRemote:
         self._lock = FileLock(
             f"{cache}.lock", files=OsFiles(), cancel=cancel, monotonic=monotonic, timeout=2 * timeout
         )
+
+    @property
+    def folder(self) -> str:
+        """The folder of the private repository."""
+        return self._cache
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -199,9 +203,8 @@ class GitRemote:
 
     def _failure(self, push: Push, done: str) -> LogError:
         message = f"version log `{self._name}` cannot be {done}: {safe_message(push.reason)}"
-        if _REDIRECTED.search(push.reason):
-            hint = "the remote redirects, and its credential is not sent on: `git remote set-url` the new address"
-            return LogError(message, hint=hint)
+        if (cause := cause_of(push.reason)) is not None:
+            return cause.error(message, hint=cause.hint)
         if push.outcome == "refused":
             return LogError(
                 message,

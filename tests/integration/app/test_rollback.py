@@ -338,3 +338,26 @@ def test_rollback_refuses_bad_arguments(released: Project, arguments: tuple[str,
 
 def test_rollback_needs_a_reason(released: Project) -> None:
     assert released("rollback", "--to", "1.4.1").code == 2
+
+
+def test_a_bad_rebuild_is_taken_back_by_name(project: Project) -> None:
+    project.must("run")
+    first = project.tags["1.4.2"]
+    project.configure(labels={"base": "patched"})
+    project.repo.git("update-index", "--assume-unchanged", "shipmark.yml")
+    project.must("run", "--rebuild", "v1.4.2")
+    assert {project.tags[tag] for tag in ("1.4", "1", "latest")} == {project.tags["1.4.2_r1"]}
+    preview = back(project, "1.4.2_r1", "--preview").stdout
+    assert "record:yanked" not in preview
+    result = back(project, "1.4.2", "--json")
+    assert result.json["yanked"] == ["1.4.2_r1"]
+    assert "taken back: 1.4.2_r1" in result.stderr
+    assert {project.tags[tag] for tag in ("1.4", "1", "latest")} == {first}
+    listed = {one["release"]: one["state"] for one in project.must("log", "list", "--json").json["releases"]}
+    assert listed == {"1.4.2_r1": "yanked", "1.4.2": "released"}
+    project.configure()
+    project.must("run")
+    assert project.tags["latest"] == first
+    refused = project("rollback", "--to", "1.4.2_r1", "--reason", "no")
+    assert refused.code == 6
+    assert "1.4.2_r1 was taken back itself" in refused.stderr

@@ -18,6 +18,7 @@ from release.plan.rollback import (
     aims,
     commit_of,
     plan_rollback,
+    rebuilds_above,
     without,
 )
 from release.tagging import guard
@@ -43,6 +44,45 @@ def known(*versions: str, yanked: tuple[str, ...] = ()) -> KnownReleases:
 
 def texts(versions: tuple[Version, ...]) -> list[str]:
     return [str(version) for version in versions]
+
+
+def built(*numbers: int, yanked: tuple[str, ...] = ()) -> KnownReleases:
+    """The version 1.0.0 with these rebuilds."""
+    return KnownReleases(
+        versions=tuple(
+            KnownVersion(version=parse("1.0.0"), source="log", commit=COMMIT, rebuild=number)
+            for number in numbers
+        ),
+        yanked=yanked,
+    )
+
+
+class TestRebuildsAbove:
+    @pytest.mark.parametrize(
+        ("rebuild", "releases", "expected"),
+        [
+            (0, built(0), ()),
+            (0, built(0, 1), ("1.0.0_r1",)),
+            (0, built(0, 1, 2, 10), ("1.0.0_r10", "1.0.0_r2", "1.0.0_r1")),
+            (1, built(0, 1, 2), ("1.0.0_r2",)),
+            (2, built(0, 1, 2), ()),
+            (0, built(0, 1, 2, yanked=("1.0.0_r2",)), ("1.0.0_r1",)),
+        ],
+    )
+    def test_newer_builds_of_the_version_are_taken_back_by_name(
+        self, rebuild: int, releases: KnownReleases, expected: tuple[str, ...]
+    ) -> None:
+        assert rebuilds_above(parse("1.0.0"), rebuild, releases) == expected
+        after = without(releases, expected)
+        top = guard.highest(LATEST.line, after)
+        assert top is not None
+        assert top.rebuild == rebuild
+
+    def test_a_build_that_does_not_count_is_refused(self) -> None:
+        with pytest.raises(RefusedError, match=r"1\.0\.0_r1 was taken back itself"):
+            rebuilds_above(parse("1.0.0"), 1, built(0, 1, yanked=("1.0.0_r1",)))
+        with pytest.raises(RefusedError, match=r"1\.0\.0_r3 was never released"):
+            rebuilds_above(parse("1.0.0"), 3, built(0, 1))
 
 
 class TestAbove:

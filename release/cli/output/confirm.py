@@ -1,0 +1,28 @@
+"""Asks on a terminal before a rollback; never where nobody can answer."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from release.app.releases.results import ChangeResult, RollbackReport
+from release.cli.output.foreign import clean
+from release.errors import RefusedError
+
+
+def is_terminal() -> bool:
+    """Whether somebody can read a question and answer it: stdin and stderr are terminals."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm(preview: ChangeResult) -> None:
+    """Ask whether the versions of the previewed rollback shall be taken back. Raises `RefusedError` for a no."""
+    report = preview.report
+    if not isinstance(report, RollbackReport) or not report.yanked:
+        return
+    names = clean(", ".join(report.yanked))
+    if not click.confirm(f"take back {names}, and move the tags?", err=True):
+        raise RefusedError(
+            "nothing was taken back", hint="`--yes` does not ask, and `--preview` shows the steps"
+        )

@@ -1,0 +1,86 @@
+"""Why git could not read or write a log's remote: each cause with the hint that helps there. Pure."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from release.errors import LogError, LogUnavailable
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """A cause of errors of git. `text`: found in git's explanation. `error`: `LogUnavailable` if it may pass."""
+
+    text: re.Pattern[str]
+    hint: str
+    error: type[LogError] = LogError
+
+
+def _cause(pattern: str, hint: str, error: type[LogError] = LogError) -> Cause:
+    return Cause(text=re.compile(pattern), hint=hint, error=error)
+
+
+CAUSES = (
+    _cause(
+        r"returned error: 30[12378]\b",
+        "the remote redirects, and its credential is not sent on: `git remote set-url` the new address",
+    ),
+    _cause(
+        r"does not appear to be a git repository|repository '[^']*' not found|Repository not found|project you were "
+        r"looking for could not be found",
+        "there is no repository at this address, or none that this credential may see: check it with `git ls-remote`; "
+        "`log: {store: git, remote: …}` names another",
+    ),
+    _cause(
+        r"dubious ownership",
+        "the repository belongs to another user: as that user, or with `git config --global --add safe.directory PATH`",
+    ),
+    _cause(
+        r"Host key verification failed",
+        "the remote's SSH key is not known here: add it to `~/.ssh/known_hosts` (`ssh-keyscan HOST`) after checking it",
+    ),
+    _cause(
+        r"Permission denied \(|Permission denied, please try again",
+        "no SSH key that this machine offers is admitted there: add one to the agent, and its public part to the host",
+    ),
+    _cause(
+        r"Authentication failed|could not read (?:Username|Password)|invalid credentials|HTTP Basic: Access denied|"
+        r"returned error: 401\b",
+        "the remote wants a credential: put a token into the variable `SHIPMARK_LOG_TOKEN`, or configure git's",
+    ),
+    _cause(
+        r"hidden ref",
+        "this host keeps that namespace for itself: `log: {store: git, ref: refs/heads/shipmark-log}` takes another",
+    ),
+    _cause(
+        r"GH00[0-9]|GH013|hook declined|protected branch",
+        "a rule or a hook of the remote refuses the ref: exempt it there, or choose another with `log: {store: git, "
+        "ref: …}`",
+    ),
+    _cause(
+        r"certificate problem|certificate verify failed|unable to get local issuer|server certificate",
+        "the remote's certificate is not from an authority that git believes here: name that authority's file in "
+        "`http.sslCAInfo` of git's configuration, or in `GIT_SSL_CAINFO`",
+    ),
+    _cause(
+        r"[Cc]ould not resolve host|Name or service not known",
+        "check the host's name in the remote's URL, and the name servers of this machine",
+        LogUnavailable,
+    ),
+    _cause(
+        r"Connection refused|Failed to connect|Couldn't connect|Connection timed out|No route to host",
+        "nothing answers at the remote's address: check host and port, and the network, then run again",
+        LogUnavailable,
+    ),
+    _cause(
+        r"No space left on device|[Rr]ead-only file system|insufficient permission|unable to (?:write|create)",
+        "the remote repository cannot store objects: check its disk and the rights of its folder, then run again",
+        LogUnavailable,
+    ),
+)
+
+
+def cause_of(reason: str) -> Cause | None:
+    """The cause that git's explanation names; None for any other."""
+    return next((one for one in CAUSES if one.text.search(reason)), None)

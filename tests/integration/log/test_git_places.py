@@ -1,0 +1,91 @@
+"""Where the remote of a git log lies, and what is told when it is not there, or was set back."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from release.app.session import Session
+from release.errors import LogCorrupt, LogError, LogUnavailable
+from tests.support.logs.facts import planned, whole_release
+from tests.support.logs.workspaces import workspace
+from tests.support.programs.environment import scrubbed
+
+REF = "refs/shipmark/log"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    argv = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(
+        argv, env=scrubbed(folder), check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    path = tmp_path / "o.git"
+    path.mkdir()
+    git(path, "init", "--quiet", "--bare")
+    return path
+
+
+def opened(tmp_path: Path, url: str, cache: str = "cache") -> Session:
+    """A clone in `work` whose remote `origin` has this URL."""
+    folder = tmp_path / "work"
+    session = workspace(
+        folder, {"store": "git", "url": ""}, env={"SHIPMARK_CACHE_DIR": str(tmp_path / cache)}
+    )
+    (folder / "shipmark.yml").write_text("log: {store: git}\n")
+    if not (folder / ".git").exists():
+        git(folder, "init", "--quiet")
+        git(folder, "remote", "add", "origin", url)
+    git(folder, "remote", "set-url", "origin", url)
+    return session
+
+
+@pytest.mark.parametrize("url", ["../o.git", "./../o.git", "../work/../o.git", "../o.git/", "file://"])
+def test_a_relative_remote_is_found_from_the_clones_top_folder(bare: Path, tmp_path: Path, url: str) -> None:
+    session = opened(tmp_path, f"file://{bare}" if url == "file://" else url)
+    session.log.append(whole_release("r", "1.4.2"))
+    assert git(bare, "rev-list", "--count", REF) == "5"
+
+
+@pytest.mark.parametrize("url", ["../nowhere.git", "/nowhere/o.git"])
+def test_a_missing_remote_is_told_without_a_word_of_rights(tmp_path: Path, url: str) -> None:
+    session = opened(tmp_path, url)
+    for attempt in (session.log.entries, session.log.store.check_writable):
+        with pytest.raises(LogError, match="does not appear to be a git repository") as caught:
+            attempt()
+        assert "there is no repository at this address" in str(caught.value.hint)
+        assert "right" not in str(caught.value.hint)
+        assert not isinstance(caught.value, LogUnavailable)
+
+
+def test_a_hook_that_declines_is_told(bare: Path, tmp_path: Path) -> None:
+    hook = bare / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(LogError, match="hook declined") as caught:
+        opened(tmp_path, "../o.git").log.append([planned()])
+    assert "a rule or a hook of the remote refuses the ref" in str(caught.value.hint)
+
+
+def test_the_hint_after_a_remote_was_set_back_restores_the_log(bare: Path, tmp_path: Path) -> None:
+    session = opened(tmp_path, "../o.git")
+    session.log.append([planned()])
+    session.log.append([planned(attempt="b")])
+    tip = git(bare, "rev-parse", REF)
+    git(bare, "update-ref", REF, f"{REF}~1")
+    git(bare, "reflog", "expire", "--expire=now", "--all")
+    git(bare, "gc", "--quiet", "--prune=now")
+    with pytest.raises(LogCorrupt, match="was rewritten") as caught:
+        opened(tmp_path, "../o.git").log.entries()
+    hint = str(caught.value.hint)
+    assert tip not in hint  # the clone of whoever reads the hint does not have that commit
+    command = hint.partition("`")[2].partition("`")[0].replace("URL", str(bare))
+    subprocess.run(command.split(), env=scrubbed(tmp_path), check=True, capture_output=True)
+    assert git(bare, "rev-parse", REF) == tip
+    assert len(opened(tmp_path, "../o.git").log.entries()) == 2

@@ -1,0 +1,43 @@
+"""Each cause of an error of git's remote has a hint of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from release.errors import LogError, LogUnavailable
+from release.log.stores.git_causes import cause_of
+
+TEXTS = {
+    "fatal: '/srv/o.git' does not appear to be a git repository": "no repository at this address",
+    "remote: Repository not found.": "no repository at this address",
+    "fatal: repository 'https://h.example/o.git/' not found": "no repository at this address",
+    "fatal: Authentication failed for 'https://h.example/o.git/'": "SHIPMARK_LOG_TOKEN",
+    "fatal: could not read Username for 'https://h.example': terminal prompts disabled": "SHIPMARK_LOG_TOKEN",
+    "remote: HTTP Basic: Access denied": "SHIPMARK_LOG_TOKEN",
+    "git@h.example: Permission denied (publickey).": "SSH key",
+    "Host key verification failed.": "known_hosts",
+    "deny updating a hidden ref": "ref: refs/heads/shipmark-log",
+    "pre-receive hook declined": "a rule or a hook",
+    "remote: error: GH013: Repository rule violations found": "a rule or a hook",
+    "fatal: detected dubious ownership in repository at '/srv/o.git'": "safe.directory",
+    "fatal: unable to access 'https://h/': SSL certificate problem: self-signed certificate": "http.sslCAInfo",
+    "fatal: unable to access 'https://h/': The requested URL returned error: 302": "git remote set-url",
+}
+PASSING = {
+    "fatal: unable to access 'https://h.example/': Could not resolve host: h.example": "check the host's name",
+    "ssh: Could not resolve hostname h.example: Name or service not known": "check the host's name",
+    "ssh: connect to host h.example port 22: Connection refused": "check host and port",
+    "remote: fatal: unable to create thread: No space left on device": "check its disk",
+}
+
+
+@pytest.mark.parametrize("text", [*TEXTS, *PASSING])
+def test_each_cause_has_its_own_hint(text: str) -> None:
+    cause = cause_of(text)
+    assert cause is not None
+    assert {**TEXTS, **PASSING}[text] in cause.hint
+    assert cause.error is (LogUnavailable if text in PASSING else LogError)
+
+
+def test_any_other_error_has_no_cause_of_its_own() -> None:
+    assert cause_of("fatal: something new") is None
