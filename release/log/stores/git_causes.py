@@ -55,8 +55,8 @@ CAUSES = (
     ),
     _cause(
         r"GH00[0-9]|GH013|hook declined|protected branch",
-        "a rule or a hook of the remote refuses the ref: exempt it there, or choose another with `log: {store: git, "
-        "ref: …}`",
+        "a rule or a hook of the remote refuses the ref: give the token the right to push there (on GitHub "
+        "`permissions: {contents: write}`), exempt the ref, or choose another with `log: {store: git, ref: …}`",
     ),
     _cause(
         r"certificate problem|certificate verify failed|unable to get local issuer|server certificate",

@@ -146,11 +146,11 @@ def test_csv_cell_defuses_formulas(text: str, shown: str) -> None:
 @pytest.mark.parametrize("text", [*ALL, '"', 'a","b', "=1\n=2"])
 def test_a_release_is_one_record_of_csv(text: str) -> None:
     texts = dict.fromkeys(ListedRelease.__struct_fields__, text)
-    row = msgspec.convert({**texts, "targets": [], "tags": [text, text]}, ListedRelease)
+    row = msgspec.convert({**texts, "targets": [], "tags": [text, text], "rebuild": 1}, ListedRelease)
     lines = as_csv([row, row])
     assert len(lines) == 3
     rows = list(csv.reader(io.StringIO("\n".join(lines))))
-    assert {len(row) for row in rows} == {9}
+    assert {len(row) for row in rows} == {11}
     assert not any(cell.lstrip().startswith(("=", "+", "-", "@")) for row in rows for cell in row)
     assert list(commands_in("\n".join(lines))) == []
 
