@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self
@@ -147,6 +148,7 @@ class RegistryPool:
             process=self._process,
             hosts=lambda: self._registries,
             notice=lambda text: self._sink.emit(Note(level="warning", text=text)),
+            uid=os.getuid() if hasattr(os, "getuid") else None,
         )
 
     def _connect(self) -> Ports:

@@ -10,6 +10,7 @@ import msgspec
 from release.app.session import Session
 from release.errors import Denied, ReleaseError
 from release.image_names.image_location import ImageLocation, locate_target
+from release.registry.auth.keychain import Credential, Tried
 
 
 class LoginCheckRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +22,8 @@ class LoginCheckRequest(msgspec.Struct, frozen=True, kw_only=True):
 class LoginCheckReport(msgspec.Struct, frozen=True, kw_only=True):
     """The credential of a repository and its rights. `source`: where the credential was found.
 
-    `kind`: `anonymous`, `basic`, `identity` or `bearer`; `none` for a layout.
+    `kind`: `anonymous`, `basic`, `identity` or `bearer`; `none` for a layout. `key`: the key of the file that named the
+    credential. `tried`: where it was looked for, in order.
     """
 
     schema: Literal["shipmark.login-check/1"] = "shipmark.login-check/1"
@@ -31,6 +33,8 @@ class LoginCheckReport(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     read: bool
     push: bool
+    key: str | None = None
+    tried: tuple[Tried, ...] = ()
 
 
 class LoginCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,20 +55,29 @@ def login_check(workspace: Session, request: LoginCheckRequest) -> LoginCheckRep
 def check_login(workspace: Session, request: LoginCheckRequest) -> LoginCheck:
     """Like `login_check`, but also returns the registry's error if it refuses pushes."""
     location = locate_target(workspace, request.image)
-    kind, username, source = _credential(workspace, location)
+    found, tried = _credential(workspace, location)
     read, _ = _allowed(location.repository.tags)
     push, refusal = _allowed(location.repository.check_push)
     report = LoginCheckReport(
-        repository=location.name, kind=kind, username=username, source=source, read=read, push=push
+        repository=location.name,
+        kind="none" if found is None else found.kind,
+        username=None if found is None else found.username or None,
+        source="a folder needs none" if found is None else found.source,
+        read=read,
+        push=push,
+        key=None if found is None else found.key or None,
+        tried=tried,
     )
     return LoginCheck(report=report, refusal=refusal)
 
 
-def _credential(workspace: Session, location: ImageLocation) -> tuple[str, str | None, str]:
+def _credential(workspace: Session, location: ImageLocation) -> tuple[Credential | None, tuple[Tried, ...]]:
+    """The credential of a repository, and where it was looked for; None for a layout."""
     if location.registry is None or location.mount is None:
-        return "none", None, "a folder needs none"
-    found = workspace.registries.credentials().find(location.registry, location.mount)
-    return found.kind, found.username or None, found.source
+        return None, ()
+    credentials = workspace.registries.credentials()
+    found = credentials.find(location.registry, location.mount)
+    return found, credentials.tried(location.registry, location.mount)
 
 
 def _allowed(ask: Callable[[], object]) -> tuple[bool, ReleaseError | None]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import posixpath
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from release.app.input_files import read_credentials
+from release.errors import ConfigError
 from release.image_names.image_location import is_in_registry
 from release.oci import Repository
 from release.oci.reference import parse_repository
@@ -49,9 +51,13 @@ class SessionDestinations:
             return None
         # The first path is Docker's, if there is one; the others are Podman's.
         path = next(iter(config_paths(self._session.settings.env)), "")
-        own = read_credentials(path) if posixpath.basename(path) == "config.json" else None
-        if own is not None and has_secret(parse_auth_file(own, path), reference.registry, found.secret):
-            return None
+        own = None
+        # A file that cannot be used was named in a warning when the credential was looked up; docker ignores it, too.
+        with suppress(ConfigError):
+            raw = read_credentials(path) if posixpath.basename(path) == "config.json" else None
+            if raw is not None and has_secret(parse_auth_file(raw, path), reference.registry, found.secret):
+                return None
+            own = raw
         content = with_entry(own, reference.registry, _entry(found))
         return Login(content=content, secrets=(found.secret,))
 

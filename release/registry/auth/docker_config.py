@@ -16,7 +16,11 @@ import msgspec
 from release.errors import ConfigError
 from release.oci.reference import DOCKER_HUB
 
+# The keys of Docker Hub, the one that `docker login` writes first.
 _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
+_HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+# Paths that are no namespace in a key without a scheme: of the registry's API.
+_API_PATHS = frozenset({"", "v1", "v1/", "v2", "v2/"})
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,61 +40,98 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class AuthFile(msgspec.Struct, frozen=True, kw_only=True):
     """One credential file. `entries`, `helpers`: the keys are registries, some with a path below.
 
-    `store`: the helper for registries that `helpers` does not list, or None.
+    `store`: the helper for registries that `helpers` does not list, or None. `faults`: what was left out, and why.
     """
 
     path: str
     entries: Mapping[str, Entry] = {}
     helpers: Mapping[str, str] = {}
     store: str | None = None
+    faults: tuple[str, ...] = ()
 
 
-def config_paths(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Paths of credential files, Docker's before Podman's. The first file with a credential counts."""
+def config_paths(env: Mapping[str, str], uid: int | None = None) -> tuple[str, ...]:
+    """Paths of credential files, Docker's before Podman's. The first file with a credential counts.
+
+    `uid`: the user, under whose number podman writes where `XDG_RUNTIME_DIR` is not set.
+    """
     home = env.get("HOME")
     folder = env.get("DOCKER_CONFIG") or (posixpath.join(home, ".docker") if home else None)
     config = env.get("XDG_CONFIG_HOME") or (posixpath.join(home, ".config") if home else None)
     runtime = env.get("XDG_RUNTIME_DIR")
+    numbered = None if uid is None else f"/run/containers/{uid}"
     candidates = (
         posixpath.join(folder, "config.json") if folder else None,
         env.get("REGISTRY_AUTH_FILE"),
         posixpath.join(runtime, "containers", "auth.json") if runtime else None,
+        posixpath.join(numbered, "auth.json") if numbered and not runtime else None,
         posixpath.join(config, "containers", "auth.json") if config else None,
     )
     return tuple(dict.fromkeys(path for path in candidates if path))
 
 
+def old_config_path(env: Mapping[str, str]) -> str | None:
+    """The path of `.dockercfg`, Docker's file before 1.7, which podman still reads: it is the table `auths` alone."""
+    home = env.get("HOME")
+    return posixpath.join(home, ".dockercfg") if home else None
+
+
 def keys_for(registry: str, repository: str) -> tuple[str, ...]:
-    """The keys that may hold a repository's credential, the most specific first."""
+    """The exact keys that may hold a repository's credential, the most specific first. See also `names_host`."""
     parts = repository.split("/")
     narrow = tuple(f"{registry}/{'/'.join(parts[:length])}" for length in range(len(parts), 0, -1))
-    if registry == DOCKER_HUB:
-        return (*narrow, *_HUB_KEYS)
-    urls = tuple(
-        f"{scheme}://{registry}{path}" for scheme in ("https", "http") for path in ("", "/", "/v1/", "/v2/")
-    )
-    return (*narrow, registry, *urls, f"{registry}/v1/", f"{registry}/v2/")
+    return (*narrow, *(_HUB_KEYS if registry == DOCKER_HUB else (registry,)))
 
 
-def parse_auth_file(raw: bytes, path: str) -> AuthFile:
-    """Parse a file. Raises `ConfigError`, whose message names the file and never quotes its content."""
+def names_host(key: str, registry: str) -> bool:
+    """Whether a key is an older spelling of the whole registry, which Docker and podman still accept.
+
+    These are URLs (`https://ghcr.io/acme`: the path does not count), and paths of the API (`ghcr.io/v1/`).
+    """
+    host, path = key, ""
+    for scheme in ("https://", "http://"):
+        if key.startswith(scheme):
+            host = key.removeprefix(scheme).partition("/")[0]
+            break
+    else:
+        host, _, path = key.partition("/")
+    if path not in _API_PATHS:
+        return False
+    return host == registry or (registry == DOCKER_HUB and host in _HUB_HOSTS)
+
+
+def parse_auth_file(raw: bytes, path: str, *, old: bool = False) -> AuthFile:
+    """Parse a file; an empty one holds nothing. `old`: it is a `.dockercfg`.
+
+    What cannot be used is left out and named in `faults`, which never quote the content: Docker goes on, too. Raises
+    `ConfigError` for a file that is no JSON object.
+    """
     try:
-        document = msgspec.json.decode(raw)
+        document = msgspec.json.decode(raw) if raw.strip() else {}
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         document = None
     if not isinstance(document, dict):
         # The parser's message may quote the file, and thus a secret.
         raise ConfigError(f"`{path}` is not JSON", hint="repair it, or log in again")
+    if old:
+        document = {"auths": document}
     store = document.get("credsStore")
+    faults: list[str] = []
+    entries: dict[str, Entry] = {}
+    for key, value in _table(document, "auths", path, faults).items():
+        entry = _entry(value, key, path, faults)
+        if entry is not None:
+            entries[key] = entry
     return AuthFile(
         path=path,
-        entries={key: _entry(value, key, path) for key, value in _table(document, "auths", path).items()},
+        entries=entries,
         helpers={
             key: value
-            for key, value in _table(document, "credHelpers", path).items()
+            for key, value in _table(document, "credHelpers", path, faults).items()
             if isinstance(value, str) and value
         },
         store=store if isinstance(store, str) and store else None,
+        faults=tuple(faults),
     )
 
 
@@ -100,12 +141,14 @@ def with_entry(raw: bytes | None, registry: str, entry: Mapping[str, str]) -> by
     `raw`: the user's file, which `parse_auth_file` has accepted; None for no file. `entry`: the members of one value of
     `auths`.
     """
-    document = {} if raw is None else msgspec.json.decode(raw)
+    document = msgspec.json.decode(raw) if raw is not None and raw.strip() else {}
     key = server_of(registry)
-    document["auths"] = {**(document.get("auths") or {}), key: dict(entry)}
-    if document.get("credsStore") or key in (document.get("credHelpers") or {}):
+    faults: list[str] = []
+    document["auths"] = {**_table(document, "auths", "", faults), key: dict(entry)}
+    helpers = _table(document, "credHelpers", "", faults)
+    if document.get("credsStore") or key in helpers:
         # An empty name makes docker read `auths` for this registry, even if `credsStore` names a helper for all others.
-        document["credHelpers"] = {**(document.get("credHelpers") or {}), key: ""}
+        document["credHelpers"] = {**helpers, key: ""}
     return msgspec.json.encode(document)
 
 
@@ -123,22 +166,28 @@ def server_of(registry: str) -> str:
     return _HUB_KEYS[0] if registry == DOCKER_HUB else registry
 
 
-def _table(document: dict[str, Any], name: str, path: str) -> dict[str, Any]:
+def _table(document: dict[str, Any], name: str, path: str, faults: list[str]) -> dict[str, Any]:
     value = document.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ConfigError(f"`{name}` in `{path}` is not a table")
-    return value
+    if value is None or isinstance(value, dict):
+        return value or {}
+    faults.append(f"`{name}` in `{path}` is not a table")
+    return {}
 
 
-def _entry(value: Any, key: str, path: str) -> Entry:
+def _entry(value: Any, key: str, path: str, faults: list[str]) -> Entry | None:
     if not isinstance(value, dict):
-        raise ConfigError(f"the entry for {_quoted(key)} in `{path}` is not a table")
+        faults.append(f"the entry for {_quoted(key)} in `{path}` is not a table")
+        return None
     username, password = _text(value, "username"), _text(value, "password")
     encoded = _text(value, "auth")
     if encoded:
-        username, password = _decode(encoded, key, path)
+        decoded = _decode(encoded)
+        if decoded is None:
+            faults.append(
+                f"the entry for {_quoted(key)} in `{path}` holds an `auth` that is not base64 of `user:password`"
+            )
+            return None
+        username, password = decoded
     return Entry(
         username=username,
         password=password,
@@ -152,19 +201,13 @@ def _text(value: dict[str, Any], name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _decode(encoded: str, key: str, path: str) -> tuple[str, str]:
+def _decode(encoded: str) -> tuple[str, str] | None:
     try:
         text = base64.b64decode(encoded, validate=True).decode().rstrip("\0")
     except (binascii.Error, ValueError):
-        text = ""
+        return None
     username, separator, password = text.partition(":")
-    if not separator:
-        # `from None`: the cause's text contains the secret.
-        raise ConfigError(
-            f"the entry for {_quoted(key)} in `{path}` holds an `auth` that is not base64 of `user:password`",
-            hint="log in again",
-        ) from None
-    return username, password
+    return (username, password) if separator else None
 
 
 def _quoted(key: str) -> str:

@@ -7,54 +7,112 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib.util
 import re
 from typing import Any
 
 from release.errors import Denied
 
-_HOST = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?"
+#: Amazon's public registry. Everybody may read there; pushing takes a token of its own API, which is in one region.
+PUBLIC = "public.ecr.aws"
+_PUBLIC_REGION = "us-east-1"
+# Private registries: the usual names, those with IPv6 (`dkr-ecr.….on.aws`), and those in China.
+_HOSTS = (
+    re.compile(
+        r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?", re.ASCII
+    ),
+    re.compile(
+        r"(?P<account>\d{12})\.dkr-ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.on\.(?:aws|amazonwebservices\.com\.cn)",
+        re.ASCII,
+    ),
 )
+# Error code or class -> what helps. The first that the text holds counts.
+_HINTS = (
+    ("AccessDenied", "allow `{permission}` to the role that runs this"),
+    ("ExpiredToken", "the AWS session is over: get a new one, in CI by a new job"),
+    ("SSOTokenLoadError", "log in again: `aws sso login`"),
+    ("UnauthorizedSSOToken", "log in again: `aws sso login`"),
+    ("TokenRetrievalError", "log in again: `aws sso login`"),
+    ("InvalidIdentityToken", "the role does not trust the job's identity: check its trust policy"),
+    ("UnrecognizedClient", "AWS does not know the access key: check AWS_ACCESS_KEY_ID and the region"),
+    ("InvalidClientTokenId", "AWS does not know the access key: check AWS_ACCESS_KEY_ID"),
+    ("SignatureDoesNotMatch", "check AWS_SECRET_ACCESS_KEY, and this machine's clock"),
+    ("ProfileNotFound", "check AWS_PROFILE and AWS_CONFIG_FILE"),
+    ("PartialCredentials", "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+    ("FileNotFoundError", "check AWS_WEB_IDENTITY_TOKEN_FILE: the CI system has to write that file"),
+    ("EndpointConnectionError", "check the network, and that ECR exists in the region"),
+    ("ConnectTimeout", "check the network, and that ECR exists in the region"),
+    ("ProxyConnectionError", "check HTTPS_PROXY"),
+)
+_OTHER_HINT = "`aws sts get-caller-identity` shows who AWS takes this job for"
+# Characters of the cause that are shown; botocore's messages have one line.
+_SHOWN = 300
 
 
 def is_ecr(registry: str) -> bool:
     """Whether this is a private registry of Amazon ECR."""
-    return _HOST.fullmatch(registry) is not None
+    return _found(registry) is not None
+
+
+def is_amazon(registry: str) -> bool:
+    """Whether AWS gives tokens for this registry: Amazon's private registries, and the public one."""
+    return registry == PUBLIC or is_ecr(registry)
+
+
+def has_boto3() -> bool:
+    """Whether `shipmark[ecr]` is installed."""
+    try:
+        return importlib.util.find_spec("boto3") is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def permission(registry: str) -> str:
+    """The permission that a role needs to get a token, as AWS names it."""
+    name = "ecr-public" if registry == PUBLIC else "ecr"
+    return f"`{name}:GetAuthorizationToken`"
 
 
 def authorization(registry: str) -> tuple[str, str] | None:
     """User name and password for the registry, valid for hours; None without boto3 or without AWS credentials.
 
-    None for other registries. Raises `Denied` if AWS refuses, cannot be reached or answers without a token.
+    None for other registries. Raises `Denied` if AWS refuses or cannot be asked, with the cause, or answers without a
+    token.
     """
-    found = _HOST.fullmatch(registry)
-    if found is None:
+    found = _found(registry)
+    if found is None and registry != PUBLIC:
         return None
     try:
         import boto3
-        from botocore.exceptions import (
-            BotoCoreError,
-            ClientError,
-            NoCredentialsError,
-        )
+        from botocore.exceptions import NoCredentialsError
     except ImportError:
         return None
     try:
-        client = boto3.session.Session(region_name=found["region"]).client("ecr")
-        answer = client.get_authorization_token(registryIds=[found["account"]])
+        session = boto3.session.Session(region_name=_PUBLIC_REGION if found is None else found["region"])
+        if found is None:
+            answer = session.client("ecr-public").get_authorization_token()
+        else:
+            answer = session.client("ecr").get_authorization_token(registryIds=[found["account"]])
     except NoCredentialsError:
         return None
-    except (BotoCoreError, ClientError) as error:
+    except Exception as error:
+        cause = _cause(error)
+        hint = next((hint for name, hint in _HINTS if name in cause), _OTHER_HINT)
         raise Denied(
-            f"AWS gives no token for `{registry}`: {_said(error)}",
-            hint="allow `ecr:GetAuthorizationToken` to the role that runs this",
+            f"AWS gives no token for `{registry}`: {cause}",
+            hint=hint.format(permission=permission(registry).strip("`")),
         ) from error
     return _decode(answer, registry)
 
 
+def _found(registry: str) -> re.Match[str] | None:
+    return next((found for host in _HOSTS if (found := host.fullmatch(registry)) is not None), None)
+
+
 def _decode(answer: Any, registry: str) -> tuple[str, str]:
     try:
-        token = answer["authorizationData"][0]["authorizationToken"]
+        data = answer["authorizationData"]
+        token = (data[0] if isinstance(data, list) else data)["authorizationToken"]
         user, separator, password = base64.b64decode(token).decode().partition(":")
     except (LookupError, TypeError, ValueError, binascii.Error):
         user = separator = password = ""
@@ -64,8 +122,13 @@ def _decode(answer: Any, registry: str) -> tuple[str, str]:
     return user, password
 
 
-def _said(error: Any) -> str:
+def _cause(error: Exception) -> str:
+    """The kind of an error and its text, in one line."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):
-        return str(response.get("Error", {}).get("Code", "unknown error"))
-    return type(error).__name__
+        said = response.get("Error", {})
+        kind, text = str(said.get("Code", "unknown error")), str(said.get("Message", ""))
+    else:
+        kind, text = type(error).__name__, str(error)
+    clean = "".join(character if character.isprintable() else " " for character in text)
+    return f"{kind}: {clean[:_SHOWN]}" if clean else kind

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -20,10 +20,12 @@ from release.registry.auth.docker_config import (
     Entry,
     config_paths,
     keys_for,
+    names_host,
+    old_config_path,
     parse_auth_file,
     server_of,
 )
-from release.registry.auth.ecr import authorization, is_ecr
+from release.registry.auth.ecr import PUBLIC, authorization, has_boto3, is_amazon, permission
 from release.registry.credential_variables import Variables, prefix_of
 
 _IDENTITY_USER = "<token>"
@@ -40,19 +42,23 @@ _TOKEN_USERS = (
     ("pkg.dev", "oauth2accesstoken"),
     ("azurecr.io", "00000000-0000-0000-0000-000000000000"),
     ("amazonaws.com", "AWS"),
+    ("amazonaws.com.cn", "AWS"),
+    ("on.aws", "AWS"),
+    ("public.ecr.aws", "AWS"),
 )
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A credential. `secret`: password (basic), refresh token (identity) or token (bearer).
 
-    `source`: where it was found, for messages.
+    `source`: where it was found, for messages. `key`: the key of the file that named it.
     """
 
     kind: Literal["anonymous", "basic", "identity", "bearer"]
     username: str = ""
     secret: str = ""
     source: str = "none: anonymous"
+    key: str = ""
 
     def __repr__(self) -> str:
         return f"Credential(kind={self.kind!r}, source={self.source!r})"
@@ -66,11 +72,21 @@ UNTRUSTED = Credential(
 )
 
 
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where a credential was looked for. `found`: what was there; no secret."""
+
+    place: str
+    found: str
+
+
 class Finder(Protocol):
     """Finds the credential for a repository."""
 
     def find(self, registry: str, repository: str) -> Credential:
         """The credential for a repository; `ANONYMOUS` if there is none."""
+
+    def tried(self, registry: str, repository: str) -> tuple[Tried, ...]:
+        """The places in which `find` looks, in its order, up to the one that has the credential."""
 
     def advice(self, registry: str) -> str:
         """A hint for a registry that requires a credential when there is none."""
@@ -84,6 +100,11 @@ class Anonymous:
         del registry, repository
         return UNTRUSTED
 
+    def tried(self, registry: str, repository: str) -> tuple[Tried, ...]:
+        """No place."""
+        del registry, repository
+        return ()
+
     def advice(self, registry: str) -> str:
         """Return a hint with the reason why no credential is used."""
         return (
@@ -95,7 +116,7 @@ class Credentials:
     """Finds the credential for a repository; each helper is started at most once for a host. Thread-safe.
 
     `read`: returns a file's bytes, or None for a missing file. `hosts`: every registry of this run; decides which host
-    may use a variable in its old spelling. `notice`: prints a warning.
+    may use a variable in its old spelling. `notice`: prints a warning. `uid`: the user, see `config_paths`.
     """
 
     def __init__(
@@ -106,32 +127,61 @@ class Credentials:
         process: Process,
         hosts: Callable[[], Iterable[str]] = tuple,
         notice: Callable[[str], object] = len,  # says nothing
+        uid: int | None = None,
     ) -> None:
         self._variables = Variables(env, hosts=hosts, notice=notice)
         self._env = env
         self._read = read
         self._process = process
+        self._notice = notice
+        self._uid = uid
         # Held while files are read and helpers run: threads that need a credential at once start a helper only once.
         self._lock = threading.Lock()
         self._files: tuple[AuthFile, ...] | None = None
+        self._unread: dict[str, str] = {}  # path -> why nothing of the file is used
         self._clouds: dict[str, Credential | None] = {}
         self._helped: dict[tuple[str, str], Credential | None] = {}
 
     def find(self, registry: str, repository: str) -> Credential:
         """The credential, `ANONYMOUS` when there is none.
 
-        Raises `ConfigError` for a file that cannot be understood and for a variable that several hosts could claim, and
-        `Denied` if a helper is missing or fails, or AWS refuses.
+        Raises `ConfigError` for a variable that several hosts could claim, and `Denied` if a helper is missing or
+        fails, or AWS refuses. A file that cannot be used is named in a warning, as Docker does.
         """
+        return self._search(registry, repository, [])
+
+    def tried(self, registry: str, repository: str) -> tuple[Tried, ...]:
+        """The places in which `find` looks, in its order, up to the one that has the credential."""
+        trail: list[Tried] = []
+        self._search(registry, repository, trail)
+        return tuple(trail)
+
+    def _search(self, registry: str, repository: str, trail: list[Tried]) -> Credential:
+        """Find the credential; each place is added to `trail`."""
         stated = self._from_variables(registry)
+        own = f"`{prefix_of(registry)}_TOKEN`, `…_PASSWORD`"
+        trail.append(Tried(place=f"variables {own}", found="not set" if stated is None else stated.source))
         if stated is not None:
             return stated
         with self._lock:
-            for file in self._auth_files():
-                found = self._from_file(file, registry, repository)
+            files = self._auth_files()
+            for path, _ in self._places():
+                file = next((one for one in files if one.path == path), None)
+                found = None if file is None else self._from_file(file, registry, repository)
+                if file is None:
+                    said = self._unread.get(path, "no such file")
+                else:
+                    said = "nothing for this registry" if found is None else _said_of(found)
+                trail.append(Tried(place=f"`{path}`", found=said))
                 if found is not None:
                     return found
-            return self._from_cloud(registry) or ANONYMOUS
+            if not is_amazon(registry):
+                return ANONYMOUS
+            cloud = self._from_cloud(registry)
+            trail.append(
+                Tried(place="AWS", found=self._unread.get("AWS", "a token") if cloud is None else "a token")
+            )
+            return cloud or ANONYMOUS
 
     def variable(self, registry: str) -> str:
         """The name of the variable that would hold the token for this registry."""
@@ -139,6 +189,11 @@ class Credentials:
 
     def advice(self, registry: str) -> str:
         """A hint how to log in to the registry."""
+        if is_amazon(registry) and not has_boto3():
+            return (
+                "install `shipmark[ecr]`, which asks AWS for a token with the role of the job; or run "
+                f"`aws ecr get-login-password | docker login --username AWS --password-stdin {registry}`"
+            )
         return f"log in with `docker login {registry}`, or set `{self.variable(registry)}`"
 
     def _from_variables(self, registry: str) -> Credential | None:
@@ -150,34 +205,66 @@ class Credentials:
         return Credential(kind="basic", username=user, secret=found.secret, source=source)
 
     def _from_cloud(self, registry: str) -> Credential | None:
-        if not is_ecr(registry):
-            return None
         if registry not in self._clouds:
-            pair = authorization(registry)
+            pair, why = self._asked(registry)
+            if pair is None:
+                self._unread["AWS"] = why
             self._clouds[registry] = pair and Credential(
-                kind="basic", username=pair[0], secret=pair[1], source="AWS (`ecr:GetAuthorizationToken`)"
+                kind="basic", username=pair[0], secret=pair[1], source=f"AWS ({permission(registry)})"
             )
         return self._clouds[registry]
 
+    def _asked(self, registry: str) -> tuple[tuple[str, str] | None, str]:
+        """User and password from AWS; None with the reason."""
+        try:
+            pair = authorization(registry)
+        except Denied as error:
+            if registry != PUBLIC:
+                raise
+            # Everybody may read there, so a role without that permission is no obstacle.
+            self._notice(f"{error.message}; `{registry}` is asked without a credential")
+            return None, error.message
+        return pair, "no credential of AWS here" if has_boto3() else "`shipmark[ecr]` is not installed"
+
+    def _places(self) -> tuple[tuple[str, bool], ...]:
+        """The paths of credential files, and whether each is an old `.dockercfg`."""
+        old = old_config_path(self._env)
+        return (
+            *((path, False) for path in config_paths(self._env, self._uid)),
+            *(((old, True),) if old is not None else ()),
+        )
+
     def _auth_files(self) -> tuple[AuthFile, ...]:
         if self._files is None:
-            found = ((path, self._read(path)) for path in config_paths(self._env))
-            self._files = tuple(parse_auth_file(raw, path) for path, raw in found if raw is not None)
+            found = (self._parsed(path, old=old) for path, old in self._places())
+            self._files = tuple(file for file in found if file is not None)
         return self._files
 
+    def _parsed(self, path: str, *, old: bool) -> AuthFile | None:
+        """The file; None if it does not exist, or, after a warning, if it cannot be used."""
+        try:
+            raw = self._read(path)
+            if raw is None:
+                return None
+            file = parse_auth_file(raw, path, old=old)
+        except ConfigError as error:
+            self._unread[path] = error.message
+            self._notice(f"{error.message}: no credential is taken from it")
+            return None
+        for fault in file.faults:
+            self._notice(f"{fault}: it is left out")
+        return file
+
     def _from_file(self, file: AuthFile, registry: str, repository: str) -> Credential | None:
-        keys = keys_for(registry, repository)
-        for key in keys:
-            helper = file.helpers.get(key)
-            if helper is not None:
-                return self._ask(helper, registry, key, file.path)
+        exact = keys_for(registry, repository)
+        for key in _matching(exact, file.helpers, registry):
+            return self._ask(file.helpers[key], registry, key, file.path)
         if file.store is not None:
             stored = self._ask(file.store, registry, server_of(registry), file.path)
             if stored is not None:
                 return stored
-        for key in keys:
-            entry = file.entries.get(key)
-            if entry is not None and (found := _from_entry(entry, file.path)) is not None:
+        for key in _matching(exact, file.entries, registry):
+            if (found := _from_entry(file.entries[key], file.path, key)) is not None:
                 return found
         return None
 
@@ -227,15 +314,27 @@ class _HelperAnswer(msgspec.Struct):
     Secret: str = ""
 
 
-def _from_entry(entry: Entry, path: str) -> Credential | None:
+def _from_entry(entry: Entry, path: str, key: str) -> Credential | None:
     source = f"`{path}`"
     if entry.registry_token:
-        return Credential(kind="bearer", secret=entry.registry_token, source=source)
+        return Credential(kind="bearer", secret=entry.registry_token, source=source, key=key)
     if entry.identity_token:
-        return Credential(kind="identity", secret=entry.identity_token, source=source)
+        return Credential(kind="identity", secret=entry.identity_token, source=source, key=key)
     if entry.username or entry.password:
-        return Credential(kind="basic", username=entry.username, secret=entry.password, source=source)
+        return Credential(
+            kind="basic", username=entry.username, secret=entry.password, source=source, key=key
+        )
     return None
+
+
+def _matching(exact: tuple[str, ...], table: Mapping[str, object], registry: str) -> Iterator[str]:
+    """The keys of a file that belong to a repository: the exact ones, then older spellings of the whole registry."""
+    yield from (key for key in exact if key in table)
+    yield from (key for key in table if key not in exact and names_host(key, registry))
+
+
+def _said_of(found: Credential) -> str:
+    return f"key `{found.key}`" if found.key else f"from {found.source}"
 
 
 def _token_user(registry: str) -> str:

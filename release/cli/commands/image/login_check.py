@@ -27,8 +27,8 @@ _KINDS = {
 def command(ctx: click.Context, image: str, as_json: bool) -> None:
     """Say which credential is used for the repository of IMAGE, from where, and whether it may push.
 
-    Lists the tags, and begins an upload and cancels it, to find out what is allowed. The credential itself is never
-    shown. Exits with 5 if pushing is not allowed.
+    Also says where a credential was looked for, in order. Lists the tags, and begins an upload and cancels it, to find
+    out what is allowed. The credential itself is never shown. Exits with 5 if pushing is not allowed.
     """
     found = check_login(open_session(ctx), LoginCheckRequest(image=image))
     if as_json:
@@ -45,8 +45,9 @@ def _lines(report: LoginCheckReport) -> list[str]:
         [
             ("repository", report.repository),
             ("credential", f"{_KINDS.get(report.kind, report.kind)}{user}"),
-            ("from", report.source.removeprefix("none: ")),
+            ("from", report.source.removeprefix("none: ") + (f", key `{report.key}`" if report.key else "")),
             ("read", "yes" if report.read else "no"),
             ("push", "yes" if report.push else "no"),
+            *(("tried", f"{one.place}: {one.found}") for one in report.tried),
         ]
     )

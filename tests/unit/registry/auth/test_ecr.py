@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ProfileNotFound
 from moto import mock_aws
 
 from release.errors import Denied
@@ -45,6 +48,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", True),
         ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", True),
         ("public.ecr.aws", False),
+        ("123456789012.dkr-ecr.us-west-2.on.aws", True),
+        ("123456789012.dkr-ecr-fips.us-west-2.on.aws", True),
+        ("123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn", True),
+        ("123456789012.dkr-ecr.us-west-2.on.aws.evil.example", False),
         ("evil.example/123456789012.dkr.ecr.eu-central-1.amazonaws.com", False),
         ("123456789012.dkr.ecr.eu-central-1.amazonaws.com.evil.example", False),
         ("12345.dkr.ecr.eu-central-1.amazonaws.com", False),
@@ -100,6 +107,82 @@ def test_refusal_of_the_ecr_token_by_aws_raises_denied(monkeypatch: pytest.Monke
     with pytest.raises(Denied, match="AccessDeniedException") as caught:
         _credentials().find(REGISTRY, "app")
     assert "ecr:GetAuthorizationToken" in str(caught.value.hint)
+
+
+def test_hint_without_boto3_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    for registry in (REGISTRY, "public.ecr.aws"):
+        assert "`shipmark[ecr]`" in _credentials().advice(registry)
+    assert "shipmark[ecr]" not in _credentials().advice("ghcr.io")
+
+
+class _Failing:
+    """A client of AWS that fails. `error`: what it raises."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def get_authorization_token(self, **_: object) -> object:
+        raise self.error
+
+
+def _refused(code: str) -> Exception:
+    error: Exception = ClientError(
+        {"Error": {"Code": code, "Message": "AWS says why"}}, "GetAuthorizationToken"
+    )
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "hint"),
+    [
+        (_refused("AccessDeniedException"), "AWS says why", "ecr:GetAuthorizationToken"),
+        (_refused("ExpiredTokenException"), "ExpiredToken", "new one"),
+        (_refused("UnrecognizedClientException"), "UnrecognizedClient", "AWS_ACCESS_KEY_ID"),
+        (_refused("InvalidIdentityToken"), "InvalidIdentityToken", "trust policy"),
+        (FileNotFoundError(2, "No such file", "/t/token"), "/t/token", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        (ProfileNotFound(profile="gone"), "gone", "AWS_PROFILE"),
+        (EndpointConnectionError(endpoint_url="https://x"), "https://x", "network"),
+        (RuntimeError("anything"), "anything", "get-caller-identity"),
+    ],
+    ids=["denied", "expired", "unknown key", "trust", "token file", "profile", "endpoint", "other"],
+)
+def test_failure_of_aws_names_its_cause_and_what_helps(
+    error: Exception, says: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boto3.session.Session, "client", lambda self, name: _Failing(error))
+    with pytest.raises(Denied, match=re.escape(says)) as caught:
+        _credentials().find(REGISTRY, "app")
+    assert hint in str(caught.value.hint)
+
+
+@pytest.mark.usefixtures("aws")
+def test_public_registry_of_amazon_has_an_api_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Public:
+        def get_authorization_token(self) -> object:
+            return {"authorizationData": {"authorizationToken": "QVdTOnNlY3JldA=="}}
+
+    asked: list[tuple[str, str]] = []
+
+    def client(self: boto3.session.Session, name: str) -> object:
+        asked.append((name, self.region_name))
+        return Public()
+
+    monkeypatch.setattr(boto3.session.Session, "client", client)
+    found = _credentials().find("public.ecr.aws", "acme/app")
+    assert (found.username, found.secret) == ("AWS", "secret")
+    assert asked == [("ecr-public", "us-east-1")]
+
+
+def test_public_registry_of_amazon_is_read_anonymously_where_aws_gives_no_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failing = _Failing(_refused("AccessDeniedException"))
+    monkeypatch.setattr(boto3.session.Session, "client", lambda self, name: failing)
+    notes: list[str] = []
+    credentials = Credentials(env={}, read=lambda path: None, process=NoPrograms(), notice=notes.append)
+    assert credentials.find("public.ecr.aws", "acme/app") == ANONYMOUS
+    assert "asked without a credential" in notes[0]
 
 
 @pytest.mark.usefixtures("aws")

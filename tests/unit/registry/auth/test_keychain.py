@@ -196,7 +196,6 @@ def test_name_of_a_credential_helper_with_a_path_is_refused() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b"",
         b"[]",
         b"{",
         b'{"auths": []}',
@@ -206,7 +205,18 @@ def test_name_of_a_credential_helper_with_a_path_is_refused() -> None:
         b"\xff\xfe",
     ],
 )
-def test_error_for_a_broken_auth_file_hides_its_content(raw: bytes) -> None:
+def test_warning_about_a_broken_auth_file_hides_its_content(raw: bytes) -> None:
+    notes: list[str] = []
+    credentials = Credentials(env=HOME, read={FILE: raw}.get, process=Helpers({}), notice=notes.append)
+    assert credentials.find("a.io", "b") == credentials.find("a.io", "c") == ANONYMOUS
+    (note,) = notes
+    assert "config.json" in note
+    assert SECRET not in note
+    assert SECRET not in repr(credentials.tried("a.io", "b"))
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"{", b"\xff\xfe", SECRET.encode()])
+def test_error_for_a_file_that_is_no_table_hides_its_content(raw: bytes) -> None:
     with pytest.raises(ConfigError, match=r"config\.json") as caught:
         parse_auth_file(raw, FILE)
     assert SECRET not in repr(caught.value)
