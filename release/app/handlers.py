@@ -104,10 +104,10 @@ def handlers(
         "check-image": acting(
             ImageChecks(ports.process, sources, ports.places, sink, root=ports.root, env=ports.env)
         ),
-        "push-content": acting(Content(sources, sink=sink, cancel=cancel)),
+        "push-content": acting(Content(sources, tags, sink=sink, cancel=cancel)),
         "copy-referrers": acting(Referrers(registries, sink=sink, cancel=cancel)),
         "put-tag": acting(FixedTags(registries, tags)),
-        "move-tag": acting(MovingTags(registries, watcher)),
+        "move-tag": acting(MovingTags(registries, tags, watcher)),
         "set-tag": acting(Names(registries, tags)),
         "record": acting(Records(log, context)),
         "attest": acting(Attestations(registries, log, cancel=cancel)),

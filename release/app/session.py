@@ -340,7 +340,7 @@ class Session:
         """A reader of tags, which reads the labels of each digest once."""
         from release.effects.tag_reader import TagReader
 
-        return TagReader()
+        return TagReader(self.clock.monotonic)
 
     @cached_property
     def registries(self) -> OpenRegistries:

@@ -30,6 +30,7 @@ class TargetCheck:
         """The image that each fixed tag on the target holds now."""
         target = work.operands.target
         repository = self._registries.open(target)
+        self._tags.ahead(repository, (tag.name for tag in work.operands.fixed))
         return tuple(self._tags.read(repository, target, tag.name, every=True) for tag in work.operands.fixed)
 
     def judge(self, work: Work[CheckTarget], seen: tuple[Held, ...]) -> Judgement:

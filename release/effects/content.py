@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from release.control import Cancel
 from release.effects.local_store import Sources
+from release.effects.tag_reader import TagReader
 from release.errors import NotFound, RegistryError
 from release.events import Sink
 from release.handler import Work
@@ -22,8 +23,9 @@ class Content:
 
     kind = PushContent
 
-    def __init__(self, sources: Sources, *, sink: Sink, cancel: Cancel) -> None:
+    def __init__(self, sources: Sources, tags: TagReader, *, sink: Sink, cancel: Cancel) -> None:
         self._sources = sources
+        self._tags = tags
         self._sink = sink
         self._cancel = cancel
 
@@ -34,7 +36,9 @@ class Content:
     def observe(self, work: Work[PushContent]) -> Descriptor | None:
         """The descriptor of the image's top manifest on the target; None if the target lacks it."""
         image = work.operands.image
-        return None if isinstance(image, Slot) else self._sources.open(work.operands.target).resolve(image)
+        if isinstance(image, Slot):
+            return None
+        return self._tags.resolve(self._sources.open(work.operands.target), image)
 
     def judge(self, work: Work[PushContent], seen: Descriptor | None) -> Judgement:
         """Done if the target has the top manifest: a registry accepts a manifest only after everything it names."""
@@ -44,27 +48,30 @@ class Content:
 
     def act(self, work: Work[PushContent], seen: Descriptor | None) -> Bindings:
         """Copy the image from the first source that has it, other than the target. Raises `NotFound` if none has."""
-        del seen
         operands = work.operands
         digest = digest_in(operands.image)
         destination = self._sources.open(operands.target)
+        self._tags.forget(destination, digest)
         missing: RegistryError = NotFound(f"no known source has {digest}")
         for name in operands.sources:
             source = self._sources.open(name)
             if source.name == destination.name:
                 continue
             try:
-                copy_image(
+                copied = copy_image(
                     source,
                     destination,
                     digest,
                     sink=self._sink,
                     cancel=self._cancel,
                     mount_from=mounts(source.name, destination.name),
+                    lacking=digest if seen is None else None,
                 )
             except NotFound as error:
                 missing = error
                 continue
+            if copied.read_back is not None:
+                self._tags.note(destination, copied.read_back)
             return Bindings()
         raise missing
 

@@ -54,7 +54,12 @@ class Names:
         return Free(reason=f"{f'holds {short(seen.digest)}' if seen.digest else 'free'} now")
 
     def act(self, work: Work[SetTag], seen: Held) -> Bindings:
-        """Put the tag on the digest."""
+        """Put the tag on the digest, unless what is read right before shows that the tag must not move."""
         operands = work.operands
-        put_tag(self._registries.open(operands.target), operands.tag, operands.image)
+        repository = self._registries.open(operands.target)
+        self._tags.right_before(repository, operands.tag)
+        seen = self.observe(work)
+        if not isinstance(self.judge(work, seen), Free):
+            return Bindings()  # the runner's second observation then says why
+        put_tag(self._tags, repository, operands.tag, operands.image)
         return binding(put_of(work.id), Put(before=seen.digest))

@@ -33,9 +33,14 @@ def put_of(step_id: str) -> Slot[Put]:
     return Slot(slot=f"put:{step_id}")
 
 
-def put_tag(repository: Repository, tag: str, digest: str) -> None:
+def put_tag(tags: TagReader, repository: Repository, tag: str, digest: str) -> None:
     """Put `tag` on a digest that the repository has. Raises `NotFound` if the digest is missing."""
-    repository.put_manifest(_manifest_there(repository, digest), tag=tag)
+    manifest = _manifest_there(repository, digest)
+    try:
+        repository.put_manifest(manifest, tag=tag)
+    finally:
+        # Whatever the outcome, the next read asks the repository what the tag holds.
+        tags.forget(repository, tag)
 
 
 def _manifest_there(repository: Repository, digest: str) -> Manifest:
@@ -106,11 +111,12 @@ class FixedTags:
         """
         del seen
         repository, tag = self._registries.open(work.operands.target), work.operands.tag.name
-        manifest = _manifest_there(repository, digest_in(work.operands.image))
-        taken = repository.resolve(tag)
-        if taken is not None and taken.digest != manifest.digest:
+        digest = digest_in(work.operands.image)
+        _manifest_there(repository, digest)
+        taken = self._tags.right_before(repository, tag)
+        if taken is not None and taken.digest != digest:
             return Bindings()  # the runner's second observation then reports the conflict
-        repository.put_manifest(manifest, tag=tag)
+        put_tag(self._tags, repository, tag, digest)
         return binding(put_of(work.id), Put(before=None if taken is None else taken.digest))
 
 
@@ -124,9 +130,12 @@ class MovingTags:
 
     kind = MoveTag
 
-    def __init__(self, registries: Registries, watcher: Watcher) -> None:
+    def __init__(self, registries: Registries, tags: TagReader, watcher: Watcher) -> None:
         self._registries = registries
+        self._tags = tags
         self._watcher = watcher
+        # Step -> what `act` read after its last write: the runner's second observation is that read, not a further one.
+        self._after: dict[str, TagObservation] = {}
 
     def describe(self, operands: MoveTag) -> str:
         """The line that `preview` prints for the step."""
@@ -134,7 +143,10 @@ class MovingTags:
 
     def observe(self, work: Work[MoveTag]) -> TagObservation:
         """What the tag holds, and the releases or the branch tip that may outrank the candidate."""
-        sight = self._watcher.look(work)
+        sight = self._after.pop(work.id, None) or self._watcher.look(work)
+        return self._with_rival(work, sight)
+
+    def _with_rival(self, work: Work[MoveTag], sight: TagObservation) -> TagObservation:
         if sight.held.digest is None or sight.held.digest != work.operands.image:
             return sight
         return msgspec.structs.replace(sight, rival=self._rival(work.operands, sight))
@@ -170,25 +182,37 @@ class MovingTags:
         return Free(reason=f"{f'holds {short(held.digest)}' if held.digest else 'free'} now: {reason}")
 
     def act(self, work: Work[MoveTag], seen: TagObservation) -> Bindings:
-        """Move the tag to the image; if a higher release exists by then, move the tag to that release instead."""
+        """Move the tag to the image; if a higher release exists by then, move the tag to that release instead.
+
+        The guard judges once more, by what is read right before the write: `seen` may be some seconds old.
+        """
+        del seen
         repository = self._registries.open(work.operands.target)
         mine = digest_in(work.operands.image)
         made = Bindings()
-        if seen.held.digest != mine:
-            put_tag(repository, work.operands.tag, mine)
-            made = binding(put_of(work.id), Put(before=seen.held.digest))
+        sight = self._with_rival(work, self._watcher.look_anew(work, to_write=True))
+        if not isinstance(self.judge(work, sight), Free):
+            self._after[work.id] = sight
+            return made
+        if sight.held.digest != mine:
+            put_tag(self._tags, repository, work.operands.tag, mine)
+            made = binding(put_of(work.id), Put(before=sight.held.digest))
         for _ in range(_MOST_RACES):
-            wanted = self._after_a_race(work, mine)
+            sight = self._watcher.look_anew(work, to_write=False)
+            wanted = self._after_a_race(work, sight, mine)
             if wanted is None:
+                self._after[work.id] = sight
                 break
-            put_tag(repository, work.operands.tag, wanted)
+            put_tag(self._tags, repository, work.operands.tag, wanted)
             mine = wanted
         return made
 
-    def _after_a_race(self, work: Work[MoveTag], mine: str) -> str | None:
-        """The digest to which the tag must move although `mine` was just put; None if the tag is right."""
+    def _after_a_race(self, work: Work[MoveTag], sight: TagObservation, mine: str) -> str | None:
+        """The digest to which the tag must move although `mine` was just put; None if the tag is right.
+
+        `sight`: read after that put.
+        """
         operands = work.operands
-        sight = self._watcher.look(work)
         if sight.held.digest == mine and (rival := self._rival(operands, sight)) is not None:
             return rival if rival != mine else None
         if isinstance(_verdict(operands, sight), guard.Move) and sight.held.digest != operands.image:
@@ -204,7 +228,7 @@ class MovingTags:
             name = image_tag_of(top.version, top.rebuild) if top is not None else None
         else:
             name = self._newer_build(operands, sight)
-        found = None if name is None else self._registries.open(operands.target).resolve(name)
+        found = None if name is None else self._tags.resolve(self._registries.open(operands.target), name)
         return None if found is None or found.digest == operands.image else found.digest
 
     def _newer_build(self, operands: MoveTag, sight: TagObservation) -> str | None:

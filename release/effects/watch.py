@@ -78,6 +78,14 @@ class Watcher:
             tip = self._branches.tip(line.name) if line.name is not None and not decided else None
         return TagObservation(held=held, known=self._releases(work.scope, line, repository), branch_tip=tip)
 
+    def look_anew(self, work: Work[MoveTag], *, to_write: bool) -> TagObservation:
+        """As `look`, with the tag and the list of tags read now. `to_write`: for a write that follows at once."""
+        operands = work.operands
+        repository = self._registries.open(operands.target)
+        read = self._tags.right_before if to_write else self._tags.anew
+        read(repository, operands.tag, listing=operands.line.kind == "release")
+        return self.look(work)
+
     def is_behind(self, tip: str, commit: str) -> bool:
         """Whether the branch's `tip` is an ancestor of `commit`, which then is the newer one."""
         return self._branches.relation(tip, commit) == "ancestor"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -112,6 +112,14 @@ class Repository(Protocol):
 
     def delete_manifest(self, digest: str) -> None:
         """Delete a manifest, and with it every tag that names the manifest."""
+
+
+@runtime_checkable
+class Connects(Protocol):
+    """A repository that is reached over the network, and can be connected to before it is needed."""
+
+    def connect(self) -> None:
+        """Open connections for the requests that follow. Errors are ignored: those requests report them."""
 
 
 class Registries(Protocol):

@@ -39,6 +39,9 @@ _MOST_REDIRECTS = 5
 # Fewer would leave a fast link unused while answers are awaited.
 # More would be refused by registries that limit the connections of one client.
 _MOST_AT_ONCE = 16
+# Connections that are opened before they are needed: a release reads about five tags at once.
+# Unused ones cost the registry a handshake each.
+_CONNECTIONS_AHEAD = 5
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,10 +93,12 @@ class Host:
         )
         self.gate = Throttle(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
         self.wants_chunks = False  # set when the registry refuses a blob in one request
+        self.page = 0  # which size of pages `list_tags` uses: raised when the registry refuses a larger one
         self._api_host = api_host
-        # Guards `_base`: threads that send their first requests at once probe the host for its scheme only once.
+        # Guards `_base` and `_connected`: threads that send their first requests at once probe the host only once.
         self._lock = threading.Lock()
         self._base: str | None = None
+        self._connected = False
         self._reach: Reach | None = None
         self._challenge: Challenge | None = None
         self._wide: set[str] = set()  # repositories that are read with a token for pushing
@@ -118,6 +123,15 @@ class Host:
                 allowed = self.ports.trust.allows_http(self._api_host)
                 self._base = self._probe() if allowed else f"https://{self._api_host}"
             return self._base
+
+    def connect(self) -> None:
+        """Open connections for the requests that follow, once. Errors are ignored: those requests report them."""
+        with self._lock:
+            first, self._connected = not self._connected, True
+        if not first:
+            return
+        with contextlib.suppress(RegistryError):
+            self.ports.transport.open_ahead(self.base(), _CONNECTIONS_AHEAD)
 
     def call(self, call: Call) -> Answer:
         """Send a request, with retries of transient failures. The caller judges the answer's status.

@@ -7,43 +7,34 @@ so that an unknown tag is never taken for a free one.
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Callable
 from functools import partial
 from typing import IO
 
-import msgspec
-
-from release.decoding import decode
 from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
-from release.oci import ACCEPTED_TYPES, OCI_INDEX, Descriptor, Manifest
+from release.oci import ACCEPTED_TYPES, DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
 from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, children, read_manifest
-from release.oci.reference import Reference, is_digest, is_tag, require_digest, require_tag
+from release.oci.reference import Reference, is_digest, require_digest, require_tag
 from release.registry.auth.challenge import scope
 from release.registry.downloads import open_blob, open_unchecked
 from release.registry.host import Call, Host
 from release.registry.http.client import Answer
+from release.registry.immutable import Immutable
 from release.registry.pagination import read_pages
+from release.registry.tag_list import list_tags
 from release.registry.uploads import BlobUpload, Sessions
 
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 # Statuses with which registries answer requests that they do not implement.
 _NO_SUCH_QUESTION = frozenset({400, 404, 405, 406, 501})
-# Bytes of one page of tags.
-# A registry may ignore `n` and return all tags at once: enough for about 120,000 tags of 128 characters.
-# Bounds the memory that a hostile registry can fill.
-_LARGEST_PAGE = 16 * 1024 * 1024
-# Tags on one page, as the parameter `n` (distribution-spec v1.1, "Listing Tags").
-# A registry may return fewer.
-# Smaller pages would need more requests.
-_PAGE = 1000
 # Retries of a manifest that is refused with 400 DIGEST_INVALID, although its digest was computed from the sent bytes.
 # The reference server distribution refuses a manifest while another writer stores one of its blobs or children again.
 # Its 2.8.2 rewrites small files in place: 30 of 1,200 writes by four writers of the same images were refused.
 _REFUSALS = 3
-
-
-class _TagPage(msgspec.Struct):
-    tags: list[object] | None = None
+# Image configs up to this size (bytes) are kept for the rest of the run; usual configs have 1 to 10 KiB.
+_LARGEST_KEPT = 256 * 1024
+_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 
 
 class RemoteRepository:
@@ -59,11 +50,17 @@ class RemoteRepository:
         # If the reply to a PUT is lost and another digest than this is found, another writer has set the tag.
         self._held: dict[str, str | None] = {}
         self._lacks: set[str] = set()  # blobs found missing by `ask_blob`: `put_blob` does not ask again
+        self._manifests: Immutable[Manifest] = Immutable(lambda manifest: len(manifest.raw))
+        self._configs: Immutable[bytes] = Immutable(len)
 
     @property
     def name(self) -> str:
         """`ghcr.io/acme/app`."""
         return self._name
+
+    def connect(self) -> None:
+        """Open connections for the requests that follow."""
+        self._host.connect()
 
     def resolve(self, reference: str) -> Descriptor | None:
         """The descriptor of a tag or digest, by HEAD; None for 404."""
@@ -82,8 +79,18 @@ class RemoteRepository:
         return found
 
     def manifest(self, reference: str) -> Manifest:
-        """Read the manifest under a tag or digest, and check its digest. Raises `NotFound`."""
+        """Read the manifest under a tag or digest, and check its digest. Raises `NotFound`.
+
+        The manifest of a digest is read once in a run, or not at all after it was sent.
+        """
         _require_reference(reference)
+        if is_digest(reference):
+            return self._manifests.get(reference, partial(self._read_manifest, reference))
+        found = self._read_manifest(reference)
+        self._manifests.keep(found.digest, found)
+        return found
+
+    def _read_manifest(self, reference: str) -> Manifest:
         where = f"`{self._name}{'@' if is_digest(reference) else ':'}{reference}`"
         call = self._manifest_call("GET", reference, f"reading {where}")
         answer, raw = self._host.fetch(call, 200, most=LARGEST_PULLED, name="manifest")
@@ -98,8 +105,17 @@ class RemoteRepository:
         return manifest
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob as a stream that resumes broken connections, and checks size and digest at its end."""
+        """The blob as a stream that resumes broken connections, and checks size and digest at its end.
+
+        An image config is read once in a run.
+        """
+        if descriptor.media_type in _CONFIGS and descriptor.size <= _LARGEST_KEPT:
+            return io.BytesIO(self._configs.get(descriptor.digest, partial(self._read_blob, descriptor)))
         return open_blob(self._host, self._blob_call(descriptor), descriptor)
+
+    def _read_blob(self, descriptor: Descriptor) -> bytes:
+        with open_blob(self._host, self._blob_call(descriptor), descriptor) as stream:
+            return stream.read()
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
         """Open the blob as a stream whose digest is not checked, for receivers that compare it."""
@@ -166,14 +182,8 @@ class RemoteRepository:
 
     def tags(self) -> tuple[str, ...]:
         """All valid tags once, in the registry's order; () for a repository that does not exist."""
-        call = self._call("GET", f"tags/list?n={_PAGE}", f"listing the tags of `{self._name}`")
-        found: dict[str, None] = {}
-        try:
-            for _, raw in read_pages(self._host, call, most=_LARGEST_PAGE, name="list of tags"):
-                found.update(dict.fromkeys(self._tags_of(raw)))
-        except NotFound:
-            return ()
-        return tuple(found)
+        what = f"listing the tags of `{self._name}`"
+        return list_tags(self._host, lambda path: self._call("GET", path, what))
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...] | None:
         """Manifests with `digest` as their subject; None where the registry lacks that API."""
@@ -232,6 +242,7 @@ class RemoteRepository:
             actions=("delete",),
         )
         self._host.expect(call, 200, 202, 204).close()
+        self._manifests.forget(digest)
 
     def _present(self, descriptor: Descriptor) -> bool:
         if descriptor.digest in self._lacks:
@@ -310,6 +321,7 @@ class RemoteRepository:
                 f"`{self._host.registry}` stored `{_safe(stored)}` where `{manifest.digest}` was sent"
             )
         self._held[reference] = manifest.digest
+        self._manifests.keep(manifest.digest, manifest)
 
     def _holds(self, manifest: Manifest, reference: str) -> bool:
         try:
@@ -317,13 +329,6 @@ class RemoteRepository:
         except RegistryError:
             return False
         return held is not None and held.digest == manifest.digest
-
-    def _tags_of(self, raw: bytes) -> tuple[str, ...]:
-        try:
-            page = decode(raw, _TagPage)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Invalid(f"`{self._host.registry}` answered something that is not a list of tags") from error
-        return tuple(tag for tag in page.tags or [] if isinstance(tag, str) and is_tag(tag))
 
     def _blob_call(self, descriptor: Descriptor) -> Call:
         digest = require_digest(descriptor.digest)

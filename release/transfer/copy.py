@@ -34,11 +34,15 @@ _NOBODY = NullSink()
 
 
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a copy. `sent`: blobs whose bytes were transferred; `present`: existing and mounted ones."""
+    """The result of a copy. `sent`: blobs whose bytes were transferred; `present`: existing and mounted ones.
+
+    `read_back`: the image as the destination has it, if it was read back.
+    """
 
     manifests: int = 0
     sent: int = 0
     present: int = 0
+    read_back: Descriptor | None = None
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,26 +61,40 @@ def copy_image(
     sink: Sink,
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
+    lacking: str | None = None,
 ) -> Copied:
     """Copy `digest` and everything below it to `destination`; if a manifest was missing there, read `digest` back.
 
-    `jobs`: blobs at a time. `mount_from`: repositories of the destination's registry that may have the blobs. Raises
-    the repositories' errors, and `DigestMismatch` if something else is read back.
+    `jobs`: blobs at a time. `mount_from`: repositories of the destination's registry that may have the blobs.
+    `lacking`: a digest that the destination has just said it lacks. Raises the repositories' errors, and
+    `DigestMismatch` if something else is read back.
     """
-    surveyed = survey(source, destination, digest, cancel=cancel)
+    surveyed = survey(source, destination, digest, lacking=lacking, cancel=cancel)
     copied = carry(source, destination, surveyed, jobs=jobs, sink=sink, cancel=cancel, mount_from=mount_from)
-    if copied.manifests:
-        read_back(destination, digest, cancel)
-    return copied
+    if not copied.manifests:
+        return copied
+    return msgspec.structs.replace(copied, read_back=read_back(destination, digest, cancel))
 
 
 def survey(
-    source: Repository, destination: Repository, digest: str, *, top: Manifest | None = None, cancel: Cancel
+    source: Repository,
+    destination: Repository,
+    digest: str,
+    *,
+    top: Manifest | None = None,
+    lacking: str | None = None,
+    cancel: Cancel,
 ) -> Survey:
-    """Find the manifests below `digest` that `destination` lacks. `top`: the manifest of `digest`, if read before."""
+    """Find the manifests below `digest` that `destination` lacks. `top`: the manifest of `digest`, if read before.
+
+    `lacking`: a digest that it lacks for certain, so that it is not asked for it again.
+    """
     manifests = read_manifests(source, digest, top=top, cancel=cancel)
     # Check each manifest: a registry accepts an index only when it has its children, but may have deleted them since.
-    asked: list[Callable[[], object]] = [partial(destination.resolve, item.digest) for item in manifests]
+    asked: list[Callable[[], object]] = [
+        (lambda: None) if item.digest == lacking else partial(destination.resolve, item.digest)
+        for item in manifests
+    ]
     if len(manifests) == 1 and isinstance(destination, Asks):
         # A single manifest is mostly missing, and then its blobs are checked next: in parallel this saves a round trip.
         asked += [partial(destination.ask_blob, blob) for blob in blobs_of(manifests)]
@@ -111,12 +129,12 @@ def carry(
     return Copied(manifests=len(missing), sent=sent, present=len(blobs) - sent)
 
 
-def read_back(destination: Repository, digest: str, cancel: Cancel) -> None:
-    """Raise `DigestMismatch` unless `destination` serves the digest within a few seconds."""
+def read_back(destination: Repository, digest: str, cancel: Cancel) -> Descriptor:
+    """The image as `destination` has it. Raises `DigestMismatch` unless it is served within a few seconds."""
     for pause in (*_LAGS, None):
         stored = destination.resolve(digest)
         if stored is not None and stored.digest == digest:
-            return
+            return stored
         if pause is None or stored is not None:
             break
         cancel.wait(pause)

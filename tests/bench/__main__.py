@@ -15,6 +15,7 @@ BENCHES = {
     "log": "tests.bench.log",
     "push": "tests.bench.push",
     "tags": "tests.bench.tags",
+    "wan": "tests.bench.round_trips",
 }
 
 

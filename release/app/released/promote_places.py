@@ -126,6 +126,7 @@ def _may_move(session: Session, component: Component, target: str) -> bool:
 
 def _destination(session: Session, origin: Origin, target: str, tags: Tags) -> Destination:
     repository = session.registries.open(target)
+    session.tags.ahead(repository, tags.every, listing=bool(tags.moving))
     held = HeldTags(held=tuple(session.tags.read(repository, target, name) for name in tags.every))
     recorded, follows = history(session.log_state, target, tags.every, origin.digest)
     return Destination(

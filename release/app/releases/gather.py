@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -20,11 +21,12 @@ from release.app.releases.status import status_change
 from release.app.session import Session, policy_of
 from release.config.components import dependencies
 from release.config.load import Component
+from release.config.model import TargetSection
 from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
 from release.facts import Facts
 from release.log.chain import timestamp
 from release.log.state import LogState
-from release.oci import INDEX_TYPES, Repository
+from release.oci import INDEX_TYPES, Connects, Repository
 from release.oci.reference import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded, RecordedPart
 from release.plan.model import plain
@@ -37,6 +39,7 @@ from release.plan.supply import FROM, Supply
 from release.tagging.decide import with_box
 from release.tagging.guard import highest
 from release.tagging.model import Decision, Held, HeldTags, KnownReleases
+from release.task_group import TaskGroup
 
 #: Milliseconds after which `log recover` may settle an attempt as abandoned: 6 hours, the limit of a job on GitHub's
 #: runners. After less an attempt that still works could be settled; after more `run --wait` waits longer for a dead
@@ -63,6 +66,8 @@ def gather(
     """
     require_targets(component)
     policy = policy_of(component)
+    if not wishes.offline:
+        _connect(session, component)
     facts = session.facts(policy, online=not wishes.offline)
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
     moving = [one for one, target in zip(repositories, component.targets, strict=False) if target.moving]
@@ -82,7 +87,15 @@ def gather(
     if wishes.offline:
         return _subject(session, component, facts, first, HeldTags(), wishes, supplied)
     branches = branches_of(session) if facts.branch is not None else {}
-    held = gather_held(session.tags, ancestry_of(session), repositories, first, facts.commit, heads=branches)
+    held = gather_held(
+        session.tags,
+        ancestry_of(session),
+        repositories,
+        first,
+        facts.commit,
+        heads=branches,
+        cancel=session.cancel,
+    )
     decision = decide_component(session, msgspec.structs.replace(situation, held=held))
     same = None
     if wishes.version is None and wishes.rebuild_of is None and not wishes.places:
@@ -94,6 +107,25 @@ def gather(
     held = HeldTags(held=(*held.held, *overtaken), branch_tip=held.branch_tip)
     subject = _subject(session, component, facts, decision, held, wishes, supplied)
     return msgspec.structs.replace(subject, unchanged=same)
+
+
+def _connect(session: Session, component: Component) -> None:
+    """Connect to the targets, and list their tags, while git is read. Whatever fails is tried again, and reported then.
+
+    The first use of a registry also imports its client, which takes as long as a git process.
+    """
+    registries, tags = session.registries, session.tags
+
+    def one(target: TargetSection) -> None:
+        repository = registries.open(target.image)
+        if isinstance(repository, Connects):
+            repository.connect()
+        if target.moving:
+            tags.ahead(repository, listing=True)
+
+    group = TaskGroup(jobs=len(component.targets), name="connect", cancel=session.cancel)
+    for target in component.targets:
+        group.start(partial(one, target))
 
 
 def _withheld(
@@ -234,7 +266,7 @@ def _having(
         yield from _place(session, store, STORE, digest)
     for repository in [session.registries.open(one.image) for one in component.targets]:
         with suppress(RegistryError):
-            there = repository.resolve(digest)
+            there = session.tags.resolve(repository, digest)
             if there is not None and not (is_part and there.media_type in INDEX_TYPES):
                 yield from _place(session, repository, repository.name, digest)
 
@@ -263,7 +295,7 @@ def _place(session: Session, repository: Repository, name: str, digest: str) -> 
     An image whose labels cannot be read for another reason is given with the cause.
     """
     try:
-        image = session.tags.read(repository, name, digest, every=True)
+        image = session.tags.read(repository, name, digest, every=True, here=True)
     except (NotFound, DigestMismatch):
         return
     except Invalid as error:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from release.control import Cancel
 from release.errors import RegistryError
 from release.git.remote import Ancestry, Relation
 from release.tagging.model import Decision, FixedTag, Held, HeldTags, MovingTag
+from release.task_group import run_all
 
 if TYPE_CHECKING:
     from release.effects.tag_reader import TagReader
@@ -24,12 +27,14 @@ def gather_held(
     commit: str,
     *,
     heads: Mapping[str, str] | None = None,
+    cancel: Cancel | None = None,
 ) -> HeldTags:
     """The state of the decision's tags on each repository now, and the tip of the branch that one of the tags follows.
 
     A tag that cannot be read is `unknown`, with the cause. `commit`: that HEAD names. `heads`: the remote's branches
     and their commits.
     """
+    read_ahead(tags, repositories, decision, cancel)
     held = [
         one for repository in repositories for one in _held_by(tags, ancestry, repository, decision, commit)
     ]
@@ -40,19 +45,36 @@ def gather_held(
     return HeldTags(held=tuple(held), branch_tip=(heads or {}).get(branch or ""))
 
 
+def read_ahead(
+    tags: TagReader, repositories: Sequence[Repository], decision: Decision, cancel: Cancel | None = None
+) -> None:
+    """Read the decision's tags on all repositories at once, and the labels of what they hold."""
+    every = {tag.name: _needs_every(tag, decision) for tag in decision.tags}
+    # The primary tag is the one that a release which was made before holds.
+    first = decision.tags[0].name if decision.tags else None
+    asked = [partial(tags.ahead, one, every, labels=every.get, held=first) for one in repositories]
+    run_all(asked, jobs=len(asked) or 1, cancel=cancel or Cancel())
+
+
+def _needs_every(tag: FixedTag | MovingTag, decision: Decision) -> bool:
+    """Whether the labels of all platforms are needed: only where the image may be adopted.
+
+    That is under a fixed tag, or under any tag if none is fixed.
+    """
+    return isinstance(tag, FixedTag) or not any(isinstance(one, FixedTag) for one in decision.tags)
+
+
 def _held_by(
     tags: TagReader, ancestry: Ancestry, repository: Repository, decision: Decision, commit: str
 ) -> list[Held]:
     held: list[Held] = []
-    any_fixed = any(isinstance(tag, FixedTag) for tag in decision.tags)
     for tag in decision.tags:
         if held and held[-1].state == "unknown":
             # The repository did not answer for the tag before, after all retries; retrying for every tag would take
             # minutes.
             held.append(Held(target=repository.name, tag=tag.name, state="unknown", cause=held[-1].cause))
             continue
-        # All platforms are read only where the image may be adopted: under a fixed tag, or any tag if none is fixed.
-        every = isinstance(tag, FixedTag) or not any_fixed
+        every = _needs_every(tag, decision)
         held.append(_held(tags, ancestry, repository, tag, commit, every=every))
     return held
 

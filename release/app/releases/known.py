@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from release.app.session import Session
@@ -22,6 +23,7 @@ from release.tagging.model import (
     KnownVersion,
     TagPolicy,
 )
+from release.task_group import run_all
 from release.versions.git_tags import versions_in
 from release.versions.model import Scheme
 from release.versions.semver import version_of_image_tag
@@ -209,9 +211,11 @@ def known_everywhere(
     optional = {session.registries.open(one.image).name for one in component.targets if not one.required}
     known = known_by_remote if repositories else known_locally
     parts = [known(session, component, policy)]
+    listed = [partial(session.tags.ahead, repository, listing=True) for repository in repositories]
+    run_all(listed, jobs=len(listed) or 1, cancel=session.cancel)
     for repository in repositories:
         try:
-            parts.append(from_registry_tags(repository.tags(), policy.versions))
+            parts.append(from_registry_tags(session.tags.listing(repository), policy.versions))
         except RegistryError as error:
             if _is_not_asked(session, repository, error):
                 continue

@@ -58,7 +58,7 @@ def known_at(session: Session, project: str, repository: Repository) -> KnownRel
         if repository.name in {session.registries.open(one.image).name for one in component.targets}:
             return known_everywhere(session, component, policy_of(component), [repository])
     try:
-        there = known.from_registry_tags(repository.tags())
+        there = known.from_registry_tags(session.tags.listing(repository))
     except RegistryError:
         there = known.from_registry_tags(None)
     taken_back = KnownReleases(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +24,7 @@ from release.registry.http.connections import PlainPool, TlsPool, Upload, using
 from release.registry.http.network_errors import host_of, translated
 from release.registry.http.tls import Trust
 from release.registry.http.watchdog import Exchange, Limits, Watchdog
+from release.task_group import TaskGroup
 
 USER_AGENT = f"shipmark/{__version__}"
 # Bytes of an unread body that are read and dropped to keep the connection, mostly faster than a new TLS handshake.
@@ -158,6 +160,32 @@ class Transport:
             raise
         return Answer(response, exchange, done, url)
 
+    def open_ahead(self, url: str, count: int) -> None:
+        """Open idle connections to the host of `url`, at once, unless it is reached through a proxy.
+
+        Raises nothing: what needs a connection opens one itself, and reports the error.
+        """
+        if self._proxy(url) is None:
+            group = TaskGroup(jobs=count, name="connect", cancel=self._cancel)
+            for _ in range(count):
+                group.start(partial(self._open_one, url))
+
+    def _open_one(self, url: str) -> None:
+        exchange = Exchange(
+            cancel=self._cancel, deadline=self._deadline, limits=self.limits, now=self._now, accept=anywhere
+        )
+        self._watchdog.add(exchange)
+        try:
+            with using(exchange):
+                # `urlopen` takes a connection from this pool, and opens it only if it is closed.
+                pool = self._pool(url).connection_from_url(url)
+                connection = pool._get_conn()
+                if not connection.is_connected:
+                    connection.connect()
+                pool._put_conn(connection)
+        finally:
+            self._watchdog.remove(exchange)
+
     def close(self) -> None:
         """Close idle connections and end the watchdog."""
         self._watchdog.stop()
@@ -187,7 +215,7 @@ class Transport:
         parts = urlsplit(url)
         host = parts.netloc
         secure = parts.scheme == "https"
-        proxy = None if is_loopback_host(parts.hostname or "") else self._trust.proxy(parts.scheme, host)
+        proxy = self._proxy(url)
         key = (proxy, secure and self._trust.verifies(host))
         with self._lock:
             if key not in self._pools:
@@ -198,6 +226,12 @@ class Transport:
                 pool.pool_classes_by_scheme = {"http": PlainPool, "https": TlsPool}
                 self._pools[key] = pool
             return self._pools[key]
+
+    def _proxy(self, url: str) -> str | None:
+        parts = urlsplit(url)
+        return (
+            None if is_loopback_host(parts.hostname or "") else self._trust.proxy(parts.scheme, parts.netloc)
+        )
 
 
 def _through(proxy: str, options: dict[str, Any]) -> Any:
