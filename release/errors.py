@@ -97,10 +97,12 @@ class RegistryError(ReleaseError):
     """A registry, the network to it, or authentication failed.
 
     `status`: HTTP status or None. `code`: the registry's error code (`MANIFEST_UNKNOWN`) or None.
-    `retry_after`: seconds that the registry asks to wait, or None.
+    `retry_after`: seconds that the registry asks to wait, or None. `silent`: seconds that the host was waited for in
+    vain, if that is the reason.
     """
 
     exit_code = 5
+    silent = 0.0
 
     def __init__(
         self,

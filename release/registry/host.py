@@ -25,7 +25,7 @@ from release.registry.auth.keychain import Credential, Finder
 from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to
 from release.registry.http.client import Answer, Transport, anywhere
 from release.registry.http.connections import Upload
-from release.registry.http.error_body import LARGEST_ERROR, Refusal, fault_of, read_refusal
+from release.registry.http.error_body import LARGEST_ERROR, Refusal, fault_of, rate_limit, read_refusal
 from release.registry.http.redirects import absolute, host_name, origin_of
 from release.registry.http.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
 from release.registry.http.tls import Trust
@@ -33,6 +33,8 @@ from release.registry.ping import probe
 from release.registry.throttle import Throttle
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: Redirects that keep method and body, and so may be followed by writes (RFC 9110, sections 15.4.8 and 15.4.9).
+SAME_METHOD = frozenset({307, 308})
 # Redirects in a row that are taken for a loop. Registries redirect a blob once, to its storage.
 _MOST_REDIRECTS = 5
 # Concurrent requests to one host, halved by `Throttle` after a 429.
@@ -89,7 +91,12 @@ class Host:
         self.registry = registry
         self.ports = ports
         self.retrier = Retrier(
-            ports.policy, cancel=ports.cancel, deadline=ports.deadline, jitter=ports.jitter
+            ports.policy,
+            cancel=ports.cancel,
+            deadline=ports.deadline,
+            jitter=ports.jitter,
+            now=ports.clock.monotonic,
+            tell=lambda text: ports.sink.emit(Note(level="info", text=text)),
         )
         self.gate = Throttle(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
         self.wants_chunks = False  # set when the registry refuses a blob in one request
@@ -168,6 +175,7 @@ class Host:
         A 401 is returned, not retried: the caller must open the stream of a body again. Raises `Unreachable` for
         transient statuses.
         """
+        self.retrier.require_heard()
         answer, authorization = self._exchange(call)
         self.retrier.heard()
         if answer.status in TRANSIENT:
@@ -199,7 +207,7 @@ class Host:
             what=call.what,
             host=self.registry,
             wait=wait,
-            hint=self._hint(answer.status, call),
+            hint=self._hint(answer.status, call) or rate_limit(answer.status, answer.headers),
         )
 
     def expect(self, call: Call, *statuses: int) -> Answer:
@@ -292,13 +300,15 @@ class Host:
         with self.gate.slot():
             answer = self._send(call, url, authorization)
             for _ in range(_MOST_REDIRECTS):
-                if answer.status not in _REDIRECTS or call.method not in ("GET", "HEAD"):
-                    return answer, authorization
+                if not _is_followed(answer, call):
+                    break
                 with contextlib.closing(answer):
-                    url = self._redirect(answer, call)
+                    url = self.redirected(answer, call.what)
                 answer = self._send(call, url, authorization if self.is_own(url) else None)
-        answer.close()
-        raise Invalid(f"`{self.registry}` redirects {call.what} too often")
+        if _is_followed(answer, call):
+            answer.close()
+            raise Invalid(f"`{self.registry}` redirects {call.what} too often")
+        return answer, authorization
 
     def _send(self, call: Call, url: str, authorization: str | None) -> Answer:
         own = self.is_own(url)
@@ -314,12 +324,13 @@ class Host:
             self._reach = answer.reach
         return answer
 
-    def _redirect(self, answer: Answer, call: Call) -> str:
+    def redirected(self, answer: Answer, what: str) -> str:
+        """The URL to which an answer redirects. A URL at another host gets no credential. Raises `Invalid`."""
         text = answer.headers.get("Location")
         if not text:
-            raise Invalid(f"`{self.registry}` redirects {call.what} without a location")
-        target = self._leave(answer.url, text, call.what)
-        self._require_no_downgrade(target, call.what)
+            raise Invalid(f"`{self.registry}` redirects {what} without a location")
+        target = self._leave(answer.url, text, what)
+        self._require_no_downgrade(target, what)
         return target.geturl()
 
     def _leave(self, current: str, text: str, what: str) -> SplitResult:
@@ -368,3 +379,11 @@ class Host:
         if found.challenge is not None:
             self._challenge = choose(parse_challenges(found.challenge))
         return found.base
+
+
+def _is_followed(answer: Answer, call: Call) -> bool:
+    """Whether a redirect is followed: by reads; by writes if method and body stay, and the body can be sent again."""
+    if call.method in ("GET", "HEAD"):
+        return answer.status in _REDIRECTS
+    # The stream of an upload must be opened again: `release.registry.uploads` does that.
+    return answer.status in SAME_METHOD and not isinstance(call.body, Upload)

@@ -15,12 +15,12 @@ from collections.abc import Callable
 from typing import IO
 from urllib.parse import urlsplit
 
-from release.errors import Denied, DigestMismatch, RegistryError, Unreachable
+from release.errors import Denied, DigestMismatch, Invalid, RegistryError, Unreachable
 from release.events import Progress
 from release.oci import Descriptor
 from release.oci.verify import CHUNK
 from release.registry.auth.challenge import scope
-from release.registry.host import Call, Host
+from release.registry.host import SAME_METHOD, Call, Host
 from release.registry.http.client import Answer
 from release.registry.http.connections import Upload
 
@@ -33,6 +33,8 @@ _MOST_RENEWALS = 2
 # Repositories from which mounting a blob is tried, with one request each.
 # After three failures, sending the bytes is mostly faster than further requests.
 _MOST_MOUNTS = 3
+# Redirects in a row of one upload. Registries redirect it once, to the region or the storage that takes it.
+_MOST_REDIRECTS = 5
 # Seconds that an upload session may wait for its blob.
 # After that a new session is opened, since registries drop idle sessions.
 _SESSION_KEEPS = 60.0
@@ -118,6 +120,7 @@ class BlobUpload:
         self._sent = 0
         self._shown = 0
         self._source_is_sound = False
+        self._redirected = ""  # where the last answer has redirected the PUT
 
     def send(self, present: Callable[[], bool], mount_from: tuple[str, ...] = ()) -> bool:
         """Bring the blob into the repository; returns whether bytes were sent. `present`: checks for the blob once.
@@ -169,11 +172,19 @@ class BlobUpload:
         opened = self._host.ports.clock.monotonic()
         try:
             # Opening may wait for a slot: see `release.transfer.upload_slots`.
-            with self._reopen() as stream:
-                if self._host.ports.clock.monotonic() - opened > _SESSION_KEEPS:
-                    self._sessions.cancel(location)
-                    location = self._sessions.open(self._host.once)
-                return self._send(location, stream)
+            for _ in range(_MOST_REDIRECTS + 1):
+                with self._reopen() as stream:
+                    if self._host.ports.clock.monotonic() - opened > _SESSION_KEEPS:
+                        self._sessions.cancel(location)
+                        location = self._sessions.open(self._host.once)
+                        opened = self._host.ports.clock.monotonic()
+                    answer, authorization = self._send(location, stream)
+                if answer.status not in SAME_METHOD:
+                    return answer, authorization
+                with contextlib.closing(answer):
+                    self._redirected = self._host.redirected(answer, self._sessions.what)
+                self._rewind()
+            raise Invalid(f"`{self._host.registry}` redirects {self._sessions.what} too often")
         except Unreachable as error:
             if error.status is not None:
                 self._sessions.cancel(location)
@@ -185,7 +196,9 @@ class BlobUpload:
             location = self._send_chunks(location, stream)
             size = 0
         body = Upload(stream, size, progress=self._progress)
-        answer, authorization = self._host.send(self._sessions.call("PUT", self._final(location), body=body))
+        # The URL of a redirect names the digest already.
+        target, self._redirected = self._redirected or self._final(location), ""
+        answer, authorization = self._host.send(self._sessions.call("PUT", target, body=body))
         if answer.status in _NOT_IN_ONE and not self._host.wants_chunks:
             self._host.wants_chunks = True
             error = self._host.fault(answer, self._sessions.call("PUT", ""))

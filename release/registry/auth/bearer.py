@@ -18,7 +18,7 @@ import msgspec
 from release.decoding import decode
 from release.errors import Denied, Invalid, RegistryError
 from release.known_secrets import Secrets
-from release.registry.auth.challenge import Challenge
+from release.registry.auth.challenge import Challenge, covers
 from release.registry.auth.keychain import Credential
 from release.registry.http.client import Accept, Answer, Transport
 from release.registry.http.error_body import fault_of, read_refusal
@@ -98,12 +98,23 @@ class Tokens:
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
-            known = self._known.get(key)
+            known = self._known.get(key) or self._wider(key)
             if known is None or self._clock() >= known.fresh_until:
                 known = self._fetch(challenge, scopes, credential)
                 with self._lock:
                     self._known[key] = known
             return known.text
+
+    def _wider(self, key: Key) -> Token | None:
+        """A fresh token for more actions in the same repository, which serves as well."""
+        realm, service, scopes = key
+        with self._lock:
+            known = list(self._known.items())
+        for (other, name, held), token in known:
+            fits = (other, name) == (realm, service) and len(held) == len(scopes) == 1
+            if fits and covers(held[0], scopes[0]) and self._clock() < token.fresh_until:
+                return token
+        return None
 
     def forget(self, text: str) -> None:
         """Drop a token that the registry refused."""
@@ -170,7 +181,7 @@ class Tokens:
 
     def _refused(self, answer: Answer, credential: Credential, realm: str) -> RegistryError:
         wait = retry_after(answer.headers.get("Retry-After"), self._wall())
-        clean = read_refusal(answer.read(_LARGEST, "token error"), self._secrets.scrub)
+        clean = read_refusal(answer.read(_LARGEST, "token error"), self._secrets.scrub, any_form=True)
         if 300 <= answer.status < 400:
             return Invalid(
                 f"`{realm}` redirects requests for tokens, which is not followed", status=answer.status
@@ -206,9 +217,10 @@ class Tokens:
 
     def _tell_once(self, realm: str) -> None:
         own = urlsplit(f"//{self._host}").hostname or ""
-        if _domain(realm) == _domain(own) or realm in self._noticed:
-            return
-        self._noticed.add(realm)
+        with self._lock:  # threads that fetch tokens at once print the notice once
+            if _domain(realm) == _domain(own) or realm in self._noticed:
+                return
+            self._noticed.add(realm)
         self._notice(f"`{self._host}` has its tokens issued by `{realm}`")
 
 

@@ -52,6 +52,13 @@ def scope(repository: str, *actions: str) -> str:
     return f"repository:{repository}:{','.join(actions)}"
 
 
+def covers(held: str, wanted: str) -> bool:
+    """Whether a token for the scope `held` serves for the scope `wanted`: the same repository, at least its actions."""
+    place, _, actions = held.rpartition(":")
+    other, _, needed = wanted.rpartition(":")
+    return place == other and set(needed.split(",")) <= set(actions.split(","))
+
+
 def _skip(text: str, position: int) -> int:
     """The position after spaces and empty list elements."""
     while position < len(text) and text[position] in " \t,":

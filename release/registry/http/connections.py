@@ -21,7 +21,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from release.errors import Invalid, RegistryError
+from release.errors import Invalid, RegistryError, Unreachable
 from release.oci.verify import CHUNK
 from release.registry.http.address_policy import Reach, reach_of
 from release.registry.http.watchdog import Exchange
@@ -256,7 +256,9 @@ def _send_stream(
         # Only without TLS: a readable TLS socket may hold a session ticket and no answer.
         if watch and sent and _answered(connection.sock):
             return sent
+        exchange.hold()
         data = _read(body, min(CHUNK, body.size - sent))
+        exchange.transfer()
         if not data:
             raise RegistryError(f"the source ended after {sent} of {body.size} bytes")
         for start in range(0, len(data), _PIECE):
@@ -271,6 +273,9 @@ def _send_stream(
 def _read(body: Upload, size: int) -> bytes:
     try:
         return body.stream.read(size)
+    except Unreachable as error:
+        # Another host that was read from failed, after all its own attempts. Sending the body again would repeat them.
+        raise RegistryError(error.message, hint=error.hint, status=error.status, code=error.code) from error
     except OSError as error:
         # Not an OSError: that would be taken for a network error and retried.
         raise Invalid(f"the source cannot be read: {error.strerror or error}") from error

@@ -5,7 +5,8 @@ Source: OCI distribution-spec v1.1, "Error Codes".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ LARGEST_ERROR = 64 * 1024
 # A proxy's or a registry's text may be as long as the whole answer.
 _SHOWN_CODE = 60
 _SHOWN = 300
+# What `ratelimit-limit` holds: a number, and the seconds for which it counts.
+_RATE = re.compile(r"\d{1,9}(?:;w=\d{1,9})?", re.ASCII)
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +33,19 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
-def read_refusal(body: bytes, scrub: Callable[[str], str]) -> Refusal:
-    """Read an error document; empty for any other body. `scrub`: removes secrets from its text."""
+def read_refusal(body: bytes, scrub: Callable[[str], str], *, any_form: bool = False) -> Refusal:
+    """Read an error document; empty for any other body. `scrub`: removes secrets from its text.
+
+    `any_form`: also read the forms of token servers: OAuth2's, one text in a member, or a line of plain text.
+    """
+    found = _first_error(body, scrub)
+    if found is None and any_form:
+        found = Refusal(message=scrub(_told(body))[:_SHOWN])
+    return found or Refusal()
+
+
+def _first_error(body: bytes, scrub: Callable[[str], str]) -> Refusal | None:
+    """The first error of a document as the specification has it; None for another body."""
     try:
         document = msgspec.json.decode(body)
         first = document["errors"][0]
@@ -40,7 +54,24 @@ def read_refusal(body: bytes, scrub: Callable[[str], str]) -> Refusal:
             code=scrub(_text(first.get("code")))[:_SHOWN_CODE], message=scrub(_message(first))[:_SHOWN]
         )
     except (msgspec.DecodeError, LookupError, TypeError, AttributeError, RecursionError, UnicodeDecodeError):
-        return Refusal()
+        return None
+
+
+def _told(body: bytes) -> str:
+    """The words of a token server: as in RFC 6749 section 5.2, as Docker Hub (`details`), or as others (`message`)."""
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        text = body.decode(errors="replace").strip()
+        # The page of a proxy says nothing in one line.
+        return text if len(text) <= _SHOWN and text.isprintable() and not text.startswith("<") else ""
+    if isinstance(document, str):
+        return document
+    members = document if isinstance(document, dict) else {}
+    texts = (
+        _text(members.get(name)) for name in ("error_description", "details", "detail", "message", "error")
+    )
+    return next((text for text in texts if text), "")
 
 
 def fault_of(
@@ -54,6 +85,15 @@ def fault_of(
     text = f"`{host}` answered {status}{f' ({said})' if said else ''} to {what}"
     kind = _kind(status)
     return kind(text, hint=hint, status=status, code=refusal.code or None, retry_after=wait)
+
+
+def rate_limit(status: int, headers: Mapping[str, str]) -> str | None:
+    """A hint with the limit that Docker Hub and others name in the header `ratelimit-limit` of a 429; else None."""
+    limit = headers.get("RateLimit-Limit") or ""
+    if status != 429 or not _RATE.fullmatch(limit):
+        return None
+    count, _, window = limit.partition(";w=")
+    return f"the limit is {count} reads{f' in {window} seconds' if window else ''}: log in for a higher one, or wait"
 
 
 def _kind(status: int) -> type[RegistryError]:

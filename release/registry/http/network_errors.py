@@ -30,7 +30,9 @@ def translated(exchange: Exchange, url: str) -> Iterator[None]:
 
 def _fault(error: BaseException, exchange: Exchange, host: str) -> Unreachable:
     if exchange.fault is not None:
-        return Unreachable(f"`{host}`: {exchange.fault}", hint="check the network, or try again later")
+        ended = Unreachable(f"`{host}`: {exchange.fault}", hint="check the network, or try again later")
+        ended.silent = exchange.silent
+        return ended
     inner = _cause(error, (ssl.SSLError, ssl.CertificateError))
     if inner is not None or isinstance(error, SSLError):
         return _tls_fault(inner or error, host)

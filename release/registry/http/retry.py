@@ -17,6 +17,10 @@ TRANSIENT = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
 #: `RegistryError.code` of TLS errors, which no retry can fix.
 TLS_FAULT = "tls"
 NO_SUCH_HOST = "dns"
+#: Of a host that was given up because it said nothing.
+SILENT = "silent"
+# Seconds of a pause that is told: a shorter one is not noticed.
+_LONG = 5.0
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,32 +28,57 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     The pause is random between 0 and `base`, which doubles with each attempt up to `cap` (full jitter), but at least
     the registry's `Retry-After`, up to `longest_wait`. A request with a `Retry-After` above `patience` is not retried.
-    With the default values, the five pauses without `Retry-After` come to 15.5 seconds at most.
+    With the default values, the five pauses without `Retry-After` come to 15.5 seconds at most, and a `Retry-After` is
+    kept in full or not at all. A host that says nothing for `silence` is given up: for as long, later requests fail at
+    once.
     """
 
     attempts: int = 6
     base: float = 0.5
     cap: float = 30.0
-    longest_wait: float = 60.0
-    patience: float = 600.0
+    longest_wait: float = 300.0
+    patience: float = 300.0
+    silence: float = 60.0
 
 
 class Retrier:
-    """Pauses between attempts at one host. `jitter`: returns a number from 0 to 1."""
+    """Pauses between attempts at one host. `jitter`: returns a number from 0 to 1. `tell`: prints a long pause."""
 
     def __init__(
-        self, policy: RetryPolicy, *, cancel: Cancel, deadline: Deadline, jitter: Callable[[], float]
+        self,
+        policy: RetryPolicy,
+        *,
+        cancel: Cancel,
+        deadline: Deadline,
+        jitter: Callable[[], float],
+        now: Callable[[], float],
+        tell: Callable[[str], object],
     ) -> None:
         self.policy = policy
         self._cancel = cancel
         self._deadline = deadline
         self._jitter = jitter
+        self._now = now
+        self._tell = tell
         self._is_silent = False
+        # When the host was given up for its silence, and the error. Threads set and read it as one value: no lock.
+        self._given_up: tuple[float, RegistryError] | None = None
+
+    def require_heard(self) -> None:
+        """Raise the error for which the host was given up, if that was less than `RetryPolicy.silence` ago."""
+        given_up = self._given_up
+        if given_up is not None and self._now() - given_up[0] < self.policy.silence:
+            raise given_up[1]
 
     def pause(self, error: RegistryError, attempt: int) -> None:
         """Pause after the failed attempt number `attempt` (from 1); raise `error` if no retry is left or can help."""
         if not is_transient(error):
             raise error
+        # Attempts that wait in vain take equally long, so their number tells how long the host has said nothing.
+        if error.silent and error.silent * attempt >= self.policy.silence:
+            silent = _with(error, f" (nothing was heard for {self.policy.silence:g} seconds)", code=SILENT)
+            self._given_up = (self._now(), silent)
+            raise silent
         asked = error.retry_after or 0.0
         if self._is_silent and error.status is None:
             raise _with(error, " (one attempt, since the host did not answer before)")
@@ -59,12 +88,22 @@ class Retrier:
             raise _with(error, f" ({attempt} attempts)")
         wait = max(self._backoff(attempt), min(asked, self.policy.longest_wait))
         if asked > self.policy.patience or self._deadline.remaining(wait) < wait:
-            raise _with(error, f" (it asks to wait {asked:g} seconds)" if asked else " (no time is left)")
+            raise _with(error, self._too_long(asked))
+        if wait >= _LONG:
+            self._tell(f"{error.message}: the next attempt is in {wait:.0f} seconds")
         self._cancel.wait(wait)
 
     def heard(self) -> None:
         """Note that the host answered: its later requests get all attempts again."""
         self._is_silent = False
+        self._given_up = None
+
+    def _too_long(self, asked: float) -> str:
+        if not asked:
+            return " (no time is left)"
+        most = self.policy.patience
+        limit = f", and {most:g} are waited at most" if asked > most else ", and no time is left"
+        return f" (it asks to wait {asked:g} seconds{limit})"
 
     def _backoff(self, attempt: int) -> float:
         return self._jitter() * min(self.policy.cap, self.policy.base * 2.0 ** (attempt - 1))
@@ -74,7 +113,7 @@ def is_transient(error: RegistryError) -> bool:
     """Whether a retry may succeed: true for `Unreachable`, except for TLS errors and unknown host names."""
     if not isinstance(error, Unreachable):
         return False
-    return error.code not in (TLS_FAULT, NO_SUCH_HOST)
+    return error.code not in (TLS_FAULT, NO_SUCH_HOST, SILENT)
 
 
 def retry_after(value: str | None, now: int) -> float | None:
@@ -96,11 +135,11 @@ def retry_after(value: str | None, now: int) -> float | None:
     return max(0.0, when.timestamp() - now / 1000)
 
 
-def _with(error: RegistryError, words: str) -> RegistryError:
+def _with(error: RegistryError, words: str, *, code: str | None = None) -> RegistryError:
     return type(error)(
         error.message + words,
         hint=error.hint,
         status=error.status,
-        code=error.code,
+        code=code or error.code,
         retry_after=error.retry_after,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import ssl
 import threading
 from collections.abc import Mapping
@@ -12,6 +13,10 @@ from release.errors import ConfigError
 from release.filesystem.files import read_file
 from release.limits import CREDENTIAL_BYTES
 from release.registry.http.address_policy import is_loopback_host
+
+# Between entries of NO_PROXY: commas by the usual rule; spaces as curl has them; `|` and `;` as in Java's and Windows'
+# settings, from which CI systems make the variable.
+_BETWEEN = re.compile(r"[,;|\s]+")
 
 
 class Trust:
@@ -50,13 +55,12 @@ class Trust:
     def proxy(self, scheme: str, host: str) -> str | None:
         """The proxy's URL for a host, from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, or None."""
         names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
-        found = next((value for name in names if (value := self._env.get(name))), None)
-        if found is None:
-            return None
+        name = next((one for one in names if self._env.get(one)), None)
         without = self._env.get("no_proxy") or self._env.get("NO_PROXY") or ""
-        if any(_covers(entry.strip().lower(), host) for entry in without.split(",")):
+        entries = [entry for entry in _BETWEEN.split(without.lower()) if entry]
+        if name is None or any(_covers(entry, scheme, host) for entry in entries):
             return None
-        return found if "://" in found else f"http://{found}"
+        return _proxy_url(self._env[name].strip(), name)
 
     def _named_insecure(self, host: str) -> bool:
         return host in self._insecure or _name(host) in self._insecure
@@ -81,16 +85,52 @@ class Trust:
         return context
 
 
-def _covers(entry: str, host: str) -> bool:
-    """Whether an entry of NO_PROXY covers the host: `*`, a domain and its subdomains, an address, a network."""
-    if entry in ("*", host):
-        return True
-    name = _name(host)
+def _proxy_url(text: str, variable: str) -> str:
+    """The proxy's URL. Raises `ConfigError`, which does not show the value: it may hold a password."""
+    url = text if "://" in text else f"http://{text}"
     try:
-        return ipaddress.ip_address(name) in ipaddress.ip_network(entry, strict=False)
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
     except ValueError:
-        suffix = entry.removeprefix("*").removeprefix(".")
-        return bool(suffix) and (name == suffix or name.endswith(f".{suffix}"))
+        host, parts = None, urlsplit("")
+    if parts.scheme.startswith("socks"):
+        raise ConfigError(
+            f"`{variable}` names a SOCKS proxy, and shipmark speaks only to http and https proxies",
+            hint="name an http proxy, or list the registry in NO_PROXY",
+        )
+    if not host or parts.scheme not in ("http", "https"):
+        raise ConfigError(f"`{variable}` is not the URL of a proxy", hint="write `http://HOST:PORT`")
+    return url
+
+
+def _covers(entry: str, scheme: str, host: str) -> bool:
+    """Whether an entry of NO_PROXY covers the host.
+
+    Entries are `*`, a domain and its subdomains (`example.com`, `.example.com`, `*.example.com`), also with a port, an
+    address, a network, and `<local>` of Windows: names without a dot.
+    """
+    name, port = _name(host).rstrip("."), _port(scheme, host)
+    if entry == "*" or (entry == "<local>" and "." not in name and ":" not in name):
+        return True
+    try:
+        return ipaddress.ip_address(name) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        pass
+    if "/" in entry:
+        return False
+    try:
+        parts = urlsplit(f"//{entry}")
+        wanted = parts.port
+    except ValueError:
+        return False
+    if wanted is not None and wanted != port:
+        return False
+    suffix = (parts.hostname or "").removeprefix("*").removeprefix(".").rstrip(".")
+    return bool(suffix) and (name == suffix or name.endswith(f".{suffix}"))
+
+
+def _port(scheme: str, host: str) -> int:
+    return urlsplit(f"//{host}").port or (443 if scheme == "https" else 80)
 
 
 def _unverified() -> ssl.SSLContext:

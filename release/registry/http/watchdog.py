@@ -50,6 +50,7 @@ class Exchange:
         self.accept = accept
         self.reach: Reach | None = None
         self.fault: str | None = None
+        self.silent = 0.0  # seconds that the peer was waited for in vain, if `fault` is about that
         self._now = now
         self._deadline = deadline
         # Guards `_socket` and `fault`: the watchdog and `Cancel` call `end` from other threads.
@@ -60,6 +61,8 @@ class Exchange:
         self._mark = (now(), 0)
         self._limit: float | None = None
         self._limit_text = ""
+        self._limit_seconds = 0.0
+        self._is_held = False
         self._cancel = cancel
         self._stack = contextlib.ExitStack()
         self._stack.enter_context(cancel.on_cancel(lambda: self.end("cancelled")))
@@ -79,12 +82,18 @@ class Exchange:
     def await_answer(self, seconds: float, what: str) -> None:
         """Limit the time until the next phase to `seconds`."""
         self._limit_text = f"{what} within {seconds:g} seconds"
+        self._limit_seconds = seconds
         self._limit = self._now() + seconds
 
     def transfer(self) -> None:
         """Begin a phase in which bytes must move at `Limits.pace`."""
         self._limit = None
         self._mark = (self._now(), self._moved)
+        self._is_held = False
+
+    def hold(self) -> None:
+        """Begin a phase without a limit, until `transfer`: a body's source is read, and the peer is not to blame."""
+        self._is_held = True
 
     def moved(self, count: int) -> None:
         """Count bytes that were sent or received."""
@@ -98,20 +107,26 @@ class Exchange:
             return
         if self._limit is not None:
             if now >= self._limit:
-                self.end(self._limit_text)
+                self.end(self._limit_text, silent=self._limit_seconds)
+            return
+        if self._is_held:
             return
         since, before = self._mark
         if now - since < self.limits.stall:
             return
         if self._moved - before < self.limits.pace * self.limits.stall:
-            self.end(f"{self._moved - before} bytes moved in {self.limits.stall:g} seconds")
+            moved = self._moved - before
+            self.end(
+                f"{moved} bytes moved in {self.limits.stall:g} seconds",
+                silent=0.0 if moved else self.limits.stall,
+            )
         self._mark = (now, self._moved)
 
-    def end(self, fault: str) -> None:
+    def end(self, fault: str, *, silent: float = 0.0) -> None:
         """Shut the connection down now. The thread blocked on it gets an error and finds the reason in `fault`."""
         with self._lock:
             if self.fault is None:
-                self.fault = fault
+                self.fault, self.silent = fault, silent
         self._shut()
 
     def check_cancelled(self) -> None:

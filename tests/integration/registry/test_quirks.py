@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from release.errors import Invalid
-from tests.support.registries.hostile import HostileServer, Reply, Request
+from release.errors import ConfigError, Invalid, RegistryError, Unreachable
+from release.oci import OCI_INDEX, Descriptor, Manifest
+from release.oci.manifest import digest_bytes
+from release.registry.http.retry import RetryPolicy
+from release.registry.http.tls import Trust
+from release.registry.http.watchdog import Limits
+from tests.support.registries.hostile import Hang, HostileServer, Reply, Request
 from tests.support.registries.targets import TargetsFactory
 
 Serve = Callable[..., HostileServer]
@@ -60,3 +65,155 @@ def test_a_list_that_is_refused_in_any_size_is_an_error(serve: Serve, make_targe
     )
     with pytest.raises(Invalid, match="NAME_INVALID"):
         make_targets().open(f"{server.host}/app").tags()
+
+
+@pytest.mark.parametrize("hops", [0, 1, 5, 6])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_five_redirects_in_a_row_are_followed(
+    serve: Serve, make_targets: TargetsFactory, hops: int, method: str
+) -> None:
+    raw = b'{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}'
+    digest = digest_bytes(raw)
+    left = [hops]
+
+    def answer(request: Request) -> Reply:
+        if "/manifests/" not in request.path:
+            return Reply()
+        if left[0]:
+            left[0] -= 1
+            return Reply(307, {"Location": f"{request.path}?hop={left[0]}"})
+        assert request.body == (raw if request.method == "PUT" else b"")
+        return Reply(
+            201 if request.method == "PUT" else 200,
+            {"Content-Type": OCI_INDEX},
+            b"" if method == "PUT" else raw,
+        )
+
+    repository = make_targets().open(f"{serve(answer).host}/app")
+    manifest = Manifest(media_type=OCI_INDEX, digest=digest, raw=raw)
+
+    def ask() -> None:
+        if method == "PUT":
+            repository.put_manifest(manifest, tag="1.0")
+        else:
+            assert repository.manifest("1.0").digest == digest
+
+    if hops <= 5:
+        ask()
+    else:
+        with pytest.raises(Invalid, match="too often"):
+            ask()
+
+
+def test_a_write_that_is_redirected_by_303_is_not_repeated(
+    serve: Serve, make_targets: TargetsFactory
+) -> None:
+    server = serve(
+        lambda request: Reply(303, {"Location": "/elsewhere"}) if request.method == "POST" else Reply()
+    )
+    with pytest.raises(Invalid, match="answered 303"):
+        make_targets().open(f"{server.host}/app").check_push()
+    assert "/elsewhere" not in [request.path for request in server.requests]
+
+
+def test_a_host_that_says_nothing_is_given_up_once_for_all_its_requests(
+    serve: Serve, make_targets: TargetsFactory
+) -> None:
+    server = serve(lambda request: Hang() if "/app/" in request.path else Reply())
+    policy = RetryPolicy(attempts=6, base=0.01, cap=0.01, silence=1.0)
+    limits = Limits(connect=0.5, answer=0.5, stall=0.5)
+    repository = make_targets(policy=policy, limits=limits).open(f"{server.host}/app")
+    with pytest.raises(
+        Unreachable, match=r"no answer within 0\.5 seconds \(nothing was heard for 1 seconds\)"
+    ):
+        repository.tags()
+    asked = len(server.requests)
+    with pytest.raises(Unreachable, match="nothing was heard"):
+        repository.resolve("1.0")
+    assert len(server.requests) == asked
+
+
+def test_a_source_that_stalls_is_named_and_its_attempts_are_not_repeated(
+    serve: Serve, make_targets: TargetsFactory
+) -> None:
+    content = b"x" * 500_000
+    blob = Descriptor(media_type="application/octet-stream", digest=digest_bytes(content), size=len(content))
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+
+    def half(request: Request) -> Any:
+        return Reply(raw=head + content[:1000], length=None) if "/blobs/" in request.path else Reply()
+
+    def take(request: Request) -> Reply:
+        if request.method == "HEAD":
+            return Reply(404)
+        if request.method == "POST":
+            return Reply(202, {"Location": "/v2/app/blobs/uploads/1"})
+        return Reply(201)
+
+    source, target = serve(half), serve(take)
+    policy = RetryPolicy(attempts=3, base=0.01, cap=0.01, silence=60.0)
+    limits = Limits(connect=2, answer=2, stall=0.6)
+    targets = make_targets(policy=policy, limits=limits)
+    reader, writer = targets.open(f"{source.host}/app"), targets.open(f"{target.host}/app")
+    with pytest.raises(RegistryError) as caught:
+        writer.put_blob(blob, lambda: cast(Any, reader).open_raw(blob))
+    assert source.host in caught.value.message
+    assert target.host not in caught.value.message
+    assert (
+        len([request for request in source.requests if request.method == "GET" and "/blobs/" in request.path])
+        == 3
+    )
+    assert len(target.seen("POST")) == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "host", "direct"),
+    [
+        ("registry.lan", "registry.lan", True),
+        ("registry.lan", "registry.lan:5000", True),
+        ("registry.lan:5000", "registry.lan:5000", True),
+        ("registry.lan:5000", "registry.lan", False),
+        ("registry.lan:443", "registry.lan", True),
+        ("lan", "registry.lan", True),
+        (".lan", "registry.lan", True),
+        ("*.lan", "registry.lan", True),
+        ("*.lan", "registry.plan", False),
+        ("lan", "registry.plan", False),
+        ("a.io, registry.lan", "registry.lan", True),
+        ("a.io registry.lan", "registry.lan", True),
+        ("a.io|*.lan", "registry.lan", True),
+        ("a.io;*.lan", "registry.lan", True),
+        ("REGISTRY.LAN", "registry.lan", True),
+        ("registry.lan.", "registry.lan", True),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("10.1.2.3:5000", "10.1.2.3:5000", True),
+        ("fd00::/8", "[fd00::1]:5000", True),
+        ("[fd00::1]", "[fd00::1]:5000", True),
+        ("<local>", "registry", True),
+        ("<local>", "registry.lan", False),
+        ("*", "registry.lan", True),
+        ("", "registry.lan", False),
+        ("[bad", "registry.lan", False),
+    ],
+)
+def test_no_proxy_in_the_forms_of_platforms(entry: str, host: str, direct: bool) -> None:
+    trust = Trust(env={"HTTPS_PROXY": "http://proxy.lan:3128", "NO_PROXY": entry})
+    assert trust.proxy("https", host) == (None if direct else "http://proxy.lan:3128")
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("socks5://u:hidden@proxy.lan:1080", "SOCKS"),
+        ("socks5h://proxy.lan", "SOCKS"),
+        ("http://[bad", "not the URL of a proxy"),
+        ("http://u:hidden@proxy.lan:port", "not the URL of a proxy"),
+        ("ftp://proxy.lan", "not the URL of a proxy"),
+    ],
+)
+def test_proxy_that_cannot_be_used_is_refused_at_once(value: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        Trust(env={"ALL_PROXY": value}).proxy("https", "ghcr.io")
+    assert "ALL_PROXY" in caught.value.message
+    assert "hidden" not in caught.value.message

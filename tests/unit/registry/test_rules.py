@@ -166,7 +166,14 @@ class TestRetries:
     def test_retry_pause_of_a_cancelled_run_raises(self) -> None:
         cancel = Cancel()
         cancel.trip(Interrupted("stop"))
-        retrier = Retrier(RetryPolicy(), cancel=cancel, deadline=_deadline(None), jitter=lambda: 1.0)
+        retrier = Retrier(
+            RetryPolicy(),
+            cancel=cancel,
+            deadline=_deadline(None),
+            jitter=lambda: 1.0,
+            now=lambda: 100.0,
+            tell=len,
+        )
         with pytest.raises(Interrupted):
             retrier.pause(Unreachable("x"), 1)
 
@@ -254,7 +261,14 @@ def _deadline(seconds: float | None) -> Deadline:
 
 
 def _retrier(policy: RetryPolicy, seconds: float | None = None) -> Retrier:
-    return Retrier(policy, cancel=Cancel(), deadline=_deadline(seconds), jitter=lambda: 0.0)
+    return Retrier(
+        policy,
+        cancel=Cancel(),
+        deadline=_deadline(seconds),
+        jitter=lambda: 0.0,
+        now=lambda: 100.0,
+        tell=len,
+    )
 
 
 def test_unreachable_is_a_registry_error() -> None:

@@ -1,0 +1,167 @@
+"""Servers over TLS that behave like Docker Hub and Azure Container Registry; a real registry behind them stores.
+
+Whatever the simulated rules let through is forwarded, so that tests read the end state from that registry's storage.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+from collections import Counter
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from tests.support.registries.hostile import HostileServer, Reply, Request
+from tests.support.registries.registry import RegistryServer
+from tests.support.registries.tls import Authority
+
+USER, SECRET = "acme", "pat-not-a-secret"
+REFRESH = "refresh-not-a-secret"
+
+
+class _Simulated:
+    """A server over TLS in front of `registry`. `ca`: the file of its authority. `tokens`: requests for tokens."""
+
+    def __init__(self, folder: Path, registry: RegistryServer) -> None:
+        self.registry = registry
+        authority = Authority(folder)
+        self.ca = str(authority.path)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*authority.issue("127.0.0.1"))
+        self.tokens: list[Request] = []
+        self.counts: Counter[str] = Counter()
+        #: Requests that arrived at storage hosts, which must never get a credential.
+        self.storage = HostileServer(self._store, tls=context)
+        self.server = HostileServer(self._answer, tls=context)
+
+    @property
+    def host(self) -> str:
+        """The registry's `127.0.0.1:PORT`."""
+        return self.server.host
+
+    def close(self) -> None:
+        """Stop the servers."""
+        self.server.close()
+        self.storage.close()
+
+    def _answer(self, request: Request) -> Reply:
+        raise NotImplementedError
+
+    def _store(self, request: Request) -> Reply:
+        """What the storage answers: what the registry has; a request with a credential is refused, as Azure does."""
+        if "authorization" in request.headers:
+            return Reply(400, {}, b"<Error><Code>InvalidAuthenticationInfo</Code></Error>")
+        return self._forward(request)
+
+    def _forward(self, request: Request) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.registry.port, timeout=20)
+        try:
+            passed = ("content-type", "accept", "range", "content-range")
+            headers = {name: value for name, value in request.headers.items() if name in passed}
+            connection.request(request.method, request.path, body=request.body or None, headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+            kept = {name: value for name, value in answer.getheaders() if name.lower() not in _OWN_HEADERS}
+            if location := answer.getheader("Location"):
+                # Relative, as Azure and others write it.
+                parts = urlsplit(location)
+                kept["Location"] = parts.path + (f"?{parts.query}" if parts.query else "")
+            length = int(answer.getheader("Content-Length") or len(body))
+            return Reply(answer.status, kept, body, length=length)
+        finally:
+            connection.close()
+
+    def _bearer(self, request: Request, scope: str) -> Reply | None:
+        """The answer to a request without a token for `scope`; None for a request with one."""
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        granted = base64.b64decode(given).decode().split(" ") if given else []
+        name, _, action = scope.rpartition(":")
+        if any(one.startswith(f"{name}:") and action in one.rpartition(":")[2].split(",") for one in granted):
+            return None
+        challenge = f'Bearer realm="{self.server.url}/token",service="simulated",scope="{scope}"'
+        return Reply(401, {"WWW-Authenticate": challenge}, _error("UNAUTHORIZED", "authentication required"))
+
+    def _grant(self, scopes: list[str], member: str) -> Reply:
+        """A token that lists what it grants."""
+        token = base64.b64encode(" ".join(scopes).encode()).decode()
+        return Reply(
+            200, {"Content-Type": "application/json"}, json.dumps({member: token, "expires_in": 300}).encode()
+        )
+
+
+_OWN_HEADERS = frozenset({"content-length", "connection", "location", "date"})
+
+
+class Hub(_Simulated):
+    """As Docker Hub: tokens for a personal access token, reads of manifests are counted, pages of at most 100 tags.
+
+    `reads`: how many reads of manifests are allowed before it answers 429. `waits`: what `Retry-After` then says.
+    """
+
+    reads = 1000
+    waits = "1"
+
+    def _answer(self, request: Request) -> Reply:
+        path = urlsplit(request.path)
+        if path.path == "/token":
+            return self._token(request)
+        reads = request.method in ("GET", "HEAD")
+        repository = path.path.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
+        repository = repository.partition("/tags/")[0]
+        refused = self._bearer(request, f"repository:{repository}:{'pull' if reads else 'push'}")
+        if refused is not None:
+            return refused
+        if path.path.endswith("/tags/list") and int(parse_qs(path.query).get("n", ["0"])[0]) > 100:
+            return Reply(400, {}, _error("PAGINATION_NUMBER_INVALID", "invalid number of results requested"))
+        if request.method == "GET" and "/manifests/" in path.path:
+            self.counts["reads"] += 1
+            if self.counts["reads"] > self.reads:
+                self.reads += 1000
+                limits = {"Retry-After": self.waits, "RateLimit-Limit": "100;w=21600"}
+                return Reply(429, limits, _error("TOOMANYREQUESTS", "You have reached your pull rate limit"))
+        return self._forward(request)
+
+    def _token(self, request: Request) -> Reply:
+        self.tokens.append(request)
+        pair = base64.b64encode(f"{USER}:{SECRET}".encode()).decode()
+        if request.headers.get("authorization") != f"Basic {pair}":
+            return Reply(401, {}, b'{"details": "incorrect username or password"}')
+        return self._grant(parse_qs(urlsplit(request.path).query).get("scope", []), "token")
+
+
+class Azure(_Simulated):
+    """As Azure Container Registry: exchanges refresh tokens by POST, and redirects blobs and uploads to its storage."""
+
+    def _answer(self, request: Request) -> Reply:
+        path = urlsplit(request.path)
+        if path.path == "/token":
+            return self._token(request)
+        reads = request.method in ("GET", "HEAD")
+        repository = path.path.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
+        repository = repository.partition("/tags/")[0]
+        refused = self._bearer(request, f"repository:{repository}:{'pull' if reads else 'push'}")
+        if refused is not None:
+            return refused
+        if "/blobs/" in path.path and (request.method == "GET" or (request.method == "PUT" and request.body)):
+            self.counts[f"{request.method} redirected"] += 1
+            return Reply(307, {"Location": f"{self.storage.url}{request.path}"})
+        return self._forward(request)
+
+    def _token(self, request: Request) -> Reply:
+        self.tokens.append(request)
+        form = parse_qs(request.body.decode())
+        if request.method != "POST" or form.get("refresh_token") != [REFRESH]:
+            said = {
+                "error": "invalid_grant",
+                "error_description": "the refresh token is not for this registry",
+            }
+            return Reply(401, {}, json.dumps(said).encode())
+        return self._grant(
+            [word for text in form.get("scope", []) for word in text.split(" ")], "access_token"
+        )
+
+
+def _error(code: str, message: str) -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": message}]}).encode()
