@@ -559,8 +559,15 @@ class TestLoginCheck:
         assert f"`{config}`" in result.stdout
         assert f"`{server.username}`" in result.stdout
         assert "push        yes" in result.stdout
+        assert f"key `{server.host}`" in result.stdout
+        assert "tried" not in result.stdout
+        more = shipmark("image", "login-check", "-v", f"{server.host}/acme/app", "--json", env=env)
+        assert more.json["key"] == server.host
+        places = [one["place"] for one in more.json["tried"]]
+        assert places[0].startswith("variables `SHIPMARK_REGISTRY_")
+        assert places[1:] == [f"`{config}`"]
         for secret in (server.password, pair):
-            assert secret not in result.stdout + result.stderr
+            assert secret not in result.stdout + result.stderr + more.stdout
 
     def test_login_check_with_a_wrong_credential_exits_5(
         self, registry_factory: Callable[..., Any], shipmark: Shipmark

@@ -19,6 +19,11 @@ _KINDS = {
 }
 
 
+_OPTIONAL = frozenset(
+    {"key", "tried"}
+)  # members of the document that are left out where there is nothing to say
+
+
 @click.command("login-check", cls=Command)
 @global_options
 @click.argument("image")
@@ -27,14 +32,19 @@ _KINDS = {
 def command(ctx: click.Context, image: str, as_json: bool) -> None:
     """Say which credential is used for the repository of IMAGE, from where, and whether it may push.
 
-    Also says where a credential was looked for, in order. Lists the tags, and begins an upload and cancels it, to find
-    out what is allowed. The credential itself is never shown. Exits with 5 if pushing is not allowed.
+    Lists the tags, and begins an upload and cancels it, to find out what is allowed. With `-v` also says where the
+    credential was looked for, in order. The credential itself is never shown. Exits with 5 if pushing is not allowed.
     """
-    found = check_login(open_session(ctx), LoginCheckRequest(image=image))
+    session = open_session(ctx)
+    found = check_login(session, LoginCheckRequest(image=image))
+    report = found.report
+    if session.settings.verbosity < 1:
+        report = msgspec.structs.replace(report, tried=())
     if as_json:
-        document(msgspec.to_builtins(found.report))
+        members = msgspec.to_builtins(report)
+        document({name: value for name, value in members.items() if value or name not in _OPTIONAL})
     else:
-        data(*_lines(found.report))
+        data(*_lines(report))
     if found.refusal is not None:
         raise found.refusal
 
