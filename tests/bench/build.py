@@ -1,5 +1,7 @@
 """Measures build and push together: a folder of 200 MB on a small base, cold, with one file changed, and once more.
 
+`build_context.py` adds a context of 400 MB for BuildKit, local and remote.
+
 Every tool has a fresh registry and an empty cache at the start of each of its rounds; the three measurements of a round
 follow each other. Times are wall-clock times. The output names compared programs that this machine lacks.
 """
@@ -14,7 +16,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,10 +24,13 @@ from release.compression.compress import compress_layer
 from release.layout.adopt import put_bytes
 from release.layout.layout import Layout
 from release.oci.image_json import ImageConfig, config_document, image_manifest, parse_platform
-from tests.bench.build_tools import Tool, find_tools
-from tests.bench.harness import Command, Sample, measure
+from tests.bench import build_context
+from tests.bench.build_tools import BUILDCTL, BY_DIGEST, Tool, find_tools
+from tests.bench.harness import Command, Sample, measure, ratio_of, row
 from tests.support.programs.environment import EPOCH, scrubbed
+from tests.support.programs.go_tools import NotBuilt
 from tests.support.registries.registry import RegistryServer
+from tests.support.services.buildkit import programs
 from tests.support.services.docker import busybox_root
 
 _EDITION = 1
@@ -111,6 +116,12 @@ def run(folder: Path, *, rounds: int) -> Iterator[str]:
     names = [tool.name for tool in tools]
     for phase in _PHASES:
         yield _table(phase, names, samples, failed)
+    with suppress(NotBuilt), ExitStack() as stack:
+        built = programs()
+        hub = RegistryServer(folder / "build-hub")
+        stack.callback(hub.close)
+        # A round takes minutes: fewer of them tell enough.
+        yield from build_context.run(folder, built, hub, rounds=max(1, rounds // 3))
     if missing:
         yield "missing peers: " + ", ".join(missing)
 
@@ -166,11 +177,7 @@ def _table(phase: str, names: Sequence[str], samples: Samples, failed: Mapping[s
         if name in failed:
             lines.append(f"| {name} | {failed[name]} | | |")
             continue
-        taken = samples[phase, name]
-        walls = [sample.wall for sample in taken]
-        cpu, rss = statistics.median(sample.cpu for sample in taken), max(sample.rss for sample in taken)
-        wall = f"{min(walls):.2f}, **{statistics.median(walls):.2f}**, {max(walls):.2f}"
-        lines.append(f"| {name} | {wall} | {cpu:.2f} | {rss:.0f} |")
+        lines.append(row(name, samples[phase, name]))
     running = [name for name in names if name not in failed]
     return "\n".join([*lines, "", *_verdicts(phase, running, samples)])
 
@@ -188,7 +195,7 @@ def _verdicts(phase: str, names: Sequence[str], samples: Samples) -> Iterator[st
     if _OWN not in names:
         return
     own = samples[phase, _OWN]
-    ratios = {name: _ratio(own, samples[phase, name]) for name in names if name != _OWN}
+    ratios = {name: ratio_of(own, samples[phase, name]) for name in names if name != _OWN}
     for name, ratio in ratios.items():
         most = _BARS.get((phase, name))
         yield str(_Bar(f"{_OWN} / {name}", ratio, most)) if most else f"{_OWN} / {name}: **{ratio:.2f}**"
@@ -198,10 +205,6 @@ def _verdicts(phase: str, names: Sequence[str], samples: Samples) -> Iterator[st
         yield str(_Bar(f"{_OWN}, peak MiB", max(sample.rss for sample in own), _MEMORY))
     if phase == _PHASES[2]:
         yield str(_Bar(f"{_OWN}, seconds", statistics.median(sample.wall for sample in own), _AGAIN))
-    if {"shipmark, buildkit", "buildctl"} <= set(names):
-        through = _ratio(samples[phase, "shipmark, buildkit"], samples[phase, "buildctl"])
-        yield str(_Bar("shipmark, buildkit / buildctl", through, 1.1))
-
-
-def _ratio(own: Sequence[Sample], other: Sequence[Sample]) -> float:
-    return statistics.median(one.wall / two.wall for one, two in zip(own, other, strict=True))
+    if {BY_DIGEST, BUILDCTL} <= set(names):
+        through = ratio_of(samples[phase, BY_DIGEST], samples[phase, BUILDCTL])
+        yield str(_Bar(f"{BY_DIGEST} / {BUILDCTL}", through, 1.1))

@@ -20,6 +20,8 @@ from tests.support.services.buildkit import BuildKitDaemon, programs
 from tests.support.services.docker import DockerDaemon
 from tests.support.services.required import SEARCH_PATH, missing, program
 
+BY_DIGEST, BUILDCTL = "shipmark, buildkit, by digest", "buildctl"
+
 Argv = Sequence[str | Path]
 
 
@@ -59,13 +61,12 @@ def find_tools(folder: Path, stack: ExitStack) -> tuple[list[Tool], list[str]]:
     return tools, lacking
 
 
-def _shipmark(builder: str, env: Mapping[str, str]) -> Tool:
+def _shipmark(builder: str, env: Mapping[str, str], push: str = "by-client") -> Tool:
     def command(base: str, repository: str, home: Path) -> Argv:
         config = home / "shipmark.yml"
         log = home / "log.jsonl"
-        config.write_text(
-            f"image: {repository}\nlog: {{path: {log}}}\nbuild: {{builder: {builder}, args: {{BASE: {base!r}}}}}\n"
-        )
+        build = f"{{builder: {builder}, push: {push}, args: {{BASE: {base!r}}}}}"
+        config.write_text(f"image: {repository}\nlog: {{path: {log}}}\nbuild: {build}\n")
         own = [sys.executable, "-I", str(Path(sys.executable).parent / "shipmark")]
         return [*own, "--config", config, "run", "-q"]
 
@@ -102,8 +103,11 @@ def _with_buildkit(folder: Path, stack: ExitStack) -> list[Tool]:
     def forget() -> None:
         daemon.run("buildctl", "prune", "--all")
 
-    through = _shipmark("buildkit", daemon.env)._replace(forget=forget)
-    return [through, Tool("buildctl", command, forget, daemon.env)]
+    through = [
+        _shipmark("buildkit", daemon.env, push)._replace(name=name, forget=forget)
+        for name, push in ((BY_DIGEST, "auto"), ("shipmark, buildkit, by client", "by-client"))
+    ]
+    return [*through, Tool(BUILDCTL, command, forget, daemon.env)]
 
 
 def _buildah(buildah: str, storage: Path) -> Tool:

@@ -125,6 +125,19 @@ def table(title: str, series: Sequence[Series]) -> str:
     return "\n".join(lines)
 
 
+def row(name: str, taken: Sequence[Sample]) -> str:
+    """Return a row of a table of wall-clock times: minimum, median and maximum, CPU time, peak memory."""
+    walls = [sample.wall for sample in taken]
+    cpu, rss = statistics.median(sample.cpu for sample in taken), max(sample.rss for sample in taken)
+    wall = f"{min(walls):.2f}, **{statistics.median(walls):.2f}**, {max(walls):.2f}"
+    return f"| {name} | {wall} | {cpu:.2f} | {rss:.0f} |"
+
+
+def ratio_of(own: Sequence[Sample], other: Sequence[Sample]) -> float:
+    """Return the median over the rounds of the ratio of two commands' wall-clock times."""
+    return statistics.median(one.wall / two.wall for one, two in zip(own, other, strict=True))
+
+
 def machine() -> str:
     """Return one line with the date and the machine of the measurement."""
     git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]

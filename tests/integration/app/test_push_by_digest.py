@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.programs.reaper import marked
-from tests.support.registries.gate import Gate, Passage
+from tests.support.registries.gate import Gate
 from tests.support.registries.registry import RegistryFactory, RegistryServer
 from tests.support.releases.project import Project
+from tests.support.releases.pushing import front_ends, pushing
 from tests.support.services.buildkit import BUSYBOX, BuildKitDaemon
 
 DOCKERFILE = f"FROM {BUSYBOX} AS made\nARG VERSION\nRUN echo $VERSION > /made\nFROM scratch\nCOPY --from=made /made /\n"
@@ -209,55 +207,6 @@ def test_a_push_by_digest_that_is_not_possible_is_refused_before_the_build(
         assert (code, reason in text) == (expected, True), text
     # Without a release nothing is pushed, so nothing stands against the build.
     assert tried(project, buildkit, "build", layout, push="by-digest")[0] == 0
-
-
-class Pushing:
-    """A release whose push by BuildKit waits at the gate, in the middle of the first layer."""
-
-    def __init__(self, project: Project, gate: Gate, env: dict[str, str]) -> None:
-        self.project = project
-        self.env = env
-        self._gate = gate
-        self._arrived, self._goes_on = threading.Event(), threading.Event()
-        gate.before = self._hold
-        self.process = project.start("run", env=env)
-        assert self._arrived.wait(60)
-
-    def _hold(self, passage: Passage) -> bool:
-        # BuildKit sends each blob by one PUT; shipmark's own check of its permission sends none.
-        if passage.method != "PUT" or self._goes_on.is_set():
-            return True
-        self._arrived.set()
-        self._goes_on.wait(60)
-        return False
-
-    def end(self) -> None:
-        """Let the gate pass again."""
-        self._goes_on.set()
-
-    def wait(self) -> int:
-        """Wait for the end while the push is still held; return the exit code."""
-        return int(self.process.wait(60))
-
-
-@contextmanager
-def pushing(project: Project, gate: Gate, env: dict[str, str]) -> Iterator[Pushing]:
-    """Start a release, and yield in the middle of the push."""
-    one = Pushing(project, gate, env)
-    try:
-        yield one
-    finally:
-        one.end()
-
-
-def front_ends() -> list[int]:
-    """The processes of BuildKit's programs that this test run started."""
-    mark = f"PYTEST_LEAK_MARK={os.environ['PYTEST_LEAK_MARK']}"
-    return [
-        pid
-        for pid in marked(mark)
-        if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith((b"buildctl", b"buildx"))
-    ]
 
 
 def test_a_push_that_is_interrupted_leaves_nothing_and_the_next_run_finishes(

@@ -1,0 +1,57 @@
+"""Releases whose image BuildKit pushes by digest, killed at every effect, and while the daemon itself is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.programs.command import Shipmark
+from tests.support.registries.gate import Gate
+from tests.support.releases.kill_matrix import PROJECT, Matrix, totals
+from tests.support.releases.project import Project
+from tests.support.releases.pushing import front_ends, pushing
+from tests.support.services.buildkit import BuildKitDaemon
+
+BUILD = {"builder": "buildkit", "push": "by-digest", "args": {}}
+FILES = {"Dockerfile": "FROM scratch\nCOPY hello.txt /\n"}
+
+
+def test_a_release_pushed_by_buildkit_and_killed_at_any_effect_ends_as_one_that_was_not_killed(
+    make_project: Callable[..., Project],
+    gate: Gate,
+    shipmark: Shipmark,
+    buildkit: BuildKitDaemon,
+    tmp_path: Path,
+) -> None:
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=BUILD)
+    project.release_commit("v1.4.2", files=FILES)
+    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix", env=buildkit.env)
+    expected, points = matrix.learn()
+    assert any(point.effect.startswith("PUT") for point in points)
+    rows = []
+    print()
+    for point in points:
+        rows.append(matrix.strike(point, expected))
+        print(rows[-1].text, flush=True)
+    print(totals(rows))
+    assert [row.text for row in rows if row.faults] == []
+
+
+def test_a_daemon_that_is_killed_in_the_middle_of_the_push_fails_the_release_and_the_next_run_finishes(
+    make_project: Callable[..., Project], gate: Gate, buildkit: BuildKitDaemon, buildkit_programs: Path
+) -> None:
+    project = make_project(image=f"{gate.host}/acme/app", build=BUILD)
+    project.release_commit("v1.4.2", files=FILES)
+    daemon = BuildKitDaemon(buildkit_programs, buildkit.registry)
+    try:
+        with pushing(project, gate, daemon.env) as one:
+            daemon.kill()
+            assert one.wait() == 4
+        assert front_ends() == []
+        assert project.tags == {}
+        daemon.restart()
+        project.must("run", env=daemon.env)
+    finally:
+        daemon.stop()
+    assert project.tags["latest"] == project.tags["1.4.2"]
+    assert project.kinds().count("released") == 1
