@@ -25,7 +25,7 @@ from release.layout.adopt import put_bytes
 from release.layout.layout import Layout
 from release.oci.image_json import ImageConfig, config_document, image_manifest, parse_platform
 from tests.bench import build_context
-from tests.bench.build_tools import BUILDCTL, BY_DIGEST, Tool, find_tools
+from tests.bench.build_tools import BUILDCTL, BY_DIGEST, REPRODUCIBLE, Tool, find_tools
 from tests.bench.harness import Command, Sample, measure, ratio_of, row
 from tests.support.programs.environment import EPOCH, scrubbed
 from tests.support.programs.go_tools import NotBuilt
@@ -205,6 +205,8 @@ def _verdicts(phase: str, names: Sequence[str], samples: Samples) -> Iterator[st
         yield str(_Bar(f"{_OWN}, peak MiB", max(sample.rss for sample in own), _MEMORY))
     if phase == _PHASES[2]:
         yield str(_Bar(f"{_OWN}, seconds", statistics.median(sample.wall for sample in own), _AGAIN))
-    if {BY_DIGEST, BUILDCTL} <= set(names):
+    if {BY_DIGEST, BUILDCTL, REPRODUCIBLE} <= set(names):
         through = ratio_of(samples[phase, BY_DIGEST], samples[phase, BUILDCTL])
         yield str(_Bar(f"{BY_DIGEST} / {BUILDCTL}", through, 1.1))
+        same = ratio_of(samples[phase, BY_DIGEST], samples[phase, REPRODUCIBLE])
+        yield str(_Bar(f"{BY_DIGEST} / {REPRODUCIBLE}", same, 1.1))

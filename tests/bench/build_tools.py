@@ -9,18 +9,20 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench.push import find_crane
-from tests.support.programs.environment import scrubbed
+from tests.support.programs.environment import EPOCH, scrubbed
 from tests.support.programs.go_tools import NotBuilt
 from tests.support.registries.registry import RegistryServer
 from tests.support.services.buildkit import BuildKitDaemon, programs
 from tests.support.services.docker import DockerDaemon
 from tests.support.services.required import SEARCH_PATH, missing, program
 
-BY_DIGEST, BUILDCTL = "shipmark, buildkit, by digest", "buildctl"
+BY_DIGEST = "shipmark, buildkit, by digest"
+BUILDCTL, REPRODUCIBLE = "buildctl", "buildctl, rewrite-timestamp"
 
 Argv = Sequence[str | Path]
 
@@ -93,9 +95,9 @@ def _with_buildkit(folder: Path, stack: ExitStack) -> list[Tool]:
     daemon = BuildKitDaemon(built, hub)
     stack.callback(daemon.stop)
 
-    def command(base: str, repository: str, home: Path) -> Argv:
+    def command(base: str, repository: str, home: Path, more: str = "") -> Argv:
         del home
-        output = f"type=image,name={repository}:1.0,push=true,registry.insecure=true"
+        output = f"type=image,name={repository}:1.0,push=true,registry.insecure=true{more}"
         local = ("--local", "context=.", "--local", "dockerfile=.")
         build = ("buildctl", "build", "--progress=plain", "--frontend=dockerfile.v0", *local)
         return [*build, "--opt", f"build-arg:BASE={base}", "--output", output]
@@ -107,7 +109,11 @@ def _with_buildkit(folder: Path, stack: ExitStack) -> list[Tool]:
         _shipmark("buildkit", daemon.env, push)._replace(name=name, forget=forget)
         for name, push in ((BY_DIGEST, "auto"), ("shipmark, buildkit, by client", "by-client"))
     ]
-    return [*through, Tool(BUILDCTL, command, forget, daemon.env)]
+    # The layers that shipmark asks for: BuildKit rewrites and compresses each of them again at each export.
+    same = partial(command, more=",oci-mediatypes=true,rewrite-timestamp=true")
+    epoch = {**daemon.env, "SOURCE_DATE_EPOCH": str(EPOCH)}
+    alone = [Tool(BUILDCTL, command, forget, daemon.env), Tool(REPRODUCIBLE, same, forget, epoch)]
+    return [*through, *alone]
 
 
 def _buildah(buildah: str, storage: Path) -> Tool:

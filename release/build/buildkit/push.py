@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -128,8 +129,8 @@ def obstacle(read: TaskInput, tool: Tool, repository: str) -> str | None:
         needs = needs_of(dockerfile, target=spec.target, given=read.values.args, platform=platform)
         if "frontend" in needs.features:
             return f"`# syntax={dockerfile.syntax}` may write values of build arguments into the image"
-    host = parse_repository(repository).registry.rpartition(":")[0] or repository
-    if spec.push == "auto" and is_loopback_host(host.strip("[]")) and not tool.is_on_this_host:
+    host = urlsplit(f"//{parse_repository(repository).registry}").hostname or ""
+    if spec.push == "auto" and is_loopback_host(host) and not tool.is_on_this_host:
         return f"`{repository}` on the builder's machine may be another registry"
     return None
 

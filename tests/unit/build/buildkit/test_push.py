@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from release.build import BuildValues
 from release.build.buildkit.progress import BuildProgress
-from release.build.buildkit.push import Login, NotPushed, read_metadata, require_pushed, write_login
+from release.build.buildkit.push import Login, NotPushed, obstacle, read_metadata, require_pushed, write_login
 from release.build.buildkit.tools import Tool
+from release.build.task_input import read_input
 from release.events import NullSink
+from tests.support.releases.builds import build_of
 
 FAILED_RUN = json.dumps(
     {"vertexes": [{"digest": "d", "name": "[2/2] RUN x", "started": "t", "completed": "t", "error": "e"}]}
@@ -99,3 +102,16 @@ def test_localhost_means_the_same_only_for_a_daemon_with_a_local_address(
 ) -> None:
     tool = Tool(kind="buildx" if driver else "buildctl", program="/p", driver=driver, address=address)
     assert tool.is_on_this_host is is_here
+
+
+@pytest.mark.parametrize("registry", ["localhost", "localhost:5000", "127.0.0.1:5000", "[::1]:5000"])
+def test_a_remote_builder_pushes_to_a_loopback_registry_only_where_that_is_asked_for(
+    registry: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    remote = Tool(kind="buildctl", program="/p", address="tcp://builder.example.com:1234")
+    for push, is_refused in (("auto", True), ("by-digest", False)):
+        task = build_of(tmp_path, push=push).task
+        read = read_input(task, BuildValues())
+        assert (obstacle(read, remote, f"{registry}/acme/app") is not None) is is_refused
+        assert obstacle(read, remote, "ghcr.io/acme/app") is None
