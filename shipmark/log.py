@@ -5,6 +5,7 @@ Each function takes a workspace, and most take a request.
 
 from __future__ import annotations
 
+from release.app.log.adopt import AdoptedTag, AdoptReport, AdoptRequest, adopt
 from release.app.log.export import ExportReport, export, page, statements
 from release.app.log.import_entries import ImportReport, ImportRequest, import_entries
 from release.app.log.move import CopyLogReport, CopyLogRequest, MigrateReport, copy_log, migrate
@@ -37,6 +38,9 @@ from release.log.state import TagHold
 from release.log.torn import Torn
 
 __all__ = [
+    "AdoptReport",
+    "AdoptRequest",
+    "AdoptedTag",
     "AtReport",
     "AtRequest",
     "Change",
@@ -73,6 +77,7 @@ __all__ = [
     "Torn",
     "VerifyReport",
     "VerifyRequest",
+    "adopt",
     "at",
     "copy_log",
     "deployed",

@@ -207,21 +207,29 @@ class BuiltPlatform(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class Pushed(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pushed"):
-    """A target holds the image and its fixed tags, which was checked by reading them back."""
+    """A target holds the image and its fixed tags, which was checked by reading them back.
+
+    `evidence`: as in `released`.
+    """
 
     target: str
     image: RecordedImage
     tags: tuple[RecordedTag, ...] = ()
     duration_ms: Natural = 0
+    evidence: str = ""
 
 
 class Released(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="released"):
-    """Every required target holds the fixed tags: the version exists from this record on."""
+    """Every required target holds the fixed tags: the version exists from this record on.
+
+    `evidence`: of a release that was found in a registry and recorded later.
+    """
 
     image: RecordedImage
     version: str = ""
     rebuild: Natural = 0
     via: str = ""
+    evidence: str = ""
 
 
 class Moved(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="moved"):

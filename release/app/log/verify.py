@@ -6,7 +6,9 @@ from typing import Literal
 
 import msgspec
 
+from release.app.log.adopt import unrecorded_tags
 from release.app.log.anchor import VARIABLE
+from release.app.log.scope import scope_of
 from release.app.session import Session
 from release.errors import LogCorrupt, RefusedError, RegistryError, ReleaseError
 from release.log import Head
@@ -18,7 +20,7 @@ from release.log.state import TagHold
 from release.log.torn import MayTear, Torn
 from release.oci.image_config import image_facts
 
-Finding = Literal["same", "moved", "deleted", "differs", "unknown"]
+Finding = Literal["same", "moved", "deleted", "differs", "unknown", "unrecorded"]
 
 
 class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +36,8 @@ class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
 class TagFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One recorded tag and what was found.
 
-    `finding`: `differs` if the tag holds the recorded digest but the image's labels contradict the log.
+    `finding`: `differs` if the tag holds the recorded digest but the image's labels contradict the log; `unrecorded`
+    for a version tag of the registry that the log does not have.
     """
 
     target: str
@@ -135,9 +138,10 @@ def _compare(workspace: Session) -> tuple[TagFinding, ...]:
     findings = []
     # Several tags name one image; its labels are read once.
     read: dict[tuple[str, str, str], tuple[Finding, str]] = {}
+    scope = scope_of(workspace)
     for (target, tag), holds in workspace.log_state.holds.items():
         last = holds[-1]
-        if not last.digest:
+        if not last.digest or not scope.covers_tag(target, holds):
             continue
         finding, detail = _look(workspace, target, tag, last)
         if finding == "same":
@@ -146,7 +150,18 @@ def _compare(workspace: Session) -> tuple[TagFinding, ...]:
                 read[key] = _look_inside(workspace, target, last)
             finding, detail = read[key]
         findings.append(TagFinding(target=target, tag=tag, finding=finding, detail=detail))
-    return tuple(findings)
+    return (*findings, *_unrecorded(workspace))
+
+
+def _unrecorded(workspace: Session) -> tuple[TagFinding, ...]:
+    try:
+        found = unrecorded_tags(workspace)
+    except RegistryError as error:
+        workspace.warn(f"version tags that only the registry has are not known: {error.message}")
+        return ()
+    return tuple(
+        TagFinding(target=one.target, tag=one.tag, finding="unrecorded", detail=one.digest) for one in found
+    )
 
 
 def _look(workspace: Session, target: str, tag: str, hold: TagHold) -> tuple[Finding, str]:

@@ -421,6 +421,7 @@ REFUSED = [
     ("image", "delete", "HOST/acme/app:1"),
     ("image", "copy", "HOST/acme/app:1", "HOST/acme/app:2"),
     ("log", "recover"),
+    ("log", "adopt"),
     ("log", "import", "file"),
     ("log", "copy", "--from", "file:a", "--to", "sql:postgresql://u@HOST/x"),
     ("log", "migrate"),

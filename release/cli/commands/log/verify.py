@@ -11,6 +11,7 @@ from release.cli.options import Command, global_options
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns
 from release.cli.session import open_session
+from release.events import Note
 from release.log.torn import Torn
 
 
@@ -33,7 +34,8 @@ def verify(ctx: click.Context, registry: bool, anchor: str | None, as_json: bool
 
     A log whose last entries were removed is still a whole chain: --anchor checks that the log has an entry that it had.
     """
-    report = use_case.verify(open_session(ctx), VerifyRequest(registry=registry, anchor=anchor))
+    session = open_session(ctx)
+    report = use_case.verify(session, VerifyRequest(registry=registry, anchor=anchor))
     if as_json:
         document(msgspec.to_builtins(report))
     else:
@@ -46,6 +48,9 @@ def verify(ctx: click.Context, registry: bool, anchor: str | None, as_json: bool
         if report.tags:
             rows = [(one.finding, f"{one.target}:{one.tag}", one.detail) for one in report.tags]
             data(*columns(rows))
+    if any(one.finding == "unrecorded" for one in report.tags):
+        text = "the registry has version tags that the log does not have: `shipmark log adopt` records them"
+        session.sink.emit(Note(level="info", text=text))
     fault = use_case.fault(report)
     if fault is not None:
         raise fault

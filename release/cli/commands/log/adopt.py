@@ -1,0 +1,44 @@
+"""`shipmark log adopt`: records version tags that a registry has and the log does not."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from release.app.log import adopt as use_case
+from release.app.log.adopt import AdoptRequest
+from release.cli.options import Command, global_options, image_options
+from release.cli.output.stdout import data, document
+from release.cli.output.text import columns
+from release.cli.session import open_session
+from release.errors import RefusedError
+
+
+@click.command(cls=Command)
+@image_options
+@global_options
+@click.argument("tags", nargs=-1, metavar="[TAG]...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-adopt/1`.")
+@click.pass_context
+def adopt(ctx: click.Context, tags: tuple[str, ...], as_json: bool) -> None:
+    """Record version tags that the registry has and the log does not, as other tools or a lost log leave them.
+
+    A tag is recorded if its image says of which commit it is, and no git tag of its version names another commit.
+    Without TAG, every such tag is; `shipmark log verify --registry` lists them as `unrecorded`.
+    """
+    report = use_case.adopt(open_session(ctx), AdoptRequest(tags=tags))
+    if as_json:
+        document(msgspec.to_builtins(report))
+    elif report.tags:
+        rows = [
+            ("refused" if one.refused else "recorded", f"{one.target}:{one.tag}", one.refused or one.evidence)
+            for one in report.tags
+        ]
+        data(*columns(rows))
+    else:
+        data("the log has every version tag of the registry")
+    if refused := [one for one in report.tags if one.refused]:
+        raise RefusedError(
+            f"{len(refused)} of {len(report.tags)} tags were not recorded: `{refused[0].tag}`: {refused[0].refused}",
+            hint="nothing shows which release they are: `shipmark image inspect` shows their labels",
+        )
