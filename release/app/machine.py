@@ -66,6 +66,7 @@ class Machine:
             env=session.settings.env,
             base=policy.base,
             versions=policy.versions,
+            counted=policy.counted,
         )
 
     def remote_refs(self, session: Session, remote: str) -> RemoteRefs:

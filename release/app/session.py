@@ -54,7 +54,7 @@ class Session:
         self.secrets.add(*secrets_in(settings.env))
         self.secrets.add_public(*settings.images)
         self.sink: Sink = sink or NullSink()
-        self._snapshots: dict[tuple[str, str, str], Snapshot] = {}
+        self._snapshots: dict[tuple[str, str, str, bool], Snapshot] = {}
         self._completed: dict[tuple[str, str, str], Completed] = {}
         self._histories: dict[bool, Git | None] = {}
         self._own_folder_seen = False
@@ -161,7 +161,7 @@ class Session:
 
         Raises from the `GitError` branch.
         """
-        key = (policy.prefix, policy.base, policy.versions)
+        key = (policy.prefix, policy.base, policy.versions, policy.counted)
         if key not in self._snapshots:
             taken = self.ports.snapshot(self, policy)
             if self.settings.deepen and not self._snapshots and self.may_ask_remote("--deepen"):

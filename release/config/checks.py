@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 from release.config.document import Document, Position
 from release.config.model import ComponentSection
 from release.config.path_globs import expressions_of
 from release.errors import ConfigError
-from release.versions.next_calver import require_pattern
 
 
 def require_component(name: str, section: ComponentSection, document: Document) -> None:
@@ -22,6 +20,8 @@ def require_component(name: str, section: ComponentSection, document: Document) 
             hint = "write it as in `.dockerignore`: `api/**`, `*.proto`"
             raise ConfigError(f"{where}: `{key}`: {error}", hint=hint) from error
     if section.bump.calver:
+        from release.versions.next_calver import require_pattern  # imported late: few configs have the key
+
         try:
             require_pattern(section.bump.calver)
         except ValueError as error:
@@ -36,6 +36,8 @@ def require_graph(sections: Mapping[str, ComponentSection], document: Document) 
     direct = {name: section.depends for name, section in sections.items()}
     for name, names in direct.items():
         for unknown in [one for one in names if one not in direct]:
+            import difflib  # imported late: only this error needs it
+
             near = difflib.get_close_matches(unknown, direct, n=1, cutoff=0.5)
             hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(direct)}"
             where = _at(document, name, "depends")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from release.config.load import Component
 from release.config.path_globs import matcher
-from release.versions.bump import Reach
+
+if TYPE_CHECKING:
+    from release.versions.bump import Reach
 
 
 def dependencies(components: Iterable[Component], name: str) -> tuple[str, ...]:
     """The components that `name` depends on, directly or through others, nearest first."""
-    direct = {one.name: one.section.depends for one in components}
+    return _reachable({one.name: one.section.depends for one in components}, name)
+
+
+def _reachable(direct: Mapping[str, Sequence[str]], name: str) -> tuple[str, ...]:
     found = dict.fromkeys(direct.get(name, ()))
     waiting = list(found)
     for one in waiting:  # the loop appends to the list that it walks
@@ -27,14 +34,26 @@ class Ownership:
     def __init__(self, components: Sequence[Component]) -> None:
         self._components = {one.name: one for one in components}
         self._matchers: dict[tuple[str, ...], Callable[[str], bool]] = {}
+        self._first: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
 
-    def concerning(self, name: str, paths: Iterable[str]) -> str:
+    def concerning(self, name: str, paths: tuple[str, ...]) -> str:
         """The first file that concerns component `name` or a component that it depends on; empty if none does.
 
         A component without `paths` owns every file.
         """
-        own, others = self._own(name), self._of_dependencies(name)
-        return next((path for path in paths if own(path) or others(path)), "")
+        globs = dict.fromkeys(self._globs(one) for one in (name, *_reachable(self._direct, name)))
+        first = min(self._first_match(one, paths) for one in globs)
+        return paths[first] if first < len(paths) else ""
+
+    def _first_match(self, globs: tuple[str, ...], paths: tuple[str, ...]) -> int:
+        """The position of the first path that `globs` match; the number of paths without one."""
+        # Components share dependencies, and are usually compared with the same commit: without this, each of 40
+        # components would match the paths of all its dependencies anew.
+        key = (globs, paths)
+        if key not in self._first:
+            matches = self._matcher(globs)
+            self._first[key] = next((at for at, path in enumerate(paths) if matches(path)), len(paths))
+        return self._first[key]
 
     def reach(self, name: str) -> Callable[[Sequence[str]], Reach] | None:
         """Which files concern component `name`, for its next version; None if every commit concerns the component."""
@@ -51,12 +70,15 @@ class Ownership:
 
         return reach
 
-    def _own(self, name: str) -> Callable[[str], bool]:
-        return self._matcher(self._components[name].section.paths or ("**",))
+    @cached_property
+    def _direct(self) -> dict[str, tuple[str, ...]]:
+        return {name: one.section.depends for name, one in self._components.items()}
+
+    def _globs(self, name: str) -> tuple[str, ...]:
+        return self._components[name].section.paths or ("**",)
 
     def _of_dependencies(self, name: str) -> Callable[[str], bool]:
-        names = dependencies(self._components.values(), name)
-        globs = dict.fromkeys(self._components[one].section.paths or ("**",) for one in names)
+        globs = dict.fromkeys(self._globs(one) for one in _reachable(self._direct, name))
         matchers = [self._matcher(one) for one in globs]
         return lambda path: any(one(path) for one in matchers)
 

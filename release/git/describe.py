@@ -57,12 +57,12 @@ def position_of(
     """
     with understood("HEAD's history"):
         if tags.at(head):
-            return None, *_commit(git, head), None
+            return None, *commit_of(git, head), None
         if edge:
             return _walk(git, head, tags, nearest=nearest, edge=edge)
         if not tags.versions and not walk:
             total = int(git.read("rev-list", "--count", head, "--"))
-            return None, *_commit(git, head), total
+            return None, *commit_of(git, head), total
         if not nearest and not walk:
             found = _by_questions(git, head, tags)
             if found is not None:
@@ -70,7 +70,8 @@ def position_of(
         return _walk(git, head, tags, nearest=nearest)
 
 
-def _commit(git: Git, commit: str) -> tuple[int, tuple[str, ...]]:
+def commit_of(git: Git, commit: str) -> tuple[int, tuple[str, ...]]:
+    """The time and the parents of a commit."""
     line = git.read("log", "-1", "--format=%ct%x00%P", commit, "--").decode("ascii")
     committed_at, _, parents = line.strip().partition("\0")
     return _seconds(committed_at), tuple(parents.split())

@@ -7,7 +7,7 @@ from typing import Literal
 
 from release.errors import NoCommits
 from release.git.command import Git
-from release.git.describe import position_of
+from release.git.describe import commit_of, position_of
 from release.git.model import Snapshot
 from release.git.repository import find_places
 from release.ports import Process
@@ -27,9 +27,11 @@ def snapshot(
     env: Mapping[str, str],
     base: Literal["highest", "nearest"] = "highest",
     versions: Scheme = "semver",
+    counted: bool = True,
 ) -> Snapshot:
     """The state of the work tree around `directory`, in at most six processes for any number of tags.
 
+    `counted`: False leaves `describe` and `commit_count` None, which saves walking the history.
     `prefix`: of version tags. `versions`: their scheme. `base`: the reachable version that `describe` counts from. If
     the history that a shallow clone lacks could change them, `describe` and `commit_count` are None; code that needs
     them raises `ShallowClone`.
@@ -45,8 +47,10 @@ def snapshot(
     tags = versions_in(listing, prefix, versions)
     # A damaged ref costs one process more (`for-each-ref`). To start with the walk saves two, so six are not exceeded.
     edge = folders.shallow_edge()
-    describe, committed_at, parents, count = position_of(
-        git, head, tags, edge=edge, nearest=base == "nearest", walk=damaged
+    describe, committed_at, parents, count = (
+        position_of(git, head, tags, edge=edge, nearest=base == "nearest", walk=damaged)
+        if counted
+        else (None, *commit_of(git, head), None)
     )
     remotes = _remotes(settings)
     tracked = None if branch is None else settings.get(f"branch.{branch}.remote")

@@ -29,7 +29,8 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     `follows_default_branch`: whether a tag may depend on which branch is the default branch. `as_action`: rules
     see each event as docker/metadata-action does. `ignore_tags`: globs of
     git tags that are known not to be releases. `release_on`: events for which a branch's run releases a version tag at
-    HEAD. `other_prefixes`: the prefixes of the other components' git tags.
+    HEAD. `other_prefixes`: the prefixes of the other components' git tags. `counted`: whether git counts the commits
+    since the last release, which the version of an untagged commit needs.
     """
 
     prefix: str = ""
@@ -45,6 +46,7 @@ class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ignore_tags: tuple[str, ...] = IGNORED_TAGS
     release_on: tuple[str, ...] = ()
     other_prefixes: tuple[str, ...] = ()
+    counted: bool = True
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from operator import attrgetter
 
 import msgspec
@@ -22,6 +22,9 @@ _FLOATING = re.compile(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 # Odd tags that the warning names: enough to recognise their form, and the warning stays on one line.
 _ODD_EXAMPLES = 3
 _ODD_LENGTH = 100  # characters of one example, since a ref name may have hundreds
+# Stands for a component's prefix in a listing, in which git allows no such character. With the prefix itself each of 40
+# components would need a regular expression of its own, and compiling one takes longer than a search in 20,000 tags.
+_PREFIX = "\0"
 _TAG_LINE = re.compile(rb"^([0-9a-f]+) refs/tags/([^^\n]+)", re.MULTILINE)
 _VERSION_TAG = re.compile(rb" refs/tags/(?:[^\n^]*[/@_-])?v?[0-9]+[.-][0-9]+")
 # Compares stable versions in C: `precedence_key` would run Python code for each of 20,000 tags.
@@ -102,7 +105,7 @@ class VersionTags:
 
     def at(self, commit: str) -> tuple[VersionTag, ...]:
         """The version tags at `commit`, highest precedence first."""
-        names = sorted({name.removesuffix("^{}") for name in _names_of(self._listing, commit)})
+        names = tags_at(self._listing, commit)
         found = [tag for name in names if (tag := self.named(name)) is not None]
         return tuple(sorted(found, key=_tag_key, reverse=True))
 
@@ -138,7 +141,9 @@ def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> 
         return VersionTags(listing, prefix, scheme, ())
     text = listing.decode("utf-8", "backslashreplace")
     # Most tags are three numbers, which the regular expression has parsed; only other names are parsed below.
-    rows = _pattern(prefix, numbers=scheme != "calver").findall(text)
+    if prefix:
+        text = text.replace(f" refs/tags/{prefix}", f" refs/tags/{_PREFIX}")
+    rows = _pattern(_PREFIX if prefix else "", numbers=scheme != "calver").findall(text)
     versions = [
         Version(major=int(major), minor=int(minor), patch=int(patch))
         for major, minor, patch, _ in rows
@@ -169,14 +174,16 @@ def _without_line(names: Sequence[str], versions: Sequence[Version]) -> list[str
     return [name for name, match in found if match and match[2] and match.groups() not in lines]
 
 
-# One pattern for each prefix (component) and scheme; more components than this compile again.
-@lru_cache(maxsize=32)
-def _pattern(prefix: str, *, numbers: bool) -> re.Pattern[str]:
-    """Matches one tag per line: its three numbers, or else its name. Peeled lines (`^{}`) do not match."""
+@cache
+def _pattern(start: str, *, numbers: bool) -> re.Pattern[str]:
+    """Matches one tag per line: its three numbers, or else its name. Peeled lines (`^{}`) do not match.
+
+    `start`: the characters before the version, `_PREFIX` or none.
+    """
     # At most 100 digits: `int` refuses more than 4300. Longer numbers match as names, which `parse_tag_name` limits.
     number = NUMBER.replace("*", "{0,99}")
     plain = rf"v?({number})\.({number})\.({number})" if numbers else r"()()()(?!)"
-    return re.compile(rf" refs/tags/{re.escape(prefix)}(?:{plain}|([^/\n^]+))\n")
+    return re.compile(rf" refs/tags/{start}(?:{plain}|([^/\n^]+))\n")
 
 
 def _names_of(listing: bytes, commit: str) -> list[str]:
@@ -195,6 +202,11 @@ def names_of(listing: bytes) -> tuple[str, ...]:
     """The names of all tags in a listing, versions or not."""
     found = re.findall(rb"^[0-9a-f]+ refs/tags/([^^\n]+)$", listing, re.MULTILINE)
     return tuple(name.decode("utf-8", "backslashreplace") for name in found)
+
+
+def tags_at(listing: bytes, commit: str) -> tuple[str, ...]:
+    """The names of the tags at `commit`, versions or not, in alphabetical order."""
+    return tuple(sorted({name.removesuffix("^{}") for name in _names_of(listing, commit)}))
 
 
 def commit_named(listing: bytes, git_tag: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,10 +15,12 @@ from release.errors import GitError
 from release.facts import Facts
 from release.git.changed_files import changed_files, merge_base
 from release.git.command import Git
-from release.plan.release_input import Unchanged
 from release.tagging.model import Decision, Held, MovingTag, Withheld
-from release.versions.git_tags import versions_in
+from release.versions.git_tags import tags_at, versions_in
 from release.versions.semver import parse_tag_name
+
+if TYPE_CHECKING:
+    from release.plan.release_input import Unchanged
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +57,12 @@ def released_by_tag(components: Sequence[Component], facts: Facts) -> tuple[str,
     if facts.ci.system != "none":
         return "", ()
     tags: dict[str, str] = {}
-    for one in components:
-        versions = versions_in(facts.snapshot.tag_listing, one.section.prefix, one.section.versions)
-        at_head = versions.at(facts.commit)
-        if at_head:
-            tags[one.name] = at_head[0].git_tag
+    # The tags at HEAD are searched first: to read all version tags of each component would take much longer.
+    if tags_at(facts.snapshot.tag_listing, facts.commit):
+        for one in components:
+            versions = versions_in(facts.snapshot.tag_listing, one.section.prefix, one.section.versions)
+            if at_head := versions.at(facts.commit):
+                tags[one.name] = at_head[0].git_tag
     return next(iter(tags.values()), ""), tuple(tags)
 
 
@@ -99,6 +103,8 @@ def unchanged(
     standing = standings(session, facts, {component.name: here})[component.name]
     if standing.changed:
         return None
+    from release.plan.release_input import Unchanged  # imported late: `preview --changed` needs no plan
+
     digests = {one.digest for one in here if one.digest is not None}
     return Unchanged(
         reason=standing.reason,

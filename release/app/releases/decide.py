@@ -13,7 +13,6 @@ from release.config.load import Component
 from release.errors import ConfigError
 from release.facts import Facts
 from release.git.command import Git
-from release.plan.inputs import inputs_label
 from release.tagging.decide import decide
 from release.tagging.labels import INPUTS
 from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy
@@ -40,12 +39,19 @@ def decide_component(session: Session, situation: Situation) -> Decision:
     Runs git only if a rule counts commits.
     """
     component = situation.component
-    by_default = component.section.tags == "default"
-    decision = _by_default(session, situation) if by_default else _by_rules(session, situation)
+    decision = decide_alone(session, situation)
     if situation.request.version is None:
         decision = only_released(session, component, situation.facts, decision)
+    from release.plan.inputs import inputs_label
+
     label = inputs_label(component.build, pairs(component.section.labels))
     return msgspec.structs.replace(decision, labels={**decision.labels, INPUTS: label})
+
+
+def decide_alone(session: Session, situation: Situation) -> Decision:
+    """The decision for a component as if it were the only one, without the label `dev.shipmark.inputs`."""
+    by_default = situation.component.section.tags == "default"
+    return _by_default(session, situation) if by_default else _by_rules(session, situation)
 
 
 def _by_default(session: Session, situation: Situation) -> Decision:

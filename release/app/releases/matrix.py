@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from release.app.releases.concerned import Standing, follows_commits, released_by_tag, standings
-from release.app.releases.decide import Situation, decide_component
+from release.app.releases.decide import Situation, decide_alone
 from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import RegistryError
@@ -70,7 +70,9 @@ def changed_matrix(session: Session, name: str | None = None) -> MatrixReport:
     request or a git tag.
     """
     components = session.components_named(name)
-    facts = session.facts(policy_of(components[0]))
+    # The names of branch tags depend on no version unless rules make them, so git need not count commits.
+    counted = any(one.section.tags != "default" for one in components)
+    facts = session.facts(msgspec.structs.replace(policy_of(components[0]), counted=counted))
     released = released_by_tag(session.config.components, facts)[1]
     found: dict[str, Standing] = {}
     held: dict[str, list[Held]] = {}
@@ -116,8 +118,11 @@ def _held(session: Session, components: Sequence[Component], facts: Facts) -> di
         if name is None:
             continue
         for target in component.targets:
-            repository = session.registries.open(target.image)
-            tasks.append(group.start(partial(_read, session, repository, name, held[component.name])))
+            read = partial(_read, session, session.registries.open(target.image), name, held[component.name])
+            if target.image.startswith("oci:"):
+                read()  # a folder answers at once: starting a thread would take longer
+            else:
+                tasks.append(group.start(read))
     for task in tasks:
         task.result()
     return held
@@ -132,7 +137,7 @@ def _branch_tag(session: Session, component: Component, facts: Facts) -> str | N
     situation = Situation(
         component=component, policy=policy_of(component), facts=facts, known=KnownReleases()
     )
-    tags = follows_commits(decide_component(session, situation))
+    tags = follows_commits(decide_alone(session, situation))
     return tags[0].name if tags else None
 
 

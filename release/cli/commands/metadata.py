@@ -9,7 +9,13 @@ import click
 
 from release.app.releases.metadata import MetadataRequest, metadata
 from release.cli.options import Command, global_options
-from release.cli.output.ci_outputs import BAKE_FILES, OUTPUTS, output_texts, write_bake_files, write_outputs
+from release.cli.output.metadata_outputs import (
+    BAKE_FILES,
+    OUTPUTS,
+    output_texts,
+    write_bake_files,
+    write_outputs,
+)
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
 from release.errors import ConfigError

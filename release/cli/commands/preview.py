@@ -16,10 +16,8 @@ from release.cli.options import (
     result_option,
     wish_options,
 )
-from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable, summary_of
 from release.cli.output.files import require_outputs, write_output
 from release.cli.output.stdout import data, document
-from release.cli.output.text import columns, preview_lines
 from release.cli.run_request import run_request
 from release.cli.session import open_session
 from release.events import Note
@@ -58,6 +56,8 @@ def command(
     # Imported behind `--changed`, which needs none of it: a matrix is asked for in front of every pipeline.
     from release.app.releases.results import plan_document
     from release.app.releases.run import preview
+    from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable, summary_of
+    from release.cli.output.text import preview_lines
 
     require_publishable(session, result_file)
     require_outputs(session, [output])
@@ -98,6 +98,8 @@ def _changed(session: Session, *, as_json: bool) -> int:
     if as_json:
         document(msgspec.to_builtins(report))
         return 0
+    from release.cli.output.text import columns
+
     rows = [("+", one.component, ",".join(one.platforms), one.reason) for one in report.include]
     rows += [("=", one.component, one.digest or "", one.reason) for one in report.unchanged]
     data(*columns(rows))

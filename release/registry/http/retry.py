@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 
 import msgspec
 
@@ -126,6 +125,9 @@ def retry_after(value: str | None, now: int) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdigit():
         return float(text[:12])
+    # Imported late: `email` loads many modules, and registries send a date here rarely.
+    from email.utils import parsedate_to_datetime
+
     try:
         when = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -113,8 +113,31 @@ def test_changed_files_concern_a_component_by_its_own_paths_or_those_of_its_depe
 def test_every_commit_concerns_a_component_without_paths() -> None:
     owners = Ownership(load(CONFIG, "shipmark.yml", {}).components)
     assert owners.reach("all") is None
-    assert owners.concerning("all", ["x"]) == "x"
-    assert owners.concerning("all", []) == ""
+    assert owners.concerning("all", ("x",)) == "x"
+    assert owners.concerning("all", ()) == ""
+
+
+pieces = st.text("ab/.!*", min_size=1, max_size=8)
+
+
+@given(st.lists(pieces, min_size=1, max_size=3), pieces)
+def test_plain_globs_match_as_their_regular_expressions_do(globs: list[str], path: str) -> None:
+    """A glob before which `!…` stands takes the way by regular expressions; it matches nothing by itself."""
+    try:
+        expected = matcher(["!zzz", *globs])(path)
+    except ValueError:
+        return
+    assert matcher(globs)(path) == expected
+
+
+@pytest.mark.parametrize("count", [1, MOST_GLOBS, MOST_GLOBS + 1])
+def test_the_number_of_globs_is_limited_whatever_they_are(count: int) -> None:
+    globs = [f"a{number}" for number in range(count)]
+    if count > MOST_GLOBS:
+        with pytest.raises(ValueError, match="more than"):
+            matcher(globs)
+    else:
+        assert matcher(globs)("a0/x")
 
 
 names = st.sampled_from("abcdef")
