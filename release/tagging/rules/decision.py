@@ -177,6 +177,10 @@ def _released(
     """`base` with the version that the rules found, if the default scheme found none."""
     own = None if base.candidate is None else base.candidate.version
     read = {precedence_key(tag.release): tag for tag in tags if tag.release is not None}
+    if own is not None and base.git_tag is not None and read and precedence_key(own) not in read:
+        # The rules read another version than that of the git tag (`value=`), and none reads the git tag's: as in the
+        # action, the version is the one that the rules read.
+        own = None
     for key, tag in read.items():
         first = own or next(iter(read.values())).release
         if first is not None and key != precedence_key(first):

@@ -118,7 +118,9 @@ def as_action(run: RuleContext, facts: Facts) -> RuleContext:
     ref = run.ref if run.ref or ci.branch is None else f"refs/heads/{ci.branch}"
     name = ci.event_name or ""
     usual = ci.system in _WITH_ACTIONS and any(word in name for word in ALWAYS_DEFAULT)
-    is_default = usual or run.is_default_branch
+    # The ref of an event about something deleted has no branch in the facts, and is the default branch all the same.
+    on_default = ci.default_branch is not None and ref == f"refs/heads/{ci.default_branch}"
+    is_default = usual or on_default or run.is_default_branch
     return msgspec.structs.replace(
         run, ref=ref, channel=_channel(ref, run.release), is_default_branch=is_default
     )
