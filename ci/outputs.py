@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-#: Names of all outputs, in the order in which they are written. `json` stays last, because `RESULT_NAMES` are all names
-#: before it. `action.yml` declares the same names.
+#: Names of all outputs, in the order in which they are written. `components` and `json` stay last, because
+#: `RESULT_NAMES` are all names before them. `action.yml` declares the same names.
 NAMES: tuple[str, ...] = (
     "version",
     "channel",
@@ -18,11 +18,13 @@ NAMES: tuple[str, ...] = (
     "digest",
     "pushed",
     "log-entry",
+    "components",
     "json",
 )
 
-#: The outputs in the KEY=VALUE result file. `json` is missing: it needs quotes, which Jenkins and GitLab do not remove.
-RESULT_NAMES: tuple[str, ...] = NAMES[:-1]
+#: The outputs in the KEY=VALUE result file. `components` and `json` are missing: JSON needs quotes, which Jenkins and
+#: GitLab do not remove.
+RESULT_NAMES: tuple[str, ...] = NAMES[:-2]
 
 #: Bytes of the result file. GitLab refuses a larger dotenv report (docs.gitlab.com, "artifacts:reports:dotenv": 5 KB).
 RESULT_LIMIT = 5 * 1024
@@ -38,7 +40,9 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     `tags`: full references; `tag_names`: tags without repositories, because GitHub drops an output that holds a
     masked value, and registry hosts often are masked. `primary_tag`: the fixed tag that names the release.
     `log_entry`: position and hash of the version log's newest entry (`position:hash`); kept elsewhere, it shows whether
-    the log was rewritten. `json`: the whole report in one line.
+    the log was rewritten. `components`: one JSON object, component -> its own version, channel, tags, tag-names,
+    primary-tag and digest. A run for several components has no single version, so the other outputs about a release
+    are empty then. `json`: the whole report in one line.
     """
 
     version: str = ""
@@ -49,6 +53,7 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""
     pushed: bool = False
     log_entry: str = ""
+    components: str = ""
     json: str = ""
 
     def values(self) -> dict[str, str]:
@@ -62,6 +67,7 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
             "digest": self.digest,
             "pushed": "true" if self.pushed else "false",
             "log-entry": self.log_entry,
+            "components": self.components,
             "json": self.json,
         }
 

@@ -12,6 +12,13 @@ from release.app.released.deployed import DeployedReport, DeployedRequest, deplo
 from release.app.released.promote import PromoteRequest, promote
 from release.app.released.rollback import RollbackRequest, rollback
 from release.app.releases.build import BuildReport, BuildRequest, BuiltPlatform, build
+from release.app.releases.matrix import (
+    MatrixReport,
+    MatrixRequest,
+    MatrixRow,
+    UnchangedRow,
+    changed_matrix,
+)
 from release.app.releases.metadata import MetadataRequest, metadata
 from release.app.releases.request import RunRequest, version_of
 from release.app.releases.results import (
@@ -66,6 +73,9 @@ __all__ = [
     "KnownFrom",
     "Line",
     "LogError",
+    "MatrixReport",
+    "MatrixRequest",
+    "MatrixRow",
     "Metadata",
     "MetadataRequest",
     "MovingTag",
@@ -90,6 +100,7 @@ __all__ = [
     "StepEvent",
     "StepReport",
     "TagsRequest",
+    "UnchangedRow",
     "VersionReport",
     "VersionRequest",
     "Withheld",
@@ -98,6 +109,7 @@ __all__ = [
     "Workspace",
     "__version__",
     "build",
+    "changed_matrix",
     "deployed",
     "metadata",
     "next_version",

@@ -28,6 +28,12 @@ _USUAL = "linux/amd64"
 _JOBS = 8
 
 
+class MatrixRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`component`: only this component; None for all of the workspace's components."""
+
+    component: str | None = None
+
+
 class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
     """One job. `platforms`: of the config, or `linux/amd64`. `platform`: the first of `platforms`.
 
@@ -63,13 +69,13 @@ class MatrixReport(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: tuple[UnchangedRow, ...]
 
 
-def changed_matrix(session: Session, name: str | None = None) -> MatrixReport:
-    """The components that this run has to build, and the others. `name`: of one component; None for all.
+def changed_matrix(session: Session, request: MatrixRequest) -> MatrixReport:
+    """The components that this run has to build, and the others.
 
     Reads nothing from registries but the branch tag of each component with `paths`, and not even that for a pull
     request or a git tag.
     """
-    components = session.components_named(name)
+    components = session.components_named(request.component)
     # The names of branch tags depend on no version unless rules make them, so git need not count commits.
     counted = any(one.section.tags != "default" for one in components)
     facts = session.facts(msgspec.structs.replace(policy_of(components[0]), counted=counted))

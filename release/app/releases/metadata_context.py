@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ci.remedies import remedy
+from ci.systems import event_path
 from release.app.releases.known import from_git
 from release.app.session import Session
 from release.errors import ConfigError, GitError
@@ -36,8 +37,10 @@ def gather_context(session: Session, *, source: str, policy: TagPolicy, count: b
     Raises `GitError` if git is required and fails, `ConfigError` for a bad `SOURCE_DATE_EPOCH`.
     """
     env = session.settings.env
-    event = _event(env)
     on_github = _is_github(session)
+    # Without GitHub's variables the event file of a job around this command is about another run.
+    path = env.get("GITHUB_EVENT_PATH") if on_github else event_path(env, system=session.settings.ci)
+    event = _event(path)
     needed = source == "git" or not (on_github or session.ci.commit)
     snapshot = _snapshot(session, policy, needed=needed)
     checkout = None if snapshot is None else _checkout(snapshot, policy)
@@ -67,12 +70,11 @@ def _is_github(session: Session) -> bool:
     )
 
 
-def _event(env: Mapping[str, str]) -> dict[str, Any]:
-    """The JSON object in the file that GITHUB_EVENT_PATH names; empty if it is missing or cannot be read.
+def _event(path: str | None) -> dict[str, Any]:
+    """The JSON object in the event file; empty if the file is missing or cannot be read.
 
     Raises `ConfigError` for a file that is too large, not regular or not JSON.
     """
-    path = env.get("GITHUB_EVENT_PATH")
     if not path:
         return {}
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from release.cli.output.files import require_outputs, write_output
 from release.cli.output.stdout import data, document
 from release.cli.run_request import run_request
 from release.cli.session import open_session
+from release.errors import ConfigError
 from release.events import Note
 
 
@@ -52,6 +54,8 @@ def command(
     """
     session = open_session(ctx)
     if changed:
+        given = {"--output": output, "--offline": offline, "--result-file": result_file, **_options(wished)}
+        _require_alone([name for name, value in given.items() if value])
         return _changed(session, as_json=as_json)
     # Imported behind `--changed`, which needs none of it: a matrix is asked for in front of every pipeline.
     from release.app.releases.results import plan_document
@@ -91,10 +95,28 @@ def command(
     return 0
 
 
-def _changed(session: Session, *, as_json: bool) -> int:
-    from release.app.releases.matrix import changed_matrix
+def _options(wished: dict[str, Any]) -> dict[str, Any]:
+    """The wishes by the names of their options."""
+    return {f"--{name.replace('_', '-').removesuffix('-of')}": value for name, value in wished.items()}
 
-    report = changed_matrix(session)
+
+def _require_alone(names: Sequence[str]) -> None:
+    """Raise `ConfigError` if one of these options is given, since a job matrix has no use for it."""
+    if not names:
+        return
+    hints = {
+        "--output": "write the matrix to a file: `shipmark preview --changed --json > matrix.json`",
+        "--result-file": "write the matrix to a file: `shipmark preview --changed --json > matrix.json`",
+        "--offline": "which components changed depends on the images of their branch tags: leave out `--offline`",
+    }
+    hint = hints.get(names[0], f"leave out `{names[0]}`, or `--changed` for the preview of a release")
+    raise ConfigError(f"`--changed` does not go with `{names[0]}`", hint=hint)
+
+
+def _changed(session: Session, *, as_json: bool) -> int:
+    from release.app.releases.matrix import MatrixRequest, changed_matrix
+
+    report = changed_matrix(session, MatrixRequest())
     if as_json:
         document(msgspec.to_builtins(report))
         return 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -63,11 +64,16 @@ def publish(
             _warned(session, append_output, path, _markdown(summary))
 
 
+#: Outputs that are JSON documents.
+_DOCUMENTS = ("components", "json")
+
+
 def _without_secrets(outputs: Outputs) -> Outputs:
     texts = msgspec.structs.asdict(outputs)
     # The JSON is decoded first: in its text a secret may contain escapes, so that it would not be found.
-    texts["json"] = json_text(json.loads(outputs.json), ascii_only=True) if outputs.json else ""
-    return Outputs(**{name: text if name == "json" else cleaned(text) for name, text in texts.items()})
+    for name in _DOCUMENTS:
+        texts[name] = json_text(json.loads(texts[name]), ascii_only=True) if texts[name] else ""
+    return Outputs(**{name: text if name in _DOCUMENTS else cleaned(text) for name, text in texts.items()})
 
 
 def _markdown(summary: Summary) -> str:
@@ -96,26 +102,60 @@ def _warned(session: Session, write: Callable[[Session, str, str], None], path: 
 
 def outputs_of_decision(decision: DecisionReport) -> Outputs:
     """The outputs of `tags` and `version`, which push nothing: version, tags and references."""
-    return _outputs(decision, _json(decision))
+    components = _text({decision.component: _of_component(decision, "")})
+    return msgspec.structs.replace(_outputs(decision, _json(decision)), components=components)
 
 
 def outputs_of_report(report: RunReport, bindings: Bindings | None = None) -> Outputs:
-    """The outputs of `preview` and `run`: those of the first release; the output `json` has all releases.
+    """The outputs of `preview` and `run`: of the release if there is one, of several only `components` and `json`.
 
     `bindings`: the bindings of a run, for the digest and the log entry; None for a preview.
     """
-    if not report.releases:
-        return Outputs(json=_json(report))
-    decision = report.releases[0].decision
-    outputs = _outputs(decision, _json(report))
-    if bindings is None:
+    decisions = [one.decision for one in report.releases]
+    digests = {
+        one.component: (bindings.get(image_of(one.component)) if bindings else None) or ""
+        for one in decisions
+    }
+    only = _only(report)
+    outputs = Outputs(json=_json(report)) if only is None else _outputs(only, _json(report))
+    outputs = msgspec.structs.replace(
+        outputs,
+        components=_text({one.component: _of_component(one, digests[one.component]) for one in decisions}),
+        digest="" if only is None else digests[only.component],
+    )
+    if bindings is None or not report.releases:
         return outputs
     return msgspec.structs.replace(
-        outputs,
-        digest=bindings.get(image_of(decision.component)) or "",
-        pushed=report.error is None,
-        log_entry=bindings.get(LOG_ENTRY) or "",
+        outputs, pushed=report.error is None, log_entry=bindings.get(LOG_ENTRY) or ""
     )
+
+
+def _only(report: RunReport) -> DecisionReport | None:
+    """The decision of the run's only component, or of the only one that the run's git tag releases; else None."""
+    decisions = [one.decision for one in report.releases]
+    names = {
+        *(one.component for one in report.releases),
+        *(one.component for one in report.unchanged),
+        *(one.component for one in report.failed),
+    }
+    if len(names) > 1 and not (report.unchanged or report.failed):
+        decisions = [one for one in decisions if one.tags]  # a git tag releases one of them
+    elif len(names) > 1:
+        decisions = []
+    return decisions[0] if len(decisions) == 1 else None
+
+
+def _of_component(decision: DecisionReport, digest: str) -> dict[str, Any]:
+    """One member of the output `components`, with the names of the outputs."""
+    own = _outputs(decision, "")
+    return {
+        "version": own.version,
+        "channel": own.channel,
+        "tags": own.tags,
+        "tag-names": own.tag_names,
+        "primary-tag": own.primary_tag,
+        "digest": digest,
+    }
 
 
 def _outputs(decision: DecisionReport, document: str) -> Outputs:
@@ -131,7 +171,11 @@ def _outputs(decision: DecisionReport, document: str) -> Outputs:
 
 
 def _json(report: msgspec.Struct) -> str:
-    return json.dumps(msgspec.to_builtins(report), separators=(",", ":"))
+    return _text(msgspec.to_builtins(report))
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def summary_of(report: RunReport, outputs: Outputs) -> Summary:

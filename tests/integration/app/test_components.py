@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.programs.command import Result, Shipmark
+from tests.support.programs.composite import read_outputs
 from tests.support.releases.git import GitRepo
 
 CONFIG = """
@@ -295,10 +297,66 @@ class TestMatrix:
         text = mono("preview", "--changed").stdout.splitlines()
         assert [line.split()[:2] for line in text] == [["+", "api"], ["+", "web"], ["=", "lib"]]
 
+    @pytest.mark.parametrize(
+        "args",
+        [
+            ("-o", "plan.json"),
+            ("--offline",),
+            ("--result-file", "result.env"),
+            ("--release", "v1.0.0"),
+            ("--version", "1.2.0", "--reason", "x"),
+            ("--rebuild",),
+            ("--allow-backward",),
+            ("--from", "oci:x"),
+        ],
+        ids=lambda args: args[0],
+    )
+    def test_the_matrix_takes_no_option_of_a_release(self, mono: Monorepo, args: tuple[str, ...]) -> None:
+        done = mono("preview", "--changed", *args)
+        name = {"-o": "--output"}.get(args[0], args[0])
+        assert (done.code, done.stdout) == (2, "")
+        assert f"error: `--changed` does not go with `{name}`" in done.stderr
+        assert "hint: " in done.stderr
+        assert not (mono.repo.path / "plan.json").exists()
+
     def test_the_job_matrix_of_a_git_tag_has_its_component_alone(self, mono: Monorepo) -> None:
         mono.repo.tag("lib/v1.0.0")
         env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/tags/lib/v1.0.0", "GITHUB_SHA": mono.repo.head}
         assert [one["component"] for one in self.matrix(mono, **env)["include"]] == ["lib"]
+
+
+def test_outputs_of_several_components_are_one_object(mono: Monorepo, tmp_path: Path) -> None:
+    def given(*args: str, **env: str) -> dict[str, str]:
+        path = tmp_path / "output"
+        path.unlink(missing_ok=True)
+        mono.run(*args, GITHUB_ACTIONS="true", GITHUB_OUTPUT=str(path), GITHUB_SHA=mono.repo.head, **env)
+        return read_outputs(path.read_text())
+
+    branch = {"GITHUB_REF": "refs/heads/main"}
+    several = given(**branch)
+    sha = f"sha-{mono.repo.head[:12]}"
+    assert json.loads(several["components"]).keys() == set(NAMES)
+    assert json.loads(several["components"])["api"] == {
+        "version": json.loads(several["json"])["releases"][0]["decision"]["version"],
+        "channel": "branch",
+        "tags": [f"oci:dist/api:{sha}", "oci:dist/api:main"],
+        "tag-names": [sha, "main"],
+        "primary-tag": sha,
+        "digest": mono.tags("api")["main"],
+    }
+    empty = ("version", "channel", "tags", "tag-names", "primary-tag", "digest")
+    assert ({several[name] for name in empty}, several["pushed"]) == ({""}, "true")
+    # Only one of them changed: which outputs have a value must not depend on that.
+    mono.change("web/x")
+    one = given(**branch)
+    assert json.loads(one["components"]).keys() == {"web"}
+    assert {one[name] for name in empty} == {""}
+    mono.change("web/x")
+    named = given("--component", "web", **branch)
+    assert named["digest"] == json.loads(named["components"])["web"]["digest"] == mono.tags("web")["main"]
+    mono.repo.tag("api/v1.2.0")
+    tagged = given(GITHUB_REF="refs/tags/api/v1.2.0")
+    assert (tagged["version"], tagged["digest"]) == ("1.2.0", mono.tags("api")["1.2.0"])
 
 
 def test_tags_of_several_components_are_printed_in_the_order_of_the_config(mono: Monorepo) -> None:

@@ -171,6 +171,18 @@ class TestInTheActionsPlace:
         assert done.code == 2
         assert "is not JSON" in done.stderr
 
+    def test_without_a_ci_system_the_event_file_is_not_read(
+        self, git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path
+    ) -> None:
+        git_repo.commit("first", {"a": "1"})
+        event = tmp_path / "event.json"
+        event.write_text("{")
+        env = github("refs/heads/main", GITHUB_EVENT_PATH=str(event))
+        for forced in ("none", "gitlab"):
+            args = ("--ci", forced, "metadata", "--tags", "type=raw,value=x")
+            done = shipmark(*args, cwd=git_repo.path, env=env)
+            assert (done.code, done.json["tag-names"]) == (0, ["x"]), done.stderr
+
 
 def _read_outputs(path: Path) -> dict[str, str]:
     """Parse GitHub's output file, which has `NAME<<DELIMITER`, lines and `DELIMITER` for each output."""
