@@ -55,7 +55,7 @@ def command(
     session = open_session(ctx)
     if changed:
         given = {"--output": output, "--offline": offline, "--result-file": result_file, **_options(wished)}
-        _require_alone([name for name, value in given.items() if value])
+        _require_alone([name for name, value in given.items() if value not in (None, False, ())])
         return _changed(session, as_json=as_json)
     # Imported behind `--changed`, which needs none of it: a matrix is asked for in front of every pipeline.
     from release.app.releases.results import plan_document
