@@ -54,8 +54,8 @@ def command(
     """
     session = open_session(ctx)
     if changed:
-        given = {"--output": output, "--offline": offline, "--result-file": result_file, **_options(wished)}
-        _require_alone([name for name, value in given.items() if value not in (None, False, ())])
+        given = {"output": output, "offline": offline, "result_file": result_file, **wished}
+        _require_alone(ctx, [name for name, value in given.items() if value not in (None, False, ())])
         return _changed(session, as_json=as_json)
     # Imported behind `--changed`, which needs none of it: a matrix is asked for in front of every pipeline.
     from release.app.releases.results import plan_document
@@ -95,13 +95,9 @@ def command(
     return 0
 
 
-def _options(wished: dict[str, Any]) -> dict[str, Any]:
-    """The wishes by the names of their options."""
-    return {f"--{name.replace('_', '-').removesuffix('-of')}": value for name, value in wished.items()}
-
-
-def _require_alone(names: Sequence[str]) -> None:
-    """Raise `ConfigError` if one of these options is given, since a job matrix has no use for it."""
+def _require_alone(ctx: click.Context, given: Sequence[str]) -> None:
+    """Raise `ConfigError` if one of these parameters is given, since a job matrix has no use for them."""
+    names = [one.opts[-1] for one in ctx.command.params if one.name in given]
     if not names:
         return
     hints = {

@@ -120,6 +120,11 @@ def test_the_step_of_a_component_comes_from_commits_of_its_files(mono: GitRepo, 
     assert (following(mono, "api"), following(mono, "web")) == (api, web)
 
 
+def _link(repo: GitRepo) -> None:
+    (repo.path / "web/first").unlink()
+    (repo.path / "web/first").symlink_to("../README")
+
+
 CHANGES: dict[str, tuple[Callable[[GitRepo], object], str | None, str | None]] = {
     "a file moves to another component": (
         lambda repo: repo.git("mv", "api/first", "web/moved"),
@@ -128,11 +133,7 @@ CHANGES: dict[str, tuple[Callable[[GitRepo], object], str | None, str | None]] =
     ),
     "a file is deleted": (lambda repo: repo.git("rm", "-q", "web/first"), None, "1.0.1"),
     "a file becomes a program": (lambda repo: (repo.path / "api/first").chmod(0o755), "1.0.1", None),
-    "a file becomes a link": (
-        lambda repo: ((repo.path / "web/first").unlink(), (repo.path / "web/first").symlink_to("../README")),
-        None,
-        "1.0.1",
-    ),
+    "a file becomes a link": (_link, None, "1.0.1"),
     "nothing changes": (lambda repo: None, None, None),
 }
 
@@ -233,26 +234,27 @@ def test_a_pre_release_moves_no_stable_tag(git_repo: GitRepo, tmp_path: Path, ro
     assert {tag.name for tag in decision.tags if isinstance(tag, shipmark.MovingTag)} == row.moves
 
 
+def _stage(repo: GitRepo) -> None:
+    repo.write({"b": "new"})
+    repo.git("add", "b")
+
+
+def _release_elsewhere(repo: GitRepo) -> None:
+    repo.branch("release/2")
+    repo.commit("feat: two")
+    repo.tag("v2.0.0")
+    repo.checkout("main")
+
+
 #: What is done to a clean repository with v1.4.2 two commits before HEAD, and a part of the warning of `version`.
 WARNINGS: dict[str, tuple[Callable[[GitRepo], object], str]] = {
     "nothing": (lambda repo: repo, ""),
     "a changed file": (lambda repo: repo.write({"a": "changed"}), "1 tracked file differs"),
-    "a staged file": (
-        lambda repo: (repo.write({"b": "new"}), repo.git("add", "b")),
-        "1 tracked file differs",
-    ),
+    "a staged file": (_stage, "1 tracked file differs"),
     "an untracked file": (lambda repo: repo.write({"b": "new"}), ""),
     "a deleted file": (lambda repo: (repo.path / "a").unlink(), "1 tracked file differs"),
     "a tag that is no version": (lambda repo: repo.tag("release-7.0"), "release-7.0"),
-    "a version on another branch": (
-        lambda repo: (
-            repo.branch("release/2"),
-            repo.commit("feat: two"),
-            repo.tag("v2.0.0"),
-            repo.checkout("main"),
-        ),
-        "is below 2.0.0",
-    ),
+    "a version on another branch": (_release_elsewhere, "is below 2.0.0"),
     "no version tag, and a remote": (
         lambda repo: (
             repo.git("tag", "--delete", "v1.4.2"),
