@@ -19,6 +19,7 @@ from release.app.workspace import open_workspace
 from release.errors import ShallowClone
 from release.layout.layout import Layout
 from release.tagging.model import KnownFrom
+from tests.support.releases import git_daemon
 from tests.support.releases.git import GitRepo
 from tests.support.releases.git_http import CREDENTIAL, served
 
@@ -304,6 +305,20 @@ def test_the_clones_own_credential_fetches_its_history_and_stays_out_of_the_cach
     texts = [path.read_bytes() for path in cache.rglob("*") if path.is_file()]
     assert texts
     assert not any(CREDENTIAL.encode() in text or base.encode() in text for text in texts)
+
+
+@pytest.mark.parametrize("options", [("--depth=1",), ("--no-tags",), ()])
+def test_a_remote_over_the_git_protocol_is_asked(
+    origin: Origin, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with git_daemon.served(tmp_path, origin.repo.env) as base:
+        clone = origin.repo.clone(tmp_path / "clone", *options)
+        clone.git("remote", "set-url", "origin", f"{base}/repo")
+        before = content(clone)
+        found = tags_asked(clone)
+    assert found.version == version_at(COUNTED, clone.head), found.warnings
+    assert found.known_from.git == "complete"
+    assert content(clone) == before
 
 
 def tags_asked(clone: GitRepo) -> DecisionReport:
