@@ -20,7 +20,7 @@ def cautions(
 
     `found`: the version tags of the clone; `version`: the decision's, None if it is unknown.
     """
-    warnings = [*facts.warnings, *_idle(facts), *_dirty(facts), *_detached(facts, found)]
+    warnings = [*facts.warnings, *idle(facts), *_dirty(facts), *_detached(facts, found)]
     if version is not None and version.build_metadata:
         warnings.append(f"a registry takes no `+`: {version} is the image tag `{image_tag_of(version)}`")
     if policy.versions != "none":
@@ -32,7 +32,7 @@ def cautions(
     return tuple(warnings)
 
 
-def _idle(facts: Facts) -> list[str]:
+def idle(facts: Facts) -> list[str]:
     """A warning for a trusted run that releases nothing; commands themselves report a run that is not trusted."""
     scope = facts.scope
     return (

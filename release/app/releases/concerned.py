@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,11 +12,12 @@ import msgspec
 from release.app.session import Session
 from release.config.components import Ownership
 from release.config.load import Component
-from release.errors import GitError
+from release.errors import GitError, RegistryError
 from release.facts import Facts
 from release.git.changed_files import changed_files, merge_base
 from release.git.command import Git
 from release.tagging.model import Decision, Held, MovingTag, Withheld
+from release.tagging.names import branch_tag
 from release.versions.git_tags import tags_at, versions_in
 from release.versions.semver import parse_tag_name
 
@@ -106,12 +108,39 @@ def unchanged(
     from release.plan.release_input import Unchanged  # imported late: `preview --changed` needs no plan
 
     digests = {one.digest for one in here if one.digest is not None}
+    tag = tags[0].name
+    if not digests and (on_branch := held_on_target_branch(session, component, facts)):
+        digests, tag = {one.digest for one in on_branch if one.digest}, on_branch[0].tag
     return Unchanged(
         reason=standing.reason,
-        tag=tags[0].name,
+        tag=tag,
         digest=digests.pop() if len(digests) == 1 else None,
         since=standing.since[0] if standing.since else None,
     )
+
+
+def held_on_target_branch(session: Session, component: Component, facts: Facts) -> list[Held]:
+    """What the tag of a request's target branch holds on the component's targets.
+
+    Empty if one of the targets has no such image, or if a file of the component differs between it and HEAD.
+    """
+    request = facts.ci.pull_request
+    if request is None or request.target_branch is None:
+        return []
+    name = branch_tag(request.target_branch, facts.branches, component.section.channels)
+    found = []
+    with suppress(RegistryError):  # an image that cannot be read is not named
+        for target in component.targets:
+            repository = session.registries.open(target.image)
+            found.append(session.tags.read(repository, repository.name, name))
+    revisions = [one.revision for one in found if one.state != "free"]
+    if not found or len(revisions) < len(component.targets):
+        return []
+    git = Git(session.process, facts.snapshot.root, session.settings.env)
+    files = changed_files(git, facts.commit, {one for one in revisions if one is not None})
+    owners = Ownership(session.config.components)
+    standing = _standing(component.name, revisions, files, owners, _config_path(session))
+    return [] if standing.changed else found
 
 
 def standings(session: Session, facts: Facts, held: Mapping[str, Sequence[Held]]) -> dict[str, Standing]:

@@ -9,7 +9,13 @@ from typing import Literal
 
 import msgspec
 
-from release.app.releases.concerned import Standing, follows_commits, released_by_tag, standings
+from release.app.releases.concerned import (
+    Standing,
+    follows_commits,
+    held_on_target_branch,
+    released_by_tag,
+    standings,
+)
 from release.app.releases.decide import Situation, decide_alone
 from release.app.session import Session, policy_of
 from release.config.load import Component
@@ -98,6 +104,12 @@ def changed_matrix(session: Session, request: MatrixRequest) -> MatrixReport:
             if one.name not in found:
                 found[one.name] = Standing(component=one.name, changed=True, reason="it has no `paths`")
     chosen = [(one, found[one.name]) for one in components]
+    if facts.ci.pull_request is not None:
+        held = {
+            one.name: held_on_target_branch(session, one, facts)
+            for one, standing in chosen
+            if not standing.changed
+        }
     return MatrixReport(
         commit=facts.commit,
         include=tuple(_row(one, standing) for one, standing in chosen if standing.changed),

@@ -34,6 +34,7 @@ from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
 from release.tagging.rules.model import Flavor, Rule
 from release.tagging.rules.run import as_action, facts_run, version_of, with_history
+from release.tagging.warnings import idle
 from release.versions.git_tags import VersionTags, versions_in
 from release.versions.model import Version
 from release.versions.semver import precedence_key
@@ -94,10 +95,12 @@ def rules_decision(
         withheld = tuple(Withheld(name=name, reason=refused) for name in tags)
         decision = msgspec.structs.replace(released, withheld=withheld)
     warnings = itertools.chain(decision.warnings, *(outcome.warnings for outcome in outcomes))
+    # With `events: as-action` the rules may give tags where the scheme releases nothing, as for a closed request.
+    wrong = idle(facts) if decision.tags else []
     named = msgspec.structs.replace(
         decision,
         references=tuple(f"{repository}:{tag.name}" for repository in repositories for tag in decision.tags),
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=tuple(dict.fromkeys(one for one in warnings if one not in wrong)),
     )
     return _labelled(named, global_names(runs[0]), labels, annotations)
 

@@ -180,14 +180,9 @@ def test_a_git_tag_at_head_releases_its_component_alone_on_a_laptop(mono: Monore
     assert mono.all_tags()["api"] == {}
 
 
-def test_a_pull_request_builds_the_components_that_it_changed(mono: Monorepo) -> None:
-    mono.repo.write({"shipmark.yml": "pull_requests: true\n" + CONFIG})
-    mono.repo.commit("chore: config")
-    mono.repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
-    mono.repo.branch("topic")
-    mono.change("web/x")
-    mono.change("README.md")
-    env = {
+def request_of(mono: Monorepo) -> dict[str, str]:
+    """The variables of a merge request from `topic` to `main`."""
+    return {
         "GITLAB_CI": "true",
         "CI_COMMIT_SHA": mono.repo.head,
         "CI_PIPELINE_SOURCE": "merge_request_event",
@@ -197,9 +192,43 @@ def test_a_pull_request_builds_the_components_that_it_changed(mono: Monorepo) ->
         "CI_MERGE_REQUEST_PROJECT_ID": "1",
         "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1",
     }
-    report = mono.run(**env)
+
+
+def test_a_pull_request_builds_the_components_that_it_changed(mono: Monorepo) -> None:
+    mono.repo.write({"shipmark.yml": "pull_requests: true\n" + CONFIG})
+    mono.repo.commit("chore: config")
+    mono.repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    mono.repo.branch("topic")
+    mono.change("web/x")
+    mono.change("README.md")
+    report = mono.run(**request_of(mono))
     assert released(report) == ["web"]
     assert [one["component"] for one in report["unchanged"]] == ["api", "lib"]
+
+
+def test_a_request_names_the_images_of_components_that_it_did_not_change(mono: Monorepo) -> None:
+    mono.repo.write({"shipmark.yml": "pull_requests: true\n" + CONFIG})
+    mono.repo.commit("chore: config")
+    mono.run()
+    mono.repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    mono.repo.branch("topic")
+    mono.change("web/x")
+    held = [(name, "main", mono.tags(name)["main"]) for name in ("api", "lib")]
+    report = mono.run(**request_of(mono))
+    assert [(one["component"], one["tag"], one["digest"]) for one in report["unchanged"]] == held
+    matrix = json.loads(mono("preview", "--changed", "--json", **request_of(mono)).stdout)
+    assert [(one["component"], "main", one["digest"]) for one in matrix["unchanged"]] == held
+    # `main` goes on in `lib`: its image is no longer what the request would build.
+    mono.repo.checkout("main")
+    mono.change("lib/x")
+    mono.run()
+    mono.repo.checkout("topic")
+    mono.change("web/x")
+    report = mono.run(**request_of(mono))
+    assert [(one["component"], one["digest"]) for one in report["unchanged"]] == [
+        ("api", None),
+        ("lib", None),
+    ]
 
 
 class TestFailures:

@@ -117,3 +117,16 @@ def test_guarded_rules_differ_where_a_run_may_release_nothing() -> None:
     assert wrong == []
     assert set(reasons) <= set(REASONS)
     assert reasons.total() <= 0.08 * number
+
+
+def test_a_run_with_tags_does_not_say_that_it_releases_nothing() -> None:
+    env, payload, snapshot = situation(EVENTS["pull request is closed"])
+    facts = reconcile(snapshot, detect(env, payload), NOW)
+    rules = rules_from_config("type=ref,event=pr")
+    for policy, tags, says in (
+        (TagPolicy(as_action=True), 1, False),
+        (TagPolicy(pull_requests=True), 0, True),
+    ):
+        made = rules_decision(facts, policy, from_git(snapshot), rules=rules)
+        told = any("releases nothing" in text for text in made.warnings)
+        assert (len(made.tags), told) == (tags, says)
