@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -66,7 +67,14 @@ def unread(git_tag: str, policy: TagPolicy) -> Unread | None:
 
 def is_ignored(git_tag: str, patterns: Iterable[str]) -> bool:
     """Whether one of `patterns` (`*`, `?`, `[0-9]`) matches the whole name."""
-    return any(fnmatchcase(git_tag[:_LONGEST], pattern) for pattern in patterns)
+    return _matcher(tuple(patterns)).match(git_tag[:_LONGEST]) is not None
+
+
+# A repository may have 20,000 tags, and one match for each takes a third of the time of one match for each pattern.
+@lru_cache(maxsize=8)
+def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches the whole name of a tag that one of `patterns` matches."""
+    return re.compile("|".join(map(translate, patterns)) or "(?!)")
 
 
 def _belongs_elsewhere(git_tag: str, policy: TagPolicy) -> bool:
