@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from release.config.load import Component
-from release.config.path_globs import matcher
+from release.config.path_globs import first_match, matcher
 
 if TYPE_CHECKING:
     from release.versions.bump import Reach
@@ -51,8 +51,7 @@ class Ownership:
         # components would match the paths of all its dependencies anew.
         key = (globs, paths)
         if key not in self._first:
-            matches = self._matcher(globs)
-            self._first[key] = next((at for at, path in enumerate(paths) if matches(path)), len(paths))
+            self._first[key] = first_match(globs, paths)
         return self._first[key]
 
     def reach(self, name: str) -> Callable[[Sequence[str]], Reach] | None:

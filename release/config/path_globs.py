@@ -18,7 +18,8 @@ def matcher(globs: Sequence[str]) -> Callable[[str], bool]:
     that begins with `!` excludes paths that earlier globs match. Raises `ValueError` for an invalid glob.
     """
     if (plain := _plain(globs)) is not None:
-        return plain
+        starts, names = plain
+        return lambda path: path.startswith(starts) or path in names
     # Neighbours of the same kind are joined, so that a path is matched once by each run of globs.
     runs: list[tuple[bool, list[str]]] = []
     for glob, expression in zip(globs, expressions_of(globs), strict=True):
@@ -34,10 +35,28 @@ def matcher(globs: Sequence[str]) -> Callable[[str], bool]:
     return matches
 
 
-def _plain(globs: Sequence[str]) -> Callable[[str], bool] | None:
-    """The matcher of globs that name files and folders (`api`, `api/`, `api/**`); None if there is another one.
+def first_match(globs: Sequence[str], paths: Sequence[str]) -> int:
+    """The position of the first of `paths` that `globs` match; the number of paths if they match none.
 
-    Most configs have no others, and compiling a regular expression takes longer than matching a thousand paths.
+    Raises `ValueError` for an invalid glob.
+    """
+    plain = _plain(globs)
+    if plain is None:
+        matches = matcher(globs)
+        return next((at for at, path in enumerate(paths) if matches(path)), len(paths))
+    starts, names = plain
+    # One search in a text of all paths is many times faster than a call for each. No path has a NUL.
+    text = "\0".join(("", *paths, ""))
+    places = [text.find(f"\0{start}") for start in starts] + [text.find(f"\0{name}\0") for name in names]
+    found = [place for place in places if place >= 0]
+    return text.count("\0", 0, min(found)) if found else len(paths)
+
+
+def _plain(globs: Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]] | None:
+    """The starts of paths in folders, and the names of files, that globs name; None if a glob has other wildcards.
+
+    `api`, `api/` and `api/**` are plain. Most configs have no other globs, and compiling a regular expression takes
+    longer than matching a thousand paths.
     """
     if len(globs) > MOST_GLOBS:
         return None
@@ -52,8 +71,7 @@ def _plain(globs: Sequence[str]) -> Callable[[str], bool] | None:
         else:
             folders.append(f"{folder}/")
             names.append(folder)
-    starts, exact = tuple(folders), frozenset(names)
-    return lambda path: path.startswith(starts) or path in exact
+    return tuple(folders), frozenset(names)
 
 
 def expressions_of(globs: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from release.config.checks import cycle_in
 from release.config.components import Ownership, dependencies
 from release.config.load import load
-from release.config.path_globs import MOST_GLOBS, matcher
+from release.config.path_globs import MOST_GLOBS, first_match, matcher
 
 GLOBS = [
     (["api/**"], "api/main.go", True),
@@ -128,6 +128,15 @@ def test_plain_globs_match_as_their_regular_expressions_do(globs: list[str], pat
     except ValueError:
         return
     assert matcher(globs)(path) == expected
+
+
+@given(st.lists(pieces, min_size=1, max_size=3), st.lists(pieces, max_size=4))
+def test_first_match_is_the_first_path_that_the_globs_match(globs: list[str], paths: list[str]) -> None:
+    try:
+        matches = matcher(globs)
+    except ValueError:
+        return
+    assert first_match(globs, paths) == [*map(matches, paths), True].index(True)
 
 
 @pytest.mark.parametrize("count", [1, MOST_GLOBS, MOST_GLOBS + 1])
