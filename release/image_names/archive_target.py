@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Callable
+from functools import partial
 from typing import IO
 
-from release.errors import ConfigError, Invalid
+from release.errors import ConfigError, Invalid, NotFound
 from release.events import Note, Sink
 from release.filesystem.files import require_file
 from release.image_names.archive_writer import write_combined_archive
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest
-from release.oci.manifest import describe
+from release.oci.attached import is_attached
+from release.oci.manifest import describe, subject
+from release.oci.reference import is_digest
 
 
 class ArchiveTarget:
@@ -22,6 +26,8 @@ class ArchiveTarget:
     called; None: an archive for daemons names no image, any other has the tag that is put. `shown`: transport and path
     for messages. `for_daemons`: store zstd layers uncompressed too, for old daemons. `workspace`: no symlink below this
     folder is followed on the path to the archive.
+
+    An archive that is not for daemons also holds the image's referrers, which must be put before the image.
     """
 
     def __init__(
@@ -45,6 +51,12 @@ class ArchiveTarget:
         self._check = check
         self._workspace = workspace
         self._written: dict[str, Manifest] = {}
+        self._referrers: dict[str, Manifest] = {}  # manifests with a subject, by digest
+        self._attached: dict[str, Manifest] = {}  # by fallback tag or tag of cosign
+        #: Whether signatures and other referrers can be put.
+        self.holds_referrers = not for_daemons
+        #: Whether layers must be put that other places may leave at their `urls`: a daemon loads no image without them.
+        self.needs_foreign_layers = for_daemons
 
     @property
     def name(self) -> str:
@@ -57,15 +69,22 @@ class ArchiveTarget:
         return self._image.rpartition(":")[2] if self._image else None
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """The descriptor of the image written under a tag, or of a manifest in the store; None if there is none."""
-        written = self._written.get(reference)
-        if written is not None:
-            return describe(written)
-        return self._store.resolve(reference) if ":" in reference else None
+        """The descriptor of what was put under a tag, or of a manifest in the store; None if there is none."""
+        put = self._put(reference)
+        if put is not None:
+            return describe(put)
+        return self._store.resolve(reference) if is_digest(reference) else None
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest written under a tag, or in the store. Raises `NotFound`."""
-        return self._written.get(reference) or self._store.manifest(reference)
+        """The manifest that was put under a tag, or is in the store. Raises `NotFound`."""
+        put = self._put(reference)
+        if put is None and not is_digest(reference):
+            raise NotFound(f"`{self.name}` has no `{reference}`")
+        return put or self._store.manifest(reference)
+
+    def _put(self, reference: str) -> Manifest | None:
+        places = (self._written, self._attached, self._referrers)
+        return next((place[reference] for place in places if reference in place), None)
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """A blob from the store."""
@@ -84,8 +103,18 @@ class ArchiveTarget:
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
         """Without a tag, keep the manifest in the store; with a tag, write the archive.
 
-        Raises `ConfigError` if this object wrote the archive under another tag before.
+        A tag by which referrers are found is kept for the archive. Raises `ConfigError` if this object wrote the
+        archive under another tag before.
         """
+        if self.holds_referrers and tag is not None and is_attached(tag):
+            self._store.put_blob(describe(manifest), partial(io.BytesIO, manifest.raw))
+            self._attached[tag] = manifest
+            return
+        if self.holds_referrers and tag is None and subject(manifest) is not None:
+            # Kept as a blob: the store is shared, and its `index.json` need not list this.
+            self._store.put_blob(describe(manifest), partial(io.BytesIO, manifest.raw))
+            self._referrers[manifest.digest] = manifest
+            return
         if tag is None:
             self._store.put_manifest(manifest)
             return
@@ -109,6 +138,7 @@ class ArchiveTarget:
             workspace=self._workspace,
             for_daemons=self._for_daemons,
             check=self._check,
+            attached=(*self._referrers.values(), *self._attached.items()),
         )
         if unpacked:
             count = len(unpacked)

@@ -5,24 +5,31 @@ from __future__ import annotations
 import contextlib
 import io
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from platform import machine
 from typing import IO, Any
 
 import msgspec
 
 from release.compression.decompress import PlainLayer, plain_layers
-from release.errors import Invalid, RegistryError
+from release.errors import Invalid, NotFound, RegistryError
 from release.filesystem.folders import OpenFolder, open_parent
 from release.filesystem.new_files import NewFile
 from release.layout.blob_writer import BLOB_MODE
 from release.layout.entry_names import CONTAINERD_NAME, REF_NAME
 from release.layout.files import MARKER
 from release.layout.layout import Layout
-from release.oci import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Manifest
+from release.oci import DOCKER_CONFIG, INDEX_TYPES, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
+from release.oci.graph import manifests_in
 from release.oci.manifest import children, describe
+from release.oci.platforms import normal
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
+_IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
+
+#: Manifests that belong to the image: a referrer, or a tag and the manifest that has it.
+Attached = Sequence[Manifest | tuple[str, Manifest]]
 
 
 def write_combined_archive(
@@ -35,6 +42,7 @@ def write_combined_archive(
     platform: str | None = None,
     for_daemons: bool = True,
     check: Callable[[], None] = lambda: None,
+    attached: Attached = (),
 ) -> tuple[str, ...]:
     """Write the image with all its platforms to `path`, which is replaced when the archive is complete.
 
@@ -54,6 +62,7 @@ def write_combined_archive(
                 platform=platform,
                 for_daemons=for_daemons,
                 check=check,
+                attached=attached,
             )
             new.place(name, mode=BLOB_MODE)
             return plain
@@ -74,25 +83,28 @@ def combined_archive(
     platform: str | None = None,
     for_daemons: bool = True,
     check: Callable[[], None] = lambda: None,
+    attached: Attached = (),
 ) -> tuple[str, ...]:
     """Write an image archive to `stream`; returns the digests of layers that were also stored uncompressed.
 
     `folder`: for temporary files. `reference`: `repository:tag`, the image's name after `docker load`; or only a tag,
     for readers of layouts; None: the image gets no name. `platform`: of the image for daemons that cannot read an
-    index; None: the first. `for_daemons`: store zstd layers uncompressed too, because not every daemon can read zstd.
-    Raises `Invalid` if the index has no image for `platform`, `OSError`, and the errors of `layout`.
+    index; None: this machine's, else the first. `for_daemons`: the archive is for a daemon, which needs every layer;
+    zstd layers are stored uncompressed too, because not every daemon can read zstd. `attached`: also listed in
+    `index.json`. Raises `Invalid` if the index has no image for `platform` or a daemon cannot load the image,
+    `OSError`, and the errors of `layout`.
     """
     top = layout.manifest(digest)
-    image = _for_daemons(layout, top, platform)
+    image = _image(layout, top, platform, needed=for_daemons)
     unpacked: AbstractContextManager[Mapping[str, PlainLayer]] = contextlib.nullcontext({})
-    if for_daemons:
+    if for_daemons and image is not None:
         unpacked = plain_layers(layout, image, folder, check=check)
     with (
         unpacked as plain,
         tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         _add_folders(tar)
-        blobs = _blobs(layout, top)
+        blobs = _blobs(layout, (top, *(one if isinstance(one, Manifest) else one[1] for one in attached)))
         for _, descriptor in sorted(blobs.items()):
             check()
             with layout.open_raw(descriptor) as blob:
@@ -101,50 +113,95 @@ def combined_archive(
             if diff_id not in blobs:
                 _add(tar, _blob_name(diff_id), layer.size, layer.content)
         names = {digest: layer.diff_id for digest, layer in plain.items()}
-        for name, document in _documents(top, image, reference, names).items():
+        for name, document in _documents(top, image, reference, names, attached).items():
             _add(tar, name, len(document), io.BytesIO(document))
         return tuple(plain)
 
 
 def _documents(
-    top: Manifest, image: Manifest, reference: str | None, unpacked: Mapping[str, str]
+    top: Manifest,
+    image: Manifest | None,
+    reference: str | None,
+    unpacked: Mapping[str, str],
+    attached: Attached,
 ) -> dict[str, bytes]:
     """The JSON files of the archive, by name. `unpacked`: digest of a layer -> digest of its uncompressed tar."""
-    config, *layers = children(image)
     whole = reference if reference and ":" in reference else None
-    named: dict[str, Any] = {"mediaType": top.media_type, "digest": top.digest, "size": len(top.raw)}
+    named = _entry(top)
     if reference is not None:
         named["annotations"] = {REF_NAME: reference.rpartition(":")[2]}
     if whole is not None:
         named["annotations"][CONTAINERD_NAME] = whole
-    return {
-        "index.json": _ENCODER.encode(
-            {
-                "schemaVersion": 2,
-                "mediaType": OCI_INDEX,
-                "manifests": [named],
-            }
-        ),
-        "manifest.json": _ENCODER.encode(
-            [
-                {
-                    "Config": _blob_name(config.digest),
-                    "RepoTags": [whole] if whole else None,
-                    "Layers": [_blob_name(unpacked.get(layer.digest, layer.digest)) for layer in layers],
-                }
-            ]
-        ),
-        "oci-layout": MARKER,
+    documents: dict[str, Any] = {
+        "index.json": {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "manifests": [named, *(_attached_entry(one) for one in attached)],
+        }
     }
+    if image is not None:
+        config, *layers = children(image)
+        entry = {
+            "Config": _blob_name(config.digest),
+            "RepoTags": [whole] if whole else None,
+            "Layers": [_blob_name(unpacked.get(layer.digest, layer.digest)) for layer in layers],
+        }
+        documents["manifest.json"] = [entry]
+    return {name: _ENCODER.encode(document) for name, document in documents.items()} | {"oci-layout": MARKER}
 
 
-def _for_daemons(layout: Layout, top: Manifest, platform: str | None) -> Manifest:
+def _entry(manifest: Manifest) -> dict[str, Any]:
+    return {"mediaType": manifest.media_type, "digest": manifest.digest, "size": len(manifest.raw)}
+
+
+def _attached_entry(one: Manifest | tuple[str, Manifest]) -> dict[str, Any]:
+    if isinstance(one, Manifest):
+        return _entry(one)
+    tag, manifest = one
+    return {**_entry(manifest), "annotations": {REF_NAME: tag}}
+
+
+def _image(layout: Layout, top: Manifest, platform: str | None, *, needed: bool) -> Manifest | None:
+    """The image that daemons without indexes load: of `platform`, by default of this machine's, else the first.
+
+    Where there is none, or a layer is missing: None, or `Invalid` and `NotFound` if it is `needed`.
+    """
+    found = _first(layout, top, platform or f"linux/{machine()}")
+    if found is None and platform is None:
+        found = _first(layout, top, None)
+    if found is None:
+        if needed:
+            wanted = platform or "any platform"
+            raise Invalid(f"`{top.digest}` has no image for `{wanted}`", hint="see its platforms")
+        return None
+    config, *layers = children(found)
+    lacking = [layer.digest for layer in layers if not layout.has_blob(layer)]
+    if config.media_type in _IMAGE_CONFIGS and not lacking:
+        return found
+    if needed and lacking:
+        raise NotFound(
+            f"layer `{lacking[0]}` is not stored beside the image, only its `urls` say where it is",
+            hint="a docker daemon loads no image without it: write an OCI archive or a layout",
+        )
+    if needed:
+        raise Invalid(
+            f"`{top.digest}` is an artifact with a config of type `{config.media_type}`: a docker daemon loads images",
+            hint="write an OCI archive or a layout: `oci-archive:FILE`, `oci:PATH`",
+        )
+    return None
+
+
+def _first(layout: Layout, top: Manifest, platform: str | None) -> Manifest | None:
     if not top.is_index:
         return top
-    for child in children(top):
-        if platform is None or platform == _platform(child.platform or {}):
+    for child in manifests_in(top):
+        if child.media_type in INDEX_TYPES:
+            found = _first(layout, layout.manifest(child.digest), platform)
+            if found is not None:
+                return found
+        elif platform is None or normal(platform) == normal(_platform(child.platform or {})):
             return layout.manifest(child.digest)
-    raise Invalid(f"`{top.digest}` has no image for `{platform or 'any platform'}`", hint="see its platforms")
+    return None
 
 
 def _platform(fields: dict[str, Any]) -> str:
@@ -152,15 +209,18 @@ def _platform(fields: dict[str, Any]) -> str:
     return "/".join(part for part in parts if part)
 
 
-def _blobs(layout: Layout, manifest: Manifest) -> dict[str, Descriptor]:
-    """All manifests, configs and layers below `manifest`, by digest."""
+def _blobs(layout: Layout, tops: Sequence[Manifest]) -> dict[str, Descriptor]:
+    """All manifests, configs and layers of `tops` and below them, by digest; without foreign layers not in `layout`."""
+    known = {top.digest: top for top in tops}
     found: dict[str, Descriptor] = {}
-    waiting = [describe(manifest)]
+    waiting = [describe(top) for top in tops]
     while waiting:
         descriptor = waiting.pop()
+        if descriptor.digest in found or (descriptor.is_foreign and not layout.has_blob(descriptor)):
+            continue
         found[descriptor.digest] = descriptor
-        if descriptor.media_type in INDEX_TYPES | MANIFEST_TYPES:
-            waiting += children(layout.manifest(descriptor.digest))
+        if descriptor.is_manifest:
+            waiting += children(known.get(descriptor.digest) or layout.manifest(descriptor.digest))
     return found
 
 

@@ -9,8 +9,10 @@ import msgspec
 from release.errors import ConfigError, NotFound
 from release.image_names.image_location import ImageLocation
 from release.oci import INDEX_TYPES, Descriptor, Manifest, Repository
+from release.oci.graph import manifests_in
 from release.oci.image_config import read_config
-from release.oci.manifest import children, platform_of
+from release.oci.manifest import platform_of
+from release.oci.platforms import acceptable, normal
 
 # Levels of indexes in which a platform is looked for. Images have two; each level costs requests.
 _DEEPEST = 4
@@ -66,25 +68,28 @@ def read(location: ImageLocation, *, platform: str | None = None) -> Manifest:
 
 def _of_platform(repository: Repository, manifest: Manifest, platform: str) -> Manifest:
     found = _platforms(repository, manifest, _DEEPEST)
-    if platform not in found:
+    by_name = {normal(name): digest for name, digest in reversed(found)}
+    digest = next((by_name[name] for name in acceptable(platform) if name in by_name), None)
+    if digest is None:
+        shown = ", ".join(f"`{name}`" for name in dict.fromkeys(name for name, _ in found))
         raise NotFound(
             f"`{repository.name}@{manifest.digest}` has no image for `{platform}`",
-            hint=f"platforms of the image: {', '.join(f'`{name}`' for name in found) or 'none'}",
+            hint=f"platforms of the image: {shown or 'none'}",
         )
-    return manifest if found[platform] == manifest.digest else repository.manifest(found[platform])
+    return manifest if digest == manifest.digest else repository.manifest(digest)
 
 
-def _platforms(repository: Repository, top: Manifest, levels: int) -> dict[str, str]:
-    """The digest of each platform's image, also in nested indexes. Of twins the first counts, as for containerd."""
+def _platforms(repository: Repository, top: Manifest, levels: int) -> list[tuple[str, str]]:
+    """Platform and digest of each image, also in nested indexes. Of twins the first counts, as for containerd."""
     if not top.is_index:
-        return {_platform_text(read_config(repository, top)): top.digest}
-    found: dict[str, str] = {}
-    for child in children(top):
+        return [(_platform_text(read_config(repository, top)), top.digest)]
+    found: list[tuple[str, str]] = []
+    for child in manifests_in(top):
         name = platform_of(child)
-        if child.media_type in INDEX_TYPES and levels:
-            found = {**_platforms(repository, repository.manifest(child.digest), levels - 1), **found}
+        if child.media_type in INDEX_TYPES:
+            found += _platforms(repository, repository.manifest(child.digest), levels - 1) if levels else []
         elif name is not None:
-            found.setdefault(name, child.digest)
+            found.append((name, child.digest))
     return found
 
 

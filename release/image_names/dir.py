@@ -1,8 +1,8 @@
 """The transport `dir:FOLDER`: a folder with the files of one image, as skopeo writes it, as a `Repository`.
 
 `manifest.json` is the image's manifest or index; manifests below an index are `HEX.manifest.json`; blobs are `HEX`; the
-file `version` names the format. A folder has one image without a name: every tag resolves to this image, and the list
-of tags is empty. Symlinks in the folder are not followed; for writing, neither are symlinks in the path below the
+file `version` names the format. A folder has one image without a name: it is found by its digest or with `only`, and
+no tag resolves to it. Symlinks in the folder are not followed; for writing, neither are symlinks in the path below the
 workspace.
 Source: containers/image, directory transport 1.1.
 """
@@ -31,8 +31,6 @@ from release.oci.verify import CHUNK, verified
 
 # Content of the file `version`, which containers/image requires.
 _VERSION = b"Directory Transport Version: 1.1\n"
-# Any tag resolves to the folder's image; this one is never stored.
-_ANY = "latest"
 _MANIFEST = "manifest.json"
 
 
@@ -52,6 +50,7 @@ class Folder:
         self.path = os.path.abspath(path)
         self._workspace = workspace
         self._shown = shown or path
+        self.holds_referrers = False  # its format has no place for them
 
     @property
     def name(self) -> str:
@@ -59,15 +58,15 @@ class Folder:
         return f"dir:{self._shown}"
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """The image's descriptor for any tag; for a digest, of the image or a manifest in its index, else None."""
+        """The descriptor of the image or of a manifest in its index, by digest. None for a tag: there are none."""
         raw = self._document(reference)
         return None if raw is None else describe(self._read(raw, reference))
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest of any tag, or of a digest, which is checked. Raises `NotFound`."""
+        """The manifest with a digest, which is checked. Raises `NotFound`, also for a tag."""
         raw = self._document(reference)
         if raw is None:
-            raise NotFound(f"`{self.name}` holds no `{reference}`")
+            raise NotFound(f"`{self.name}` has no `{reference}`")
         return self._read(raw, reference)
 
     def tags(self) -> tuple[str, ...]:
@@ -76,12 +75,24 @@ class Folder:
 
     def only(self) -> tuple[Descriptor, str | None] | None:
         """The folder's image, which has no tag; None if the folder has none."""
-        found = self.resolve(_ANY)
-        return None if found is None else (found, None)
+        raw = self._small(_MANIFEST)
+        return None if raw is None else (describe(self._read(raw, None)), None)
 
     def put_only(self, manifest: Manifest) -> None:
         """Store a manifest as the folder's image."""
-        self.put_manifest(manifest, tag=_ANY)
+        with self._made() as folder:
+            child = _child_name(manifest.digest)
+            self._write(folder, child, io.BytesIO(manifest.raw))
+            self._write(folder, "version", io.BytesIO(_VERSION))
+            # fsync the names of blobs and manifests before `manifest.json` exists: a power cut leaves no incomplete
+            # image.
+            folder.sync()
+            self._write(folder, _MANIFEST, io.BytesIO(manifest.raw))
+            folder.sync()
+            with open_folder(os.path.dirname(self.path), self._workspace) as parent:
+                parent.sync()
+            # Other readers expect the image's own manifest in `manifest.json` only.
+            folder.remove(child)
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """The blob as a stream that checks size and digest."""
@@ -116,24 +127,16 @@ class Folder:
         return True
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Store a manifest: with a tag as the folder's image, without a tag as a manifest of the image's index."""
+        """Store a manifest: with a tag as the folder's image, without a tag as a manifest of the image's index.
+
+        The tag itself is not stored.
+        """
         if tag is not None:
             require_tag(tag)
-        child = _child_name(manifest.digest)
+            self.put_only(manifest)
+            return
         with self._made() as folder:
-            self._write(folder, child, io.BytesIO(manifest.raw))
-            if tag is None:
-                return
-            self._write(folder, "version", io.BytesIO(_VERSION))
-            # fsync the names of blobs and manifests before `manifest.json` exists: a power cut leaves no incomplete
-            # image.
-            folder.sync()
-            self._write(folder, _MANIFEST, io.BytesIO(manifest.raw))
-            folder.sync()
-            with open_folder(os.path.dirname(self.path), self._workspace) as parent:
-                parent.sync()
-            # Other readers expect the image's own manifest in `manifest.json` only.
-            folder.remove(child)
+            self._write(folder, _child_name(manifest.digest), io.BytesIO(manifest.raw))
 
     def check_push(self) -> None:
         """Raise `RegistryError` unless the folder can be written."""
@@ -158,15 +161,14 @@ class Folder:
     def _document(self, reference: str) -> bytes | None:
         if not is_digest(reference):
             require_tag(reference)
-            return self._small(_MANIFEST)
+            return None
         child = self._small(_child_name(reference))
         if child is not None:
             return child
         top = self._small(_MANIFEST)
         return top if top is not None and _digest_fits(top, reference) else None
 
-    def _read(self, raw: bytes, reference: str) -> Manifest:
-        expected = reference if is_digest(reference) else None
+    def _read(self, raw: bytes, expected: str | None) -> Manifest:
         return read_manifest(raw, _media_type(raw, self.name), expected=expected, source=f"`{self.name}`")
 
     def _small(self, name: str) -> bytes | None:

@@ -59,6 +59,8 @@ class DaemonImage:
         codec: Codec | None = None,
     ) -> None:
         self._image = image
+        self.holds_referrers = False
+        self.needs_foreign_layers = True  # the daemon loads no image without them
         self._store = store
         self._env = env
         self._codec = codec

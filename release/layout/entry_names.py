@@ -7,19 +7,16 @@ tag.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from release.errors import ConfigError
 from release.oci import INDEX_TYPES, MANIFEST_TYPES
+from release.oci.attached import is_attached
 from release.oci.reference import Reference, is_tag
 
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
-# Tags that name what belongs to another image: fallback tags of referrers (distribution-spec v1.1, "Referrers Tag
-# Schema") and the tags of cosign, which end with `.sig`, `.att` or `.sbom`.
-_ATTACHED = re.compile(r"sha(256|512)-[0-9a-f]{64,128}(\..*)?")
 
 Item = dict[str, Any]
 
@@ -73,19 +70,20 @@ def without_name(item: Item) -> None:
 def only_image(items: Sequence[Item]) -> Item | None:
     """The entry of the only image; None if there are several images, or none.
 
-    Signatures and other referrers do not count, nor do entries that are not manifests. If some images have a name,
-    those without one do not count: they are parts of others, or have lost their tag.
+    Signatures and other referrers are no images, nor is what is not a manifest. If some images have a name, those
+    without one do not count: they are parts of others, or have lost their tag. An artifact, such as a Helm chart,
+    counts where there is no image.
     """
-    images = [item for item in items if _is_image(item)]
+    manifests = [item for item in items if _is_own(item)]
+    images = [item for item in manifests if not item.get("artifactType")] or manifests
     named = [item for item in images if tag_of(item) is not None]
     found = {item["digest"]: item for item in reversed(named or images)}
     return next(iter(found.values())) if len(found) == 1 else None
 
 
-def _is_image(item: Item) -> bool:
-    if item["mediaType"] not in INDEX_TYPES | MANIFEST_TYPES or item.get("artifactType"):
-        return False
-    return _ATTACHED.fullmatch(tag_of(item) or "") is None
+def _is_own(item: Item) -> bool:
+    """Whether an entry is a manifest that belongs to no other image."""
+    return item["mediaType"] in INDEX_TYPES | MANIFEST_TYPES and not is_attached(tag_of(item) or "")
 
 
 def _repository(item: Item) -> str | None:

@@ -4,6 +4,7 @@
   which is written once and never replaced.
 - A manifest that is put by digest gets an entry without a name in `index.json`, so that it stays reachable. This entry
   is removed when an index that lists the manifest is put, and gets a name when the manifest is tagged.
+- A manifest with a subject is also listed in the index of the subject's fallback tag, where regctl looks for referrers.
 - Blobs are synced before the `index.json` that references them is written: a power cut leaves no incomplete image.
 - The layout may lie in a workspace that a stranger prepared: symlinks in the layout are not followed, and when writing
   none below the workspace on the way to it.
@@ -31,7 +32,8 @@ from release.layout.index import Entries, read_entries
 from release.layout.reader import LayoutReader
 from release.limits import LAYOUT_INDEX_BYTES
 from release.oci import Descriptor, Manifest
-from release.oci.manifest import children, describe
+from release.oci.attached import lists, referrers_tag, with_referrer, without_referrer
+from release.oci.manifest import children, describe, subject
 from release.oci.reference import require_digest, require_tag
 from release.oci.verify import pieces
 
@@ -165,21 +167,43 @@ class Layout(LayoutReader):
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
         """Store the manifest's bytes, and add it to `index.json` under `tag`, or without a name.
 
-        Raises `NotFound` if a blob or manifest that it references does not exist; descriptors with `urls` need not.
+        Raises `NotFound` if a blob or manifest that it references does not exist; foreign layers need not.
         """
         if tag is not None:
             require_tag(tag)
         for child in children(manifest):
-            if not child.urls and not self.has_blob(child):
+            if not child.is_foreign and not self.has_blob(child):
                 raise NotFound(f"`{self.name}` has no `{child.digest}`, which `{manifest.digest}` needs")
-        with self.writer(manifest.digest.partition(":")[0]) as partial:
-            partial.write(manifest.raw)
-            partial.commit(describe(manifest), durable=True)
-        self._keep(child.digest for child in children(manifest) if not child.urls)
+        self._write(manifest)
+        self._keep(child.digest for child in children(manifest) if not child.is_foreign)
+        about = subject(manifest)
         with self._changing() as entries:
             entries.add(describe(manifest), tag)
             if manifest.is_index:
                 entries.absorb(child.digest for child in children(manifest))
+            if about is not None:
+                self._list_referrer(entries, about.digest, manifest)
+
+    def _write(self, manifest: Manifest) -> None:
+        with self.writer(manifest.digest.partition(":")[0]) as partial:
+            partial.write(manifest.raw)
+            partial.commit(describe(manifest), durable=True)
+
+    def _list_referrer(self, entries: Entries, digest: str, manifest: Manifest) -> None:
+        """Add `manifest` to the index of the fallback tag of `digest`. Needs no retries: `index.json` is locked."""
+        index = self.fallback(entries, digest)
+        if not lists(index, manifest.digest):
+            self._replace_fallback(entries, digest, index, with_referrer(index, manifest))
+
+    def _replace_fallback(
+        self, entries: Entries, digest: str, old: Manifest | None, new: Manifest | None
+    ) -> None:
+        if old is not None:
+            entries.remove(old.digest)
+        if new is not None:
+            self._write(new)
+            self._keep(())
+            entries.add(describe(new), referrers_tag(digest))
 
     def _keep(self, digests: Iterable[str]) -> None:
         """fsync the blobs, before `index.json` references them: builders and caches write blobs without fsync."""
@@ -188,6 +212,7 @@ class Layout(LayoutReader):
             by_algorithm[algorithm].append(name)
         try:
             with self._files.opened("blobs", writing=True) as blobs:
+                # The folders' names of new files are synced even where `digests` names none of the files.
                 for algorithm in blobs.names():
                     with blobs.folder(algorithm) as folder:
                         for name in by_algorithm[algorithm]:
@@ -220,11 +245,21 @@ class Layout(LayoutReader):
             raise NotFound(f"`{self.name}` has no `{digest}`")
         try:
             self._files.require_blob_file(digest)
+            about = self._subject_of(digest)
             with self._changing() as entries:
                 entries.remove(digest)
+                listed = self.fallback(entries, about) if about is not None else None
+                if about is not None and listed is not None and lists(listed, digest):
+                    self._replace_fallback(entries, about, listed, without_referrer(listed, digest))
             self._files.remove_blob(digest)
         except _BROKEN as error:
             raise _broken(f"`{digest}` of `{self.name}` cannot be removed", error) from error
+
+    def _subject_of(self, digest: str) -> str | None:
+        found = self.resolve(digest)
+        manifest = self._readable(found) if found is not None else None
+        about = subject(manifest) if manifest is not None else None
+        return about.digest if about is not None else None
 
     def entries(self) -> Entries:
         """The current entries of `index.json`; none if the layout does not exist."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import IO
 
-import msgspec
-
-from release.errors import Invalid, NotFound
+from release.errors import Invalid, NotFound, RegistryError
 from release.layout.index import Entries
-from release.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest
-from release.oci.manifest import LARGEST_PULLED, artifact_type, children, read_manifest, subject
+from release.oci import INDEX_TYPES, Descriptor, Manifest
+from release.oci.attached import describe_referrer, referrers_tag
+from release.oci.manifest import LARGEST_PULLED, children, read_manifest, subject
 from release.oci.reference import is_digest, require_name
 from release.oci.verify import verified
 
@@ -72,17 +71,37 @@ class LayoutReader:
         return self.entries().is_ambiguous(name)
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
-        """The manifests in `index.json` whose subject is `digest`, with artifact types; missing files are skipped."""
-        found = []
+        """The manifests whose subject is `digest`, with artifact types. Missing and damaged manifests are skipped.
+
+        Tools list referrers in two forms, and both are read: as entries of `index.json` (oras), or in the index of the
+        fallback tag (regctl).
+        """
+        entries = self.entries()
+        listed = self.fallback(entries, digest)
         # The index lists a manifest once for each of its tags; each manifest is read once.
-        for descriptor in {item.digest: item for item in self.entries().descriptors()}.values():
-            if descriptor.media_type not in MANIFEST_TYPES | INDEX_TYPES or not self.has_blob(descriptor):
-                continue
-            manifest = self._load(descriptor)
-            about = subject(manifest)
-            if about is not None and about.digest == digest:
-                found.append(msgspec.structs.replace(descriptor, artifact_type=artifact_type(manifest)))
-        return tuple(found)
+        found = {item.digest: item for item in entries.descriptors()}
+        found |= {item.digest: item for item in (children(listed) if listed is not None else ())}
+        read = (self._readable(descriptor) for descriptor in found.values())
+        return tuple(
+            describe_referrer(manifest)
+            for manifest in read
+            if manifest is not None and (about := subject(manifest)) is not None and about.digest == digest
+        )
+
+    def fallback(self, entries: Entries, digest: str) -> Manifest | None:
+        """The index of the fallback tag that lists the referrers of `digest`; None if there is none."""
+        descriptor = entries.named(referrers_tag(digest))
+        found = self._readable(descriptor) if descriptor is not None else None
+        return found if found is not None and found.is_index else None
+
+    def _readable(self, descriptor: Descriptor) -> Manifest | None:
+        """The manifest; None if it is not one, or cannot be read. For entries that nobody asked for."""
+        if not descriptor.is_manifest or not self.has_blob(descriptor):
+            return None
+        try:
+            return self._load(descriptor)
+        except RegistryError:
+            return None
 
     def _load(self, descriptor: Descriptor) -> Manifest:
         if descriptor.size > LARGEST_PULLED:
@@ -107,11 +126,11 @@ class LayoutReader:
             descriptor = waiting.pop()
             if descriptor.digest == digest:
                 return descriptor
-            is_index = descriptor.media_type in INDEX_TYPES
-            if not is_index or descriptor.digest in seen or not self.has_blob(descriptor):
+            if descriptor.media_type not in INDEX_TYPES or descriptor.digest in seen:
                 continue
             seen.add(descriptor.digest)
-            waiting.extend(children(self._load(descriptor)))
+            index = self._readable(descriptor)
+            waiting.extend(children(index) if index is not None else ())
         return None
 
     def _tag_hint(self) -> str | None:

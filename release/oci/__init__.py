@@ -18,6 +18,12 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 # OCI's media types and the older ones of Docker, which many registries still serve.
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+# Layers that may stay where their `urls` point to, such as base layers of Windows. Sources: image-spec v1.1,
+# "Non-Distributable Layers"; Docker's image manifest v2, schema 2.
+_FOREIGN_LAYER = (
+    "application/vnd.docker.image.rootfs.foreign.",
+    "application/vnd.oci.image.layer.nondistributable.",
+)
 # Media types in the `Accept` header of every request for a manifest. With fewer types, a registry may answer 404 for an
 # existing tag, or convert the manifest (to schema 1), which changes its digest.
 ACCEPTED_TYPES = (OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
@@ -33,6 +39,16 @@ class Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     artifact_type: str | None = None
     platform: dict[str, Any] | None = None
     urls: tuple[str, ...] = ()
+
+    @property
+    def is_manifest(self) -> bool:
+        """Whether the content is a manifest or an index. Other children of an index are copied as blobs."""
+        return self.media_type in INDEX_TYPES | MANIFEST_TYPES
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the content is a layer that repositories need not have, because its `urls` say where it is."""
+        return bool(self.urls) and self.media_type.startswith(_FOREIGN_LAYER)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,8 @@
-"""Reads the graph of an image: all manifests below a digest, and the blobs that they reference."""
+"""Reads the graph of an image: all manifests below a digest, and the blobs that they reference.
+
+An index may list content that is not a manifest, such as the layers in a cache of BuildKit. Such a child counts as a
+blob, as for crane.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ def read_manifests(
         tasks = [partial(_read, source, name, top) for name in waiting]
         level = run_all(tasks, jobs=QUESTIONS, cancel=cancel or Cancel()) if tasks else []
         found.update(zip(waiting, level, strict=True))
-        below = (child.digest for manifest in level if manifest.is_index for child in children(manifest))
+        below = (child.digest for manifest in level for child in manifests_in(manifest))
         waiting = [name for name in dict.fromkeys(below) if name not in found]
         if not waiting:
             return _ordered(digest, found)
@@ -43,14 +47,21 @@ def read_manifests(
     raise Invalid(f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests")
 
 
-def blobs_of(manifests: Iterable[Manifest]) -> tuple[Descriptor, ...]:
-    """The blobs of manifests, each once, largest first. Layers with `urls` are left out: clients fetch them there."""
+def manifests_in(manifest: Manifest) -> tuple[Descriptor, ...]:
+    """The manifests and indexes that an index lists; none for the manifest of an image."""
+    return tuple(child for child in children(manifest) if child.is_manifest) if manifest.is_index else ()
+
+
+def blobs_of(manifests: Iterable[Manifest], *, foreign: bool = False) -> tuple[Descriptor, ...]:
+    """The blobs of manifests, each once, largest first.
+
+    Foreign layers are left out unless `foreign`: few registries store them, and most readers fetch them elsewhere.
+    """
     blobs = {
         child.digest: child
         for manifest in manifests
-        if not manifest.is_index
         for child in children(manifest)
-        if not child.urls
+        if not (manifest.is_index and child.is_manifest) and (foreign or not child.is_foreign)
     }
     return tuple(sorted(blobs.values(), key=lambda blob: blob.size, reverse=True))
 
@@ -65,9 +76,8 @@ def _ordered(digest: str, found: dict[str, Manifest]) -> tuple[Manifest, ...]:
 
     def append(name: str) -> None:
         if name not in ordered:
-            if found[name].is_index:
-                for child in children(found[name]):
-                    append(child.digest)
+            for child in manifests_in(found[name]):
+                append(child.digest)
             ordered[name] = found[name]
 
     append(digest)

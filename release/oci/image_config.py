@@ -8,11 +8,13 @@ import msgspec
 
 from release.errors import Invalid, NotFound
 from release.limits import INDEX_PLATFORMS
-from release.oci import OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
+from release.oci import INDEX_TYPES, OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
 from release.oci.manifest import children, platform_of, platform_text
 
 # Bytes of an image config, which is parsed in memory; usual configs have some KiB. The limit is that of manifests.
 _LARGEST_CONFIG = 8 * 1024 * 1024
+# Levels of indexes below the top one. Images have one; each costs requests.
+_DEEPEST = 4
 # Other media types are artifacts, whose config is not an image config.
 _CONFIG_TYPES = frozenset({OCI_CONFIG, "application/vnd.docker.container.image.v1+json"})
 
@@ -37,7 +39,7 @@ def manifest_facts(repository: Repository, top: Manifest, *, every: bool = False
         return _facts(top, _labels(config), (platform_text(config),))
     if every:
         return _agreed(repository, top)
-    images = [child for child in children(top) if platform_of(child) is not None]
+    images = [child for child in _images(repository, top) if platform_of(child) is not None]
     labels: dict[str, str] = {}
     if images:
         labels = _labels(read_config(repository, repository.manifest(images[0].digest)))
@@ -46,7 +48,7 @@ def manifest_facts(repository: Repository, top: Manifest, *, every: bool = False
 
 def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
     """The facts that are equal for all platforms of an index, each read from its own config."""
-    images = [child for child in children(top) if not _is_attestation(child)]
+    images = [child for child in _images(repository, top) if not _is_attestation(child)]
     if len(images) > INDEX_PLATFORMS:
         raise Invalid(
             f"the index `{top.digest}` in `{repository.name}` lists {len(images)} platforms,"
@@ -70,6 +72,17 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
     disputed |= {name for one in labels for name in first.keys() & one.keys() if first[name] != one[name]}
     agreed = {name: text for name, text in first.items() if name not in disputed}
     return _facts(top, agreed, tuple(platforms), tuple(sorted(disputed)))
+
+
+def _images(repository: Repository, top: Manifest, levels: int = _DEEPEST) -> list[Descriptor]:
+    """The manifests of an index and of the indexes in it, in their order. What is not a manifest is left out."""
+    found: list[Descriptor] = []
+    for child in children(top):
+        if child.media_type in INDEX_TYPES and levels and len(found) <= INDEX_PLATFORMS:
+            found += _images(repository, repository.manifest(child.digest), levels - 1)
+        elif child.is_manifest:
+            found.append(child)
+    return found
 
 
 def _is_attestation(descriptor: Descriptor) -> bool:

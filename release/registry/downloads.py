@@ -10,16 +10,11 @@ import msgspec
 
 from release.errors import Invalid, NotFound, RegistryError, Unreachable
 from release.oci import Descriptor
-from release.oci.verify import CHUNK, verified
+from release.oci.verify import CHUNK
 from release.registry.host import Call, Host
 from release.registry.http.client import Answer
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
-
-
-def open_blob(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:
-    """Open the blob as a stream that checks its size and digest at its end. Raises `NotFound` for a missing blob."""
-    return verified(open_unchecked(host, call, descriptor), descriptor, source=f"`{host.registry}`")
 
 
 def open_unchecked(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:

@@ -16,8 +16,9 @@ from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unr
 from release.oci import ACCEPTED_TYPES, DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
 from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, children, read_manifest
 from release.oci.reference import Reference, is_digest, require_digest, require_tag
+from release.oci.verify import verified
 from release.registry.auth.challenge import scope
-from release.registry.downloads import open_blob, open_unchecked
+from release.registry.downloads import open_unchecked
 from release.registry.host import Call, Host
 from release.registry.http.client import Answer
 from release.registry.immutable import Immutable
@@ -26,6 +27,13 @@ from release.registry.tag_list import list_tags
 from release.registry.uploads import BlobUpload, Sessions
 
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
+# Media types of layers and configs, which no registry stores as manifests.
+_BLOB_TYPES = (
+    "application/vnd.oci.image.config.",
+    "application/vnd.oci.image.layer.",
+    "application/vnd.docker.container.image.",
+    "application/vnd.docker.image.",
+)
 # Statuses with which registries answer requests that they do not implement.
 _NO_SUCH_QUESTION = frozenset({400, 404, 405, 406, 501})
 # Retries of a manifest that is refused with 400 DIGEST_INVALID, although its digest was computed from the sent bytes.
@@ -111,15 +119,26 @@ class RemoteRepository:
         """
         if descriptor.media_type in _CONFIGS and descriptor.size <= _LARGEST_KEPT:
             return io.BytesIO(self._configs.get(descriptor.digest, partial(self._read_blob, descriptor)))
-        return open_blob(self._host, self._blob_call(descriptor), descriptor)
+        return self._open_verified(descriptor)
 
     def _read_blob(self, descriptor: Descriptor) -> bytes:
-        with open_blob(self._host, self._blob_call(descriptor), descriptor) as stream:
+        with self._open_verified(descriptor) as stream:
             return stream.read()
 
+    def _open_verified(self, descriptor: Descriptor) -> IO[bytes]:
+        return verified(self.open_raw(descriptor), descriptor, source=f"`{self._host.registry}`")
+
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """Open the blob as a stream whose digest is not checked, for receivers that compare it."""
-        return open_unchecked(self._host, self._blob_call(descriptor), descriptor)
+        """As `open_blob`, unchecked: for receivers that compare the digest.
+
+        Content that an index lists under a type of its own may be stored as a manifest, and then is read as one.
+        """
+        try:
+            return open_unchecked(self._host, self._blob_call(descriptor), descriptor)
+        except NotFound:
+            if descriptor.media_type.startswith(_BLOB_TYPES) or descriptor.size > LARGEST_PULLED:
+                raise
+            return open_unchecked(self._host, self._manifest_blob_call(descriptor), descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether this repository has the blob."""
@@ -333,6 +352,11 @@ class RemoteRepository:
     def _blob_call(self, descriptor: Descriptor) -> Call:
         digest = require_digest(descriptor.digest)
         return self._call("GET", f"blobs/{digest}", f"reading blob `{digest}`")
+
+    def _manifest_blob_call(self, descriptor: Descriptor) -> Call:
+        digest = require_digest(descriptor.digest)
+        headers = {"Accept": descriptor.media_type}
+        return self._call("GET", f"manifests/{digest}", f"reading blob `{digest}`", headers=headers)
 
     def _manifest_call(self, method: str, reference: str, what: str) -> Call:
         return self._call(method, f"manifests/{reference}", what, headers=_ACCEPT)

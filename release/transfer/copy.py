@@ -100,6 +100,8 @@ def survey(
         asked += [partial(destination.ask_blob, blob) for blob in blobs_of(manifests)]
     held = run_all(asked, jobs=2 * QUESTIONS, cancel=cancel)
     missing = tuple(item for item, found in zip(manifests, held, strict=False) if found is None)
+    if getattr(destination, "needs_foreign_layers", False):
+        missing = manifests  # its store may have the manifest from a copy that left the foreign layers out
     return Survey(digest=digest, missing=missing)
 
 
@@ -118,6 +120,11 @@ def carry(
     if not missing:
         return Copied()
     blobs = blobs_of(missing)
+    if getattr(destination, "needs_foreign_layers", False):
+        # Those that the source has: the destination says what is missing when it gets the manifest.
+        blobs = tuple(
+            one for one in blobs_of(missing, foreign=True) if not one.is_foreign or source.has_blob(one)
+        )
     sent = sum(_put_blobs(source, destination, blobs, mount_from, jobs=jobs, sink=sink, cancel=cancel))
     put = partial(_put_manifest, source, destination, cancel)
     run_all([partial(put, item) for item in missing if not item.is_index], jobs=jobs, cancel=cancel)
@@ -206,7 +213,6 @@ def _put_manifest(source: Repository, destination: Repository, cancel: Cancel, m
                 raise
         # A mount was granted and the blob is missing, or the registry does not see yet what it has just stored.
         cancel.wait(pause)
-        if not manifest.is_index:
-            for blob in blobs_of((manifest,)):
-                destination.put_blob(blob, opener(source, destination, blob))
+        for blob in blobs_of((manifest,)):
+            destination.put_blob(blob, opener(source, destination, blob))
     return None

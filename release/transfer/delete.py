@@ -11,9 +11,10 @@ from release.control import Cancel
 from release.errors import Invalid, NotFound, RefusedError
 from release.events import Note, Sink
 from release.oci import INDEX_TYPES, Descriptor, Manifest, Repository
+from release.oci.attached import is_fallback, referrers_tag
 from release.oci.manifest import children, subject
 from release.task_group import run_all
-from release.transfer.referrers import find_attached, find_referrers, referrers_tag
+from release.transfer.referrers import find_attached, find_referrers
 
 # Concurrent requests for manifests and tags.
 # They are small, so round trips take most of the time.
@@ -154,7 +155,12 @@ def require_unused(
             hint="delete that tag first, or keep the digest",
         )
     _require_no_referrer(repository, digest)
-    tops = {one.digest: tag for tag, one in listed.items() if isinstance(one, Descriptor)}
+    # A fallback tag lists referrers but does not need them.
+    tops = {
+        one.digest: tag
+        for tag, one in listed.items()
+        if isinstance(one, Descriptor) and not (is_fallback(tag) and one.media_type in INDEX_TYPES)
+    }
     tops.pop(digest, None)
     tasks = [partial(_needs, repository, top, digest) for top in tops]
     for tag, needs in zip(

@@ -17,20 +17,11 @@ import msgspec
 from release.control import Cancel
 from release.errors import Invalid, NotFound, Unreachable
 from release.events import Note, Sink
-from release.oci import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest, Repository
-from release.oci.manifest import (
-    annotations_of,
-    artifact_type,
-    children,
-    describe,
-    digest_bytes,
-    encode_manifest,
-    subject,
-)
+from release.oci import OCI_MANIFEST, Descriptor, Manifest, Repository
+from release.oci.attached import COSIGN, lists, referrers_tag, with_referrer
+from release.oci.manifest import children, digest_bytes, encode_manifest, subject
 from release.transfer.copy import copy_image
 
-# Endings of the tags under which cosign keeps signatures, attestations and SBOMs: `sha256-HEX.sig`.
-_COSIGN = (".sig", ".att", ".sbom")
 # Levels of referrers of referrers that are copied, below the referrers of the image.
 # Deeper ones are left out: whoever can push to the source could nest them without end.
 _DEEPEST = 4
@@ -59,12 +50,6 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
-def referrers_tag(digest: str) -> str:
-    """The tag whose index lists referrers in a registry without the API."""
-    algorithm, _, value = digest.partition(":")
-    return f"{algorithm[:32]}-{value[:64]}"
-
-
 def find_referrers(repository: Repository, digest: str) -> tuple[Descriptor, ...]:
     """Every manifest that has `digest` as its subject, each once."""
     answered = repository.referrers(digest) if isinstance(repository, Answering) else None
@@ -76,7 +61,7 @@ def find_attached(repository: Repository, digest: str) -> Attached:
     """Referrers and cosign's tags of an image."""
     tags = tuple(
         tag
-        for tag in (f"{referrers_tag(digest)}{ending}" for ending in _COSIGN)
+        for tag in (f"{referrers_tag(digest)}{ending}" for ending in COSIGN)
         if repository.resolve(tag) is not None
     )
     return Attached(referrers=find_referrers(repository, digest), tags=tags)
@@ -209,24 +194,10 @@ def _is_listed(
     if answered is not None:
         return any(item.digest == manifest.digest for item in answered)
     index = _index(repository, about)
-    if not _names(index, manifest.digest):
-        repository.put_manifest(_with(index, manifest), tag=referrers_tag(about))
+    if not lists(index, manifest.digest):
+        repository.put_manifest(with_referrer(index, manifest), tag=referrers_tag(about))
         index = _index(repository, about)
-    return _names(index, manifest.digest)
-
-
-def _names(index: Manifest | None, digest: str) -> bool:
-    return index is not None and any(item.digest == digest for item in children(index))
-
-
-def _with(index: Manifest | None, manifest: Manifest) -> Manifest:
-    """The list with one more entry. Entries of others are kept unchanged."""
-    document = msgspec.json.decode(index.raw) if index is not None else {}
-    entry = msgspec.structs.replace(
-        describe(manifest), artifact_type=artifact_type(manifest), annotations=annotations_of(manifest)
-    )
-    whole = {**document, "schemaVersion": 2, "mediaType": OCI_INDEX}
-    return encode_manifest({**whole, "manifests": [*(document.get("manifests") or ()), entry]}, OCI_INDEX)
+    return lists(index, manifest.digest)
 
 
 def _listed(repository: Repository, digest: str) -> tuple[Descriptor, ...]:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
-from release.transfer.referrers import attach, find_referrers, referrers_tag
+from release.oci.attached import referrers_tag
+from release.transfer.referrers import attach, find_referrers
 from tests.support.programs.command import Shipmark
 from tests.support.programs.environment import scrubbed
 from tests.support.programs.go import ROOT, build, install

@@ -46,6 +46,7 @@ PURE = (
     "release.build.context.selection",
     "release.build.context.sizes",
     "release.build.ignore",
+    "release.oci.attached",
     "release.oci.image_index",
     "release.oci.image_json",
     "release.build.embedded.obstacles",

@@ -74,6 +74,11 @@ def copy(workspace: Session, request: CopyRequest) -> CopyReport:
             f"`{request.destination}` names a digest, but the digest is that of SOURCE",
             hint=f"write `{target.name}:TAG`",
         )
+    if request.referrers and not getattr(target.repository, "holds_referrers", True):
+        raise ConfigError(
+            f"`{target.name}` has no place for signatures and other referrers",
+            hint="leave `--referrers` out, or copy to a layout, `oci:PATH`",
+        )
     with _ahead(workspace, origin, target, target.tag or origin.tag, request.jobs):
         manifest = read(origin, platform=request.platform)
     tag = target.tag or choose(origin).tag

@@ -128,7 +128,7 @@ def base_layers(
     found = []
     for layer, diff_id in zip(layers, diff_ids, strict=True):
         suffix = _SUFFIXES.get(layer.media_type)
-        if suffix is None or layer.urls:
+        if suffix is None:
             raise BuildError(
                 f"the base `{name}` has a layer of type `{layer.media_type}`, which cannot be taken over",
                 hint="choose another base image",

@@ -148,6 +148,21 @@ def test_of_two_layout_entries_with_one_tag_the_first_is_copied_with_a_warning(s
     assert "lists several images as `1.0`: the first is taken" in result.stderr
 
 
+@pytest.mark.parametrize("place", ["dir:d", "docker-archive:a.tar", "docker-daemon:app:1.0"])
+def test_referrers_are_refused_where_they_have_no_place_before_anything_is_written(
+    scene: Scene, place: str
+) -> None:
+    scene.layout(IMAGE, "1.0")
+    result = scene._shipmark("image", "copy", "--referrers", "oci:l:1.0", place, cwd=scene.folder)
+    assert (result.code, (scene.folder / "d").exists(), (scene.folder / "a.tar").exists()) == (
+        2,
+        False,
+        False,
+    )
+    assert "has no place for signatures and other referrers" in result.stderr
+    assert "hint: leave `--referrers` out, or copy to a layout, `oci:PATH`" in result.stderr
+
+
 def test_a_layout_entry_of_an_unknown_media_type_is_kept_and_does_not_prevent_a_copy(scene: Scene) -> None:
     layout = scene.layout(IMAGE, "1.0")
     unknown = layout.manifest("1.0").raw.replace(b"image.manifest", b"unknown.manifest")

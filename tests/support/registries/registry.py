@@ -56,7 +56,7 @@ class RegistryServer:
 
     `username`/`password`: set with `auth="basic"` and `auth="token"`. `ca`: with `tls`, the PEM file of the authority
     that signed the registry's certificate; without `authority`, a new one is made. `tokens`: with `auth="token"`, the
-    token server, which speaks TLS if the registry does.
+    token server, which speaks TLS if the registry does. `foreign`: take manifests whose layers have `urls`.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class RegistryServer:
         delete: bool = True,
         storage: Path | None = None,
         authority: Authority | None = None,
+        foreign: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -78,7 +79,7 @@ class RegistryServer:
         self.host = "127.0.0.1:0"
         self._authority = authority or (Authority(folder) if tls or auth == "token" else None)
         self.ca = self._authority.path if self._authority and tls else None
-        self._auth, self._delete = auth, delete
+        self._auth, self._delete, self._foreign = auth, delete, foreign
         self._service: Service | None = None
         if auth == "token":
             assert self._authority is not None
@@ -242,6 +243,8 @@ class RegistryServer:
             },
             "http": {"addr": self.host, "secret": "one secret for all restarts", **self._tls()},
         }
+        if self._foreign:
+            config["validation"] = {"manifests": {"urls": {"allow": [".*"]}}}
         if self._auth == "basic":
             htpasswd = self.folder / "htpasswd"
             htpasswd.write_text(_HTPASSWD)

@@ -388,7 +388,8 @@ class TestFolder:
         assert (tmp_path / "d" / "version").read_text() == "Directory Transport Version: 1.1\n"
         source = open_source("dir:d", _workshop(tmp_path)).repository
         copied = Layout(str(tmp_path / "copied"))
-        assert source.manifest("latest") == index.manifest
+        assert source.manifest(index.digest) == index.manifest
+        assert source.resolve("latest") is None
         _copy(source, copied, index)
         assert copied.manifest(index.digest) == index.manifest
         assert not list((tmp_path / "d").glob(".partial*"))

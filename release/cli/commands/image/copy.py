@@ -43,6 +43,8 @@ def command(
 
     Without a tag, DESTINATION gets the tag of SOURCE; a SOURCE given by digest is copied without a tag. Blobs and
     manifests are copied first, the tag is put last, so an interrupted copy leaves no incomplete image under a tag.
+
+    Registries, layouts and OCI archives hold what `--referrers` copies; `docker-archive:`, daemons and `dir:` do not.
     """
     report = copy(open_session(ctx), CopyRequest(**wanted))
     show_placed(report, as_json=as_json)

@@ -1,0 +1,192 @@
+"""The matrix of copies: odd images of many tools, to and from every kind of place, compared with skopeo and crane.
+
+Needs Go to build crane, regctl and distribution 3, and root for buildah, podman and the Docker daemon.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from release.layout.layout import Layout
+from tests.support.programs.environment import scrubbed
+from tests.support.programs.go import install
+from tests.support.registries.copy_matrix import Bench, Outcome, Source
+from tests.support.registries.images import Image, make_image, make_index, store
+from tests.support.registries.odd_images import ODD
+from tests.support.registries.registry import RegistryServer
+from tests.support.services.docker import DockerDaemon
+from tests.support.services.required import program, require
+
+CRANE = "github.com/google/go-containerregistry/cmd/crane@v0.22.1"
+REGCTL = "github.com/regclient/regclient/cmd/regctl@v0.11.7"
+DISTRIBUTION = "github.com/distribution/distribution/v3/cmd/registry@latest"
+#: At most this share of the cases may be refused where the peer copies.
+REFUSED = 0.05
+
+IMAGE = make_image({"a": b"tool"}, labels={"tool": "yes"})
+INDEX = make_index(IMAGE, make_image({"a": b"arm"}, platform="linux/arm64"))
+
+
+class Tools:
+    """Programs that write images into `folder`, and the image in the layout `from` that they start with."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._env = {**scrubbed(folder / "home"), "STORAGE_DRIVER": "vfs"}
+        for name, image in (("from", IMAGE), ("many", INDEX)):
+            store(image, Layout(str(folder / name)), "1.0")
+        (folder / "layer.tar").write_bytes(b"")
+        with tarfile.open(folder / "layer.tar", "w") as archive:
+            archive.add(__file__, "file", filter=_plain)
+
+    def __call__(self, tool: str | Path, *args: str) -> str:
+        path = tool if isinstance(tool, Path) else program(tool)
+        done = subprocess.run(
+            [str(path), *args], cwd=self.folder, env=self._env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{tool} {args}: {done.stderr}"
+        return done.stdout.strip()
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.mtime = member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
+
+
+def _by_skopeo(tools: Tools, destination: str, source: str = "oci:from:1.0", *more: str) -> str:
+    tools("skopeo", "copy", "--quiet", *more, source, destination)
+    return destination.removesuffix(":ghcr.io/acme/app:1.0")
+
+
+def _by_buildah(tools: Tools, destination: str) -> str:
+    stores = ("--root", str(tools.folder / "root"), "--runroot", str(tools.folder / "run"))
+    pulled = tools("buildah", *stores, "pull", "-q", "oci:from:1.0")
+    tools("buildah", *stores, "push", "-q", pulled, destination)
+    return destination
+
+
+def _by_podman(tools: Tools, how: str, destination: str) -> str:
+    stores = ("--root", str(tools.folder / "proot"), "--runroot", str(tools.folder / "prun"))
+    pulled = tools("podman", *stores, "pull", "-q", "oci:from:1.0")
+    tools("podman", *stores, "tag", pulled, "localhost/acme/app:1.0")
+    path = destination.partition(":")[2]
+    tools("podman", *stores, "save", "-q", "--format", how, "-o", path, "localhost/acme/app:1.0")
+    return destination
+
+
+def _by_crane(tools: Tools, name: str) -> str:
+    crane = install(CRANE)
+    tools(crane, "append", "-f", "layer.tar", "-t", "acme/app:1.0", "-o", f"{name}.tar")
+    return f"docker-archive:{name}.tar"
+
+
+def _by_regctl(tools: Tools, name: str) -> str:
+    tools(install(REGCTL), "image", "copy", "ocidir://many:1.0", f"ocidir://{name}:1.0")
+    return f"oci:{name}"
+
+
+def _by_umoci(tools: Tools, name: str) -> str:
+    tools("umoci", "init", "--layout", name)
+    tools("umoci", "new", "--image", f"{name}:1.0")
+    return f"oci:{name}"
+
+
+#: Images that real tools write, each as the place where it lies.
+WRITTEN: dict[str, Callable[[Tools], str]] = {
+    "skopeo, no name": lambda tools: _by_skopeo(tools, "oci:s1"),
+    "skopeo, whole reference": lambda tools: _by_skopeo(tools, "oci-archive:s2.tar:ghcr.io/acme/app:1.0"),
+    "skopeo, docker-archive": lambda tools: _by_skopeo(tools, "docker-archive:s3.tar:acme/app:1.0").replace(
+        ":acme/app:1.0", ""
+    ),
+    "skopeo, index in a folder": lambda tools: _by_skopeo(tools, "dir:s4", "oci:many:1.0", "--all"),
+    "skopeo, zstd": lambda tools: _by_skopeo(
+        tools, "oci:s5", "oci:from:1.0", "--dest-compress-format", "zstd"
+    ),
+    "buildah, layout": lambda tools: _by_buildah(tools, "oci:b1"),
+    "buildah, oci-archive": lambda tools: _by_buildah(tools, "oci-archive:b2.tar"),
+    "podman, oci-archive": lambda tools: _by_podman(tools, "oci-archive", "oci-archive:p1.tar"),
+    "podman, docker-archive": lambda tools: _by_podman(tools, "docker-archive", "docker-archive:p2.tar"),
+    "crane, tarball": lambda tools: _by_crane(tools, "c1"),
+    "regctl, layout": lambda tools: _by_regctl(tools, "r1"),
+    "umoci, layout": lambda tools: _by_umoci(tools, "u1"),
+}
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, docker_daemon: DockerDaemon) -> Iterator[Bench]:
+    require("docker-registry", "skopeo", "buildah", "podman", "umoci")
+    folder = tmp_path_factory.mktemp("matrix")
+    servers = {"registry 2.8": RegistryServer(folder / "two", foreign=True)}
+    os.environ["SHIPMARK_TEST_REGISTRY"] = str(install(DISTRIBUTION))
+    try:
+        servers["registry 3"] = RegistryServer(folder / "three", foreign=True)
+    finally:
+        del os.environ["SHIPMARK_TEST_REGISTRY"]
+    yield Bench(folder, servers, docker_daemon, install(CRANE))
+    for server in servers.values():
+        server.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(bench: Bench, name: str) -> Source:
+    folder = bench.folder / f"made-{list(ODD).index(name)}"
+    image = ODD[name]()
+    store(image, Layout(str(folder)), "1.0")
+    return Source(name, f"oci:{folder.name}:1.0", folder, image.digest, _config_of(image))
+
+
+def _config_of(image: Image) -> str | None:
+    chosen = image
+    while chosen.children:
+        chosen = next(
+            (one for one in chosen.children if b"arm64" not in one.manifest.raw), chosen.children[0]
+        )
+    document = json.loads(chosen.manifest.raw)
+    return document["config"]["digest"] if "config" in document else None
+
+
+def _written(bench: Bench, tools: Tools, name: str) -> Source:
+    text = WRITTEN[name](tools)
+    kind, _, path = text.partition(":")
+    where = bench.folder / path
+    if kind == "docker-archive":
+        with tarfile.open(where) as archive:
+            (entry,) = json.load(archive.extractfile("manifest.json"))  # type: ignore[arg-type]
+            config = archive.extractfile(entry["Config"]).read()  # type: ignore[union-attr]
+        return Source(name, text, None, None, f"sha256:{hashlib.sha256(config).hexdigest()}")
+    told = bench.told(text, by_config=False)
+    config_told = bench.told(text, by_config=True)
+    assert told is not None
+    return Source(name, text, where if kind == "oci" else None, told[1], config_told and config_told[1])
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_every_odd_image_is_copied_to_and_from_every_place_as_the_peers_copy_it(bench: Bench) -> None:
+    tools = Tools(bench.folder)
+    sources = [_made(bench, name) for name in ODD] + [_written(bench, tools, name) for name in WRITTEN]
+    found = [outcome for source in sources for outcome in bench.run(source)]
+    _report(len(sources), found)
+    wrong = [one for one in found if not one.is_right]
+    assert wrong == []
+    refused = [one for one in found if one.verdict == "refused"]
+    assert len(refused) <= REFUSED * len(found)
+
+
+def _report(images: int, found: list[Outcome]) -> None:
+    counts = Counter(one.verdict for one in found)
+    shown = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    print(f"\n{len(found)} copies of {images} images: {shown}")
+    for one in found:
+        if one.verdict not in ("equal", "both refuse"):
+            print(f"  {one.verdict}: {one.image} {one.way} {one.place}: {one.detail}")

@@ -1,0 +1,258 @@
+"""Copies odd images between every kind of place, by shipmark and by its peers, and compares what arrived.
+
+An image is told by its digest. Where the format has no manifest (`docker-archive:`, `docker-daemon:`), it is told by
+the digest of its config, which `docker load` shows as the image's id, and by its diff ids.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from release.app.images.copy import CopyRequest, copy
+from release.app.workspace import open_workspace
+from release.errors import ReleaseError
+from tests.support.programs.environment import scrubbed
+from tests.support.registries.copy_refusals import reason
+from tests.support.registries.registry import RegistryServer
+from tests.support.services.docker import DockerDaemon
+from tests.support.services.required import program
+
+#: What an image is told by: `digest` or `config`, and the values.
+Told = tuple[str, ...]
+
+
+class Source(NamedTuple):
+    """An image to copy. `text`: where it is, as the argument of shipmark and skopeo; `folder`: of its layout, if any.
+
+    `digest`: of its manifest, None for an archive of `docker save`. `config`: the digest of the config of the image for
+    this machine, None for what is no image.
+    """
+
+    name: str
+    text: str
+    folder: Path | None
+    digest: str | None
+    config: str | None
+
+
+class Outcome(NamedTuple):
+    """One cell of the matrix. `verdict`: `equal`, `refused`, `both refuse`, or what is wrong. `detail`: why."""
+
+    image: str
+    place: str
+    way: str
+    verdict: str
+    detail: str
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the cell needs no mending: equal, or refused for a reason of the list."""
+        return self.verdict in ("equal", "refused", "both refuse")
+
+
+class Bench:
+    """Runs copies in `folder`. `registries`: by name of place; `crane`: the program, if there is one."""
+
+    def __init__(
+        self,
+        folder: Path,
+        registries: Mapping[str, RegistryServer],
+        daemon: DockerDaemon | None = None,
+        crane: Path | None = None,
+    ) -> None:
+        self.folder = folder
+        self.registries = registries
+        self.daemon = daemon
+        self.crane = crane
+        self._env = scrubbed(folder / "home")
+        if daemon is not None:
+            self._env["DOCKER_HOST"] = daemon.host
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The names of the kinds of places."""
+        kinds = ("oci", "oci-archive", "docker-archive", "dir")
+        return (*self.registries, *kinds, *(("docker-daemon",) if self.daemon is not None else ()))
+
+    def run(self, source: Source) -> Iterator[Outcome]:
+        """Copy the image to every kind of place and back from there."""
+        for place in self.places:
+            ours, theirs = (self._name(place, source, who) for who in ("ours", "theirs"))
+            mine, peers = self._copy(source.text, ours), self._peer(source, place, theirs)
+            yield self._judge(source, place, "to", (mine, ours), (peers, theirs))
+            origin = theirs if peers is None else ours if mine is None else None
+            if origin is None:
+                yield Outcome(source.name, place, "from", "both refuse", "nothing is there to copy from")
+                continue
+            back, there = (
+                f"oci:back-{_slug(source.name)}-{place}:1.0",
+                self._at("dir", source, f"peer-{place}"),
+            )
+            returned = self._copy(origin, back)
+            yield self._judge(
+                source, place, "from", (returned, back), (self._peer_back(origin, place, there), there)
+            )
+
+    def told(self, text: str, *, by_config: bool) -> Told | None:
+        """What tells the image at `text` from others; None if there is none."""
+        with contextlib.suppress(OSError, LookupError, KeyError, ValueError, subprocess.SubprocessError):
+            return self._told(text, by_config)
+        return None
+
+    def _told(self, text: str, by_config: bool) -> Told:
+        kind, _, rest = text.partition(":")
+        if kind in ("docker-archive", "docker-daemon"):
+            return self._saved(kind, rest)
+        if kind == "docker":
+            host, _, name = rest.removeprefix("//").partition("/")
+            server = next(one for one in self.registries.values() if one.host == host)
+            repository, _, tag = name.rpartition(":")
+            raw = server.manifest(repository, tag)[1]
+            read: Callable[[str], bytes] = lambda digest: server.request(  # noqa: E731
+                "GET", f"/v2/{repository}/blobs/{digest}"
+            )[2]
+        else:
+            raw, read = self._stored(kind, rest)
+        document = json.loads(raw)
+        if not by_config:
+            return ("digest", _digest(raw))
+        if "manifests" in document:
+            raise LookupError("an index has no config")
+        config = read(document["config"]["digest"])
+        return _config_told(config)
+
+    def _stored(self, kind: str, rest: str) -> tuple[bytes, Callable[[str], bytes]]:
+        path = self.folder / rest.split(":", maxsplit=1)[0]
+        if kind == "dir":
+            return (path / "manifest.json").read_bytes(), lambda digest: (path / digest[7:]).read_bytes()
+        if kind == "oci":
+            read: Callable[[str], bytes] = lambda digest: (  # noqa: E731
+                path / "blobs" / digest.replace(":", "/")
+            ).read_bytes()
+            index = (path / "index.json").read_bytes()
+        else:
+            with tarfile.open(path) as archive:
+                members = {
+                    one.name: stream.read()
+                    for one in archive
+                    if (stream := archive.extractfile(one)) is not None
+                }
+            read, index = lambda digest: members["blobs/" + digest.replace(":", "/")], members["index.json"]
+        (entry, *_) = json.loads(index)["manifests"]
+        return read(entry["digest"]), read
+
+    def _saved(self, kind: str, rest: str) -> Told:
+        if kind == "docker-daemon":
+            assert self.daemon is not None
+            shown = json.loads(self.daemon.docker("image", "inspect", rest).stdout)[0]
+            return ("config", shown["Id"], *(shown["RootFS"].get("Layers") or ()))
+        with tarfile.open(self.folder / rest.split(":", maxsplit=1)[0]) as archive:
+            (entry,) = json.loads(_member(archive, "manifest.json"))
+            return _config_told(_member(archive, entry["Config"]))
+
+    def _judge(
+        self,
+        source: Source,
+        place: str,
+        way: str,
+        ours: tuple[str | None, str],
+        theirs: tuple[str | None, str],
+    ) -> Outcome:
+        # A conversion to or from an archive of `docker save` makes a new manifest, and keeps the config.
+        by_config = "docker-" in place or source.digest is None
+        refused, peer_refused = ours[0], theirs[0]
+        if refused is not None:
+            why = reason(refused)
+            verdict = "WRONG: refused" if why is None else "both refuse" if peer_refused else "refused"
+            return Outcome(source.name, place, way, verdict, refused)
+        mine = self.told(ours[1], by_config=by_config)
+        if peer_refused is None and (peers := self.told(theirs[1], by_config=by_config)) is not None:
+            if mine == peers:
+                return Outcome(source.name, place, way, "equal", "to the peer's")
+            return Outcome(source.name, place, way, "WRONG: differs", f"{mine} and the peer's {peers}")
+        wanted = source.config if by_config else source.digest
+        if mine is not None and mine[1] == wanted:
+            return Outcome(source.name, place, way, "equal", f"to the source; the peer: {peer_refused}")
+        return Outcome(source.name, place, way, "WRONG: differs", f"{mine} and the source's {wanted}")
+
+    def _copy(self, source: str, destination: str) -> str | None:
+        """The message of the error of `shipmark image copy`; None if it succeeded."""
+        workspace = open_workspace(str(self.folder), env=self._env, ci="none")
+        try:
+            copy(workspace, CopyRequest(source=source, destination=destination, move=True))
+        except ReleaseError as error:
+            return error.message
+        except Exception as error:  # noqa: BLE001 - whatever breaks is a cell of the report
+            return f"a defect: {error!r}"
+        finally:
+            workspace.registries.close()
+        return None
+
+    def _peer(self, source: Source, place: str, destination: str) -> str | None:
+        if place in self.registries and self.crane is not None and source.folder is not None:
+            name = destination.removeprefix("docker://")
+            said = self._run(str(self.crane), "push", "--insecure", str(source.folder), name)
+            if said is None:
+                return None
+        return self._skopeo(
+            source.text, destination, whole="docker-" not in place and source.digest is not None
+        )
+
+    def _peer_back(self, origin: str, place: str, destination: str) -> str | None:
+        return self._skopeo(origin, destination, whole="docker-" not in place)
+
+    def _skopeo(self, source: str, destination: str, *, whole: bool) -> str | None:
+        how = ["--src-tls-verify=false", "--dest-tls-verify=false"]
+        how += ["--all", "--preserve-digests"] if whole else []
+        if self.daemon is not None:
+            how += ["--src-daemon-host", self.daemon.host, "--dest-daemon-host", self.daemon.host]
+        return self._run(program("skopeo"), "copy", "--quiet", *how, source, destination)
+
+    def _run(self, *argv: str) -> str | None:
+        done = subprocess.run(
+            argv, cwd=self.folder, env=self._env, capture_output=True, text=True, timeout=120
+        )
+        return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["failed"])[-1]
+
+    def _name(self, place: str, source: Source, who: str) -> str:
+        return self._at(place, source, who)
+
+    def _at(self, place: str, source: Source, who: str) -> str:
+        name = f"{who}-{_slug(source.name)}"
+        if place in self.registries:
+            return f"docker://{self.registries[place].host}/{name}:1.0"
+        if place == "dir":
+            return f"dir:{name}.d"
+        if place == "docker-daemon":
+            return f"docker-daemon:{name}:1.0"
+        return {
+            "oci": f"oci:{name}:1.0",
+            "oci-archive": f"oci-archive:{name}.oci.tar:1.0",
+            "docker-archive": f"docker-archive:{name}.tar:acme/app:1.0",
+        }[place]
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes:
+    stream = archive.extractfile(name)
+    assert stream is not None
+    return stream.read()
+
+
+def _config_told(config: bytes) -> Told:
+    document: dict[str, Any] = json.loads(config)
+    return ("config", _digest(config), *(document.get("rootfs", {}).get("diff_ids") or ()))
+
+
+def _digest(raw: bytes) -> str:
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+def _slug(name: str) -> str:
+    return "".join(one if one.isalnum() else "-" for one in name)
