@@ -173,7 +173,8 @@ class _Reader:
         if tuple(layer.diff_id for layer in layers) != fields.rootfs.diff_ids:
             raise self.broken("the layers are not those that the image's config names")
         named = "/".join(part for part in (fields.os, fields.architecture, fields.variant) if part)
-        platform = parse_platform(named)  # base images write `arm64` or `arm64/v8` for one platform
+        # Base images write `arm64` or `arm64/v8` for one platform; an image of `crane append` alone names none.
+        platform = parse_platform(named) if named else Platform(os="", architecture="")
         return SavedImage(config=config, platform=platform, layers=layers)
 
     def _config(self, name: str) -> bytes:

@@ -130,6 +130,8 @@ class ArchiveTarget:
         self._write(manifest, None)
 
     def _write(self, manifest: Manifest, reference: str | None) -> None:
+        if self._referrers.pop(manifest.digest, None) is not None:
+            self._store.put_manifest(manifest)  # what is copied has a subject itself
         unpacked = write_combined_archive(
             self._store,
             manifest.digest,

@@ -26,6 +26,11 @@ from release.oci.manifest import children, describe
 from release.oci.platforms import normal
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
+# Beginnings of the media types of layers that are tars, compressed or not.
+_TARS = (
+    "application/vnd.oci.image.layer.",
+    "application/vnd.docker.image.rootfs.",
+)
 _IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 
 #: Manifests that belong to the image: a referrer, or a tag and the manifest that has it.
@@ -176,12 +181,18 @@ def _image(layout: Layout, top: Manifest, platform: str | None, *, needed: bool)
         return None
     config, *layers = children(found)
     lacking = [layer.digest for layer in layers if not layout.has_blob(layer)]
-    if config.media_type in _IMAGE_CONFIGS and not lacking:
+    odd = next((layer.media_type for layer in layers if not _is_tar(layer)), None)
+    if config.media_type in _IMAGE_CONFIGS and not lacking and odd is None:
         return found
     if needed and lacking:
         raise NotFound(
             f"layer `{lacking[0]}` is not stored beside the image, only its `urls` say where it is",
             hint="a docker daemon loads no image without it: write an OCI archive or a layout",
+        )
+    if needed and odd is not None and config.media_type in _IMAGE_CONFIGS:
+        raise Invalid(
+            f"`{top.digest}` has a layer of type `{odd}`, which no docker daemon can unpack",
+            hint="write an OCI archive or a layout: `oci-archive:FILE`, `oci:PATH`",
         )
     if needed:
         raise Invalid(
@@ -189,6 +200,10 @@ def _image(layout: Layout, top: Manifest, platform: str | None, *, needed: bool)
             hint="write an OCI archive or a layout: `oci-archive:FILE`, `oci:PATH`",
         )
     return None
+
+
+def _is_tar(layer: Descriptor) -> bool:
+    return layer.media_type.startswith(_TARS) and not layer.media_type.endswith("+encrypted")
 
 
 def _first(layout: Layout, top: Manifest, platform: str | None) -> Manifest | None:
@@ -210,13 +225,13 @@ def _platform(fields: dict[str, Any]) -> str:
 
 
 def _blobs(layout: Layout, tops: Sequence[Manifest]) -> dict[str, Descriptor]:
-    """All manifests, configs and layers of `tops` and below them, by digest; without foreign layers not in `layout`."""
+    """All manifests, configs and layers of `tops` and below them, by digest; without those at `urls` only."""
     known = {top.digest: top for top in tops}
     found: dict[str, Descriptor] = {}
     waiting = [describe(top) for top in tops]
     while waiting:
         descriptor = waiting.pop()
-        if descriptor.digest in found or (descriptor.is_foreign and not layout.has_blob(descriptor)):
+        if descriptor.digest in found or (descriptor.urls and not layout.has_blob(descriptor)):
             continue
         found[descriptor.digest] = descriptor
         if descriptor.is_manifest:

@@ -167,15 +167,15 @@ class Layout(LayoutReader):
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
         """Store the manifest's bytes, and add it to `index.json` under `tag`, or without a name.
 
-        Raises `NotFound` if a blob or manifest that it references does not exist; foreign layers need not.
+        Raises `NotFound` if a blob or manifest that it references does not exist; descriptors with `urls` need not.
         """
         if tag is not None:
             require_tag(tag)
         for child in children(manifest):
-            if not child.is_foreign and not self.has_blob(child):
+            if not child.urls and not self.has_blob(child):
                 raise NotFound(f"`{self.name}` has no `{child.digest}`, which `{manifest.digest}` needs")
         self._write(manifest)
-        self._keep(child.digest for child in children(manifest) if not child.is_foreign)
+        self._keep(child.digest for child in children(manifest) if not child.urls or self.has_blob(child))
         about = subject(manifest)
         with self._changing() as entries:
             entries.add(describe(manifest), tag)

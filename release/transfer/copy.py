@@ -22,9 +22,10 @@ from release.task_group import run_all
 from release.transfer.upload_slots import UploadSlots, in_upload_slot
 
 _MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
-# Seconds between attempts, for registries that store content on several servers and do not serve it everywhere at once.
+#: Seconds between attempts, for registries that store content on several servers and do not serve it everywhere at
+#: once.
 # After 7.7 s in all, the error of the last attempt is raised: then something else is wrong.
-_LAGS = (0.2, 0.5, 1.0, 2.0, 4.0)
+LAGS = (0.2, 0.5, 1.0, 2.0, 4.0)
 # Threads beyond those that send.
 # These threads check the next blobs with HEAD and open upload sessions, so that a free slot is used at once.
 # Bounds the number of sessions that are open and idle.
@@ -119,12 +120,9 @@ def carry(
     missing = surveyed.missing
     if not missing:
         return Copied()
-    blobs = blobs_of(missing)
-    if getattr(destination, "needs_foreign_layers", False):
-        # Those that the source has: the destination says what is missing when it gets the manifest.
-        blobs = tuple(
-            one for one in blobs_of(missing, foreign=True) if not one.is_foreign or source.has_blob(one)
-        )
+    blobs = blobs_of(missing, foreign=getattr(destination, "needs_foreign_layers", False))
+    # skopeo leaves every layer with `urls` out, whatever its type. What is needed all the same, the destination says.
+    blobs = tuple(one for one in blobs if not one.urls or source.has_blob(one))
     sent = sum(_put_blobs(source, destination, blobs, mount_from, jobs=jobs, sink=sink, cancel=cancel))
     put = partial(_put_manifest, source, destination, cancel)
     run_all([partial(put, item) for item in missing if not item.is_index], jobs=jobs, cancel=cancel)
@@ -138,13 +136,17 @@ def carry(
 
 def read_back(destination: Repository, digest: str, cancel: Cancel) -> Descriptor:
     """The image as `destination` has it. Raises `DigestMismatch` unless it is served within a few seconds."""
-    for pause in (*_LAGS, None):
+    for pause in (*LAGS, None):
         stored = destination.resolve(digest)
         if stored is not None and stored.digest == digest:
             return stored
         if pause is None or stored is not None:
             break
         cancel.wait(pause)
+    if stored is None and isinstance(destination, Hides) and destination.hides(digest):
+        stored = destination.resolve(digest)
+        if stored is not None:
+            return stored
     raise DigestMismatch(
         f"`{destination.name}` accepted `{digest}`, but then had {f'`{stored.digest}`' if stored else 'nothing'} there"
     )
@@ -156,6 +158,14 @@ class Raw(Protocol):
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
         """Open the blob as a stream whose digest is not checked."""
+
+
+@runtime_checkable
+class Hides(Protocol):
+    """A repository that may show a manifest only while a tag names it."""
+
+    def hides(self, digest: str) -> bool:
+        """Whether the repository accepted the digest, has its blobs, and does not show it."""
 
 
 @runtime_checkable
@@ -205,7 +215,7 @@ def _put_blobs(
 
 
 def _put_manifest(source: Repository, destination: Repository, cancel: Cancel, manifest: Manifest) -> None:
-    for pause in (*_LAGS, None):
+    for pause in (*LAGS, None):
         try:
             return destination.put_manifest(manifest)
         except RegistryError as error:

@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 
 from release.layout.layout import Layout
+from tests.support.programs.command import Shipmark
 from tests.support.programs.environment import scrubbed
 from tests.support.programs.go import install
-from tests.support.registries.copy_matrix import Bench, Outcome, Source
-from tests.support.registries.images import Image, make_image, make_index, store
+from tests.support.registries.copy_matrix import Bench, Outcome, Source, made
+from tests.support.registries.images import make_image, make_index, store
 from tests.support.registries.odd_images import ODD
 from tests.support.registries.registry import RegistryServer
 from tests.support.services.docker import DockerDaemon
@@ -139,23 +140,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory, docker_daemon: DockerDaemon)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _made(bench: Bench, name: str) -> Source:
-    folder = bench.folder / f"made-{list(ODD).index(name)}"
-    image = ODD[name]()
-    store(image, Layout(str(folder)), "1.0")
-    return Source(name, f"oci:{folder.name}:1.0", folder, image.digest, _config_of(image))
-
-
-def _config_of(image: Image) -> str | None:
-    chosen = image
-    while chosen.children:
-        chosen = next(
-            (one for one in chosen.children if b"arm64" not in one.manifest.raw), chosen.children[0]
-        )
-    document = json.loads(chosen.manifest.raw)
-    return document["config"]["digest"] if "config" in document else None
-
-
 def _written(bench: Bench, tools: Tools, name: str) -> Source:
     text = WRITTEN[name](tools)
     kind, _, path = text.partition(":")
@@ -168,19 +152,49 @@ def _written(bench: Bench, tools: Tools, name: str) -> Source:
     told = bench.told(text, by_config=False)
     config_told = bench.told(text, by_config=True)
     assert told is not None
-    return Source(name, text, where if kind == "oci" else None, told[1], config_told and config_told[1])
+    return Source(
+        name, text, where if kind == "oci" else None, told[1], config_told[1] if config_told else None
+    )
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_every_odd_image_is_copied_to_and_from_every_place_as_the_peers_copy_it(bench: Bench) -> None:
     tools = Tools(bench.folder)
-    sources = [_made(bench, name) for name in ODD] + [_written(bench, tools, name) for name in WRITTEN]
+    sources = [made(bench.folder, name) for name in ODD] + [_written(bench, tools, name) for name in WRITTEN]
     found = [outcome for source in sources for outcome in bench.run(source)]
     _report(len(sources), found)
     wrong = [one for one in found if not one.is_right]
     assert wrong == []
     refused = [one for one in found if one.verdict == "refused"]
     assert len(refused) <= REFUSED * len(found)
+
+
+def test_regctl_and_shipmark_find_each_others_referrers_in_layouts_and_archives(
+    tmp_path: Path, shipmark: Shipmark
+) -> None:
+    tools, regctl = Tools(tmp_path), install(REGCTL)
+    (tmp_path / "sbom.json").write_text("{}")
+    kind = "application/spdx+json"
+    tools(
+        regctl,
+        "artifact",
+        "put",
+        "--subject",
+        "ocidir://from:1.0",
+        "--artifact-type",
+        kind,
+        "-f",
+        "sbom.json",
+    )
+    theirs = {one.digest for one in Layout(str(tmp_path / "from")).referrers(IMAGE.digest)}
+    assert len(theirs) == 1
+    for place in ("oci:ours:1.0", "oci-archive:ours.tar:1.0"):
+        assert shipmark("image", "copy", "--referrers", "oci:from:1.0", place, cwd=tmp_path).code == 0
+    with tarfile.open(tmp_path / "ours.tar") as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    for name in ("ours", "unpacked"):
+        listed = tools(regctl, "artifact", "list", f"ocidir://{name}:1.0", "--format", "{{ json . }}")
+        assert {one["digest"] for one in json.loads(listed)["descriptors"]} == theirs
 
 
 def _report(images: int, found: list[Outcome]) -> None:

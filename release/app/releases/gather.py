@@ -313,7 +313,7 @@ def _is_whole(store: Repository, digest: str, *, is_part: bool) -> bool:
     try:
         manifests = read_manifests(store, digest)
         return not (is_part and manifests[-1].is_index) and all(
-            store.has_blob(blob) for blob in blobs_of(manifests)
+            bool(blob.urls) or store.has_blob(blob) for blob in blobs_of(manifests)
         )
     except RegistryError:
         return False

@@ -119,6 +119,25 @@ def test_an_artifact_is_no_image_that_a_daemon_can_load(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["oci:c", "oci-archive:c.tar", "dir:c"])
+def test_a_referrer_is_copied_without_its_subject(tmp_path: Path, name: str) -> None:
+    about = {"mediaType": CACHE.manifest.media_type, "digest": CACHE.digest, "size": len(CACHE.manifest.raw)}
+    sbom = make_image({"sbom": b""}, extra={"subject": about, "artifactType": "application/spdx+json"})
+    layout = Layout(str(tmp_path / "l"))
+    store(sbom, layout)
+    assert copied(layout, tmp_path, name, sbom).manifest(sbom.digest) == sbom.manifest
+
+
+def test_a_daemon_gets_no_layer_that_it_cannot_unpack(tmp_path: Path) -> None:
+    image = make_image()
+    raw = image.manifest.raw.replace(b"tar+gzip", b"tar+gzip+encrypted")
+    odd = Image(Manifest(media_type=image.manifest.media_type, digest=digest(raw), raw=raw), image.blobs)
+    layout = Layout(str(tmp_path / "l"))
+    store(odd, layout)
+    with pytest.raises(Invalid, match="which no docker daemon can unpack"):
+        copied(layout, tmp_path, "docker-archive:d.tar", odd)
+
+
+@pytest.mark.parametrize("name", ["oci:c", "oci-archive:c.tar", "dir:c"])
 def test_a_foreign_layer_stays_at_its_urls(tmp_path: Path, name: str) -> None:
     image = with_urls(FOREIGN)
     layout = Layout(str(tmp_path / "l"))
@@ -147,6 +166,16 @@ def test_an_ordinary_layer_with_urls_is_copied(tmp_path: Path) -> None:
     back = copied(layout, tmp_path, "oci:c", image)
     assert isinstance(back, Layout)
     assert all(Path(back.blob_path(name)).exists() for name in image.blobs)
+
+
+@pytest.mark.parametrize("name", ["oci:c", "oci-archive:c.tar", "dir:c"])
+def test_an_ordinary_layer_with_urls_that_the_source_left_out_stays_out(tmp_path: Path, name: str) -> None:
+    image = with_urls(None)
+    layout = Layout(str(tmp_path / "l"))
+    config = next(blob for blob in image.blobs.values() if blob.startswith(b"{"))
+    store(Image(image.manifest, {digest(config): config}), layout)
+    there = copied(layout, tmp_path, name, image)
+    assert there.manifest(image.digest) == image.manifest
 
 
 def test_an_archive_holds_the_referrers_of_its_image(tmp_path: Path) -> None:
