@@ -138,6 +138,10 @@ class Invalid(RegistryError):
     """An answer, archive or layout breaks the specification, or the registry refused an upload as invalid."""
 
 
+class DeletionDisabled(Invalid):
+    """The registry deletes neither tags nor manifests."""
+
+
 class DigestMismatch(RegistryError):
     """The bytes of a blob or manifest do not have the expected digest."""
 

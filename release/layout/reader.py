@@ -125,7 +125,7 @@ class LayoutReader:
         while waiting:
             descriptor = waiting.pop()
             if descriptor.digest == digest:
-                return descriptor
+                return descriptor if self.has_blob(descriptor) else None
             if descriptor.media_type not in INDEX_TYPES or descriptor.digest in seen:
                 continue
             seen.add(descriptor.digest)

@@ -101,6 +101,7 @@ class Host:
         self.gate = Throttle(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
         self.wants_chunks = False  # set when the registry refuses a blob in one request
         self.page = 0  # which size of pages `list_tags` uses: raised when the registry refuses a larger one
+        self.hides_untagged = False  # set when the registry shows a manifest only under a tag
         self._api_host = api_host
         # Guards `_base` and `_connected`: threads that send their first requests at once probe the host only once.
         self._lock = threading.Lock()

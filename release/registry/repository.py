@@ -14,9 +14,10 @@ from typing import IO
 
 from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
 from release.oci import ACCEPTED_TYPES, DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
-from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, children, read_manifest
+from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, children, describe, read_manifest
 from release.oci.reference import Reference, is_digest, require_digest, require_tag
 from release.oci.verify import verified
+from release.registry import deletion
 from release.registry.auth.challenge import scope
 from release.registry.downloads import open_unchecked
 from release.registry.host import Call, Host
@@ -24,6 +25,7 @@ from release.registry.http.client import Answer
 from release.registry.immutable import Immutable
 from release.registry.pagination import read_pages
 from release.registry.tag_list import list_tags
+from release.registry.untagged import Untagged
 from release.registry.uploads import BlobUpload, Sessions
 
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
@@ -57,6 +59,7 @@ class RemoteRepository:
         # The digest under each tag or digest that was requested, None for 404.
         # If the reply to a PUT is lost and another digest than this is found, another writer has set the tag.
         self._held: dict[str, str | None] = {}
+        self._untagged = Untagged(host, self._name, self.has_blob)
         self._lacks: set[str] = set()  # blobs found missing by `ask_blob`: `put_blob` does not ask again
         self._manifests: Immutable[Manifest] = Immutable(lambda manifest: len(manifest.raw))
         self._configs: Immutable[bytes] = Immutable(len)
@@ -83,8 +86,9 @@ class RemoteRepository:
             found = self._head(answer, reference) if answer.status == 200 else None
         if answer.status == 405 or (answer.status == 200 and found is None):
             return self._resolve_by_reading(reference)
+        hidden = self._untagged.hidden(reference) if found is None else None
         self._held[reference] = found.digest if found else None
-        return found
+        return found if hidden is None else describe(hidden)
 
     def manifest(self, reference: str) -> Manifest:
         """Read the manifest under a tag or digest, and check its digest. Raises `NotFound`.
@@ -101,7 +105,12 @@ class RemoteRepository:
     def _read_manifest(self, reference: str) -> Manifest:
         where = f"`{self._name}{'@' if is_digest(reference) else ':'}{reference}`"
         call = self._manifest_call("GET", reference, f"reading {where}")
-        answer, raw = self._host.fetch(call, 200, most=LARGEST_PULLED, name="manifest")
+        try:
+            answer, raw = self._host.fetch(call, 200, most=LARGEST_PULLED, name="manifest")
+        except NotFound:
+            if (hidden := self._untagged.hidden(reference)) is not None:
+                return hidden
+            raise
         media_type = answer.headers.get("Content-Type") or ""
         stated = answer.headers.get("Docker-Content-Digest")
         expected = reference if is_digest(reference) else None
@@ -199,6 +208,10 @@ class RemoteRepository:
                     raise
                 self._host.retrier.pause(_passing(error), attempt)
 
+    def hides(self, digest: str) -> bool:
+        """Whether the registry does not show an accepted manifest because no tag names it. See `Untagged.settle`."""
+        return self._untagged.settle(digest)
+
     def tags(self) -> tuple[str, ...]:
         """All valid tags once, in the registry's order; () for a repository that does not exist."""
         what = f"listing the tags of `{self._name}`"
@@ -230,38 +243,18 @@ class RemoteRepository:
     def delete_tag(self, tag: str) -> None:
         """Delete one tag, and never its digest, which would delete all other tags of the digest.
 
-        Raises `Invalid` if the registry cannot delete a tag alone.
+        Raises `Invalid` if the registry cannot delete a tag alone, `DeletionDisabled` if it deletes nothing.
         """
-        call = self._call(
-            "DELETE",
-            f"manifests/{require_tag(tag)}",
-            f"deleting tag `{tag}` of `{self._name}`",
-            actions=("delete",),
-        )
-        answer = self._host.call(call)
-        if answer.status in (400, 405, 501):
-            error = self._host.fault(answer, call)
-            said = f"{error.status} {error.code}" if error.code else f"{error.status}"
-            raise Invalid(
-                f"`{self._host.registry}` cannot delete a tag alone ({said})",
-                hint="deleting the digest removes every tag on it",
-                status=error.status,
-                code=error.code,
-            )
-        if answer.status not in (200, 202, 204):
-            raise self._host.fault(answer, call)
-        answer.close()
+        deletion.delete_tag(self._host, self._delete_call(require_tag(tag), "tag "), self._delete_call)
 
     def delete_manifest(self, digest: str) -> None:
-        """Delete a manifest, and with it every tag on it."""
-        call = self._call(
-            "DELETE",
-            f"manifests/{require_digest(digest)}",
-            f"deleting `{digest}` of `{self._name}`",
-            actions=("delete",),
-        )
-        self._host.expect(call, 200, 202, 204).close()
+        """Delete a manifest, and with it every tag on it. Raises `DeletionDisabled` if the registry deletes nothing."""
+        deletion.delete_manifest(self._host, self._delete_call(require_digest(digest)))
         self._manifests.forget(digest)
+
+    def _delete_call(self, reference: str, kind: str = "") -> Call:
+        what = f"deleting {kind}`{reference}` of `{self._name}`"
+        return self._call("DELETE", f"manifests/{reference}", what, actions=("delete",))
 
     def _present(self, descriptor: Descriptor) -> bool:
         if descriptor.digest in self._lacks:
@@ -341,6 +334,8 @@ class RemoteRepository:
             )
         self._held[reference] = manifest.digest
         self._manifests.keep(manifest.digest, manifest)
+        if is_digest(reference):
+            self._untagged.accepted(manifest)
 
     def _holds(self, manifest: Manifest, reference: str) -> bool:
         try:

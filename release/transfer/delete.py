@@ -8,13 +8,14 @@ from functools import partial
 import msgspec
 
 from release.control import Cancel
-from release.errors import Invalid, NotFound, RefusedError
+from release.errors import DeletionDisabled, Invalid, NotFound, RefusedError, RegistryError
 from release.events import Note, Sink
 from release.oci import INDEX_TYPES, Descriptor, Manifest, Repository
 from release.oci.attached import is_fallback, referrers_tag
 from release.oci.manifest import children, subject
 from release.task_group import run_all
-from release.transfer.referrers import find_attached, find_referrers
+from release.transfer.copy import LAGS
+from release.transfer.referrers import detach, find_attached, find_referrers
 
 # Concurrent requests for manifests and tags.
 # They are small, so round trips take most of the time.
@@ -61,9 +62,10 @@ def find_holders(repository: Repository, digest: str, *, cancel: Cancel) -> Hold
 
 
 def delete_tag(repository: Repository, tag: str, *, sink: Sink, cancel: Cancel) -> None:
-    """Delete one tag. If the registry deletes other tags of the digest with it, put those back.
+    """Delete one tag, and read it back. If the registry deletes other tags of the digest with it, put those back.
 
-    Raises `NotFound`, and `Invalid` naming the tags on the same digest where the registry cannot delete a tag alone.
+    Raises `NotFound`, `DeletionDisabled`, and `Invalid` naming the tags on the same digest where the registry cannot
+    delete a tag alone.
     """
     held = repository.resolve(tag)
     if held is None:
@@ -72,11 +74,14 @@ def delete_tag(repository: Repository, tag: str, *, sink: Sink, cancel: Cancel) 
     siblings = [name for name in find_holders_by_tag(repository, held.digest, cancel=cancel) if name != tag]
     try:
         repository.delete_tag(tag)
+    except DeletionDisabled:
+        raise
     except Invalid as error:
         shared = f"; `{'`, `'.join(siblings)}` would go with it" if siblings else ""
         raise Invalid(
             error.message, hint=f"deleting `{held.digest}` deletes the tag{shared}", status=error.status
         ) from error
+    _require_gone(repository, tag, held.digest, cancel)
     after = resolve_tags(repository, siblings, cancel=cancel)
     lost = [name for name, found in after.items() if found is None]
     for name in lost:
@@ -99,8 +104,34 @@ def delete_digest(repository: Repository, digest: str, *, cancel: Cancel) -> tup
             f"{len(holders.referrers)} manifests refer to `{digest}`: `{'`, `'.join(holders.referrers[:5])}`",
             hint="delete those digests first",
         )
-    repository.delete_manifest(digest)
+    delete_manifest(repository, digest, cancel=cancel)
     return holders.tags
+
+
+def delete_manifest(repository: Repository, digest: str, *, cancel: Cancel) -> None:
+    """Delete a manifest with every tag on it, take it off the list of its subject's referrers, and read it back."""
+    manifest = repository.manifest(digest)
+    repository.delete_manifest(digest)
+    _require_gone(repository, digest, digest, cancel)
+    detach(repository, manifest)
+
+
+def _require_gone(repository: Repository, reference: str, digest: str, cancel: Cancel) -> None:
+    """Raise `RegistryError` if the repository still has the deleted tag or digest after a few seconds.
+
+    Registries that keep content on several servers do not delete it everywhere at once. A tag that holds another digest
+    was put again meanwhile.
+    """
+    for pause in (*LAGS, None):
+        found = repository.resolve(reference)
+        if found is None or found.digest != digest:
+            return
+        if pause is not None:
+            cancel.wait(pause)
+    raise RegistryError(
+        f"`{repository.name}` accepted the deletion of `{reference}`, but still has it",
+        hint="whoever runs the registry can tell whether its rules keep it",
+    )
 
 
 def find_holders_by_tag(repository: Repository, digest: str, *, cancel: Cancel) -> tuple[str, ...]:

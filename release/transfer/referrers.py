@@ -18,7 +18,7 @@ from release.control import Cancel
 from release.errors import Invalid, NotFound, Unreachable
 from release.events import Note, Sink
 from release.oci import OCI_MANIFEST, Descriptor, Manifest, Repository
-from release.oci.attached import COSIGN, lists, referrers_tag, with_referrer
+from release.oci.attached import COSIGN, lists, referrers_tag, with_referrer, without_referrer
 from release.oci.manifest import children, digest_bytes, encode_manifest, subject
 from release.transfer.copy import copy_image
 
@@ -185,6 +185,23 @@ def attach(
             f"`{repository.name}:{referrers_tag(about.digest)}` is overwritten by others all the time",
             hint="run it again",
         )
+
+
+def detach(repository: Repository, manifest: Manifest) -> None:
+    """Take a deleted manifest off the list of its subject's referrers, where that list is an index under a tag."""
+    about = subject(manifest)
+    if about is None or (
+        isinstance(repository, Answering) and repository.referrers(about.digest) is not None
+    ):
+        return
+    index = _index(repository, about.digest)
+    if index is None or not lists(index, manifest.digest):
+        return
+    rest = without_referrer(index, manifest.digest)
+    if rest is not None:
+        repository.put_manifest(rest, tag=referrers_tag(about.digest))
+    else:
+        repository.delete_manifest(index.digest)
 
 
 def _is_listed(

@@ -8,11 +8,11 @@ import msgspec
 
 from release.app.images.list_tags import by_version, held_by
 from release.app.session import Session
-from release.errors import ConfigError, Invalid, NotFound, RefusedError
+from release.errors import ConfigError, DeletionDisabled, Invalid, NotFound, RefusedError
 from release.events import Note
 from release.image_names.image_location import ImageLocation, locate_target
 from release.oci import Descriptor
-from release.transfer.delete import delete_tag, require_unused
+from release.transfer.delete import delete_manifest, delete_tag, require_unused
 
 
 class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +68,8 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
     if not preview:
         try:
             delete_tag(location.repository, location.tag, sink=workspace.sink, cancel=workspace.cancel)
+        except DeletionDisabled:
+            raise
         except Invalid as error:
             raise _cannot(workspace, location, held, error) from error
     return held.digest, (location.tag,)
@@ -109,7 +111,7 @@ def _delete_digest(
     require_unused(workspace.cancel, location.repository, held.digest, listed)
     workspace.sink.emit(Note(level="info", text=f"{held.digest} is {_names(tags) or 'under no tag'}"))
     if not preview:
-        location.repository.delete_manifest(held.digest)
+        delete_manifest(location.repository, held.digest, cancel=workspace.cancel)
     return held.digest, tags
 
 

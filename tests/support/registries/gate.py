@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.support.registries.registry import RegistryServer
+from tests.support.registries.tls import Authority
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"})
@@ -33,10 +35,10 @@ class Gate:
 
     If `before` or `after` returns False, the connection is closed without an answer; after `before`, the registry does
     not get the request. `instead` may return an answer (status, headers, body) in place of the registry's; `adds`
-    returns headers that are added to the registry's answer.
+    returns headers that are added to the registry's answer. With `authority`, the gate speaks TLS.
     """
 
-    def __init__(self, registry: RegistryServer) -> None:
+    def __init__(self, registry: RegistryServer, *, authority: Authority | None = None) -> None:
         self.registry = registry
         self.before: Callable[[Passage], bool | None] = lambda passage: True
         self.after: Callable[[Passage], bool | None] = lambda passage: True
@@ -46,6 +48,10 @@ class Gate:
         self._writes = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"gate": self}))
         self._server.daemon_threads = True
+        if authority is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*authority.issue("127.0.0.1"))
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
