@@ -1,6 +1,8 @@
-"""Pushes an image to a target by digest, without a tag."""
+"""Pushes an image to a target by digest, without a tag, and puts back what the target lost of it."""
 
 from __future__ import annotations
+
+import msgspec
 
 from release.control import Cancel
 from release.effects.local_store import Sources
@@ -11,11 +13,23 @@ from release.handler import Work
 from release.image_names.image_location import is_in_registry
 from release.oci import Descriptor
 from release.oci.reference import parse_repository
-from release.plan.model import Bindings, Done, Free, Judgement, Slot
+from release.plan.evidence import STORE
+from release.plan.model import Bindings, Done, Free, Judgement, Slot, binding
 from release.plan.operands import PushContent, digest_in
 from release.plan.ownership import short
 from release.plan.supply import FROM
 from release.transfer.copy import copy_image
+from release.transfer.repair import missing_blobs, put_back
+
+
+class ContentObservation(msgspec.Struct, frozen=True, kw_only=True):
+    """The image's top manifest on the target, None if it is not there; and what the target lost of the image.
+
+    `lost`: in words; empty if nothing is missing.
+    """
+
+    top: Descriptor | None = None
+    lost: str = ""
 
 
 class Content:
@@ -33,22 +47,54 @@ class Content:
         """The line that `preview` prints for the step."""
         return f"push the content to {operands.target}, by digest"
 
-    def observe(self, work: Work[PushContent]) -> Descriptor | None:
-        """The descriptor of the image's top manifest on the target; None if the target lacks it."""
+    def observe(self, work: Work[PushContent]) -> ContentObservation:
+        """Whether the target has the image's top manifest, and what is missing below it.
+
+        After `act` only the top manifest is read: a registry accepts a manifest only after everything that it names.
+        """
         image = work.operands.image
         if isinstance(image, Slot):
-            return None
-        return self._tags.resolve(self._sources.open(work.operands.target), image)
+            return ContentObservation()
+        target = self._sources.open(work.operands.target)
+        top = self._tags.resolve(target, image)
+        if top is None or work.bound.get(_sent(work.id)):
+            return ContentObservation(top=top)
+        try:
+            missing = missing_blobs(target, image, cancel=self._cancel)
+        except NotFound:
+            return ContentObservation(top=top, lost="a manifest of the index")
+        return ContentObservation(top=top, lost=f"{len(missing)} blobs" if missing else "")
 
-    def judge(self, work: Work[PushContent], seen: Descriptor | None) -> Judgement:
-        """Done if the target has the top manifest: a registry accepts a manifest only after everything it names."""
-        if seen is None:
+    def judge(self, work: Work[PushContent], seen: ContentObservation) -> Judgement:
+        """Done if the target has the top manifest and everything below it."""
+        if seen.top is None:
             return Free(reason=f"not on {work.operands.target} yet")
-        return Done(reason=f"holds {short(seen.digest)}")
+        if seen.lost:
+            return Free(reason=f"{work.operands.target} lost {seen.lost} of {short(seen.top.digest)}")
+        return Done(reason=f"holds {short(seen.top.digest)}")
 
-    def act(self, work: Work[PushContent], seen: Descriptor | None) -> Bindings:
-        """Copy the image from the first source that has it, other than the target. Raises `NotFound` if none has."""
+    def act(self, work: Work[PushContent], seen: ContentObservation) -> Bindings:
+        """Copy the image, or what the target lost of it, from the first source that has it.
+
+        Raises `NotFound` if none has.
+        """
+        sent = binding(_sent(work.id), value=True)
+        if seen.top is None:
+            self._copy(work.operands)
+            return sent
         operands = work.operands
+        # The local store may have what the sources of the plan lack: it keeps what earlier runs built here.
+        names = dict.fromkeys((*operands.sources, STORE))
+        put_back(
+            self._sources.open(operands.target),
+            digest_in(operands.image),
+            [self._sources.open(name) for name in names],
+            sink=self._sink,
+            cancel=self._cancel,
+        )
+        return sent
+
+    def _copy(self, operands: PushContent) -> None:
         digest = digest_in(operands.image)
         destination = self._sources.open(operands.target)
         self._tags.forget(destination, digest)
@@ -65,15 +111,19 @@ class Content:
                     sink=self._sink,
                     cancel=self._cancel,
                     mount_from=mounts(source.name, destination.name),
-                    lacking=digest if seen is None else None,
+                    lacking=digest,
                 )
             except NotFound as error:
                 missing = error
                 continue
             if copied.read_back is not None:
                 self._tags.note(destination, copied.read_back)
-            return Bindings()
+            return
         raise missing
+
+
+def _sent(step_id: str) -> Slot[bool]:
+    return Slot(slot=f"sent:{step_id}")
 
 
 def mounts(source: str, destination: str) -> tuple[str, ...]:

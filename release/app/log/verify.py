@@ -1,4 +1,4 @@
-"""Checks the hash chain of the version log, and compares recorded tags with what the registries serve now."""
+"""Checks the hash chain of the version log, and compares recorded tags and images with what the registries serve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from release.app.log.adopt import unrecorded_tags
 from release.app.log.anchor import VARIABLE
 from release.app.log.scope import scope_of
 from release.app.session import Session
-from release.errors import LogCorrupt, RefusedError, RegistryError, ReleaseError
+from release.errors import ConfigError, LogCorrupt, NotFound, RefusedError, RegistryError, ReleaseError
 from release.log import Head
 from release.log.anchor import contradiction, parse_anchor
 from release.log.replicate import Mirrored
@@ -18,26 +18,34 @@ from release.log.served import contradiction as label_contradiction
 from release.log.served import has_own_version
 from release.log.state import TagHold
 from release.log.torn import MayTear, Torn
+from release.oci import Repository
 from release.oci.image_config import image_facts
+from release.transfer.repair import missing_blobs, put_back
 
-Finding = Literal["same", "moved", "deleted", "differs", "unknown", "unrecorded"]
+Finding = Literal[
+    "same", "moved", "deleted", "differs", "restored", "incomplete", "unknown", "unrecorded"
+]
 
 
 class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`registry`: compare every recorded tag, and its image's labels, with what the registry serves.
 
-    `anchor`: `N:HASH`, a head that an earlier run printed as `log-entry`; None: that of `SHIPMARK_LOG_ANCHOR`, if any.
+    `blobs`: with `registry`, also look for each blob of these images, and put missing ones back from any other place
+    that has them. `anchor`: `N:HASH`, a head that an earlier run printed as `log-entry`; None: that of
+    `SHIPMARK_LOG_ANCHOR`, if any.
     """
 
     registry: bool = False
+    blobs: bool = False
     anchor: str | None = None
 
 
 class TagFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One recorded tag and what was found.
 
-    `finding`: `differs` if the tag holds the recorded digest but the image's labels contradict the log; `unrecorded`
-    for a version tag of the registry that the log does not have.
+    `finding`: `differs` if the tag holds the recorded digest but the image's labels contradict the log; `restored` if
+    blobs of the image were missing and were put back, `incomplete` if they are still missing; `unrecorded` for a
+    version tag of the registry that the log does not have.
     """
 
     target: str
@@ -68,6 +76,8 @@ def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
     Differences between log and registry are in the report; `fault` makes an error of such differences. In a run that is
     not trusted an error is raised, since the log is not read.
     """
+    if request.blobs and not request.registry:
+        raise ConfigError("`--blobs` looks into registries", hint="add `--registry`")
     anchor = _anchor(workspace, request)
     store = workspace.log.store
     if not workspace.trust.trusted:
@@ -93,7 +103,7 @@ def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
         log=store.name,
         entries=count,
         head=f"{last.seq}:{last.fields['hash']}" if last is not None else "",
-        tags=_compare(workspace) if request.registry else (),
+        tags=_compare(workspace, blobs=request.blobs) if request.registry else (),
         torn=source.torn() if isinstance(source, MayTear) else (),
         anchor=f"{anchor.seq}:{anchor.hash}" if anchor is not None else "",
     )
@@ -125,6 +135,12 @@ def fault(report: VerifyReport) -> ReleaseError | None:
             hint="somebody changed the log, or another image was released under this version: "
             f"`shipmark image inspect {first.target}:{first.tag}` shows what it is",
         )
+    incomplete = next((one for one in report.tags if one.finding == "incomplete"), None)
+    if incomplete is not None:
+        return RegistryError(
+            f"`{incomplete.target}:{incomplete.tag}` cannot be pulled: {incomplete.detail}",
+            hint="copy the image from where it still is: `shipmark image copy SOURCE DESTINATION`",
+        )
     silent = [one for one in report.tags if one.finding == "unknown"]
     if silent:
         return RegistryError(
@@ -134,7 +150,7 @@ def fault(report: VerifyReport) -> ReleaseError | None:
     return None
 
 
-def _compare(workspace: Session) -> tuple[TagFinding, ...]:
+def _compare(workspace: Session, *, blobs: bool) -> tuple[TagFinding, ...]:
     findings = []
     # Several tags name one image; its labels are read once.
     read: dict[tuple[str, str, str], tuple[Finding, str]] = {}
@@ -148,6 +164,8 @@ def _compare(workspace: Session) -> tuple[TagFinding, ...]:
             key = (target, last.digest, last.release)
             if key not in read:
                 read[key] = _look_inside(workspace, target, last)
+                if blobs and read[key][0] == "same":
+                    read[key] = _look_for_blobs(workspace, target, last.digest)
             finding, detail = read[key]
         findings.append(TagFinding(target=target, tag=tag, finding=finding, detail=detail))
     return (*findings, *_unrecorded(workspace))
@@ -174,6 +192,33 @@ def _look(workspace: Session, target: str, tag: str, hold: TagHold) -> tuple[Fin
     if found.digest != hold.digest:
         return "moved", f"recorded {hold.digest}, now {found.digest}"
     return "same", hold.digest
+
+
+def _look_for_blobs(workspace: Session, target: str, digest: str) -> tuple[Finding, str]:
+    """Look for each blob of the image, and put missing ones back."""
+    repository = workspace.registries.open(target)
+    try:
+        if not missing_blobs(repository, digest, cancel=workspace.cancel):
+            return "same", digest
+    except NotFound:
+        pass  # a manifest below the index is missing: put back, too
+    except ReleaseError as error:
+        return "unknown", error.message
+    try:
+        places = _places_with(workspace, digest)
+        count = put_back(repository, digest, places, sink=workspace.sink, cancel=workspace.cancel)
+    except NotFound as error:
+        return "incomplete", error.message
+    except ReleaseError as error:
+        return "unknown", error.message
+    return "restored", f"{digest}: {count} missing blobs and manifests put back"
+
+
+def _places_with(workspace: Session, digest: str) -> list[Repository]:
+    """The local store, and every repository that the log names for the digest."""
+    named = [target for (target, _), holds in workspace.log_state.holds.items() if holds[-1].digest == digest]
+    opened = [workspace.registries.open(target) for target in dict.fromkeys(named)]
+    return [workspace.store.open(), *opened]
 
 
 def _look_inside(workspace: Session, target: str, hold: TagHold) -> tuple[Finding, str]:

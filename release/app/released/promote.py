@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from release.app.released.promote_places import Origin, destinations, history, origin_of
+from release.app.released.promote_places import Origin, destinations, history, origin_of, yanked_version
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import at_destinations, known_at
 from release.app.releases.results import (
@@ -18,7 +18,7 @@ from release.app.releases.results import (
     step_reports,
 )
 from release.app.session import Session
-from release.errors import ConfigError, TagConflict
+from release.errors import ConfigError, RefusedError, TagConflict
 from release.events import Note
 from release.plan.promote import Destination, Promotion, plan_promotion
 from release.runner import Report
@@ -30,12 +30,13 @@ class PromoteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for the promotion of the image `source` to the repositories and tags in `to`, each `REPO[:TAG,...]`.
 
     `referrers`: also copy signatures, attestations and SBOMs. `allow_backward`: also move tags from a higher version
-    back to this image, with a `reason`. `preview`: show what would happen, and change nothing.
+    back to this image, with a `reason`. A version that was taken back needs a `reason`, too, and only its fixed tag is
+    copied. `preview`: show what would happen, and change nothing.
     """
 
     source: str
     to: tuple[str, ...]
-    referrers: bool = False
+    referrers: bool = True
     allow_backward: bool = False
     reason: str | None = None
     preview: bool = False
@@ -47,10 +48,10 @@ def promote(session: Session, request: PromoteRequest) -> ChangeResult:
         raise ConfigError("`--allow-backward` needs a reason, which is recorded", hint='add `--reason "..."`')
     session.require_trusted("promote")
     origin = origin_of(session, request.source)
-    places = tuple(
-        _guarded(session, origin, one, allow_backward=request.allow_backward)
-        for one in destinations(session, origin, request.to)
-    )
+    asked = destinations(session, origin, request.to)
+    if (yanked := yanked_version(session, origin)) is not None:
+        asked = tuple(_fixed_only(one, yanked, request.reason) for one in asked)
+    places = tuple(_guarded(session, origin, one, allow_backward=request.allow_backward) for one in asked)
     plan = plan_promotion(_promotion(request, origin, places))
     for place in places:
         for tag in place.withheld:
@@ -60,6 +61,28 @@ def promote(session: Session, request: PromoteRequest) -> ChangeResult:
     details = carry_out(session, plan, at_destinations(session, origin.project))
     changed = _changed(session, origin, places, request.reason)
     return ChangeResult(report=_report(origin, places, details), details=details, changed=changed)
+
+
+def _fixed_only(place: Destination, yanked: str, reason: str | None) -> Destination:
+    """The destination without the tags that would move to a version that was taken back.
+
+    Raises `RefusedError` without a reason, and if no fixed tag is left.
+    """
+    fixed = ", ".join(f"`{tag.name}`" for tag in place.fixed)
+    if not reason:
+        raise RefusedError(
+            f"{yanked} was taken back",
+            hint=f'`--reason "..."` copies {fixed or "its fixed tag"} all the same, and moves no other tag',
+        )
+    moved = (*(tag.name for tag in place.moving), *place.names)
+    if not fixed:
+        raise RefusedError(
+            f"{yanked} was taken back, and {', '.join(f'`{name}`' for name in moved)} would move to it",
+            hint=f"only a fixed tag is copied: write `--to {place.target}:{yanked}`",
+        )
+    withheld = tuple(Withheld(name=name, reason=f"{yanked} was taken back") for name in moved)
+    held = HeldTags(held=tuple(one for one in place.held.held if one.tag not in moved))
+    return msgspec.structs.replace(place, moving=(), names=(), withheld=withheld, held=held)
 
 
 def _promotion(request: PromoteRequest, origin: Origin, places: tuple[Destination, ...]) -> Promotion:
@@ -119,7 +142,7 @@ def _guarded(session: Session, origin: Origin, place: Destination, *, allow_back
     repository = session.registries.open(place.target)
     releases = known_at(session, origin.project, repository) if place.moving else KnownReleases()
     candidate = origin.candidate or Candidate(commit=origin.commit or "")
-    kept, withheld = [], []
+    kept, withheld = [], list(place.withheld)
     for tag in place.moving:
         (held,) = place.held.at(tag.name)
         verdict = guard.judge(tag.line, candidate, releases, held, allow_backward=allow_backward)

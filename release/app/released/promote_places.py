@@ -53,8 +53,14 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def candidate(self) -> Candidate | None:
-        """Commit, version and rebuild of the image, for the moving tags' guard; None without a released version."""
-        found = version_of_image_tag(self.released) if self.released is not None else None
+        """Commit, version and rebuild of the image, for the moving tags' guard; None without a version.
+
+        The version is that of the fixed tag. Of an image that the log does not know it may be that of the label, on
+        which all platforms of an index agree.
+        """
+        labelled = self.version if self.release is None else None
+        name = self.released or (labelled or "").replace("+", "_")
+        found = version_of_image_tag(name)
         if found is None:
             return None
         return Candidate(commit=self.commit or "", version=found[0], rebuild=found[1])
@@ -68,7 +74,7 @@ def origin_of(session: Session, text: str) -> Origin:
     component = _component(session, location)
     project = location.name if component is None else project_of(session, component)
     told = _recorded(session.log_state, manifest.digest, project)
-    facts = manifest_facts(repository, manifest, every=bool(told))
+    facts = manifest_facts(repository, manifest, every=True)
     labels: Mapping[str, str] = facts.labels
     doubts = [_doubt(repository, one, facts) for one in told]
     known = next((one for one, doubt in zip(told, doubts, strict=True) if doubt is None), None)
@@ -89,6 +95,15 @@ def origin_of(session: Session, text: str) -> Origin:
         released=_released(repository, manifest.digest, location.tag, version, known),
         release=known.key if known is not None else None,
     )
+
+
+def yanked_version(session: Session, origin: Origin) -> str | None:
+    """The image's version if the version log says that it was taken back, else None."""
+    candidate = origin.candidate
+    if candidate is None or candidate.version is None:
+        return None
+    names = {str(candidate.version), image_tag_of(candidate.version, candidate.rebuild)}
+    return next((name for name in session.log_state.yanked(origin.project) if name in names), None)
 
 
 def destinations(session: Session, origin: Origin, texts: Sequence[str]) -> tuple[Destination, ...]:

@@ -22,7 +22,12 @@ from release.cli.session import open_session
     metavar="REPO[:TAG,...]",
     help="Where it goes; several tags with commas, several places with several `--to`.",
 )
-@click.option("--referrers", is_flag=True, help="Also what refers to it: signatures, attestations, SBOMs.")
+@click.option(
+    "--referrers/--no-referrers",
+    default=True,
+    show_default=True,
+    help="Also what refers to it: signatures, attestations, SBOMs.",
+)
 @click.option("--allow-backward", is_flag=True, help="Also move tags back to this image; needs `--reason`.")
 @click.option("--reason", metavar="TEXT", help="Why; recorded.")
 @click.option("--component", metavar="NAME", help="Only this component of the config.")
@@ -45,7 +50,8 @@ def command(
 
     Without tags in `--to`, a released version gets its usual tags: `1.4.2`, and `1.4`, `1` and `latest` where it is the
     highest version of that repository. Fixed tags are never taken from another image; moving tags go back to a lower
-    version only with `--allow-backward`.
+    version only with `--allow-backward`. A version that was taken back needs `--reason`: its fixed tag is copied, and
+    no other tag moves.
     """
     session = open_session(ctx)
     session.require_trusted("promote")

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from release.tagging.labels import REVISION, VERSION
 from release.transfer.referrers import attach, find_referrers
-from tests.support.registries.images import make_image, store
+from tests.support.registries.images import make_image, make_index, store
 from tests.support.registries.targets import TargetsFactory
 from tests.support.releases.project import Project
 
@@ -279,7 +280,45 @@ def test_promotion_takes_the_tags_from_the_components_rules(make_project: Callab
     assert set(project.registry.tags("acme/prod")) == {"1.4.1", "v1", "latest"}
 
 
-def test_promotion_copies_referrers_only_with_the_option(
+def test_tags_move_to_an_index_whose_platforms_agree_on_a_version_label(
+    project: Project, make_targets: TargetsFactory
+) -> None:
+    labels = {VERSION: "1.4.2", REVISION: "a" * 40}
+    arm = make_image({"arm": b""}, labels=labels, platform="linux/arm64")
+    index = make_index(make_image(labels=labels), arm)
+    at_odds = make_index(make_image(labels={**labels, VERSION: "1.4.3"}), arm)
+    host = project.registry.host
+    for name, image in (("build-7", index), ("build-8", at_odds)):
+        store(image, make_targets().open(f"{host}/acme/ci"), name)
+    to = f"{host}/acme/prod:1.4.2,1.4,1,latest"
+    project.must("promote", f"{host}/acme/ci:build-7", "--to", to)
+    expected = dict.fromkeys(["1.4.2", "1.4", "1", "latest"], index.digest)
+    assert project.registry.tags("acme/prod") == expected
+    odd = project("promote", f"{host}/acme/ci:build-8", "--to", f"{host}/acme/odd:latest")
+    assert "latest withheld: this commit is not a stable release" in odd.stderr
+    assert "latest" not in project.registry.tags("acme/odd")
+
+
+def test_only_the_fixed_tag_of_a_version_that_was_taken_back_is_copied_and_only_with_a_reason(
+    released: Project,
+) -> None:
+    next_release(released, "v1.5.0")
+    released.must("rollback", "--to", "1.4.2", "--reason", "broken")
+    to = f"{released.registry.host}/acme/prod"
+    refused = released("promote", f"{released.image}:1.5.0", "--to", to)
+    assert (refused.code, released.registry.tags("acme/prod")) == (6, {})
+    assert "1.5.0 was taken back" in refused.stderr
+    assert 'hint: `--reason "..."` copies `1.5.0` all the same' in refused.stderr
+    moving = released("promote", f"{released.image}:1.5.0", "--to", f"{to}:latest", "--reason", "to test it")
+    assert (moving.code, released.registry.tags("acme/prod")) == (6, {})
+    assert f"hint: only a fixed tag is copied: write `--to {to}:1.5.0`" in moving.stderr
+    told = released.must("promote", f"{released.image}:1.5.0", "--to", to, "--reason", "to test it")
+    assert set(released.registry.tags("acme/prod")) == {"1.5.0"}
+    assert f"- {to}:latest withheld: 1.5.0 was taken back" in told.stderr
+    assert promoted(released)[-1]["reason"] == "to test it"
+
+
+def test_promotion_copies_referrers_unless_the_option_says_no(
     released: Project, make_targets: TargetsFactory
 ) -> None:
     digest, raw = released.registry.manifest(released.name, "1.4.2")
@@ -289,10 +328,12 @@ def test_promotion_copies_referrers_only_with_the_option(
     store(sbom, repository)
     attach(repository, sbom.manifest)
     host = released.registry.host
-    without = released.must("promote", f"{released.image}:1.4.2", "--to", f"{host}/acme/bare", "--json").json
+    without = released.must(
+        "promote", f"{released.image}:1.4.2", "--to", f"{host}/acme/bare", "--json", "--no-referrers"
+    ).json
     assert "copy-referrers" not in {step["kind"] for step in without["steps"]}
     assert find_referrers(make_targets().open(f"{host}/acme/bare"), digest) == ()
-    command = ("promote", f"{released.image}:1.4.2", "--to", f"{host}/acme/prod", "--referrers", "--json")
+    command = ("promote", f"{released.image}:1.4.2", "--to", f"{host}/acme/prod", "--json")
     released.must(*command)
     (found,) = find_referrers(make_targets().open(f"{host}/acme/prod"), digest)
     assert found.digest == sbom.digest

@@ -23,19 +23,24 @@ from release.log.torn import Torn
     help="Compare every recorded tag, and the image's labels, with what its registry serves now.",
 )
 @click.option(
+    "--blobs",
+    is_flag=True,
+    help="With `--registry`: also look for each blob, and put missing ones back from another place that has them.",
+)
+@click.option(
     "--anchor",
     metavar="N:HASH",
     help="A head that an earlier run printed as `log-entry`; else that of SHIPMARK_LOG_ANCHOR.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-verify/1`.")
 @click.pass_context
-def verify(ctx: click.Context, registry: bool, anchor: str | None, as_json: bool) -> None:
+def verify(ctx: click.Context, registry: bool, blobs: bool, anchor: str | None, as_json: bool) -> None:
     """Check every entry's hash and its link to the entry before; with --registry, also the recorded tags.
 
     A log whose last entries were removed is still a whole chain: --anchor checks that the log has an entry that it had.
     """
     session = open_session(ctx)
-    report = use_case.verify(session, VerifyRequest(registry=registry, anchor=anchor))
+    report = use_case.verify(session, VerifyRequest(registry=registry, blobs=blobs, anchor=anchor))
     if as_json:
         document(msgspec.to_builtins(report))
     else:
