@@ -5,7 +5,7 @@ ReleaseError          1  unexpected failure
 ├─ GitError           3  NoRepository, NoCommits, BareRepository, DubiousOwnership, DirtyTree, ShallowClone,
 │                        AmbiguousVersion, IncompleteTree
 ├─ BuildError         4  BuilderUnavailable
-├─ RegistryError      5  Unreachable, Denied, NotFound, Invalid, DigestMismatch
+├─ RegistryError      5  Unreachable, Denied, NotFound, Invalid, DeletionDisabled, DigestMismatch
 ├─ RefusedError       6  TagConflict, StalePlan, InputsChanged, Obstructed
 ├─ PartialError       7  visible somewhere but not everywhere, or not recorded: run again
 ├─ LogError           1  LogUnavailable, LogCorrupt (6)
