@@ -41,6 +41,7 @@ KNOWN = {
     "HEAD tag": Budget(4, "what each tag holds, in one round with the manifest below"),
     "GET tag": Budget(1, "the manifest of the version tag"),
     "GET blob": Budget(1, "the labels in its config"),
+    "HEAD blob": Budget(2, "whether the repository lost a blob, both in one round"),
 }
 RELEASE = {
     "ping": PING,
@@ -58,8 +59,11 @@ RELEASE = {
 PROMOTE = {
     "ping": PING,
     "list": Budget(7, "once in preflight; before and after each of three moves"),
-    "HEAD tag": Budget(12, "four in preflight; right before each of four puts; each of four read back"),
-    "GET tag": Budget(1, "the image, in the source"),
+    "HEAD tag": Budget(
+        15, "four in preflight; right before each of four puts; each of four read back; three tags of cosign"
+    ),
+    "GET tag": Budget(2, "the image, in the source; the list of its referrers, where the API is lacking"),
+    "GET digest": Budget(1, "the referrers, asked of the API"),
     "GET blob": Budget(2, "its labels, in the source; once in the destination"),
     "POST upload": Budget(3, "permission to push; two blobs are mounted"),
     "DELETE upload": Budget(1, "ends the question for permission"),
