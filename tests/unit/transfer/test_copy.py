@@ -60,7 +60,8 @@ def test_layer_that_two_copied_images_share_is_sent_once(tmp_path: Path) -> None
     blobs = blobs_of(read_manifests(source, index.digest))
     assert [blob.size for blob in blobs] == sorted((blob.size for blob in blobs), reverse=True)
     assert len({blob.digest for blob in blobs}) == len(blobs) == 5
-    assert _copy(source, destination, index) == Copied(manifests=3, sent=5, present=0)
+    expected = Copied(manifests=3, sent=5, present=0, read_back=index.descriptor())
+    assert _copy(source, destination, index) == expected
     assert _copy(source, destination, index) == Copied()
 
 
