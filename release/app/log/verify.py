@@ -22,9 +22,7 @@ from release.oci import Repository
 from release.oci.image_config import image_facts
 from release.transfer.repair import missing_blobs, put_back
 
-Finding = Literal[
-    "same", "moved", "deleted", "differs", "restored", "incomplete", "unknown", "unrecorded"
-]
+Finding = Literal["same", "moved", "deleted", "differs", "restored", "incomplete", "unknown", "unrecorded"]
 
 
 class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
