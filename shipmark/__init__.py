@@ -10,6 +10,7 @@ from __future__ import annotations
 from release import __version__
 from release.app.released.deployed import DeployedReport, DeployedRequest, deployed
 from release.app.released.promote import PromoteRequest, promote
+from release.app.released.restore import RestoreRequest, restore
 from release.app.released.rollback import RollbackRequest, rollback
 from release.app.releases.build import BuildReport, BuildRequest, BuiltPlatform, build
 from release.app.releases.matrix import (
@@ -27,6 +28,7 @@ from release.app.releases.results import (
     PlaceReport,
     PromoteReport,
     ReleaseReport,
+    RestoreReport,
     RollbackReport,
     RunReport,
     RunResult,
@@ -91,6 +93,8 @@ __all__ = [
     "RegistryError",
     "ReleaseError",
     "ReleaseReport",
+    "RestoreReport",
+    "RestoreRequest",
     "RollbackReport",
     "RollbackRequest",
     "RunReport",
@@ -116,6 +120,7 @@ __all__ = [
     "open_workspace",
     "preview",
     "promote",
+    "restore",
     "rollback",
     "run",
     "tags",

@@ -28,6 +28,7 @@ from release.effects.referrers import Referrers
 from release.effects.set_tag import Names
 from release.effects.tag_reader import TagReader
 from release.effects.tags import FixedTags, MovingTags
+from release.effects.version_status import VersionStatuses
 from release.effects.watch import GitBranches, ReleaseSource, Watcher
 from release.errors import ReleaseError
 from release.events import Sink
@@ -109,6 +110,7 @@ def handlers(
         "put-tag": acting(FixedTags(registries, tags)),
         "move-tag": acting(MovingTags(registries, tags, watcher)),
         "set-tag": acting(Names(registries, tags)),
+        "put-status": acting(VersionStatuses(registries, cancel=cancel)),
         "record": acting(Records(log, context)),
         "attest": acting(Attestations(registries, log, cancel=cancel)),
     }

@@ -24,6 +24,7 @@ COMMANDS: dict[str, Row] = {
     "log": Row("log.group", "The version log: list, show, find, at, history, diff, verify, ..."),
     "promote": Row("promote", "Give an existing image another place: copied by digest, tagged, recorded."),
     "rollback": Row("rollback", "Take versions back, and move the tags to the highest that is left."),
+    "restore": Row("restore", "Let a version count again that a rollback took back."),
     "deployed": Row("deployed", "Record that an image runs in an environment from now on."),
     "image": Row("image.group", "Registries and OCI layouts: list, inspect, copy, tag, delete."),
     "dockerfile": Row("dockerfile.group", "Dockerfiles: new ones from templates, and checks."),

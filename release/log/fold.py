@@ -27,11 +27,10 @@ from release.log.state import (
     LogState,
     ReleaseState,
     State,
-    StatusHold,
     TagHold,
     TargetContent,
-    hold_status,
 )
+from release.versions.status import KnownStatus
 
 _SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned"})
 
@@ -155,8 +154,7 @@ class _Folding:
     def __init__(self) -> None:
         self._releases: dict[str, _Release] = {}
         self._holds: dict[tuple[str, str], list[TagHold]] = {}
-        self._yanks: list[tuple[str, str]] = []
-        self._statuses: dict[tuple[str, str], StatusHold] = {}
+        self._statuses: dict[tuple[str, str], KnownStatus] = {}
         self._skipped = 0
         self._seq = -1
         self._of_release: dict[str, Callable[[_Release, Fields], None]] = {
@@ -172,6 +170,7 @@ class _Folding:
         }
         self._beside: dict[str, Callable[[Fields], None]] = {
             "yanked": self._yanked,
+            "restored": self._yanked,
             "status": self._status,
             "promoted": self._tagged,
             "pruned": self._tagged,
@@ -197,7 +196,6 @@ class _Folding:
         return LogState(
             releases={key: self._releases.pop(key).result() for key in tuple(self._releases)},
             holds={tag: tuple(holds) for tag, holds in self._holds.items()},
-            yanks=tuple(self._yanks),
             statuses=dict(self._statuses),
             skipped=self._skipped,
             seq=self._seq,
@@ -275,12 +273,22 @@ class _Folding:
 
     def _yanked(self, fields: Fields) -> None:
         versions = fields.get("versions")
-        if isinstance(versions, list):
-            self._yanks += [(text_of(fields, "project"), str(version)) for version in versions]
+        for version in versions if isinstance(versions, list) else ():
+            self._hold_status(fields, str(version), text_of(fields, "kind"))
 
     def _status(self, fields: Fields) -> None:
-        said = StatusHold(number=number_of(fields, "number", 0), status=text_of(fields, "status"))
-        hold_status(self._statuses, text_of(fields, "project"), text_of(fields, "version"), said)
+        self._hold_status(fields, text_of(fields, "version"), text_of(fields, "status"))
+
+    def _hold_status(self, fields: Fields, version: str, status: str) -> None:
+        key = text_of(fields, "project"), version
+        before = self._statuses.get(key)
+        # A yank of 0.1.0 has no number: it counts as the newest status at its place in the log.
+        number = number_of(fields, "number", 0) or (0 if before is None else before.number) + 1
+        said = KnownStatus(
+            version=version, number=number, status=status, reason=text_of(fields, "reason"), seq=self._seq
+        )
+        if before is None or said.outranks(before):
+            self._statuses[key] = said
 
     def _tagged(self, fields: Fields) -> None:
         self._hold(fields, None)

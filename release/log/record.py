@@ -269,10 +269,26 @@ class Abandoned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="a
 
 
 class Yanked(Record, frozen=True, kw_only=True, omit_defaults=True, tag="yanked"):
-    """Versions of the project that no longer count as the highest."""
+    """Versions of the project that no longer count as the highest.
+
+    `number`: of the versions' statuses, see `versions.status`; 0 in records of 0.1.0, whose yanks are never taken back.
+    `follows`: `seq` of the last entry about one of the versions' statuses; gives a yank after a restore another id than
+    the first yank.
+    """
 
     versions: tuple[str, ...]
     reason: str = ""
+    number: Natural = 0
+    follows: Natural = 0
+
+
+class Restored(Record, frozen=True, kw_only=True, omit_defaults=True, tag="restored"):
+    """Versions of the project that count again after a yank. Version 0.1.0 skips this kind. Members as in `yanked`."""
+
+    versions: tuple[str, ...]
+    reason: str = ""
+    number: Natural = 0
+    follows: Natural = 0
 
 
 class VersionStatus(Record, frozen=True, kw_only=True, omit_defaults=True, tag="status"):
@@ -338,6 +354,7 @@ KINDS: dict[str, type[Record]] = {
     "cancelled": Cancelled,
     "abandoned": Abandoned,
     "yanked": Yanked,
+    "restored": Restored,
     "status": VersionStatus,
     "promoted": Promoted,
     "pruned": Pruned,

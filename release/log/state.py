@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from release.log.record import PlannedTarget, RecordedContext, RecordedImage
+from release.versions.status import KnownStatus
 
 State = Literal["planned", "built", "pushed", "released"]
 
@@ -152,26 +153,6 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 _BETWEEN_RELEASES = frozenset({"branch", "pull-request", "snapshot"})
 
 
-class StatusHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The status of a version, `prerelease` or `stable`, with the number that orders its statuses."""
-
-    number: int
-    status: str
-
-    def follows(self, other: StatusHold) -> bool:
-        """Whether this status replaces `other`: by a higher number, or at equal numbers because it is more cautious."""
-        return (self.number, self.status == "prerelease") > (other.number, other.status == "prerelease")
-
-
-def hold_status(
-    statuses: dict[tuple[str, str], StatusHold], project: str, version: str, said: StatusHold
-) -> None:
-    """Enter `said` as the status of a version, unless the status that it has was said later."""
-    before = statuses.get((project, version))
-    if before is None or said.follows(before):
-        statuses[project, version] = said
-
-
 class LogState(msgspec.Struct, frozen=True, kw_only=True):
     """The whole log, folded. `releases`: by key, in the order of their first entries.
 
@@ -180,8 +161,7 @@ class LogState(msgspec.Struct, frozen=True, kw_only=True):
 
     releases: Mapping[str, ReleaseState] = {}
     holds: Mapping[tuple[str, str], tuple[TagHold, ...]] = {}
-    yanks: tuple[tuple[str, str], ...] = ()  # (project, version)
-    statuses: Mapping[tuple[str, str], StatusHold] = {}
+    statuses: Mapping[tuple[str, str], KnownStatus] = {}
     skipped: int = 0  # entries of kinds that this version does not know
     seq: int = -1
 
@@ -201,17 +181,9 @@ class LogState(msgspec.Struct, frozen=True, kw_only=True):
             if release.channel not in _BETWEEN_RELEASES
         )
 
-    def yanked(self, project: str | None = None) -> tuple[str, ...]:
-        """Versions that were taken back, of one project or of all."""
-        return tuple(dict.fromkeys(version for of, version in self.yanks if project in (None, of)))
-
-    def prereleases(self, project: str | None = None) -> tuple[str, ...]:
-        """Versions whose status is `prerelease`, of one project or of all."""
-        return tuple(
-            version
-            for (of, version), hold in self.statuses.items()
-            if hold.status == "prerelease" and project in (None, of)
-        )
+    def statuses_of(self, project: str | None = None) -> tuple[KnownStatus, ...]:
+        """The valid status of each version that has one, of one project or of all."""
+        return tuple(one for (of, _), one in self.statuses.items() if project in (None, of))
 
     def open_attempts(self) -> tuple[Attempt, ...]:
         """Attempts without a recorded end, of all releases."""

@@ -24,13 +24,16 @@ Yanks = dict[tuple[str, str], Yank]
 
 
 def yanks_of(entries: Iterable[Entry]) -> Yanks:
-    """(project, version) -> its first yank."""
+    """(project, version) -> its first yank since it was last restored; versions that count again are left out."""
     found: Yanks = {}
     for entry in entries:
         versions = entry.fields.get("versions")
-        if entry.kind != "yanked" or not isinstance(versions, list):
+        if entry.kind not in ("yanked", "restored") or not isinstance(versions, list):
             continue
         for version in versions:
+            if entry.kind == "restored":
+                found.pop((str(entry.fields.get("project", "")), str(version)), None)
+                continue
             yank = Yank(
                 seq=entry.seq,
                 at=str(entry.fields.get("at", "")),

@@ -10,6 +10,7 @@ import msgspec
 from release.plan.model import Operands, Slot
 from release.plan.ownership import Expectation
 from release.tagging.model import Candidate, FixedTag, Held, Line
+from release.versions.status import KnownStatus
 
 Image = str | Slot[str]  # a digest, or the slot that obtaining the image fills
 
@@ -222,6 +223,13 @@ class Record(Operands, frozen=True, kw_only=True):
     """Operands for appending one fact to the version log; earlier steps fill the fact's slots."""
 
     fact: Mapping[str, Any]
+
+
+class PutStatus(Operands, frozen=True, kw_only=True):
+    """Operands for telling the statuses of versions to everybody who reads a target."""
+
+    target: str
+    statuses: tuple[KnownStatus, ...]
 
 
 class SetTag(Operands, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -11,6 +11,7 @@ from release.build_spec import BuildSpec
 from release.plan.evidence import STORE, ContentSource, Recorded
 from release.plan.supply import Supply
 from release.tagging.model import Decision, HeldTags
+from release.versions.status import KnownStatus
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,15 +28,6 @@ class ImageCheck(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     run: tuple[str, ...]
     timeout: int
-
-
-class StatusChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A new status of a version, to be recorded. `number`: one more than the number of the status before."""
-
-    version: str
-    status: Literal["prerelease", "stable"]
-    number: int
-    reason: str
 
 
 class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,8 +48,9 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     `builder`: the builder that `builder: auto` chose; None if the config names one, or none was chosen. `makes_index`:
     whether the chosen builder makes an image for several platforms whole, or each platform on its own; None if none was
     chosen. `pushes_to`: the target to which the builder itself pushes the image, by digest; None if the image goes to
-    the local store. `supply`: the image that another tool or runner built, given with `--from`. `status`: None if the
-    version's status does not change.
+    the local store. `supply`: the image that another tool or runner built, given with `--from`. `status`: the new
+    status of the released version; None if it does not change. `learned`: statuses that registries tell and the log
+    lacks.
     """
 
     component: str
@@ -76,7 +69,8 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     supply: Supply | None = None
     checks: tuple[ImageCheck, ...] = ()
     attest: bool = False
-    status: StatusChange | None = None
+    status: KnownStatus | None = None
+    learned: tuple[KnownStatus, ...] = ()
     unchanged: Unchanged | None = None
     depends: tuple[str, ...] = ()  # the components that this one depends on, directly or through others
     own_dockerfile: bool = (

@@ -8,9 +8,10 @@ from typing import Any
 from release.plan import operands as op
 from release.plan.model import Release, Step, duration_of
 from release.plan.obtain import Obtain
-from release.plan.release_input import ReleaseInput, StatusChange
+from release.plan.release_input import ReleaseInput
 from release.tagging.labels import INPUTS, VERSION
 from release.tagging.model import FixedTag, Withheld
+from release.versions.status import KnownStatus
 
 Fact = Mapping[str, Any]
 
@@ -54,13 +55,15 @@ def planned(subject: ReleaseInput, release: Release, obtain: Obtain) -> Fact:
     }
 
 
-def status(change: StatusChange) -> Fact:
-    """The fact `status`: whether the version counts for stable lines, and why."""
-    return {
-        "version": change.version,
-        "number": change.number,
-        "status": change.status,
-        "reason": change.reason,
+def status(said: KnownStatus) -> tuple[str, Fact]:
+    """The kind and the members of the fact that a version has a status."""
+    if said.status in ("yanked", "restored"):
+        return said.status, {"versions": (said.version,), "reason": said.reason, "number": said.number}
+    return "status", {
+        "version": said.version,
+        "number": said.number,
+        "status": said.status,
+        "reason": said.reason,
     }
 
 

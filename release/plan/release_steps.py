@@ -14,6 +14,7 @@ from release.plan.parts import Parts
 from release.plan.release_input import ReleaseInput, Target
 from release.plan.steps import StepMaker, ids
 from release.tagging.model import Candidate, FixedTag, MovingTag
+from release.versions.status import KnownStatus
 
 
 class ReleaseSteps:
@@ -50,10 +51,11 @@ class ReleaseSteps:
         written += [self._make.check_push(target) for target in targets if self._lacks_something(target)]
         if self.begins:
             written += self._planned()
-        if self._subject.status is not None:
+        for said in self._statuses:
             # Recorded before a tag moves: the guard of other runs reads the log, and so does this run's.
-            fact = records.status(self._subject.status)
-            written.append(self._make.record("status", "planned", fact, after=ids(written[-1:])))
+            kind, fact = records.status(said)
+            of = "" if said is self._subject.status else said.version
+            written.append(self._make.record(kind, "planned", fact, of=of, after=ids(written[-1:])))
         written += self._obtaining.all()
         for target in targets:
             written.append(self._make.content(target, self._image, self._places))
@@ -66,6 +68,12 @@ class ReleaseSteps:
         if self._subject.attest:
             written += [self._attest(target, written) for target in targets]
         return written
+
+    @property
+    def _statuses(self) -> tuple[KnownStatus, ...]:
+        """The statuses to record: those that others gave versions, then that of the released version."""
+        own = self._subject.status
+        return self._subject.learned if own is None else (*self._subject.learned, own)
 
     @property
     def _is_unrecorded(self) -> bool:
@@ -111,18 +119,21 @@ class ReleaseSteps:
         if not target.moving:
             return []
         moves: list[Step] = []
+        told: list[Step] = []
+        if self._subject.status is not None:
+            told.append(self._make.put_status(target, (self._subject.status,)))
         overtaken = self._overtaken(target)
         for tag in (*self._moving, *overtaken):
-            moves.append(self._move(target, tag, after=ids(moves[-1:])))
+            moves.append(self._move(target, tag, after=ids((moves or told)[-1:])))
         moved = {tag.name for tag in overtaken}
         withheld = [one for one in self._release.decision.withheld if one.name not in moved]
         recorded = target.name in self._subject.recorded.moved and not self._lacks_moves(target)
         if recorded or not (moves or withheld):
-            return moves
+            return [*told, *moves]
         # Recorded after all moves have ended well: the record means that the release is finished on this target.
         needs = (self._make.content_id(target), *ids(moves))
         fact = records.moved(target.name, moves, withheld)
-        return [*moves, self._make.record("moved", "moving", fact, target=target, needs=needs)]
+        return [*told, *moves, self._make.record("moved", "moving", fact, target=target, needs=needs)]
 
     def _move(self, target: Target, tag: MovingTag, *, after: tuple[str, ...]) -> Step:
         decision = self._release.decision

@@ -1,11 +1,13 @@
-"""Plans rollbacks: takes versions back, and moves each moving tag to the highest version of its line that counts. Pure.
+"""Plans rollbacks and restores: gives versions a status, and moves each moving tag to the highest version that counts.
 
-The yank is recorded before a tag moves: the guard reads the log, so that no other run moves a tag to a yanked version.
+The status is recorded in the log, and told in each target's status artifact, before a tag moves: the guard reads both,
+so that no other run moves a tag to a yanked version. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +21,7 @@ from release.tagging import guard
 from release.tagging.model import Candidate, FixedTag, KnownReleases, KnownVersion, Line, MovingTag
 from release.versions.model import Version
 from release.versions.semver import image_tag_of, precedence_key
+from release.versions.status import KnownStatus
 
 PHASES = (
     Phase(name="preflight"),
@@ -26,6 +29,18 @@ PHASES = (
     Phase(name="yanked", visible=True),
     Phase(name="moving", visible=True),
 )
+
+
+RESTORE_PHASES = (
+    Phase(name="preflight"),
+    Phase(name="permission"),
+    Phase(name="restored", visible=True),
+    Phase(name="moving", visible=True),
+)
+
+
+# How the records of moves name the purpose.
+_SAID = {"rollback": "rollback to", "restore": "restore of"}
 
 
 class TagRestore(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +80,12 @@ class RestoreTarget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True):
-    """The versions that are taken back (`yanks`, as the log names them), and where the moving tags go."""
+    """The versions whose status changes, as the log names them, and where the moving tags go.
+
+    `to`: the version that is rolled back to, or restored. `yanks`: versions that are taken back. `restores`: versions
+    that count again. `number`: of their new status; None as in records of 0.1.0. `follows`: the position of the last
+    log entry about the status of one of them. `statuses`: what each of `places` has to tell.
+    """
 
     project: str
     component: str
@@ -73,6 +93,11 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
     to: str
     yanks: tuple[str, ...]
     landings: tuple[RestoreTarget, ...]
+    restores: tuple[str, ...] = ()
+    number: int | None = None
+    follows: int | None = None
+    statuses: tuple[KnownStatus, ...] = ()
+    places: tuple[Target, ...] = ()
 
 
 def above(to: Version, known: KnownReleases, line: Line | None = None) -> tuple[Version, ...]:
@@ -125,11 +150,6 @@ def taken_back(to: Version, known: KnownReleases) -> tuple[Version, ...]:
     return tuple(sorted(found.values(), key=precedence_key, reverse=True))
 
 
-def without(known: KnownReleases, yanks: Sequence[str]) -> KnownReleases:
-    """The known releases, with the versions in `yanks` added to those that were taken back."""
-    return msgspec.structs.replace(known, yanked=tuple(sorted({*known.yanked, *yanks})))
-
-
 def aims(tags: Sequence[MovingTag], known: KnownReleases) -> tuple[tuple[TagRestore, ...], tuple[str, ...]]:
     """The version to which each tag moves, narrow tags (`1.4`) first; and the tags whose line has no version left."""
     found, left = [], []
@@ -150,19 +170,45 @@ def commit_of(version: Version, known: KnownReleases) -> str | None:
 
 def plan_rollback(rollback: Rollback, basis: Mapping[str, str]) -> Plan:
     """The plan that records the yank and then moves every tag. `basis`: what the tags held before."""
+    return _plan(rollback, basis, purpose="rollback", phases=PHASES, kind="yanked", versions=rollback.yanks)
+
+
+def plan_restore(restore: Rollback, basis: Mapping[str, str]) -> Plan:
+    """The plan that records that versions count again and then moves every tag. `basis`: what the tags held before."""
+    return _plan(
+        restore, basis, purpose="restore", phases=RESTORE_PHASES, kind="restored", versions=restore.restores
+    )
+
+
+def _plan(
+    rollback: Rollback,
+    basis: Mapping[str, str],
+    *,
+    purpose: str,
+    phases: tuple[Phase, ...],
+    kind: Literal["yanked", "restored"],
+    versions: tuple[str, ...],
+) -> Plan:
     make = StepMaker(common={"project": rollback.project, "component": rollback.component})
     steps = [check_log()]
     for landing in rollback.landings:
         steps += _checks(make, landing)
-    if rollback.yanks:
-        fact = {"versions": rollback.yanks, "reason": rollback.reason}
-        steps.append(make.record("yanked", "yanked", fact))
+    if versions:
+        fact = {
+            "versions": versions,
+            "reason": rollback.reason,
+            "number": rollback.number,
+            "follows": rollback.follows,
+        }
+        steps.append(make.record(kind, kind, fact))
+    told = {place.name: make.put_status(place, rollback.statuses) for place in rollback.places}
+    steps += told.values()
     for landing in rollback.landings:
-        steps += _moves(make, rollback, landing)
+        steps += _moves(make, rollback, landing, purpose, told.get(landing.target))
     return Plan(
-        purpose="rollback",
+        purpose=purpose,
         releases=(),
-        phases=PHASES,
+        phases=phases,
         steps=tuple(steps),
         basis=basis,
         request={"to": rollback.to, "reason": rollback.reason},
@@ -179,11 +225,15 @@ def _checks(make: StepMaker, landing: RestoreTarget) -> list[Step]:
     return checks
 
 
-def _moves(make: StepMaker, rollback: Rollback, landing: RestoreTarget) -> list[Step]:
+def _moves(
+    make: StepMaker, rollback: Rollback, landing: RestoreTarget, purpose: str, told: Step | None
+) -> list[Step]:
+    """The moves on one target, and their record. `told`: the step that tells the statuses there, before all moves."""
+    before = [] if told is None else [told]
     moves: list[Step] = []
     for aim in landing.aims:
         candidate = Candidate(commit=landing.commit, version=aim.version, rebuild=aim.rebuild)
-        after = ids(moves[-1:])
+        after = ids((moves or before)[-1:])
         moves.append(make.move_tag(landing.place, aim.tag, aim.line, candidate, landing.digest, after=after))
     if landing.settled:
         return moves
@@ -192,7 +242,7 @@ def _moves(make: StepMaker, rollback: Rollback, landing: RestoreTarget) -> list[
         "commit": landing.commit or None,
         "target": landing.target,
         "tags": tuple(records.taken(moves)),
-        "reason": f"rollback to {rollback.to}: {rollback.reason}",
+        "reason": f"{_SAID[purpose]} {rollback.to}: {rollback.reason}",
         "follows": landing.follows,
     }
     of = landing.aims[0].fixed

@@ -14,6 +14,7 @@ from release.plan.model import Operands, Step
 from release.plan.ownership import Expectation
 from release.plan.release_input import Target
 from release.tagging.model import Candidate, FixedTag, Line
+from release.versions.status import KnownStatus
 
 Ids = tuple[str, ...]
 
@@ -128,6 +129,11 @@ class StepMaker:
             allow_backward=allow_backward,
         )
         return self._at(target, "move", "move-tag", "moving", operands, of=tag, needs=needs, after=after)
+
+    def put_status(self, target: Target, statuses: tuple[KnownStatus, ...]) -> Step:
+        """The step that tells the statuses of versions to everybody who reads the target, before its tags move."""
+        operands = op.PutStatus(target=target.name, statuses=statuses)
+        return self._at(target, "status", "put-status", "moving", operands)
 
     def set_tag(
         self, target: Target, tag: str, image: str, version: str | None, *, allow_backward: bool

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from release.versions.model import Scheme, Version
+from release.versions.status import KnownStatus
 
 Knowledge = Literal["complete", "partial", "unknown", "not asked"]
 #: What would show whether a branch's tag may move, and running again does not bring: the `history` that a clone lacks,
@@ -128,12 +129,14 @@ class KnownReleases(msgspec.Struct, frozen=True, kw_only=True):
     """The versions that exist, united over git tags, version log and registry. `yanked`: versions taken back.
 
     `prereleases`: versions that count for no stable line, because the pre-release box of their release is set.
+    `statuses`: by version, the status that the log and the registries' artifacts give it; the two above follow from it.
     """
 
     versions: tuple[KnownVersion, ...] = ()
     yanked: tuple[str, ...] = ()
     prereleases: tuple[str, ...] = ()
     known_from: KnownFrom = KnownFrom()
+    statuses: Mapping[str, KnownStatus] = {}
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 # Source: OCI distribution-spec v1.1, "Pulling manifests".
 _IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _OTHER = re.compile(r"[^a-z0-9._-]+", re.ASCII)
-_RELEASE_LIKE = re.compile(r"latest|v?[0-9]+(?:\.[0-9]+){0,2}(?:[-_].*)?|(?:sha|pr|branch)-.*", re.ASCII)
+_RELEASE_LIKE = re.compile(
+    r"latest|shipmark-status|v?[0-9]+(?:\.[0-9]+){0,2}(?:[-_].*)?|(?:sha|pr|branch)-.*", re.ASCII
+)
 #: Characters of a branch's tag. Longer names are cut, so that the tag is also a valid Kubernetes label value and DNS
 #: label, which have 63 at most.
 LONGEST_BRANCH = 63
@@ -41,9 +43,9 @@ def branch_tag(branch: str, others: Iterable[str] = (), reserved: Iterable[str] 
     """The moving tag of `branch`: in lower case, with `-` for each run of other characters.
 
     The tag has at most 63 characters. A name that reads like a release tag (`latest`, `1.4`, `sha-…`, `pr-7`, one of
-    `reserved`) becomes `branch-…`. Six hex digits of the name's SHA-256 follow where the name was cut, and where one of
-    `others` (the branches that are known) would get the same tag, unless `branch` is that tag letter by letter:
-    `feature-x` keeps `feature-x`, and `feature/x` beside it becomes `feature-x-4f0c2e`.
+    `reserved`) or is `shipmark-status` becomes `branch-…`. Six hex digits of the name's SHA-256 follow where the name
+    was cut, and where one of `others` (the branches that are known) would get the same tag, unless `branch` is that tag
+    letter by letter: `feature-x` keeps `feature-x`, and `feature/x` beside it becomes `feature-x-4f0c2e`.
     """
     keep = frozenset(reserved)
     tag = _slug(branch, keep)

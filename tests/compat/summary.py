@@ -36,6 +36,6 @@ def summary_of(store: LogStore) -> dict[str, Any]:
             f"{target}:{tag}": [[hold.seq, hold.version, hold.digest] for hold in holds]
             for (target, tag), holds in sorted(state.holds.items())
         },
-        "yanked": list(state.yanked()),
+        "yanked": [one.version for one in state.statuses_of() if one.status == "yanked"],
         "skipped": state.skipped,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -13,7 +14,8 @@ from release.app.released.landings import moving_tags
 from release.app.releases.known import project_of
 from release.app.session import Session, policy_of
 from release.config.load import Component
-from release.errors import ConfigError
+from release.effects.version_status import read_status
+from release.errors import ConfigError, RegistryError
 from release.events import Note
 from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation, locate_target
@@ -28,6 +30,7 @@ from release.tagging.default_scheme import release_lines
 from release.tagging.labels import REVISION, VERSION
 from release.tagging.model import Candidate, FixedTag, HeldTags, MovingTag, TagPolicy
 from release.versions.semver import image_tag_of, version_of_image_tag
+from release.versions.status import KnownStatus, merged, with_status
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
@@ -98,12 +101,19 @@ def origin_of(session: Session, text: str) -> Origin:
 
 
 def yanked_version(session: Session, origin: Origin) -> str | None:
-    """The image's version if the version log says that it was taken back, else None."""
+    """The image's version if the version log, or the status artifact of its repository, says that it was taken back.
+
+    None for other versions, and where neither says so: an archive, for example, holds no such artifact.
+    """
     candidate = origin.candidate
     if candidate is None or candidate.version is None:
         return None
+    told: tuple[KnownStatus, ...] = ()
+    with suppress(RegistryError):  # reading the image reports an error of the registry
+        told = read_status(origin.repository).statuses
+    statuses = merged(session.log_state.statuses_of(origin.project), told)
     names = {str(candidate.version), image_tag_of(candidate.version, candidate.rebuild)}
-    return next((name for name in session.log_state.yanked(origin.project) if name in names), None)
+    return next((name for name in with_status(statuses, "yanked") if name in names), None)
 
 
 def destinations(session: Session, origin: Origin, texts: Sequence[str]) -> tuple[Destination, ...]:

@@ -17,7 +17,7 @@ from release.app.releases.held_tags import gather_held
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.rebuild import rebuild_number, require_checked_out, scheduled_rebuild
 from release.app.releases.request import RunRequest
-from release.app.releases.status import status_change
+from release.app.releases.status import learned, require_not_yanked, status_change, told
 from release.app.session import Session, policy_of
 from release.config.components import dependencies
 from release.config.load import Component
@@ -84,8 +84,9 @@ def gather(
         wishes = msgspec.structs.replace(wishes, rebuild=number)
         situation = msgspec.structs.replace(situation, request=wishes)
         first = decide_component(session, situation)
+    require_not_yanked(first, releases)
     if wishes.offline:
-        return _subject(session, component, facts, first, HeldTags(), wishes, supplied)
+        return _subject(session, component, situation, first, HeldTags(), supplied)
     branches = branches_of(session) if facts.branch is not None else {}
     held = gather_held(
         session.tags,
@@ -105,7 +106,9 @@ def gather(
     version = None if decision.candidate is None else decision.candidate.version
     overtaken = _withheld(session, moving, decision, with_box(facts, version, releases))
     held = HeldTags(held=(*held.held, *overtaken), branch_tip=held.branch_tip)
-    subject = _subject(session, component, facts, decision, held, wishes, supplied)
+    subject = _subject(session, component, situation, decision, held, supplied)
+    for said in subject.learned:
+        session.sink.emit(told(said))
     return msgspec.structs.replace(subject, unchanged=same)
 
 
@@ -148,12 +151,12 @@ def _withheld(
 def _subject(
     session: Session,
     component: Component,
-    facts: Facts,
+    situation: Situation,
     decision: Decision,
     held: HeldTags,
-    wishes: RunRequest,
     supplied: OpenedSupply | None,
 ) -> ReleaseInput:
+    facts, wishes = situation.facts, situation.request
     project = project_of(session, component)
     recorded = _recorded(session, project, decision)
     supply = None
@@ -178,7 +181,8 @@ def _subject(
         supply=supply,
         checks=_checks(component),
         attest=component.section.attest == "release",
-        status=status_change(facts, decision, session.log_state, project),
+        status=status_change(facts, decision, situation.known),
+        learned=learned(session.log_state, project, situation.known),
         facts={**wishes.request, "source": source_of(facts, decision), "lease_ms": LEASE_MS},
     )
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import LogError, RegistryError
@@ -27,6 +29,7 @@ from release.task_group import run_all
 from release.versions.git_tags import versions_in
 from release.versions.model import Scheme
 from release.versions.semver import version_of_image_tag
+from release.versions.status import KnownStatus, merged, with_status
 
 if TYPE_CHECKING:
     from release.oci import Repository
@@ -57,57 +60,71 @@ def from_git(
 
 def from_log_versions(
     released: Iterable[tuple[str, str | None]],
-    yanked: Iterable[str] = (),
     knowledge: Knowledge = "complete",
     scheme: Scheme = "semver",
-    prereleases: Iterable[str] = (),
+    statuses: Iterable[KnownStatus] = (),
 ) -> KnownReleases:
     """The versions in a version log. `released`: pairs of a version or fixed image tag, and its commit.
 
-    `yanked`: versions that were taken back. `prereleases`: versions whose status is `prerelease`. Names that are not
-    versions (`sha-…` of a branch build) are left out.
+    Names that are not versions (`sha-…` of a branch build) are left out.
     """
-    return KnownReleases(
-        versions=tuple(
-            KnownVersion(version=read[0], rebuild=read[1], source="log", commit=commit)
-            for name, commit in released
-            if (read := version_of_image_tag(name.replace("+", "_"), scheme)) is not None
+    return with_statuses(
+        KnownReleases(
+            versions=tuple(
+                KnownVersion(version=read[0], rebuild=read[1], source="log", commit=commit)
+                for name, commit in released
+                if (read := version_of_image_tag(name.replace("+", "_"), scheme)) is not None
+            ),
+            known_from=KnownFrom(log=knowledge),
         ),
-        yanked=tuple(sorted(set(yanked))),
-        prereleases=tuple(sorted(set(prereleases))),
-        known_from=KnownFrom(log=knowledge),
+        statuses,
     )
 
 
-def from_registry_tags(tags: Iterable[str] | None, scheme: Scheme = "semver") -> KnownReleases:
-    """The versions of a repository's image tags.
+def with_statuses(known: KnownReleases, *statuses: Iterable[KnownStatus]) -> KnownReleases:
+    """`known` with the statuses that `statuses` give versions besides those that it has; the valid ones count."""
+    valid = merged(known.statuses.values(), *statuses)
+    return msgspec.structs.replace(
+        known,
+        yanked=with_status(valid, "yanked"),
+        prereleases=with_status(valid, "prerelease"),
+        statuses=valid,
+    )
+
+
+def from_registry_tags(
+    tags: Iterable[str] | None, scheme: Scheme = "semver", statuses: Iterable[KnownStatus] = ()
+) -> KnownReleases:
+    """The versions of a repository's image tags. `statuses`: those that the repository's status artifact gives.
 
     `tags`: None if they could not be listed, which makes the registry `unknown`.
     """
     if tags is None:
         return KnownReleases(known_from=KnownFrom(registry="unknown"))
-    return KnownReleases(
-        versions=tuple(
-            KnownVersion(version=read[0], rebuild=read[1], source="registry")
-            for tag in tags
-            if (read := version_of_image_tag(tag, scheme)) is not None
+    return with_statuses(
+        KnownReleases(
+            versions=tuple(
+                KnownVersion(version=read[0], rebuild=read[1], source="registry")
+                for tag in tags
+                if (read := version_of_image_tag(tag, scheme)) is not None
+            ),
+            known_from=KnownFrom(registry="complete"),
         ),
-        known_from=KnownFrom(registry="complete"),
+        statuses,
     )
 
 
 def unite(*sources: KnownReleases) -> KnownReleases:
     """The union of all sources. Sources of one kind are `partial` together when, for example, only some answered."""
-    return KnownReleases(
+    united = KnownReleases(
         versions=tuple(one for source in sources for one in source.versions),
-        yanked=tuple(sorted({version for source in sources for version in source.yanked})),
-        prereleases=tuple(sorted({version for source in sources for version in source.prereleases})),
         known_from=KnownFrom(
             git=_all([source.known_from.git for source in sources]),
             log=_all([source.known_from.log for source in sources]),
             registry=_all([source.known_from.registry for source in sources]),
         ),
     )
+    return with_statuses(united, *(source.statuses.values() for source in sources))
 
 
 def _all(knowledge: Sequence[Knowledge]) -> Knowledge:
@@ -195,19 +212,19 @@ def known_from_log(session: Session, component: Component, policy: TagPolicy) ->
     named = [
         (f"{version}_r{rebuild}" if rebuild else version, commit) for version, commit, rebuild in released
     ]
-    return from_log_versions(
-        named, state.yanked(project), scheme=policy.versions, prereleases=state.prereleases(project)
-    )
+    return from_log_versions(named, scheme=policy.versions, statuses=state.statuses_of(project))
 
 
 def known_everywhere(
     session: Session, component: Component, policy: TagPolicy, repositories: list[Repository]
 ) -> KnownReleases:
-    """The releases known from git tags, the version log and the tags of `repositories`; without these, offline.
+    """The releases known from git, the log, and the tags and statuses of `repositories`; without these, offline.
 
     A required target that does not answer makes the registries `unknown` or `partial`. An optional target that does not
     answer is ignored, so that it does not keep the tags of other targets from moving.
     """
+    from release.effects.version_status import told_in
+
     optional = {session.registries.open(one.image).name for one in component.targets if not one.required}
     known = known_by_remote if repositories else known_locally
     parts = [known(session, component, policy)]
@@ -215,7 +232,8 @@ def known_everywhere(
     run_all(listed, jobs=len(listed) or 1, cancel=session.cancel)
     for repository in repositories:
         try:
-            parts.append(from_registry_tags(session.tags.listing(repository), policy.versions))
+            tags = session.tags.listing(repository)
+            parts.append(from_registry_tags(tags, policy.versions, told_in(repository, tags)))
         except RegistryError as error:
             if _is_not_asked(session, repository, error):
                 continue

@@ -8,11 +8,12 @@ from release.app.releases import known
 from release.app.releases.known import known_everywhere
 from release.app.session import Session, policy_of
 from release.config.load import Component
+from release.effects.version_status import told_in
 from release.effects.watch import ReleaseSource
 from release.errors import RegistryError
 from release.oci import Repository
-from release.plan.rollback import without
 from release.tagging.model import KnownFrom, KnownReleases, Line
+from release.versions.status import KnownStatus
 
 
 def at_own_targets(session: Session) -> ReleaseSource:
@@ -37,13 +38,13 @@ def at_destinations(session: Session, project: str) -> ReleaseSource:
     return releases
 
 
-def without_yanked(session: Session, component: Component, yanks: Sequence[str]) -> ReleaseSource:
-    """For a rollback: all known releases of the component, with the versions in `yanks` as yanked."""
+def with_decided(session: Session, component: Component, statuses: Sequence[KnownStatus]) -> ReleaseSource:
+    """For a rollback or a restore: all known releases of the component, with the statuses that it gives versions."""
 
     def releases(scope: str, line: Line, repository: Repository) -> KnownReleases:
         del scope, line
         found = known_everywhere(session.again(), component, policy_of(component), [repository])
-        return without(found, yanks)
+        return known.with_statuses(found, statuses)
 
     return releases
 
@@ -58,12 +59,11 @@ def known_at(session: Session, project: str, repository: Repository) -> KnownRel
         if repository.name in {session.registries.open(one.image).name for one in component.targets}:
             return known_everywhere(session, component, policy_of(component), [repository])
     try:
-        there = known.from_registry_tags(session.tags.listing(repository))
+        tags = session.tags.listing(repository)
+        there = known.from_registry_tags(tags, statuses=told_in(repository, tags))
     except RegistryError:
         there = known.from_registry_tags(None)
-    taken_back = KnownReleases(
-        yanked=session.log_state.yanked(project),
-        prereleases=session.log_state.prereleases(project),
-        known_from=KnownFrom(log="complete"),
+    of_log = known.with_statuses(
+        KnownReleases(known_from=KnownFrom(log="complete")), session.log_state.statuses_of(project)
     )
-    return known.unite(there, taken_back)
+    return known.unite(there, of_log)

@@ -165,8 +165,22 @@ class RollbackReport(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorReport | None
 
 
+class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of `restore`. `restored`: the version, or () if it counted already."""
+
+    schema: Literal["shipmark.restore/1"] = "shipmark.restore/1"
+    component: str
+    version: str
+    reason: str
+    restored: tuple[str, ...]
+    steps: tuple[StepReport, ...]
+    plan: str
+    exit_code: int
+    error: ErrorReport | None
+
+
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """The image that a promotion or a rollback is about. `primary_tag`: the fixed tag of the version, or `""`.
+    """The image that a promotion, rollback or restore is about. `primary_tag`: the fixed tag of the version, or `""`.
 
     `channel`: the channel of the release in the log, or `""`. `notes`: further lines for the job's summary.
     """
@@ -182,7 +196,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of `promote` or `rollback`. `details`: the runner's report."""
 
-    report: PromoteReport | RollbackReport
+    report: PromoteReport | RollbackReport | RestoreReport
     details: Report
     changed: Changed
 

@@ -62,7 +62,10 @@ PROMOTE = {
     "HEAD tag": Budget(
         15, "four in preflight; right before each of four puts; each of four read back; three tags of cosign"
     ),
-    "GET tag": Budget(2, "the image, in the source; the list of its referrers, where the API is lacking"),
+    "GET tag": Budget(
+        3,
+        "the image and the statuses of versions, in the source; the list of its referrers, where the API is lacking",
+    ),
     "GET digest": Budget(1, "the referrers, asked of the API"),
     "GET blob": Budget(2, "its labels, in the source; once in the destination"),
     "POST upload": Budget(3, "permission to push; two blobs are mounted"),

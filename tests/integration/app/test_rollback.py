@@ -79,17 +79,15 @@ def test_rollback_records_the_yank_before_the_moves(released: Project) -> None:
     )
 
 
-def test_run_of_a_yanked_version_moves_no_tag(released: Project) -> None:
+def test_run_of_a_version_that_was_taken_back_is_refused_and_names_the_reason(released: Project) -> None:
     back(released)
-    held = released.tags
-    again = released.must("run", "--json")
-    assert released.tags == held
-    withheld = {one["name"]: one["reason"] for one in again.json["releases"][0]["decision"]["withheld"]}
-    assert withheld == {
-        "1.5": "1.5.0 was taken back",
-        "1": "1.5.0 was taken back",
-        "latest": "1.5.0 was taken back",
-    }
+    held, entries = released.tags, len(released.log)
+    for command in ("preview", "run"):
+        again = released(command)
+        assert again.code == 6
+        assert "1.5.0 was taken back: it eats data" in again.stderr
+        assert "`shipmark restore 1.5.0 --reason" in again.stderr
+    assert (released.tags, len(released.log)) == (held, entries)
 
 
 def test_backport_after_a_rollback_leaves_the_wide_tags_on_the_highest_version_not_yanked(

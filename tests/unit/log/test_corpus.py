@@ -77,7 +77,7 @@ def test_log_with_schema_version_1_folds_to_the_expected_state() -> None:
         "1.5.0": "planned",
     }
     assert state.released_versions(PROJECT) == (("1.4.1", COMMIT, 0), ("1.4.2", COMMIT, 0))
-    assert state.yanked(PROJECT) == ("1.4.2",)
+    assert [(one.version, one.status) for one in state.statuses_of(PROJECT)] == [("1.4.2", "yanked")]
     assert state.open_attempts() == ()
     second = state.release(key("second"))
     assert second is not None

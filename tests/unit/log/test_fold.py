@@ -192,24 +192,44 @@ def test_released_versions_list_rebuilds_and_leave_out_branch_builds() -> None:
     assert state.released_versions(PROJECT) == state.released_versions()
 
 
+def names(state: LogState, status: str, project: str | None = None) -> list[str]:
+    return [one.version for one in state.statuses_of(project) if one.status == status]
+
+
 def test_yanked_versions_are_listed_for_each_project() -> None:
     state = folded(
         {"kind": "yanked", "project": PROJECT, "versions": ["1.4.2", "1.4.3"]},
         {"kind": "yanked", "project": "other", "versions": ["9.0.0"]},
     )
-    assert state.yanked(PROJECT) == ("1.4.2", "1.4.3")
-    assert state.yanked() == ("1.4.2", "1.4.3", "9.0.0")
+    assert names(state, "yanked", PROJECT) == ["1.4.2", "1.4.3"]
+    assert names(state, "yanked") == ["1.4.2", "1.4.3", "9.0.0"]
+
+
+def test_a_restored_version_counts_again_and_a_later_yank_takes_it_back_again() -> None:
+    yank = {"kind": "yanked", "project": PROJECT, "versions": ["1.4.2", "1.4.3"], "number": 1}
+    restore = {"kind": "restored", "project": PROJECT, "versions": ["1.4.2"], "number": 2, "follows": 0}
+    assert names(folded(yank, restore), "yanked") == ["1.4.3"]
+    assert names(folded(restore, yank), "yanked") == ["1.4.3"]
+    again = folded(yank, restore, {**yank, "number": 3})
+    assert names(again, "yanked") == ["1.4.2", "1.4.3"]
+    assert again.statuses[PROJECT, "1.4.2"].seq == 2
+
+
+def test_a_yank_without_a_number_counts_as_the_newest_status_at_its_place_in_the_log() -> None:
+    box = {"kind": "status", "project": PROJECT, "version": "1.4.2", "number": 4, "status": "prerelease"}
+    state = folded(box, {"kind": "yanked", "project": PROJECT, "versions": ["1.4.2"]})
+    assert (names(state, "yanked"), state.statuses[PROJECT, "1.4.2"].number) == (["1.4.2"], 5)
 
 
 def test_version_status_is_that_of_the_highest_number_and_prerelease_wins_at_equal_numbers() -> None:
     said = {"kind": "status", "project": PROJECT, "version": "1.5.0"}
     state = folded({**said, "number": 1, "status": "prerelease"}, {**said, "number": 1, "status": "stable"})
-    assert state.prereleases(PROJECT) == ("1.5.0",)
+    assert names(state, "prerelease", PROJECT) == ["1.5.0"]
     cleared = {**said, "number": 2, "status": "stable"}
     state = folded(cleared, {**said, "number": 1, "status": "prerelease"})
-    assert (state.prereleases(), state.statuses[PROJECT, "1.5.0"].number) == ((), 2)
+    assert (names(state, "prerelease"), state.statuses[PROJECT, "1.5.0"].number) == ([], 2)
     other = folded({**said, "project": "other", "number": 1, "status": "prerelease"})
-    assert (other.prereleases(PROJECT), other.prereleases()) == ((), ("1.5.0",))
+    assert (names(other, "prerelease", PROJECT), names(other, "prerelease")) == ([], ["1.5.0"])
 
 
 def test_tag_history_lists_each_digest_and_the_removal() -> None:

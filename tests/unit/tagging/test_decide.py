@@ -19,6 +19,7 @@ from release.tagging.decide import decide, require_version
 from release.tagging.model import Decision, FixedTag, Held, HeldTags, KnownFrom, KnownReleases, TagPolicy
 from release.tagging.names import is_image_tag
 from release.versions.semver import parse, parse_either
+from tests.support.releases.statuses import yanked
 
 HEAD = "3f2a9c1b7d40e5f6a7b8c9d0e1f2a3b4c5d6e7f8"
 OLD = "b" * 40
@@ -404,6 +405,9 @@ class TestAlways:
 
     def test_order_of_release_sources_does_not_change_the_decision(self) -> None:
         of = facts({"v1.4.2": HEAD})
-        sources: list[KnownReleases] = [from_git(of.snapshot), from_log_versions([("1.5.0", OLD)], ["1.5.0"])]
+        sources: list[KnownReleases] = [
+            from_git(of.snapshot),
+            from_log_versions([("1.5.0", OLD)], statuses=yanked(["1.5.0"])),
+        ]
         one, other = decide(of, TagPolicy(), unite(*sources)), decide(of, TagPolicy(), unite(*sources[::-1]))
         assert one == other

@@ -27,6 +27,7 @@ TABLE = [
     ("1.4.2-rc.1", "branch-1.4.2-rc.1"),
     ("sha-3f2a9c1b7d40", "branch-sha-3f2a9c1b7d40"),
     ("pr-7", "branch-pr-7"),
+    ("shipmark-status", "branch-shipmark-status"),
     ("branch-1.4", "branch-branch-1.4"),
     ("1.x", "1.x"),
     ("rc", "branch-rc"),

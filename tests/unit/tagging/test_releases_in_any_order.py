@@ -20,6 +20,7 @@ from release.tagging.model import Decision, MovingTag, TagPolicy
 from release.tagging.names import is_image_tag
 from release.versions.model import Version
 from release.versions.semver import image_tag_of, parse, precedence_key
+from tests.support.releases.statuses import yanked
 
 POLICY = TagPolicy(channels=("rc",))
 
@@ -50,7 +51,7 @@ class Project:
         facts = self.facts(commit, branch)
         known = unite(
             from_git(facts.snapshot),
-            from_log_versions(self.released.items(), self.yanked),
+            from_log_versions(self.released.items(), statuses=yanked(self.yanked)),
             from_registry_tags(self.tags),
         )
         return decide(facts, POLICY, known, rebuild=rebuild)

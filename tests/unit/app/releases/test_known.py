@@ -13,6 +13,7 @@ from release.app.releases.known import (
 )
 from release.git.model import RemoteState, Snapshot
 from release.tagging.model import Knowledge, KnownFrom, KnownReleases
+from tests.support.releases.statuses import yanked
 
 HEAD = "a" * 40
 SNAPSHOT = Snapshot(
@@ -74,7 +75,8 @@ class TestGit:
 class TestLog:
     def test_versions_and_rebuilds_are_read_from_the_log_and_other_names_left_out(self) -> None:
         known = from_log_versions(
-            [("1.0.0", HEAD), ("1.0.0_r2", HEAD), ("1.1.0+b", None), ("sha-1", HEAD)], ["1.1.0"]
+            [("1.0.0", HEAD), ("1.0.0_r2", HEAD), ("1.1.0+b", None), ("sha-1", HEAD)],
+            statuses=yanked(["1.1.0"]),
         )
         assert said(known) == [("1.0.0", 0, "log"), ("1.0.0", 2, "log"), ("1.1.0+b", 0, "log")]
         assert (known.yanked, known.known_from) == (("1.1.0",), KnownFrom(log="complete"))
@@ -118,5 +120,8 @@ class TestTogether:
         assert unite(from_git(SNAPSHOT)).known_from == KnownFrom(git="complete")
 
     def test_unite_joins_yanked_versions(self) -> None:
-        known = unite(from_log_versions([], ["1.1.0"]), from_log_versions([], ["1.0.0", "1.1.0"]))
+        known = unite(
+            from_log_versions([], statuses=yanked(["1.1.0"])),
+            from_log_versions([], statuses=yanked(["1.0.0", "1.1.0"])),
+        )
         assert known.yanked == ("1.0.0", "1.1.0")

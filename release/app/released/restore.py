@@ -1,0 +1,76 @@
+"""`restore`: takes a yank back, and moves the moving tags to the highest version that counts again."""
+
+from __future__ import annotations
+
+import msgspec
+
+from release.app.released.new_status import Ground, changed, ground_of, proposal, statuses_for
+from release.app.releases.execute import execute, survey
+from release.app.releases.release_sources import with_decided
+from release.app.releases.results import (
+    ChangeResult,
+    RestoreReport,
+    error_report,
+    exit_code,
+    step_reports,
+)
+from release.app.session import Session
+from release.errors import RefusedError
+from release.events import Note
+from release.plan.model import Plan
+from release.plan.rollback import plan_restore
+from release.versions.status import KnownStatus
+
+
+class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks that a version counts again that a rollback took back. `reason`: recorded with it.
+
+    `component`: None for the workspace's only component. `preview`: show what would happen, and change nothing.
+    """
+
+    version: str
+    reason: str
+    component: str | None = None
+    preview: bool = False
+
+
+def restore(session: Session, request: RestoreRequest) -> ChangeResult:
+    """Let a version count again. Raises errors that prevent a plan; errors of its steps are the result's `error`."""
+    session.require_trusted("restore")
+    ground = ground_of(session, request.component, request.version, "")
+    plan, new = _plan(ground, request.reason)
+    restored = tuple(one.version for one in new)
+    session.sink.emit(Note(level="info", text=f"restored: {', '.join(restored) or 'nothing more'}"))
+    carry_out = survey if request.preview else execute
+    details = carry_out(session, plan, with_decided(session, ground.component, new))
+    report = RestoreReport(
+        component=ground.component.name,
+        version=ground.name,
+        reason=request.reason,
+        restored=restored,
+        steps=step_reports(details),
+        plan=details.plan.hash,
+        exit_code=exit_code(details),
+        error=error_report(details),
+    )
+    notes = (f"restored: {', '.join(restored) or 'nothing more'}", f"reason: {request.reason}")
+    about = changed(details, ground.version, f"shipmark restore {ground.name}", notes)
+    return ChangeResult(report=report, details=details, changed=about)
+
+
+def _plan(ground: Ground, reason: str) -> tuple[Plan, tuple[KnownStatus, ...]]:
+    version, known = ground.version, ground.known
+    if not any((one.version, one.rebuild) == (version, ground.rebuild) for one in known.versions):
+        raise RefusedError(
+            f"{ground.name} was never released, as far as git, the log and the registry know",
+            hint="`shipmark log list` shows what was",
+        )
+    name = ground.name
+    new: tuple[KnownStatus, ...] = ()
+    if name in known.yanked:
+        new = statuses_for(ground, (name,), "restored", reason)
+    # A restore that was killed after it was recorded, and before it was told on each target or moved the tags, is
+    # finished by running it again.
+    told = new or tuple(one for one in (known.statuses.get(name),) if one is not None)
+    planned, basis, _ = proposal(ground, (version,), new, told=told, reason=reason)
+    return plan_restore(planned, basis), new

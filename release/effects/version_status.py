@@ -1,0 +1,102 @@
+"""Reads and writes the artifact `shipmark-status`, by which everybody who reads a repository knows of yanked versions.
+
+Tags have no compare-and-swap, so two writers may overwrite each other: each reads what is there, adds its statuses,
+writes, reads back, and begins anew while something is missing.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from functools import partial
+
+from release.control import Cancel
+from release.errors import NotFound, PartialError, RegistryError, Unreachable
+from release.handler import Work
+from release.oci import Registries, Repository
+from release.plan.model import Bindings, Done, Free, Judgement
+from release.plan.operands import PutStatus
+from release.statements.version_status import STATUS_TAG, StatusDocument, artifact_of, layer_of, read_document
+from release.versions.status import KnownStatus, lacking
+
+# Times that a writer begins anew after others overwrote it. A race of two ends after one or two; a registry that loses
+# what it accepted would keep a writer busy for ever.
+_MOST_RACES = 6
+# Seconds before the second attempt, twice as long before each further one: 1.6 s in all.
+_PAUSE = 0.05
+
+
+def read_status(repository: Repository) -> StatusDocument:
+    """The statuses that the repository tells; none if it has no such artifact. Raises `RegistryError`s."""
+    source = f"{repository.name}:{STATUS_TAG}"
+    try:
+        layer, payload = layer_of(repository.manifest(STATUS_TAG), source)
+    except NotFound:
+        return StatusDocument()
+    if payload is None:
+        with repository.open_blob(layer) as stream:
+            payload = stream.read()
+    return read_document(payload, source)
+
+
+def told_in(repository: Repository, tags: Collection[str]) -> tuple[KnownStatus, ...]:
+    """The statuses that a repository with these tags tells: no request where the artifact is not among the tags."""
+    return read_status(repository).statuses if STATUS_TAG in tags else ()
+
+
+class VersionStatuses:
+    """The handler of `put-status` steps: adds statuses of versions to the artifact of a repository."""
+
+    kind = PutStatus
+
+    def __init__(self, registries: Registries, *, cancel: Cancel) -> None:
+        self._registries = registries
+        self._cancel = cancel
+
+    def describe(self, operands: PutStatus) -> str:
+        """The line that `preview` prints for the step."""
+        told = ", ".join(f"{one.version} {one.status}" for one in operands.statuses)
+        return f"tell in {operands.target}:{STATUS_TAG}: {told}"
+
+    def observe(self, work: Work[PutStatus]) -> tuple[KnownStatus, ...]:
+        """The statuses that the repository lacks."""
+        there = read_status(self._registries.open(work.operands.target))
+        return lacking(there.statuses, work.operands.statuses)
+
+    def judge(self, work: Work[PutStatus], seen: tuple[KnownStatus, ...]) -> Judgement:
+        """Done if every status is there, or one that outranks it; else free."""
+        if not seen:
+            return Done(reason=f"{work.operands.target}:{STATUS_TAG} says so")
+        return Free(reason=f"{', '.join(one.version for one in seen)} not told there yet")
+
+    def act(self, work: Work[PutStatus], seen: tuple[KnownStatus, ...]) -> Bindings:
+        """Write the statuses, and read them back.
+
+        Raises `PartialError` if that fails: the tags move all the same, but other runs may move them again.
+        """
+        del seen
+        operands = work.operands
+        try:
+            self._write(self._registries.open(operands.target), operands.statuses)
+        except RegistryError as error:
+            versions = ", ".join(one.version for one in operands.statuses)
+            raise PartialError(
+                f"`{operands.target}:{STATUS_TAG}` cannot be written: {error.message}; a run that does not read this"
+                f" version log does not know the status of {versions}, and may move the tags again",
+                hint=f"let the credential push the tag `{STATUS_TAG}`, and run the command again",
+            ) from error
+        return Bindings()
+
+    def _write(self, repository: Repository, statuses: tuple[KnownStatus, ...]) -> None:
+        for attempt in range(_MOST_RACES):
+            there = read_status(repository)
+            if not lacking(there.statuses, statuses):
+                return
+            artifact = artifact_of(there.with_statuses(statuses))
+            for blob, content in artifact.blobs:
+                repository.put_blob(blob, partial(io.BytesIO, content))
+            repository.put_manifest(artifact.manifest, tag=STATUS_TAG)
+            if not lacking(read_status(repository).statuses, statuses):
+                return
+            self._cancel.wait(_PAUSE * 2**attempt)
+        raise Unreachable("others overwrite it all the time", hint="run it again")

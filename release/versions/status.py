@@ -1,0 +1,69 @@
+"""The status of released versions: taken back, restored, pre-release or stable. Several sources are merged. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+#: Statuses from the least to the most cautious one. Among statuses with equal numbers the most cautious one counts: two
+#: people who decided at once without seeing each other are both heard that way.
+_CAUTION = {"stable": 0, "restored": 0, "prerelease": 1, "yanked": 2}
+
+
+class KnownStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What somebody decided about a version. gc=False: holds no cycles, and a log may hold many.
+
+    `version`: as in the log; a rebuild by its fixed tag, `1.4.2_r1`. `status`: `yanked` (taken back, counts nowhere),
+    `restored` (a yank was taken back), `prerelease` (counts for no stable line), `stable`; other texts come from a
+    newer shipmark and count as nothing. `number`: counts the statuses of the version; the highest is valid. `seq`: of
+    the log entry that said so; -1 if the log did not.
+    """
+
+    version: str
+    number: int
+    status: str
+    reason: str = ""
+    commit: str = ""
+    seq: int = -1
+
+    def outranks(self, other: KnownStatus) -> bool:
+        """Whether this status is valid instead of `other`, about the same version."""
+        return _rank(self) > _rank(other)
+
+    def says(self, other: KnownStatus) -> bool:
+        """Whether both state the same about the version, by whatever source."""
+        return (self.version, self.number, self.status) == (other.version, other.number, other.status)
+
+
+Statuses = Mapping[str, KnownStatus]  # version -> its valid status
+
+
+def merged(*sources: Iterable[KnownStatus]) -> dict[str, KnownStatus]:
+    """The valid status of each version. Of sources that state the same, the first is kept."""
+    found: dict[str, KnownStatus] = {}
+    for source in sources:
+        for one in source:
+            if one.version not in found or one.outranks(found[one.version]):
+                found[one.version] = one
+    return found
+
+
+def with_status(statuses: Statuses, status: str) -> tuple[str, ...]:
+    """The versions whose valid status is `status`, sorted."""
+    return tuple(sorted(version for version, one in statuses.items() if one.status == status))
+
+
+def lacking(there: Iterable[KnownStatus], wanted: Iterable[KnownStatus]) -> tuple[KnownStatus, ...]:
+    """Those of `wanted` that would change what is valid `there`."""
+    present = merged(there)
+    return tuple(one for one in wanted if one.version not in present or one.outranks(present[one.version]))
+
+
+def next_number(statuses: Statuses, versions: Iterable[str]) -> int:
+    """One more than the highest number of the given versions; 1 if none has a status."""
+    return 1 + max((statuses[one].number for one in versions if one in statuses), default=0)
+
+
+def _rank(status: KnownStatus) -> tuple[int, int]:
+    return status.number, _CAUTION.get(status.status, -1)
