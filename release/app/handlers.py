@@ -16,6 +16,7 @@ from release.app.obtain.check_places import SessionCheckPlaces
 from release.app.session import Session
 from release.build.auto import Choice
 from release.control import Cancel
+from release.effects.ahead import Ahead
 from release.effects.assemble import Assembly
 from release.effects.attest import Attestations
 from release.effects.check import LogCheck, PushCheck, TargetCheck
@@ -83,12 +84,14 @@ def handlers(
     context: Mapping[str, Any],
     builds: Mapping[str, Choice | ReleaseError],
     supplied: Repository | None = None,
+    ahead: Mapping[str, str] | None = None,
 ) -> Handlers:
     """Maps each step kind to its handler. `releases`: gives the releases that count when a moving tag moves.
 
     `context`: members that every record of this run gets. `builds`: by component, its prepared build, or the error that
     says why there is none.
-    `supplied`: the image that `run --from` was given.
+    `supplied`: the image that `run --from` was given. `ahead`: as `targets_ahead` gives it; None: no layer is sent
+    before its image is built.
     """
     registries, tags, log = ports.registries, ports.tags, ports.log
     sink, cancel = ports.sink, ports.cancel
@@ -99,7 +102,16 @@ def handlers(
         "check-builder": checking(BuilderCheck(builds)),
         "check-target": checking(TargetCheck(registries, tags)),
         "check-push": acting(PushCheck(registries)),
-        "build-image": acting(Build(builds, sources, tags, sink, cancel=cancel)),
+        "build-image": acting(
+            Build(
+                builds,
+                sources,
+                tags,
+                sink,
+                cancel=cancel,
+                ahead=Ahead(targets=ahead or {}, registries=registries, cancel=cancel),
+            )
+        ),
         "find-image": checking(Find(sources)),
         "assemble": acting(Assembly(sources, sink=sink, cancel=cancel)),
         "check-image": acting(

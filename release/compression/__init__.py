@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import IO, Protocol
 
@@ -17,8 +18,28 @@ class NewBlob(Protocol):
     def write(self, data: bytes | memoryview) -> None:
         """Append bytes to the blob."""
 
+    def flush(self) -> None:
+        """Make all bytes visible to readers of `opened`."""
+
+    def opened(self) -> IO[bytes]:
+        """The blob's file, for reading what is written so far. The caller closes it."""
+
     def commit(self) -> str:
         """Store the blob under its digest, and return the digest."""
+
+
+class Follower(Protocol):
+    """Follows a blob that is being written."""
+
+    def grown(self) -> None:
+        """Called after each write."""
+
+    def ended(self, layer: Descriptor | None) -> None:
+        """Called once, when the blob is stored; None: it will not be."""
+
+
+#: Starts to follow a blob.
+Watch = Callable[[NewBlob], Follower]
 
 
 class LayerStore(Protocol):

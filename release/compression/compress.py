@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 import msgspec
 
-from release.compression import LayerStore
+from release.compression import Follower, LayerStore, NewBlob, Watch
 from release.compression.codecs import Codec, gzip
 from release.compression.decompress import unpacked
 from release.compression.parallel_gzip import PIECE
@@ -55,25 +55,64 @@ def compress_layer(
 
     `codec`: None: the fastest gzip. `check`: called between pieces; may raise to cancel, and then nothing is stored.
     """
+    # Pieces of one size, whatever `read` returns: the compressed bytes depend on where the input is cut.
+    pieces = iter(lambda: _read_exactly(source, PIECE), b"")
+    return compress_pieces(pieces, layout, codec=codec, check=check)
+
+
+def compress_pieces(
+    pieces: Iterable[bytes],
+    layout: LayerStore,
+    *,
+    codec: Codec | None = None,
+    check: Callable[[], None] | None = None,
+    watch: Watch | None = None,
+) -> CompressedLayer:
+    """Compress a tar as `compress_layer` does. `pieces`: of `PIECE` bytes each, but for the last.
+
+    `watch`: starts to follow the blob.
+    """
     chosen = codec or gzip()
     diff = hashlib.sha256(usedforsecurity=False)
     size = 0
-    with layout.writer() as blob:
+    with layout.writer() as blob, _followed(blob, watch) as follower:
         compressor = chosen.start()
-        # Pieces of one size, whatever `read` returns: the compressed bytes depend on where the input is cut.
-        while piece := _read_exactly(source, PIECE):
+        for piece in pieces:
             if check is not None:
                 check()
             diff.update(piece)
             size += len(piece)
             blob.write(compressor.compress(piece))
+            follower.grown()
         blob.write(compressor.flush())
         digest = blob.commit()
         descriptor = Descriptor(media_type=OCI_LAYER + chosen.suffix, digest=digest, size=blob.size)
+        follower.ended(descriptor)
     layer = CompressedLayer(diff_id=f"sha256:{diff.hexdigest()}", descriptor=descriptor, size=size)
     _proven.add((layer.diff_id, layer.descriptor.digest))
     _remember(layout, chosen, layer)
     return layer
+
+
+class _Nobody:
+    """Follows no blob."""
+
+    def grown(self) -> None:
+        """Do nothing."""
+
+    def ended(self, layer: Descriptor | None) -> None:
+        """Do nothing."""
+
+
+@contextlib.contextmanager
+def _followed(blob: NewBlob, watch: Watch | None) -> Iterator[Follower]:
+    """The follower of a blob; after an error of the body it learns that the blob will not be stored."""
+    follower: Follower = watch(blob) if watch is not None else _Nobody()
+    try:
+        yield follower
+    except BaseException:
+        follower.ended(None)
+        raise
 
 
 def keep_layer(

@@ -1,8 +1,6 @@
 """Writes a tar as a stream of chunks. Equal entries give equal bytes.
 
-The format is PAX with integer times: plain ustar headers, and PAX records only where ustar is not sufficient (a long or
-non-ASCII path, a file above 8 GiB, a large id). The tar has no user and group names. Of a file on disk only one chunk
-at a time is in memory.
+The headers are those of `release.compression.tar_header`. Of a file on disk only one chunk at a time is in memory.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from typing import IO, Any, cast
 
 from release.compression.entries import Content, Inline, Node
 from release.compression.host_files import changed, open_host_file
+from release.compression.tar_header import header
 from release.errors import BuildError
 from release.events import Progress, Sink
 
@@ -23,14 +22,6 @@ CHUNK = 256 * 1024
 # Bytes between two progress events. One event for each chunk would be sixteen times as many, faster than anybody reads.
 _SHOWN_EVERY = 4 * 1024 * 1024
 _BLOCK = tarfile.BLOCKSIZE
-_TYPES = {
-    "file": tarfile.REGTYPE,
-    "dir": tarfile.DIRTYPE,
-    "symlink": tarfile.SYMTYPE,
-    "link": tarfile.LNKTYPE,
-}
-#: Prefix of PAX records that hold extended attributes; GNU tar, Go and libarchive read it.
-XATTR = "SCHILY.xattr."
 
 
 def tar_chunks(
@@ -47,7 +38,7 @@ def tar_chunks(
     """
     for path, node in entries:
         check()
-        yield _header(path, node, mtime)
+        yield header(path, node, mtime)
         if node.content is not None:
             looking = look
             for chunk in read_content(node.content):
@@ -102,6 +93,23 @@ def stream(chunks: Iterator[bytes]) -> IO[bytes]:
     return cast(IO[bytes], io.BufferedReader(_Chunks(chunks), CHUNK))
 
 
+def pieces(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """`chunks` cut anew into pieces of `size` bytes, the last one with the rest. Each byte is copied once."""
+    waiting: list[bytes | memoryview] = []
+    count = 0
+    for chunk in chunks:
+        rest = memoryview(chunk)
+        while count + len(rest) >= size:
+            cut = size - count
+            yield b"".join((*waiting, rest[:cut]))
+            waiting, count, rest = [], 0, rest[cut:]
+        if rest:
+            waiting.append(rest)
+            count += len(rest)
+    if waiting:
+        yield b"".join(waiting)
+
+
 class _Chunks(io.RawIOBase):
     def __init__(self, chunks: Iterator[bytes]) -> None:
         super().__init__()
@@ -122,15 +130,3 @@ class _Chunks(io.RawIOBase):
         view[:size] = self._rest[:size]
         self._rest = self._rest[size:]
         return size
-
-
-def _header(path: str, node: Node, mtime: int) -> bytes:
-    info = tarfile.TarInfo(path)
-    info.type = _TYPES[node.kind]
-    info.mode = node.mode
-    info.uid, info.gid = node.uid, node.gid
-    info.mtime = mtime
-    info.size = node.content.size if node.content is not None else 0
-    info.linkname = node.target
-    info.pax_headers = {f"{XATTR}{name}": value for name, value in node.xattrs}
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")

@@ -11,6 +11,7 @@ from release.build.assemble import build_whole
 from release.build.auto import Choice
 from release.build_spec import BuildSpec
 from release.control import Cancel
+from release.effects.ahead import Ahead, following
 from release.effects.image_bindings import (
     Found,
     find_image,
@@ -43,7 +44,14 @@ class Build:
     kind = BuildImage
 
     def __init__(
-        self, builds: Builds, sources: Sources, tags: TagReader, sink: Sink, *, cancel: Cancel
+        self,
+        builds: Builds,
+        sources: Sources,
+        tags: TagReader,
+        sink: Sink,
+        *,
+        cancel: Cancel,
+        ahead: Ahead | None = None,
     ) -> None:
         self._builds = builds
         self._sources = sources
@@ -51,6 +59,7 @@ class Build:
         self._tags = tags
         self._sink = sink
         self._cancel = cancel
+        self._ahead = ahead
 
     def describe(self, operands: BuildImage) -> str:
         """One line for the preview: what is built, with which builder, and why `auto` took no other."""
@@ -85,6 +94,10 @@ class Build:
         prepared = _choice(self._builds, operands).prepared
         if operands.builder is not None:
             self._sink.emit(Note(level="info", text=f"building with `{prepared.builder}`"))
+        with following(self._ahead, operands.component, prepared):
+            return self._built(operands, prepared)
+
+    def _built(self, operands: BuildImage, prepared: Prepared) -> Bindings:
         if operands.platform is not None:
             return self._one_platform(operands, operands.platform, prepared)
         platforms = several_platforms(operands.spec.get("platforms", ()))

@@ -24,7 +24,7 @@ from release.registry.auth.challenge import Challenge, choose, parse_challenges,
 from release.registry.auth.keychain import Credential, Finder
 from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to
 from release.registry.http.client import Answer, Transport, anywhere
-from release.registry.http.connections import Upload
+from release.registry.http.connections import Growing, Upload
 from release.registry.http.error_body import LARGEST_ERROR, Refusal, fault_of, rate_limit, read_refusal
 from release.registry.http.redirects import absolute, host_name, origin_of
 from release.registry.http.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
@@ -81,7 +81,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     scopes: tuple[str, ...]
     headers: Mapping[str, str] = {}
-    body: bytes | Upload | None = None
+    body: bytes | Upload | Growing | None = None
 
 
 class Host:

@@ -20,6 +20,7 @@ from release.oci.verify import verified
 from release.registry import deletion
 from release.registry.auth.challenge import scope
 from release.registry.downloads import open_unchecked
+from release.registry.growing_upload import GrowingUpload
 from release.registry.host import Call, Host
 from release.registry.http.client import Answer
 from release.registry.immutable import Immutable
@@ -175,6 +176,11 @@ class RemoteRepository:
         upload = BlobUpload(Sessions(self._host, self._repository, what), descriptor, reopen)
         sources = tuple(source for source in mount_from if source != self._repository)
         return upload.send(partial(self._present, descriptor), sources)
+
+    def growing(self, source: IO[bytes]) -> GrowingUpload:
+        """The upload of a file that grows; its `run` closes `source`."""
+        what = f"storing a blob in `{self._name}` while it is written"
+        return GrowingUpload(Sessions(self._host, self._repository, what), source)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
         """Send a manifest's raw bytes. After a lost reply, read back whether the registry stored them.

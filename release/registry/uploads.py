@@ -22,7 +22,7 @@ from release.oci.verify import CHUNK
 from release.registry.auth.challenge import scope
 from release.registry.host import SAME_METHOD, Call, Host
 from release.registry.http.client import Answer
-from release.registry.http.connections import Upload
+from release.registry.http.connections import Growing, Upload
 
 _LOST_SESSION = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
 # Statuses of registries, or of proxies in front of them, that limit the size of one request: then chunks are sent.
@@ -84,7 +84,7 @@ class Sessions:
         method: str,
         path: str,
         *scopes: str,
-        body: Upload | None = None,
+        body: Upload | Growing | None = None,
         content_range: str | None = None,
     ) -> Call:
         """The request to an upload session, not sent yet."""
@@ -107,6 +107,13 @@ class Sessions:
         """The URL for the session's next request; closes the answer."""
         with contextlib.closing(answer):
             return self.host.location(answer, self.what)
+
+
+def closing_location(location: str, digest: str) -> str:
+    """The URL of the request that closes an upload session."""
+    parts = urlsplit(location)
+    query = f"{parts.query}{'&' if parts.query else ''}digest={digest}"
+    return parts._replace(query=query).geturl()
 
 
 class BlobUpload:
@@ -197,7 +204,7 @@ class BlobUpload:
             size = 0
         body = Upload(stream, size, progress=self._progress)
         # The URL of a redirect names the digest already.
-        target, self._redirected = self._redirected or self._final(location), ""
+        target, self._redirected = self._redirected or closing_location(location, self._descriptor.digest), ""
         answer, authorization = self._host.send(self._sessions.call("PUT", target, body=body))
         if answer.status in _NOT_IN_ONE and not self._host.wants_chunks:
             self._host.wants_chunks = True
@@ -229,11 +236,6 @@ class BlobUpload:
                     status=416,
                 )
         return location
-
-    def _final(self, location: str) -> str:
-        parts = urlsplit(location)
-        query = f"{parts.query}{'&' if parts.query else ''}digest={self._descriptor.digest}"
-        return parts._replace(query=query).geturl()
 
     def _accepted(self, answer: Answer) -> bool:
         if answer.status not in (200, 201, 204):

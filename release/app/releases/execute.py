@@ -6,11 +6,14 @@ attempt is recorded; facts that the log does not take are written to a file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from release.app.handlers import handlers, offline, ports_of
 from release.app.obtain.builds import Builds
 from release.app.open import record_context
 from release.app.releases.unrecorded import settle_end
 from release.app.session import Session
+from release.effects.ahead import targets_ahead
 from release.effects.watch import ReleaseSource
 from release.handler import Handlers
 from release.plan.model import Plan
@@ -36,13 +39,19 @@ def survey(
 def execute(session: Session, plan: Plan, releases: ReleaseSource, *, builds: Builds | None = None) -> Report:
     """Execute the plan as one attempt. `releases`: those that count for moving tags. `builds`: the prepared builds."""
     attempt = session.entropy.token()
-    table = _table(session, releases, attempt, builds)
+    table = _table(session, releases, attempt, builds, targets_ahead(plan))
     with session.ports.presence(session).announced(attempt):
         report = _runner(session, table).execute(plan)
         return report if report.error is None else settle_end(session, report, attempt)
 
 
-def _table(session: Session, releases: ReleaseSource, attempt: str, builds: Builds | None) -> Handlers:
+def _table(
+    session: Session,
+    releases: ReleaseSource,
+    attempt: str,
+    builds: Builds | None,
+    ahead: Mapping[str, str] | None = None,
+) -> Handlers:
     builds = builds or Builds()
     return handlers(
         ports_of(session),
@@ -50,6 +59,7 @@ def _table(session: Session, releases: ReleaseSource, attempt: str, builds: Buil
         context=record_context(session, attempt),
         builds=builds.prepared,
         supplied=builds.supplied,
+        ahead=ahead,
     )
 
 

@@ -22,7 +22,8 @@ import msgspec
 from release.build.embedded.tree import Tree
 from release.compression.entries import Content, HostFile, Node
 from release.compression.host_files import open_host_file
-from release.compression.tar_stream import XATTR, read_content
+from release.compression.tar_header import XATTR
+from release.compression.tar_stream import read_content
 from release.errors import BuildError
 from release.filesystem.folders import open_folder
 from release.filesystem.new_files import NewFile

@@ -38,6 +38,7 @@ from release.build.embedded.stages import (
 from release.build.ignore import Ignore
 from release.build.result import built_image
 from release.build.task_input import TaskInput, read_input, require_options
+from release.compression import Watch
 from release.compression.compress import CompressedLayer
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable
@@ -155,13 +156,19 @@ class _Prepared:
         self._context = SharedHashing(read.chosen, cancel)
         self._missing = set(read.platforms)
         self._tools: _Tools | None = None
+        self._watch: Watch | None = None
         self._held = ExitStack()
+
+    def watch(self, watch: Watch) -> None:
+        """Have `watch` follow the layers that the next build compresses."""
+        self._watch = watch
 
     def build(self, store: str, platform: str | None = None) -> BuiltImage:
         """Build for `platform`; None: for the task's only platform. Raises `BuildError`."""
         chosen = self._chosen(platform)
         dockerfile = self._read.context.dockerfile
         tools = self._opened(store)
+        tools.writer.watch = self._watch
         with self._context.beside() as built_from:
             image = build_stages(
                 dockerfile,

@@ -12,9 +12,11 @@ from release.build.embedded.layer_memory import layer_shape, recall_layer, remem
 from release.build.embedded.programs import Programs
 from release.build.embedded.stages import Layer
 from release.build.ignore import Ignore
+from release.compression import Watch
 from release.compression.codecs import Codec
-from release.compression.compress import CompressedLayer, compress_layer, find_compressed
-from release.compression.tar_stream import counted, stream, tar_chunks
+from release.compression.compress import CompressedLayer, compress_pieces, find_compressed
+from release.compression.parallel_gzip import PIECE
+from release.compression.tar_stream import counted, pieces, tar_chunks
 from release.control import Cancel
 from release.errors import BuildError
 from release.events import Sink
@@ -43,6 +45,8 @@ class LayerWriter:
         self._sink = sink
         self._cancel = cancel
         self._written: dict[Layer, WrittenLayer] = {}  # platforms may share a layer
+        #: Follows layers that are compressed; None: nobody does.
+        self.watch: Watch | None = None
 
     def write(self, layer: Layer) -> WrittenLayer:
         """The layer as a blob of the layout, compressed at most once. Raises `BuildError`."""
@@ -90,8 +94,11 @@ class LayerWriter:
 
     def _compressed(self, layer: Layer) -> WrittenLayer:
         programs = Programs(self._allowed)
-        with translated(), stream(self._chunks(layer, programs.look)) as source:
-            compressed = compress_layer(source, self._layout, codec=self._codec, check=self._cancel.check)
+        cut = pieces(self._chunks(layer, programs.look), PIECE)
+        with translated():
+            compressed = compress_pieces(
+                cut, self._layout, codec=self._codec, check=self._cancel.check, watch=self.watch
+            )
             remember_layer(self._layout, layer_shape(layer, mtime=self._mtime), compressed.diff_id)
         return WrittenLayer(compressed=compressed, programs=programs)
 

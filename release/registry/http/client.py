@@ -20,7 +20,7 @@ from release.control import Cancel, Deadline
 from release.errors import Invalid
 from release.oci.verify import CHUNK
 from release.registry.http.address_policy import Reach, is_loopback_host
-from release.registry.http.connections import PlainPool, TlsPool, Upload, using
+from release.registry.http.connections import Growing, PlainPool, TlsPool, Upload, using
 from release.registry.http.network_errors import host_of, translated
 from release.registry.http.tls import Trust
 from release.registry.http.watchdog import Exchange, Limits, Watchdog
@@ -138,7 +138,7 @@ class Transport:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | Upload | None = None,
+        body: bytes | Upload | Growing | None = None,
         accept: Accept = anywhere,
     ) -> Answer:
         """Send one request; returns the answer of any status. `accept`: returns why an address is refused, or None."""
@@ -242,8 +242,12 @@ def _through(proxy: str, options: dict[str, Any]) -> Any:
     return urllib3.ProxyManager(parts._replace(netloc=host).geturl(), proxy_headers=headers, **options)
 
 
-def _headers(headers: Mapping[str, str] | None, body: bytes | Upload | None) -> dict[str, str]:
-    length = None if body is None else body.size if isinstance(body, Upload) else len(body)
+def _headers(headers: Mapping[str, str] | None, body: bytes | Upload | Growing | None) -> dict[str, str]:
+    length: int | None = None
+    if isinstance(body, Upload):
+        length = body.size
+    elif isinstance(body, bytes):
+        length = len(body)
     return {
         "User-Agent": USER_AGENT,
         "Accept-Encoding": "identity",

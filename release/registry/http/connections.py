@@ -45,6 +45,13 @@ class Upload:
         self.progress = progress
 
 
+class Growing:
+    """A request body whose size is not known when it begins. `pieces`: an empty one while there is nothing to send."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces = pieces
+
+
 @contextmanager
 def using(exchange: Exchange) -> Iterator[None]:
     """Tie connections that this thread uses in the body to `exchange`."""
@@ -149,6 +156,8 @@ def _begin(connection: Any, body: Any) -> Any:
     if connection.sock is not None:
         exchange.attach(connection.sock)
     exchange.transfer()
+    if isinstance(body, Growing):
+        return _growing(connection, body, exchange)
     return _pieces(connection, body, exchange) if isinstance(body, Upload) else body
 
 
@@ -219,6 +228,20 @@ def _pieces(connection: Any, body: Upload, exchange: Exchange) -> Iterator[bytes
         sent = yield from _send_stream(connection, body, exchange, watch=plain)
     if sent < body.size:
         connection.broken_off = True
+
+
+def _growing(connection: Any, body: Growing, exchange: Exchange) -> Iterator[bytes]:
+    """The body for urllib3, which sends it in chunks (RFC 9112, section 7.1) and leaves empty pieces out."""
+    plain = not isinstance(connection, HTTPSConnection)
+    for piece in body.pieces:
+        if plain and _answered(connection.sock):
+            connection.broken_off = True
+            return
+        yield piece
+        if piece:
+            exchange.moved(len(piece))
+        else:
+            exchange.transfer()  # it is not the link that is slow
 
 
 def _answered(sock: socket.socket) -> bool:

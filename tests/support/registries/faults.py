@@ -17,6 +17,7 @@ from typing import IO, NamedTuple
 import pytest
 
 _CHUNK = 64 * 1024
+_CHUNKED = -1  # the length of a body that is sent in chunks
 
 
 class Status(NamedTuple):
@@ -189,7 +190,7 @@ class FaultProxy:
         if isinstance(fault, Status):
             return self._say(connection, stream, fault, length, method)
         if isinstance(fault, Reset) and not fault.apply:
-            _skip(stream, min(fault.after, length))
+            _skip(stream, fault.after if length == _CHUNKED else min(fault.after, length))
             _rst(connection)
             return False
         return self._forward(connection, stream, head, length, fault, method)
@@ -204,7 +205,11 @@ class FaultProxy:
     def _say(
         self, connection: socket.socket, stream: IO[bytes], fault: Status, length: int, method: str
     ) -> bool:
-        _skip(stream, length)
+        if length == _CHUNKED:
+            for _ in _chunks(stream):
+                pass
+        else:
+            _skip(stream, length)
         if fault.raw is not None:
             connection.sendall(fault.raw)
             return False
@@ -238,13 +243,18 @@ class FaultProxy:
     def _move_up(self, stream: IO[bytes], upstream: socket.socket, length: int, fault: Fault) -> None:
         flip = isinstance(fault, Flip) and fault.up
         slow = fault.rate if isinstance(fault, Slow) and fault.up else None
+        if length == _CHUNKED:
+            for chunk in _chunks(stream):
+                upstream.sendall(b"%x\r\n%b\r\n" % (len(chunk), _flipped(chunk) if flip and chunk else chunk))
+                flip = False
+            return
         while length:
             data = stream.read(min(length, _CHUNK if slow is None else max(1, int(slow / 10))))
             if not data:
                 raise ValueError("the client went away")
             length -= len(data)
             if flip:
-                data, flip = bytes([data[0] ^ 1]) + data[1:], False
+                data, flip = _flipped(data), False
             if slow is not None and self._closed.wait(len(data) / slow):
                 raise ValueError("closed")
             upstream.sendall(data)
@@ -296,7 +306,25 @@ def _length(head: list[bytes]) -> int:
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":
             return int(value)
+        if name.lower() == b"transfer-encoding":
+            return _CHUNKED
     return 0
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    """The chunks of a body (RFC 9112, section 7.1), with the empty one at the end."""
+    chunk = b"?"
+    while chunk:
+        line = stream.readline()
+        if not line:
+            raise ValueError("the client went away")
+        chunk = stream.read(int(line, 16))
+        stream.readline()
+        yield chunk
+
+
+def _flipped(data: bytes) -> bytes:
+    return bytes([data[0] ^ 1]) + data[1:]
 
 
 def _forwarded(head: list[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.compression.entries import HostFile, Inline, Node
-from release.compression.tar_stream import CHUNK, counted, stream, tar_chunks
+from release.compression.tar_stream import CHUNK, counted, pieces, stream, tar_chunks
 from release.errors import BuildError
 from release.events import Event, Progress
 
@@ -148,3 +148,11 @@ def test_progress_is_reported_every_few_megabytes_and_at_the_end() -> None:
         Progress(label="image", done=8 << 20),
         Progress(label="image", done=9 << 20, total=9 << 20),
     ]
+
+
+@given(chunks=st.lists(st.binary(max_size=9)), size=st.integers(1, 7))
+def test_pieces_have_one_size_but_for_the_last(chunks: list[bytes], size: int) -> None:
+    found = list(pieces(iter(chunks), size))
+    assert b"".join(found) == b"".join(chunks)
+    assert all(len(piece) == size for piece in found[:-1])
+    assert all(0 < len(piece) <= size for piece in found[-1:])
