@@ -5,12 +5,13 @@ The headers are those of `release.compression.tar_header`. Of a file on disk onl
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, cast
 
-from release.compression.entries import Content, Inline, Node
+from release.compression.entries import Content, HostFile, Inline, Node
 from release.compression.host_files import changed, open_host_file
 from release.compression.tar_header import header
 from release.errors import BuildError
@@ -30,18 +31,20 @@ def tar_chunks(
     mtime: int,
     check: Callable[[], None] = lambda: None,
     look: Callable[[str, Node, bytes], None] | None = None,
+    hashes: dict[HostFile, str] | None = None,
 ) -> Iterator[bytes]:
     """The archive of `entries`, in their order. `mtime`: seconds, for all. `check`: called between chunks; may raise.
 
-    `look`: called with each file and its first chunk, but not for an empty file on disk; may raise. Raises `BuildError`
-    if a file cannot be read, or is another or of another size than when it was listed.
+    `look`: called with each file and its first chunk, but not for an empty file on disk; may raise. `hashes`: gets the
+    SHA-256 in hex of each whole file on disk. Raises `BuildError` if a file cannot be read, or is another or of another
+    size than when it was listed.
     """
     for path, node in entries:
         check()
         yield header(path, node, mtime)
         if node.content is not None:
             looking = look
-            for chunk in read_content(node.content):
+            for chunk in read_content(node.content) if hashes is None else _hashed(node.content, hashes):
                 check()
                 if looking is not None:
                     looking(path, node, chunk)
@@ -74,6 +77,17 @@ def read_content(content: Content) -> Iterator[bytes]:
         ) from error
     if left:
         raise changed(content.path)
+
+
+def _hashed(content: Content, hashes: dict[HostFile, str]) -> Iterator[bytes]:
+    if not isinstance(content, HostFile) or content.offset is not None or content in hashes:
+        yield from read_content(content)
+        return
+    found = hashlib.sha256()
+    for chunk in read_content(content):
+        found.update(chunk)
+        yield chunk
+    hashes[content] = found.hexdigest()
 
 
 def counted(chunks: Iterator[bytes], label: str, sink: Sink) -> Iterator[bytes]:

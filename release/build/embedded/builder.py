@@ -40,6 +40,7 @@ from release.build.result import built_image
 from release.build.task_input import TaskInput, read_input, require_options
 from release.compression import Watch
 from release.compression.compress import CompressedLayer
+from release.compression.entries import HostFile
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable
 from release.events import Note, Sink
@@ -169,17 +170,17 @@ class _Prepared:
         dockerfile = self._read.context.dockerfile
         tools = self._opened(store)
         tools.writer.watch = self._watch
-        with self._context.beside() as built_from:
-            image = build_stages(
-                dockerfile,
-                self._read.chosen.files,
-                target=self._read.task.spec.target,
-                platform=chosen,
-                given=self._read.values.args,
-                files=tools.files,
-                images=self._load(self._found[chosen], tools.layout, tools.files),
-            )
-            _require_files(dockerfile, image)
+        image = build_stages(
+            dockerfile,
+            self._read.chosen.files,
+            target=self._read.task.spec.target,
+            platform=chosen,
+            given=self._read.values.args,
+            files=tools.files,
+            images=self._load(self._found[chosen], tools.layout, tools.files),
+        )
+        _require_files(dockerfile, image)
+        with self._context.beside(_whole_files(image)) as built_from:
             manifest = self._write(chosen, image, tools)
             context = built_from()
         self._missing.discard(chosen)
@@ -206,6 +207,7 @@ class _Prepared:
                 allowed=self._allowed,
                 sink=self._sink,
                 cancel=self._cancel,
+                hashes=self._context.hashes,
             )
             files = self._held.enter_context(BuildFiles(store, check=self._cancel.check))
             self._tools = _Tools(layout=layout, files=files, writer=writer)
@@ -269,6 +271,12 @@ class _Prepared:
                     hint=f"write `ARG {name}` in the stage that uses it, or remove it from `build: {{args: …}}`",
                 )
             )
+
+
+def _whole_files(image: StageImage) -> set[HostFile]:
+    """The files on disk that the layers read whole."""
+    contents = (node.content for layer in image.layers for _, node in layer)
+    return {each for each in contents if isinstance(each, HostFile) and each.offset is None}
 
 
 def _require_files(dockerfile: Dockerfile, image: StageImage) -> None:

@@ -15,6 +15,7 @@ from release.build.ignore import Ignore
 from release.compression import Watch
 from release.compression.codecs import Codec
 from release.compression.compress import CompressedLayer, compress_pieces, find_compressed
+from release.compression.entries import HostFile
 from release.compression.parallel_gzip import PIECE
 from release.compression.tar_stream import counted, pieces, tar_chunks
 from release.control import Cancel
@@ -33,10 +34,21 @@ class WrittenLayer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LayerWriter:
-    """Writes layers with one codec and one time. `allowed`: patterns of paths whose programs may be for any machine."""
+    """Writes layers with one codec and one time. `allowed`: patterns of paths whose programs may be for any machine.
+
+    `hashes`: gets the SHA-256 in hex of each file of the context that was read.
+    """
 
     def __init__(
-        self, layout: Layout, *, codec: Codec, mtime: int, allowed: Ignore, sink: Sink, cancel: Cancel
+        self,
+        layout: Layout,
+        *,
+        codec: Codec,
+        mtime: int,
+        allowed: Ignore,
+        sink: Sink,
+        cancel: Cancel,
+        hashes: dict[HostFile, str] | None = None,
     ) -> None:
         self._layout = layout
         self._codec = codec
@@ -44,6 +56,7 @@ class LayerWriter:
         self._allowed = allowed
         self._sink = sink
         self._cancel = cancel
+        self._hashes = hashes
         self._written: dict[Layer, WrittenLayer] = {}  # platforms may share a layer
         #: Follows layers that are compressed; None: nobody does.
         self.watch: Watch | None = None
@@ -103,5 +116,7 @@ class LayerWriter:
         return WrittenLayer(compressed=compressed, programs=programs)
 
     def _chunks(self, layer: Layer, look: Callable[..., None]) -> Iterator[bytes]:
-        chunks = tar_chunks(layer, mtime=self._mtime, check=self._cancel.check, look=look)
+        chunks = tar_chunks(
+            layer, mtime=self._mtime, check=self._cancel.check, look=look, hashes=self._hashes
+        )
         return counted(chunks, "layer", self._sink)

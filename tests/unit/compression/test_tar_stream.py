@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tarfile
@@ -156,3 +157,16 @@ def test_pieces_have_one_size_but_for_the_last(chunks: list[bytes], size: int) -
     assert b"".join(found) == b"".join(chunks)
     assert all(len(piece) == size for piece in found[:-1])
     assert all(0 < len(piece) <= size for piece in found[-1:])
+
+
+def test_hashes_of_whole_files_are_taken_while_they_are_read(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x" * (CHUNK + 1))
+    whole = HostFile(path=str(tmp_path / "f"), size=CHUNK + 1)
+    part = HostFile(path=str(tmp_path / "f"), size=5, offset=1)
+    hashes: dict[HostFile, str] = {}
+    entries = [
+        (name, Node(kind="file", content=content))
+        for name, content in (("a", whole), ("b", part), ("c", whole))
+    ]
+    assert b"".join(tar_chunks(entries, mtime=0, hashes=hashes)) == b"".join(tar_chunks(entries, mtime=0))
+    assert hashes == {whole: hashlib.sha256(b"x" * (CHUNK + 1)).hexdigest()}
