@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -14,11 +13,6 @@ from tests.support.corpus import Case, cases
 from tests.support.corpus_ground import CorpusGround, corpus_ground, exceptions
 from tests.support.services.buildkit import BuildKitDaemon
 
-#: Differences that are left: no exceptions, and they fail here as soon as they are gone.
-MISSED = {
-    "06-ruby": "docker: the classic builder makes folders on the way for root, BuildKit for the owner of `--chown`",
-    "f02-owners": "buildah: `--chmod` does not count for folders on the way, as it does in BuildKit",
-}
 _SEEN: dict[str, dict[str, list[str]]] = {}
 
 
@@ -35,13 +29,7 @@ def ground(
         print(f"{name}: {len(built)} built, {len(equal)} equal to buildkit's")
 
 
-def _marked(case: Case) -> Any:
-    reason = MISSED.get(case.name)
-    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason is not None else []
-    return pytest.param(case, id=case.name, marks=marks)
-
-
-@pytest.mark.parametrize("case", [_marked(case) for case in cases()])
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_builders_make_the_image_that_buildkit_makes_of_each_corpus_dockerfile(
     case: Case, ground: CorpusGround
 ) -> None:
@@ -52,7 +40,7 @@ def test_builders_make_the_image_that_buildkit_makes_of_each_corpus_dockerfile(
     assert wrong == {}
 
 
-def test_exceptions_of_the_corpus_are_cases_of_it_and_at_most_five_percent() -> None:
+def test_exceptions_are_few_and_known() -> None:
     excused = {name for name, _ in exceptions()}
     assert excused <= {case.name for case in cases()}
     assert len(excused) <= len(cases()) * 0.05

@@ -31,7 +31,7 @@ _OF_PODMAN: tuple[tuple[Version, Version], ...] = (
     ((4, 4), (1, 29)),
     ((4, 3), (1, 28)),
 )
-#: Features of the oldest version. `# syntax=` and `# check=` are comments to it. `RUN --mount=type=ssh` is not one: the
+#: Features of the oldest version. `# syntax=` and `# check=` are comments to it. `RUN --mount=type=ssh` is none: the
 #: socket is made below TMPDIR, and a socket's path has at most 107 bytes, which the cache folder exceeds.
 _ALWAYS: frozenset[Feature] = frozenset(
     {
@@ -39,6 +39,7 @@ _ALWAYS: frozenset[Feature] = frozenset(
         "check",
         "copy-chmod",
         "copy-chown",
+        "copy-chown-new-folder",
         "copy-from-image",
         "copy-from-stage",
         "from-image",
@@ -56,8 +57,8 @@ _ALWAYS: frozenset[Feature] = frozenset(
         "syntax",
     }
 )
-#: Feature -> the first version that has it. `COPY --exclude` (1.38) is not a feature: a pattern without a slash does
-#: not match inside of a copied folder, as it does in BuildKit.
+#: Feature -> the first version that has it. `COPY --exclude` (1.38) is no feature: a pattern without a slash does not
+#: match inside of a copied folder, as it does in BuildKit.
 _SINCE: Mapping[Feature, Version] = {
     "run-network": (1, 30),
     "add-checksum": (1, 33),

@@ -35,6 +35,7 @@ from release.build.dockerfile.instructions import (
     Workdir,
 )
 from release.build.dockerfile.mounts import MountError, read_mount
+from release.build.dockerfile.new_folders import StageFolders
 from release.build.dockerfile.scope import Scope
 from release.build.dockerfile.stage_graph import is_place, local_sources, source_of
 from release.build.dockerfile.values import is_signal, parse_ports
@@ -49,6 +50,9 @@ _VARIABLE = re.compile(r"(?<!\\)\$\{?(\w+)")
 _GIT = re.compile(r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#?]*\.git(/?[#?].*)?\Z", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _OCTAL = re.compile(r"0*[0-7]{1,4}")
+# Sources of `ADD` that may be archives, from which any folder may come.
+_ARCHIVE = re.compile(r"\.(tar|t[abglx]z\w*|tzst|gz|bz2|xz|zst)\b|[*?\[$]|:", re.IGNORECASE)
+_USUAL_FOLDER = 0o755  # the mode of a new folder where nothing says another
 _SYMBOLIC = re.compile(r"[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*")
 
 
@@ -56,12 +60,14 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The stage of an instruction, and the variables that the instruction sees.
 
     `is_open`: the stage starts from an image, whose environment is not known, so a variable may have a value there.
+    `folders`: those that the stage has so far.
     """
 
     dockerfile: Dockerfile
     stage: Stage
     scope: Scope
     is_open: bool
+    folders: StageFolders
 
     def expand(self, instruction: Instruction, text: str) -> str:
         """The operand with variables replaced. Raises `BuildError`."""
@@ -139,6 +145,7 @@ def _transfer(transfer: Copy | Add, place: Place) -> Found:
         if transfer.is_set(name):
             yield feature, f"`{transfer.keyword} --{name}`"
     yield from _mode(transfer, place)
+    yield from _new_folders(transfer, place, sources)
     source = source_of(place.dockerfile, place.stage, transfer)
     if source is not None:
         feature = "copy-from-stage" if isinstance(source, Stage) else "copy-from-image"
@@ -166,6 +173,26 @@ def _mode(transfer: Copy | Add, place: Place) -> Found:
     )
 
 
+def _new_folders(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> Found:
+    """Folders on the way to the destination, whose owner and mode depend on the builder."""
+    destination = place.expand(transfer, transfer.destination)
+    is_within = destination.endswith("/")
+    owner, mode = (place.expand(transfer, transfer.flag(name) or "") for name in ("chown", "chmod"))
+    has_folder = any(source.endswith(("/", "/.")) or source == "." for source in sources)
+    lacking = place.folders.lacks(destination, itself=False)
+    if lacking and has_folder and owner.partition(":")[0] not in ("", "0", "root"):
+        yield (
+            "copy-chown-new-folder",
+            f"`{transfer.keyword} --chown` of a folder below `{lacking}`, which does not exist",
+        )
+    lacking = place.folders.lacks(destination, itself=is_within)
+    if lacking and _OCTAL.fullmatch(mode) and int(mode, 8) & 0o777 != _USUAL_FOLDER:
+        yield "copy-chmod-new-folder", f"`{transfer.keyword} --chmod` below `{lacking}`, which does not exist"
+    if isinstance(transfer, Add) and any(map(_ARCHIVE.search, sources)):
+        place.folders.forget()
+    place.folders.fill(destination)
+
+
 def _add(add: Add, place: Place, sources: tuple[str, ...]) -> Found:
     for source in sources:
         expanded = place.expand(add, source)
@@ -180,6 +207,7 @@ def _add(add: Add, place: Place, sources: tuple[str, ...]) -> Found:
 
 def _run(run: Run, place: Place) -> Found:
     yield "run", "`RUN`"
+    place.folders.forget()
     if run.heredocs:
         yield "heredoc", "here-documents"
     for name, feature in _RUN_FLAGS.items():
@@ -234,6 +262,11 @@ def _volume(volume: Volume, place: Place) -> Found:
             raise _error(volume, place, "a `VOLUME` is empty", "give its variable a value")
 
 
+def _workdir(workdir: Workdir, place: Place) -> Found:
+    yield from _expanded(workdir, place, workdir.path)
+    place.folders.enter(place.expand(workdir, workdir.path))
+
+
 def _error(instruction: Instruction, place: Place, what: str, hint: str) -> BuildError:
     return BuildError(f"{place.dockerfile.name}:{instruction.line}: {what}: `{instruction.text}`", hint=hint)
 
@@ -277,5 +310,5 @@ _RULES: Mapping[type[Instruction], Callable[[Any, Place], Found]] = {
     StopSignal: _stopsignal,
     User: lambda each, place: _expanded(each, place, each.user),
     Volume: _volume,
-    Workdir: lambda each, place: _expanded(each, place, each.path),
+    Workdir: _workdir,
 }

@@ -14,6 +14,7 @@ import msgspec
 from release.build.dockerfile.feature_names import FEATURES, Feature, Need
 from release.build.dockerfile.feature_rules import Place, needs_in
 from release.build.dockerfile.instructions import Dockerfile, Stage
+from release.build.dockerfile.new_folders import StageFolders
 from release.build.dockerfile.scope import DEFAULT_PATH, Scope, global_scope
 from release.build.dockerfile.stage_graph import (
     base_of,
@@ -42,7 +43,9 @@ _INSTEAD: Mapping[Feature, str] = {
     "add-unpack": _BUILDKIT,
     "add-url": "use `builder: docker`, or fetch and check the file before the build and `COPY` it",
     "copy-chmod": f"set the mode with `git update-index --chmod=+x`, or in a `RUN chmod`; {_BUILDKIT}",
+    "copy-chmod-new-folder": f"make the folder before, with `WORKDIR` or in a `RUN`; {_BUILDKIT}",
     "copy-chmod-symbolic": f"set the mode in a `RUN chmod`; {_BUILDKIT}",
+    "copy-chown-new-folder": f"make the folder before, with `WORKDIR` or in a `RUN`; {_BUILDKIT}",
     "copy-exclude": f"name the files in `.dockerignore`; {_BUILDKIT}",
     "copy-link": f"remove `--link`, which changes no file of the image; {_BUILDKIT}",
     "copy-parents": _BUILDKIT,
@@ -153,9 +156,10 @@ def _of_stage(
         within=scope,
     )
     is_open = below.is_open if below else isinstance(base, str)
-    place = Place(dockerfile=dockerfile, stage=stage, scope=inner, is_open=is_open)
+    folders = below.folders.copy() if below else StageFolders(None if is_open else frozenset())
+    place = Place(dockerfile=dockerfile, stage=stage, scope=inner, is_open=is_open, folders=folders)
     places[stage.index] = place
-    outside = Place(dockerfile=dockerfile, stage=stage, scope=scope, is_open=False)
+    outside = Place(dockerfile=dockerfile, stage=stage, scope=scope, is_open=False, folders=folders)
     yield from needs_in(stage.base, outside)
     if isinstance(base, str):
         feature: Feature = "from-place" if is_place(base) else "from-image"

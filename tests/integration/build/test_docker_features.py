@@ -62,6 +62,17 @@ def test_a_dockerfile_feature_that_the_daemon_refuses_is_refused_before_the_buil
     assert docker_daemon.docker("build", "--quiet", str(root), check=False).returncode != 0
 
 
+def test_a_copied_folder_with_an_owner_below_folders_that_do_not_exist_is_refused_by_the_builder_docker(
+    tmp_path: Path, builder: DockerBuilder
+) -> None:
+    root = write(tmp_path / "project", "FROM scratch\nCOPY --chown=7 ./ /b/c/\n")
+    found = builder.prepare(*build_of(root))
+    assert isinstance(found, Problem)
+    said = "`COPY --chown` of a folder below `/b`, which does not exist"
+    assert found.reason == f"Dockerfile:2: the Engine API's builder does not support {said}"
+    assert "`WORKDIR`" in str(found.hint)
+
+
 def test_a_stage_that_the_target_does_not_need_is_checked_for_features_of_the_daemon_too(
     tmp_path: Path, builder: DockerBuilder
 ) -> None:

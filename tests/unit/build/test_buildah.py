@@ -85,6 +85,7 @@ def test_features_depend_on_the_version_of_buildah(
 
 def test_features_of_buildah_are_known_dockerfile_features_and_grow_with_its_version() -> None:
     assert abilities_of((1, 28)).features < abilities_of((9, 0)).features < FEATURES
+    assert "copy-chmod-new-folder" not in abilities_of((9, 0)).features
 
 
 def request(**more: Any) -> Request:

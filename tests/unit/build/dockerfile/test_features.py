@@ -42,6 +42,16 @@ def refusal(text: str) -> BuildError:
         ("ADD --unpack=false a.tar /", "add-unpack", "`ADD --unpack`"),
         ("ADD https://x.example/y.tar /", "add-url", "`ADD` of an address"),
         ("COPY --chmod=0755 a /", "copy-chmod", "`COPY --chmod=0755`"),
+        (
+            "COPY --chmod=640 a /b/c",
+            "copy-chmod-new-folder",
+            "`COPY --chmod` below `/b`, which does not exist",
+        ),
+        (
+            "COPY --chown=1:2 a/ /b/c/",
+            "copy-chown-new-folder",
+            "`COPY --chown` of a folder below `/b`, which does not exist",
+        ),
         ("ARG M=u+x,go=rX\nCOPY --chmod=$M a /", "copy-chmod-symbolic", "`COPY --chmod=u+x,go=rX`"),
         ("ADD --chown=1:2 a /", "copy-chown", "`ADD --chown`"),
         ("COPY --exclude=*.md a /", "copy-exclude", "`COPY --exclude`"),
@@ -244,3 +254,26 @@ def test_error_for_a_missing_feature_names_the_builder_and_a_remedy() -> None:
         found.require(frozenset({"heredoc"}), "the builder `b`")
     assert str(caught.value) == "Dockerfile:4: the builder `b` does not support `RUN`"
     assert caught.value.hint == "use `builder: docker`, or make the files before the build and `COPY` them"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM scratch\nWORKDIR /b\nCOPY {} a/ c",
+        "FROM scratch\nWORKDIR /b/c\nCOPY {} a/ /b/c/",
+        "FROM scratch\nCOPY x /b/c\nCOPY {} a/ /b/c/d/",
+        "FROM scratch AS x\nCOPY a /b/c/\nFROM x\nCOPY {} a/ /b/c/",
+        "FROM scratch\nADD x.tgz /\nCOPY {} a/ /b/c/",
+        "FROM scratch\nRUN x\nCOPY {} a/ /b/c/",
+        "FROM busybox\nCOPY {} a/ /b/c/",
+        "FROM scratch\nCOPY {} a/ /",
+    ],
+)
+def test_a_folder_that_may_exist_is_not_a_new_folder(text: str) -> None:
+    found = needs(text.format("--chown=1 --chmod=640")).features
+    assert not found & {"copy-chown-new-folder", "copy-chmod-new-folder"}
+
+
+def test_new_folders_are_alike_with_every_builder_for_root_files_and_the_usual_mode() -> None:
+    text = "FROM scratch\nCOPY --chown=root:1 a/ /b/c/\nCOPY --chown=1 a /d/e\nCOPY --chmod=0755 a /f/g"
+    assert needs(text).features == {"copy-chown", "copy-chmod"}

@@ -1,0 +1,67 @@
+"""Which folders a stage surely lacks when an instruction puts something below them. Pure.
+
+Builders differ in the owner and mode that such folders get. What a base image or a RUN brings is not known, and a
+folder that may exist counts as existing.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+
+class StageFolders:
+    """The folders of one stage, as far as its instructions tell. `None` as `known`: any folder may exist."""
+
+    def __init__(self, known: frozenset[str] | None = None, *, working_dir: str = "/") -> None:
+        self._known = known
+        self._working_dir = working_dir
+        self._filled: tuple[str, ...] = ()  # folders below which anything may exist
+
+    def copy(self) -> StageFolders:
+        """The folders of a stage that starts from this one."""
+        found = StageFolders(self._known, working_dir=self._working_dir)
+        found._filled = self._filled
+        return found
+
+    def forget(self) -> None:
+        """Any folder may exist from here on."""
+        self._known = None
+
+    def path(self, operand: str) -> str:
+        """An absolute path without a slash at its end."""
+        return posixpath.normpath(posixpath.join("/", self._working_dir, operand))
+
+    def enter(self, operand: str) -> None:
+        """`WORKDIR`, which makes the folder and those above it."""
+        self._working_dir = self.path(operand)
+        self._make(self._working_dir)
+
+    def fill(self, operand: str) -> None:
+        """`COPY` or `ADD` to a destination, below which anything may exist from here on."""
+        path = self.path(operand)
+        self._make(posixpath.dirname(path))
+        self._filled = (*self._filled, path)
+
+    def lacks(self, operand: str, *, itself: bool) -> str | None:
+        """The first folder above a destination that does not exist; `itself`: or the destination."""
+        path = self.path(operand)
+        return next(
+            (each for each in (*_above(path), *([path] if itself else [])) if self._is_new(each)), None
+        )
+
+    def _is_new(self, path: str) -> bool:
+        if self._known is None or path == "/" or path in self._known:
+            return False
+        return not any(path == each or path.startswith(f"{each.rstrip('/')}/") for each in self._filled)
+
+    def _make(self, path: str) -> None:
+        if self._known is not None:
+            self._known |= {*_above(path), path}
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders above an absolute path, from the top, without the root."""
+    parts = path.strip("/").split("/")[:-1]
+    for count in range(1, len(parts) + 1):
+        yield "/" + "/".join(parts[:count])
