@@ -179,8 +179,7 @@ class RemoteRepository:
 
     def growing(self, source: IO[bytes]) -> GrowingUpload:
         """The upload of a file that grows; its `run` closes `source`."""
-        what = f"storing a blob in `{self._name}` while it is written"
-        return GrowingUpload(Sessions(self._host, self._repository, what), source)
+        return GrowingUpload(Sessions(self._host, self._repository, "storing a blob that grows"), source)
 
     def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
         """Send a manifest's raw bytes. After a lost reply, read back whether the registry stored them.
