@@ -57,7 +57,7 @@ class NoCommits(GitError):
 
 
 class BareRepository(GitError):
-    """The repository has no work tree."""
+    """The folder lies in a bare repository, or in the `.git` of a clone, where no file is checked out."""
 
 
 class DubiousOwnership(GitError):

@@ -100,8 +100,8 @@ class ImageLocation(msgspec.Struct, frozen=True, kw_only=True):
 def locate(context: LocationContext, text: str, *, compression: str = "gzip") -> ImageLocation:
     """Parse where an image is read from, and open archives and folders. Paths are relative to `-C`.
 
-    `compression`: for layers that are uncompressed in the source. Raises `ConfigError`, and from the `RegistryError`
-    branch for an archive that cannot be read.
+    `compression`: for uncompressed layers of a daemon or of an archive of `docker save`; layers of other sources stay
+    as they are. Raises `ConfigError`, and from the `RegistryError` branch for an archive that cannot be read.
     """
     if text.startswith(_DAEMON):
         return _daemon(context, text, compression)

@@ -32,7 +32,7 @@ class TransportContext(msgspec.Struct, frozen=True, kw_only=True):
     """The settings for opening an image. `store`: the local content store; `root`: the base of relative paths.
 
     `workspace`: no symlink below this folder is followed for writing. `codec`: compresses layers that are uncompressed
-    in the source; None: the fastest gzip.
+    in a daemon or an archive of `docker save`; None: the fastest gzip.
     """
 
     store: Layout

@@ -41,7 +41,11 @@ class TagThen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mention(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a digest stands in the log. `role`: `image`, `platform linux/arm64`, `tag 1.4.2 on ghcr.io/acme/app`."""
+    """Where a digest stands in the log.
+
+    `role`: what the entry says of the digest, such as `image`, `platform linux/arm64`, `tag 1.4.2 on ghcr.io/acme/app`
+    or `before: tag 1.4.2 on ghcr.io/acme/app` (the tag held it until then).
+    """
 
     seq: int
     at: str

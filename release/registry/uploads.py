@@ -36,7 +36,8 @@ _MOST_MOUNTS = 3
 # Redirects in a row of one upload. Registries redirect it once, to the region or the storage that takes it.
 _MOST_REDIRECTS = 5
 # Seconds that an upload session may wait for its blob.
-# After that a new session is opened, since registries drop idle sessions.
+# After that a new session is opened, which costs one request: registries drop idle sessions, each after another time
+# that it does not say. Blobs of one image follow each other faster, so that a session is rarely dropped for nothing.
 _SESSION_KEEPS = 60.0
 # Bytes between two progress events. An event for each piece of 64 KiB would cost time and show no more.
 _SHOWN_EVERY = 1024 * 1024

@@ -38,7 +38,8 @@ class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     A `source` given by digest is copied without a tag. `platform`: only this image of an index. `referrers`: also
     signatures, attestations and SBOMs. `move`: take the tag from another image, unless it is a fixed tag. `jobs`: blobs
-    sent concurrently. `compression`: for layers that the source has uncompressed.
+    sent concurrently. `compression`: for uncompressed layers of a daemon or of an archive of `docker save`; layers of
+    other sources are copied as they are.
     """
 
     source: str

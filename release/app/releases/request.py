@@ -47,6 +47,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
             or self.reason is not None
             or self.allow_backward
             or self.places
+            or self.as_commit
         )
 
     @property

@@ -44,7 +44,8 @@ from release.registry.http.address_policy import is_loopback_host
 _EXPORT = "exporting to image"
 # BuildKit's message: `failed to push NAME: REASON`.
 _FAILED = "failed to push "
-# Characters of the reason. It quotes the URL of a request, which may hold the state of an upload.
+# Characters of the reason that a warning shows. The reason quotes the URL of a request, which may hold the state of an
+# upload, more than a thousand characters; host and cause stand before that.
 _LONGEST = 300
 # Bytes of the metadata file, which has a few hundred for each platform.
 _LARGEST_METADATA = 1 << 20

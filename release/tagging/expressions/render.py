@@ -19,8 +19,8 @@ Value = str | int | float | bool | None | tuple["Value", ...] | Mapping[str, "Va
 Helper = Callable[[tuple[Value, ...], Mapping[str, Value]], str]
 Names = Mapping[str, Value | Helper]
 
-# Characters of a text with expressions, such as a line of a config file. Parsing makes a tree in memory, and a pull
-# request can contain any text.
+# Characters of a text with expressions, such as a line of a config file; real ones have some hundred at most. Parsing
+# makes a tree in memory, and a pull request can contain any text.
 _MAX_LENGTH = 16_384
 
 

@@ -296,7 +296,7 @@ class TestCopy:
         assert dict(image.layers[1])["tmp"].mode == 0o700
         assert image.tree.get("tmp") == folder(0o700)
 
-    def test_copy_with_link_of_a_folder_puts_nothing_behind_a_symlink_of_the_image(self) -> None:
+    def test_copy_with_link_of_a_folder_where_the_image_has_a_symlink_is_refused(self) -> None:
         context = {
             "r": folder(),
             "r/usr": folder(),
