@@ -18,8 +18,9 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds after a signal in which the main thread must notice it (`Cancel.noticed`). A main thread that waits is woken
 #: at once; one that has not noticed by then computes something long without checking, so the process ends.
 _UNNOTICED = 0.8
-#: Seconds after a signal by which the process has ended at the latest, whatever it still waits for. Enough for the steps to end (0.6 s)
-#: and for recording the end of the attempt (1.5 s); less than the 7.5 s between SIGINT and SIGTERM of GitHub Actions.
+#: Seconds after a signal by which the process has ended at the latest, whatever it still waits for. Enough for the
+#: steps to end (0.6 s) and for recording the end of the attempt (1.5 s); less than the 7.5 s between SIGINT and SIGTERM
+#: of GitHub Actions.
 _LONGEST = 4.0
 
 

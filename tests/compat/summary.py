@@ -36,6 +36,13 @@ def summary_of(store: LogStore) -> dict[str, Any]:
             f"{target}:{tag}": [[hold.seq, hold.version, hold.digest] for hold in holds]
             for (target, tag), holds in sorted(state.holds.items())
         },
-        "yanked": [one.version for one in state.statuses_of() if one.status == "yanked"],
+        "yanked": _yanked(state),
         "skipped": state.skipped,
     }
+
+
+def _yanked(state: Any) -> list[str]:
+    """The versions that were taken back. Version 0.1.0, with which this module also runs, knows no other status."""
+    if hasattr(state, "yanked"):
+        return list(state.yanked())
+    return [one.version for one in state.statuses_of() if one.status == "yanked"]

@@ -119,7 +119,7 @@ LINES = st.lists(st.tuples(st.booleans(), PATTERNS), max_size=5)
 
 
 def slow_match(pattern: list[str], names: list[str]) -> bool:
-    """Match component by component, the plain way; `**` takes any number of them, at the end of a pattern one or more."""
+    """Match component by component, the plain way; `**` takes any number of them, at the end one or more."""
     if not pattern:
         return not names
     if pattern[0] == "**":
