@@ -106,12 +106,13 @@ def test_torn_tail_of_an_old_log_is_copied_and_cut_off(log: str, tmp_path: Path)
 @pytest.mark.parametrize("log", LOGS)
 def test_log_commands_read_a_log_of_an_older_version(log: str, git_repo: GitRepo, shipmark: Shipmark) -> None:
     copied(log, git_repo.path / ".shipmark")
-    git_repo.write({"shipmark.yml": "image: registry.example/acme/app\n"})
+    git_repo.write({"shipmark.yml": "image: registry.example/acme/app\nproject: acme/app\n"})
     told = shipmark("log", "verify", cwd=git_repo.path)
     assert told.code == 0, told.stderr
     assert f"{expected(log)['entries']} entries, the chain is whole" in told.stdout
     listed = shipmark("log", "list", "--json", cwd=git_repo.path).json["releases"]
-    assert [(one["version"], one["state"]) for one in reversed(listed)] == [
-        (version, state) for version, state, *_ in expected(log)["releases"]
-    ]
+    # The summary has the state of the release, which stays `released` when the version is taken back.
+    assert [
+        (one["version"], "released" if one["yanked_at"] else one["state"]) for one in reversed(listed)
+    ] == [(version, state) for version, state, *_ in expected(log)["releases"]]
     assert shipmark("log", "show", "1.4.1", cwd=git_repo.path).code == 0
