@@ -27,7 +27,10 @@ class Followed(Protocol):
 
 
 class Ahead(msgspec.Struct, frozen=True, kw_only=True):
-    """The registry that gets the layers of each component ahead of its push. `targets`: as `targets_ahead` gives."""
+    """Where layers are sent ahead of the push of an image. `targets`: the registry of each component that has one.
+
+    See `targets_ahead`: layers of a component that is not in `targets` are sent with the push.
+    """
 
     targets: Mapping[str, str]
     registries: Registries

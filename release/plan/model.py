@@ -87,7 +87,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step of a plan.
 
     `needs`: steps that must be done before this one starts; `after`: steps that must have ended, also with an error.
-    `scope`: the component that the step belongs to. A step that is not `required` may fail without stopping the plan.
+    `scope`: the component that the step belongs to; `""` for a step that the components share, and for every step of a
+    promotion or a rollback. A step that is not `required` may fail without stopping the plan.
     """
 
     id: str

@@ -228,7 +228,11 @@ def _checks(make: StepMaker, landing: RestoreTarget) -> list[Step]:
 def _moves(
     make: StepMaker, rollback: Rollback, landing: RestoreTarget, purpose: str, told: Step | None
 ) -> list[Step]:
-    """The moves on one target, and their record. `told`: the step that tells the statuses there, before all moves."""
+    """The moves on one target, and their record.
+
+    `told`: the step that writes the versions' statuses to this target, before its first tag moves; None if there are
+    no statuses to write.
+    """
     before = [] if told is None else [told]
     moves: list[Step] = []
     for aim in landing.aims:

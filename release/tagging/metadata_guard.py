@@ -155,6 +155,7 @@ def selected(rule: Rule, git_tag: str, prefix: str = "") -> Selected | None:
         start = git_tag.find(text, cut)
         reading = reader(git_tag[start:] if whole else text)
         if reading is not None and reading.release is not None:
-            # `v1.2.3` may be the whole match; the `v` is part of what stands before the version.
+            # Where the whole match is `v1.2.3`, its `v` belongs to the match, not to `before`: versions with and
+            # without a `v` are of one line.
             return Selected(release=reading.release, before=git_tag[:start])
     return None

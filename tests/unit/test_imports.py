@@ -344,7 +344,7 @@ def test_modules_without_effects_use_only_libraries_without_effects() -> None:
     assert [(name, other) for name, other in pairs if not {other, _top(other)} & PURE_LIBRARIES] == []
 
 
-def test_modules_without_effects_take_only_constants_from_sys() -> None:
+def test_modules_without_effects_name_only_constants_as_attributes_of_sys() -> None:
     names = [(module.name, *found) for module in _pure_modules() for found in _attributes(module)]
     assert [found for found in names if found[2].startswith("sys.") and found[2] not in PURE_OF_SYS] == []
 

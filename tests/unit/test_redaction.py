@@ -67,7 +67,7 @@ def test_urls_without_secrets_are_not_changed(text: str) -> None:
 
 
 @given(st.text(min_size=1, alphabet=st.characters(exclude_categories=("Z", "C"))))
-def test_no_password_is_left_in_a_redacted_text(password: str) -> None:
+def test_password_of_a_url_is_replaced_whatever_visible_characters_it_begins_with(password: str) -> None:
     shown = redact(f"see https://user:{password}{'x' * 20}@host/path, please")
     assert shown == "see https://***@host/path, please"
 

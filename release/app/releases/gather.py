@@ -264,7 +264,10 @@ def _places(session: Session, component: Component, recorded: Recorded) -> tuple
 def _having(
     session: Session, component: Component, digest: str, *, is_part: bool = False
 ) -> Iterator[ContentSource]:
-    """The local store, then the targets that have the image. `is_part`: look for one platform's image, not an index."""
+    """The local store, then the targets that have the image. `is_part`: look for one platform's image, not an index.
+
+    The store comes first because reading it costs no request.
+    """
     store = session.store.open()
     if _is_whole(store, digest, is_part=is_part):
         yield from _place(session, store, STORE, digest)

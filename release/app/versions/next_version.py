@@ -160,6 +160,6 @@ def _nothing_asked(found: History) -> str:
 
 
 def _style(found: History, prefix: str) -> str:
-    """The prefix `v` if the project's highest version tag has it, or if there is no version tag; else `""`."""
+    """The `v` of `v1.4.2` if the component's highest version tag before HEAD has it, or if there is none; else `""`."""
     last = found.highest or found.stable
     return "v" if last is None or last.git_tag.removeprefix(prefix).startswith("v") else ""

@@ -29,8 +29,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One source of an instruction.
 
     `where`: `Dockerfile:3`. `stage`: the number of the instruction's stage. `text`: as written. `pattern`: the names of
-    the path, each a name or a wildcard; () is the whole context. `is_exact`: no variable had to be replaced.
-    `is_mount`: the source is that of a bind mount.
+    the path, each a name or a wildcard, up to a `**`; () for the whole context, and where a variable is not known.
+    `is_exact`: the pattern is the text as written. `is_mount`: the source is that of a bind mount.
     """
 
     where: str

@@ -23,7 +23,7 @@ BRANCH = "main-##vso-\u202e-x"
 
 @pytest.fixture
 def scene(make_repo: Callable[[str], GitRepo], shipmark: Shipmark) -> Callable[..., Result]:
-    """Give a function that runs a command in the hostile repository, in which 1.0.0 and 1.1.0 are released."""
+    """Give a function that runs a command in the hostile repository: 1.0.0 is released, 1.1.0 taken back."""
     repo = make_repo("repo")
     # JSON writes letters outside the Basic Multilingual Plane in a way that YAML does not read.
     labels = {f"evil.{number}": text for number, text in enumerate(ALL) if max(text) <= "\uffff"}
@@ -50,6 +50,9 @@ def scene(make_repo: Callable[[str], GitRepo], shipmark: Shipmark) -> Callable[.
     assert run("run", env=actor).code == 0
     assert run("rollback", "--to", "1.0.0", "--reason", HOSTILE).code == 0
     assert run("deployed", "prod", "1.0.0", "--evidence", HOSTILE).code in (0, 2)
+    # The version at HEAD was taken back, so `preview` and `run` would refuse it.
+    repo.git("commit", "--quiet", "--allow-empty", "--cleanup=verbatim", f"--message={HOSTILE}")
+    repo.git("tag", "-a", "-m", HOSTILE, "v1.2.0")
     return run
 
 

@@ -125,7 +125,10 @@ class RegistryServer:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def access_log(self) -> list[Access]:
-        """Return every request since the first start, oldest first, without those that tests send themselves."""
+        """Return every request since the first start, oldest first, without those that wait for the log (`?harness=`).
+
+        Requests that tests send with `request` are among them.
+        """
         self._settle()
         return [entry for entry in self._entries() if "?harness=" not in entry.path]
 
