@@ -36,7 +36,8 @@ class ListedRelease(msgspec.Struct, frozen=True, kw_only=True):
     """One release.
 
     `release`: the version, with its rebuild as in `1.4.2_r1`; else the channel. `state`: `yanked` if it was taken back.
-    `yanked_at`, `yank_reason`: empty unless the release was yanked. `status`: `prerelease` or `stable`, if recorded.
+    `yanked_at`, `yank_reason`: empty unless the release was yanked. `status`: the valid one, if recorded: `yanked`,
+    `restored`, `prerelease` or `stable`.
     """
 
     release: str

@@ -27,7 +27,15 @@ OTHERS = [
     fact("failed", error={"code": "tag-conflict", "exit": 6, "step": "fix:app", "message": "held"}),
     fact("cancelled", signal="SIGTERM"),
     fact("abandoned", attempt="b", reason="its run is over", evidence="https://ci.example/runs/7"),
-    {"kind": "yanked", "project": "p", "versions": ["1.4.2"], "reason": "broken"},
+    {"kind": "yanked", "project": "p", "versions": ["1.4.2"], "reason": "broken", "number": 1},
+    {
+        "kind": "restored",
+        "project": "p",
+        "versions": ["1.4.2"],
+        "reason": "it works",
+        "number": 2,
+        "follows": 3,
+    },
     {
         "kind": "status",
         "project": "p",
