@@ -16,12 +16,12 @@ from release.handler import Work
 from release.log import LogWriter
 from release.log.attested import attested
 from release.oci import Descriptor, Registries, Repository
-from release.oci.manifest import annotations_of
+from release.oci.manifest import EMPTY, annotations_of
 from release.plan.model import Bindings, Done, Free, Judgement, Slot
 from release.plan.operands import Attest
 from release.plan.ownership import short
 from release.statements.release_statement import PREDICATE, Attested
-from release.transfer.referrers import EMPTY, IN_TOTO, Artifact, find_referrers, make_statement, push_artifact
+from release.transfer.referrers import IN_TOTO, Artifact, find_referrers, make_statement, push_artifact
 
 RELEASE = "dev.shipmark.release"  # annotation with the release key
 ANCHOR = "dev.shipmark.log"  # annotation with `seq:hash` of the log entry

@@ -34,6 +34,16 @@ def digest_bytes(raw: bytes, algorithm: str = "sha256") -> str:
     return f"{algorithm}:{hashlib.new(algorithm, raw, usedforsecurity=False).hexdigest()}"
 
 
+#: The bytes, and the descriptor, of the config of an artifact that has none.
+#: Source: OCI image-spec v1.1, "Guidance for an Empty Descriptor".
+EMPTY_CONTENT = b"{}"
+EMPTY = Descriptor(
+    media_type="application/vnd.oci.empty.v1+json",
+    digest=digest_bytes(EMPTY_CONTENT),
+    size=len(EMPTY_CONTENT),
+)
+
+
 def read_manifest(raw: bytes, media_type: str, *, expected: str | None, source: str) -> Manifest:
     """The manifest or index in `raw`, checked. `expected`: the digest that was requested.
 

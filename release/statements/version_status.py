@@ -18,7 +18,7 @@ from release.decoding import convert, decode
 from release.errors import ConfigError, Invalid
 from release.json_text import parse_json
 from release.oci import OCI_MANIFEST, Descriptor, Manifest
-from release.oci.manifest import digest_bytes, encode_manifest
+from release.oci.manifest import EMPTY, EMPTY_CONTENT, digest_bytes, encode_manifest
 from release.versions.status import KnownStatus, lacking, merged
 
 #: The tag under which the artifact is stored. It names no release.
@@ -27,9 +27,6 @@ ARTIFACT_TYPE = "application/vnd.shipmark.status.v1+json"
 SCHEMA = "shipmark.status/1"
 #: Bytes of the JSON document. As base64 it then fits into a manifest of 4 MiB, which every registry accepts.
 LARGEST = 2 * 1024 * 1024
-
-# Source: OCI image-spec v1.1, "Guidance for an Empty Descriptor".
-_EMPTY = b"{}"
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -91,21 +88,18 @@ def artifact_of(document: StatusDocument) -> StatusArtifact:
     if len(payload) > LARGEST:
         raise Invalid(f"the statuses of versions take {len(payload)} bytes, more than {LARGEST}")
     layer = Descriptor(media_type=ARTIFACT_TYPE, digest=digest_bytes(payload), size=len(payload))
-    config = Descriptor(
-        media_type="application/vnd.oci.empty.v1+json", digest=digest_bytes(_EMPTY), size=len(_EMPTY)
-    )
     data = base64.b64encode(payload).decode()
     manifest = encode_manifest(
         {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
             "artifactType": ARTIFACT_TYPE,
-            "config": config,
+            "config": EMPTY,
             "layers": [{**msgspec.to_builtins(layer), "data": data}],
         },
         OCI_MANIFEST,
     )
-    return StatusArtifact(manifest=manifest, blobs=((config, _EMPTY), (layer, payload)))
+    return StatusArtifact(manifest=manifest, blobs=((EMPTY, EMPTY_CONTENT), (layer, payload)))
 
 
 def layer_of(manifest: Manifest, source: str) -> tuple[Descriptor, bytes | None]:

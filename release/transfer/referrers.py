@@ -19,7 +19,7 @@ from release.errors import Invalid, NotFound, Unreachable
 from release.events import Note, Sink
 from release.oci import OCI_MANIFEST, Descriptor, Manifest, Repository
 from release.oci.attached import COSIGN, lists, referrers_tag, with_referrer, without_referrer
-from release.oci.manifest import children, digest_bytes, encode_manifest, subject
+from release.oci.manifest import EMPTY, EMPTY_CONTENT, children, digest_bytes, encode_manifest, subject
 from release.transfer.copy import copy_image
 
 # Levels of referrers of referrers that are copied, below the referrers of the image.
@@ -236,11 +236,6 @@ def _index(repository: Repository, digest: str) -> Manifest | None:
 
 IN_TOTO = "application/vnd.in-toto+json"
 PREDICATE_TYPE = "in-toto.io/predicate-type"  # the annotation that BuildKit uses for attestations
-# The config of an artifact without one. Source: OCI image-spec v1.1, "Guidance for an Empty Descriptor".
-_EMPTY = b"{}"
-EMPTY = Descriptor(
-    media_type="application/vnd.oci.empty.v1+json", digest=digest_bytes(_EMPTY), size=len(_EMPTY)
-)
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -279,7 +274,7 @@ def make_statement(
 
 def push_artifact(repository: Repository, artifact: Artifact, *, cancel: Cancel) -> None:
     """Push the artifact by digest and list it as a referrer of its subject. Repeating this changes nothing."""
-    repository.put_blob(EMPTY, partial(io.BytesIO, _EMPTY))
+    repository.put_blob(EMPTY, partial(io.BytesIO, EMPTY_CONTENT))
     repository.put_blob(artifact.layer, partial(io.BytesIO, artifact.payload))
     repository.put_manifest(artifact.manifest)
     attach(repository, artifact.manifest, cancel=cancel)

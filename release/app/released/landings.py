@@ -1,4 +1,4 @@
-"""Finds, for a rollback, the image that each moving tag returns to, and where yanked versions are still in use."""
+"""Finds, for a rollback or a restore, the image that each moving tag gets, and where yanked versions are in use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from release.errors import NotFound, RegistryError, TagConflict
 from release.events import Note
 from release.facts import Facts
 from release.log import Entry
-from release.log.state import LogState, ReleaseState
+from release.log.state import LogState, ReleaseState, rebuild_name
 from release.plan.release import release_key
 from release.plan.rollback import RestoreTarget, TagRestore, commit_of
 from release.plan.tag_kind import fixed_policy
@@ -23,13 +23,23 @@ from release.versions.git_tags import versions_in
 from release.versions.model import Version
 
 
-class RollbackInput(msgspec.Struct, frozen=True, kw_only=True):
-    """The component that is rolled back. `known`: the known releases, with the versions of this rollback as yanked."""
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """The component whose versions get a status, the version that was named, and the releases known everywhere.
+
+    `rebuild`: the number of the version's build that was named; 0 for the version itself.
+    """
 
     session: Session
     component: Component
     project: str
+    version: Version
     known: KnownReleases
+    rebuild: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name of the version, or of its rebuild, as the log has it."""
+        return rebuild_name(str(self.version), self.rebuild)
 
 
 def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
@@ -60,9 +70,7 @@ def _as_if_tagged(facts: Facts, policy: TagPolicy, version: Version) -> Facts:
     )
 
 
-def landings(
-    ground: RollbackInput, aims: Sequence[TagRestore]
-) -> tuple[tuple[RestoreTarget, ...], dict[str, str]]:
+def landings(ground: Ground, aims: Sequence[TagRestore]) -> tuple[tuple[RestoreTarget, ...], dict[str, str]]:
     """One `RestoreTarget` for each version and target, and what the tags hold now.
 
     Raises `NotFound` if a required target has no image of a version, and `TagConflict` if the image is another one than
@@ -89,7 +97,7 @@ def landings(
 
 
 def _land(
-    ground: RollbackInput, target: str, aims: tuple[TagRestore, ...], *, required: bool
+    ground: Ground, target: str, aims: tuple[TagRestore, ...], *, required: bool
 ) -> tuple[RestoreTarget, list[Held]]:
     repository = ground.session.registries.open(target)
     name, fixed = repository.name, aims[0].fixed

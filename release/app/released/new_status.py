@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from release.app.released.landings import RollbackInput, landings, moving_tags
+from release.app.released.landings import Ground, landings, moving_tags
 from release.app.releases.known import known_everywhere, project_of, with_statuses
 from release.app.releases.results import Changed
 from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import ConfigError, ShallowClone, Unreachable
 from release.log.entry_members import rebuild_of, without_rebuild
-from release.log.state import rebuild_name
 from release.plan.operands import MoveTag
 from release.plan.release_input import Target
 from release.plan.rollback import Rollback, aims
@@ -20,25 +19,6 @@ from release.tagging.model import KnownReleases, TagPolicy
 from release.versions.model import Version
 from release.versions.semver import image_tag_of, parse_as
 from release.versions.status import KnownStatus, next_number
-
-
-class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """The component whose versions get a status, the version that was named, and the releases known everywhere.
-
-    `rebuild`: the number of the version's build that was named; 0 for the version itself.
-    """
-
-    session: Session
-    component: Component
-    project: str
-    version: Version
-    known: KnownReleases
-    rebuild: int = 0
-
-    @property
-    def name(self) -> str:
-        """The name of the version, or of its rebuild, as the log has it."""
-        return rebuild_name(str(self.version), self.rebuild)
 
 
 def ground_of(session: Session, component: str | None, named: str, option: str) -> Ground:
@@ -97,8 +77,7 @@ def proposal(
     after = with_statuses(ground.known, new)
     tags = [tag for one in concerned for tag in moving_tags(session, component, one)]
     aimed, left = aims(tags, after)
-    ground_after = RollbackInput(session=session, component=component, project=ground.project, known=after)
-    landed, basis = landings(ground_after, aimed)
+    landed, basis = landings(msgspec.structs.replace(ground, known=after), aimed)
     before = [
         one.seq for new_one in new if (one := ground.known.statuses.get(new_one.version)) and one.seq >= 0
     ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from release.app.released.landings import still_standing
-from release.app.released.new_status import Ground, changed, ground_of, proposal, statuses_for
+from release.app.released.landings import Ground, still_standing
+from release.app.released.new_status import changed, ground_of, proposal, statuses_for
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import with_decided
 from release.app.releases.results import (
