@@ -146,8 +146,8 @@ def _written(bench: Bench, tools: Tools, name: str) -> Source:
     where = bench.folder / path
     if kind == "docker-archive":
         with tarfile.open(where) as archive:
-            (entry,) = json.load(archive.extractfile("manifest.json"))  # type: ignore[arg-type]
-            config = archive.extractfile(entry["Config"]).read()  # type: ignore[union-attr]
+            (entry,) = json.load(archive.extractfile("manifest.json"))  # type: ignore[arg-type]  # a file
+            config = archive.extractfile(entry["Config"]).read()  # type: ignore[union-attr]  # a file
         return Source(name, text, None, None, f"sha256:{hashlib.sha256(config).hexdigest()}")
     told = bench.told(text, by_config=False)
     config_told = bench.told(text, by_config=True)

@@ -8,22 +8,10 @@ from pathlib import Path
 from tests.support.programs.command import Shipmark
 from tests.support.registries.gate import Gate
 from tests.support.registries.registry import RegistryServer
-from tests.support.releases.kill_matrix import PROJECT, Matrix, totals
+from tests.support.releases.kill_matrix import PROJECT, Matrix, strike_everywhere
 from tests.support.releases.part_matrix import PLATFORMS, PartMatrix
 from tests.support.releases.project import Project
 from tests.support.services.docker import DockerDaemon
-
-
-def _strike_everywhere(matrix: Matrix) -> None:
-    expected, points = matrix.learn()
-    assert len(points) >= 60
-    rows = []
-    print()
-    for point in points:
-        rows.append(matrix.strike(point, expected))
-        print(rows[-1].text, flush=True)
-    print(totals(rows))
-    assert [row.text for row in rows if row.faults] == []
 
 
 def test_a_release_killed_at_any_effect_ends_as_one_that_was_not_killed(
@@ -31,7 +19,7 @@ def test_a_release_killed_at_any_effect_ends_as_one_that_was_not_killed(
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, attest="release")
     project.release_commit("v1.4.2")
-    _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix"))
+    strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix"), least=60)
 
 
 def test_a_release_by_docker_killed_at_any_effect_ends_as_one_that_was_not_killed(
@@ -47,7 +35,9 @@ def test_a_release_by_docker_killed_at_any_effect_ends_as_one_that_was_not_kille
     dockerfile = f"FROM {busybox_image}\nRUN date +%s%N > /built\nCOPY hello.txt /\n"
     project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
     env = {"DOCKER_HOST": docker_daemon.host}
-    _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False))
+    strike_everywhere(
+        Matrix(project, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False), least=60
+    )
 
 
 TWO = {"builder": "layers", "platforms": list(PLATFORMS), "args": {"VERSION": "{{version}}"}}
@@ -58,7 +48,7 @@ def test_a_release_of_two_platforms_killed_at_any_effect_ends_as_one_that_was_no
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
     project.release_commit("v1.4.2")
-    _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix"))
+    strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix"), least=60)
 
 
 def test_joining_two_runners_killed_at_any_effect_ends_as_one_that_was_not_killed(
@@ -70,7 +60,7 @@ def test_joining_two_runners_killed_at_any_effect_ends_as_one_that_was_not_kille
     for platform, place in zip(PLATFORMS, places, strict=True):
         project.must("build", "--platform", platform, "-o", place)
     more = [word for place in places for word in ("--from", place)]
-    _strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix", more=more))
+    strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix", more=more), least=60)
 
 
 def test_a_runner_killed_at_any_effect_of_its_platforms_build_leads_to_the_same_release(

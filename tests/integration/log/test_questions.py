@@ -214,7 +214,7 @@ def test_list_says_what_is_true_of_a_yanked_release(log: dict[str, Any], tmp_pat
     listed = questions.list_releases(session, ListRequest()).releases
     assert {one.release: one.state for one in listed}["1.1.0"] == "yanked"
     for state, versions in (("yanked", {"1.1.0"}), ("released", {"1.0.0"})):
-        found = questions.list_releases(session, ListRequest(state=state)).releases  # type: ignore[arg-type]
+        found = questions.list_releases(session, ListRequest(state=state)).releases  # type: ignore[arg-type]  # a text of the table
         assert {one.version for one in found} == versions
     limited = questions.list_releases(session, ListRequest(limit=1))
     assert (len(limited.releases), limited.total) == (1, len(listed))

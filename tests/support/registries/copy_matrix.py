@@ -116,9 +116,11 @@ class Bench:
             server = next(one for one in self.registries.values() if one.host == host)
             repository, _, tag = name.rpartition(":")
             raw = server.manifest(repository, tag)[1]
-            read: Callable[[str], bytes] = lambda digest: server.request(  # noqa: E731
-                "GET", f"/v2/{repository}/blobs/{digest}"
-            )[2]
+
+            def fetch(digest: str) -> bytes:
+                return server.request("GET", f"/v2/{repository}/blobs/{digest}")[2]
+
+            read: Callable[[str], bytes] = fetch
         else:
             raw, read = self._stored(kind, rest)
         document = json.loads(raw)
@@ -134,9 +136,10 @@ class Bench:
         if kind == "dir":
             return (path / "manifest.json").read_bytes(), lambda digest: (path / digest[7:]).read_bytes()
         if kind == "oci":
-            read: Callable[[str], bytes] = lambda digest: (  # noqa: E731
-                path / "blobs" / digest.replace(":", "/")
-            ).read_bytes()
+
+            def read(digest: str) -> bytes:
+                return (path / "blobs" / digest.replace(":", "/")).read_bytes()
+
             index = (path / "index.json").read_bytes()
         else:
             with tarfile.open(path) as archive:

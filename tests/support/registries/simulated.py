@@ -73,6 +73,12 @@ class _Simulated:
         finally:
             connection.close()
 
+    def _refused(self, request: Request, path: str) -> Reply | None:
+        """The answer to a request without a token for the repository in `path`; None for a request with one."""
+        action = "pull" if request.method in ("GET", "HEAD") else "push"
+        repository = path.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
+        return self._bearer(request, f"repository:{repository.partition('/tags/')[0]}:{action}")
+
     def _bearer(self, request: Request, scope: str) -> Reply | None:
         """The answer to a request without a token for `scope`; None for a request with one."""
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
@@ -107,11 +113,7 @@ class Hub(_Simulated):
         path = urlsplit(request.path)
         if path.path == "/token":
             return self._token(request)
-        reads = request.method in ("GET", "HEAD")
-        repository = path.path.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
-        repository = repository.partition("/tags/")[0]
-        refused = self._bearer(request, f"repository:{repository}:{'pull' if reads else 'push'}")
-        if refused is not None:
+        if (refused := self._refused(request, path.path)) is not None:
             return refused
         if path.path.endswith("/tags/list") and int(parse_qs(path.query).get("n", ["0"])[0]) > 100:
             return Reply(400, {}, _error("PAGINATION_NUMBER_INVALID", "invalid number of results requested"))
@@ -138,11 +140,7 @@ class Azure(_Simulated):
         path = urlsplit(request.path)
         if path.path == "/token":
             return self._token(request)
-        reads = request.method in ("GET", "HEAD")
-        repository = path.path.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
-        repository = repository.partition("/tags/")[0]
-        refused = self._bearer(request, f"repository:{repository}:{'pull' if reads else 'push'}")
-        if refused is not None:
+        if (refused := self._refused(request, path.path)) is not None:
             return refused
         if "/blobs/" in path.path and (request.method == "GET" or (request.method == "PUT" and request.body)):
             self.counts[f"{request.method} redirected"] += 1

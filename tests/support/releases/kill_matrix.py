@@ -362,6 +362,23 @@ def spread(points: Sequence[Point], count: int) -> list[Point]:
     return [*points[::step]]
 
 
+def strike_everywhere(matrix: Matrix, *, least: int = 1) -> list[Point]:
+    """Kill the release at every effect, of which there are at least `least`, and assert that no end state is wrong.
+
+    Prints each row when it is known, and returns the points.
+    """
+    expected, points = matrix.learn()
+    assert len(points) >= least
+    rows = []
+    print()
+    for point in points:
+        rows.append(matrix.strike(point, expected))
+        print(rows[-1].text, flush=True)
+    print(totals(rows))
+    assert [row.text for row in rows if row.faults] == []
+    return points
+
+
 def table(rows: Sequence[Row]) -> str:
     """Return the table of all kill points, with its totals."""
     return "\n".join([*(row.text for row in rows), totals(rows)])
