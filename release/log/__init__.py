@@ -54,7 +54,7 @@ class LogStore(Protocol):
     def read(self, after: int = -1) -> Iterator[Entry]:
         """Yield entries with `seq` above `after`, in order, each checked against its hash and its predecessor.
 
-        Raises `LogCorrupt` naming the position. A last append that a crash tore is skipped.
+        Raises `LogCorrupt` naming the position. An append at the log's end that a crash cut short is skipped.
         """
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
@@ -62,7 +62,8 @@ class LogStore(Protocol):
 
         `lines`: without newlines, sealed or read from another log. The lines of one batch are all appended or none.
         An empty `lines` makes existing entries durable, which a killed writer may have left without fsync.
-        Raises `LogError` when nothing can be written, and when the outcome is unknown: then `read` shows it.
+        Raises `LogError` when nothing can be written, and when the outcome is unknown: then `read` shows whether the
+        lines were appended.
         """
 
     def check_writable(self) -> None:

@@ -1,6 +1,6 @@
-"""The head of a log that was kept outside it, and whether the log still has it. Pure.
+"""Compares a log with an anchor: a head of the log (position and hash) that was stored outside the log. Pure.
 
-A log alone cannot show that its tail was cut off. CI outputs and summaries have the head as `log-entry`.
+A log alone cannot show that its tail was cut off. CI outputs and job summaries name the head as `log-entry`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def parse_anchor(text: str, *, given: str) -> Head:
 def contradiction(anchor: Head, entry: Entry | None, entries: int) -> str | None:
     """How a log contradicts `anchor`, as the end of a sentence that begins with the log's name; None if it does not.
 
-    entry: the log's entry at the anchor's position; None if it has none. entries: how many the log has.
+    entry: the log's entry at the anchor's position; None if the log has none there. entries: the number of entries in
+    the log.
     """
     if entry is None and not entries:
         return f"is empty, and had {anchor.seq + 1} entries or more"

@@ -1,4 +1,4 @@
-"""The released images that the log can attest, each on every target that holds it."""
+"""Lists the released images of a log, once for each target that an image was pushed to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def attested(entries: Iterable[Entry], *, key: str | None = None) -> Iterator[At
     """
     released: dict[tuple[str, str], dict[str, Any]] = {}
     pushed: dict[tuple[str, str, str], dict[str, Any]] = {}
-    # One pass in the log's order: an `abandoned` entry removes what stands before it, and a later `released` counts
-    # again.
+    # One pass in the log's order: an `abandoned` entry with a lost digest cancels the earlier entries of that digest,
+    # while later ones count again.
     for entry in entries:
         fields = entry.fields
         of = str(fields.get("release", ""))

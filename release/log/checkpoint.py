@@ -129,7 +129,7 @@ class FileIndex:
         return holds[-1]
 
     def _plan_of(self, entry: Entry) -> list[Entry]:
-        """The newest `planned` entry of the release before `entry`, which holds its version; [] if there is none."""
+        """The newest `planned` entry of the same release before `entry`; it has the version. [] if there is none."""
         query = "SELECT start FROM plan WHERE key = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
         key = _number(str(entry.fields.get("release", "")))
         row = self._base.execute(query, (key, entry.seq)).fetchone()
@@ -197,7 +197,7 @@ class FileIndex:
         filler.flush(None, start, size)
 
     def _fits(self, seq: int, digest: str, start: int, size: int) -> bool:
-        """Whether the log still has the last indexed entry at its position: otherwise the index is of another log."""
+        """Whether the log has the last indexed entry at its byte position; if not, it is the index of another log."""
         if seq < 0:
             return True
         if self._files.facts(self._fd).size < size:

@@ -1,4 +1,4 @@
-"""Reads the members of log entries for the fold; what has another type than expected counts as absent. Pure."""
+"""Reads the members of log entries for the fold; a member of an unexpected type counts as absent. Pure."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _planned_targets(plan: Fields) -> tuple[PlannedTarget, ...]:
 
 
 def image_of(fields: Fields) -> RecordedImage | None:
-    """The image of an entry; None if it has none, or one of another shape."""
+    """The image of an entry; None if the entry has no image, or its member `image` has an unexpected shape."""
     try:
         return convert(fields.get("image"), RecordedImage)
     except msgspec.ValidationError:
@@ -115,7 +115,7 @@ def part_of(fields: Fields) -> BuiltPart | None:
 
 
 def without_rebuild(version: str) -> str:
-    """`1.4.2` of `1.4.2_r1`."""
+    """`version` without the suffix of a rebuild: `1.4.2` for `1.4.2_r1`."""
     return _REBUILD.sub("", version)
 
 

@@ -192,7 +192,7 @@ class _Folding:
             self._skipped += 1
 
     def result(self) -> LogState:
-        """The immutable state. Each release is dropped after its conversion, so that memory holds it only once."""
+        """The immutable state. Each release is dropped after its conversion, so that it is in memory only once."""
         return LogState(
             releases={key: self._releases.pop(key).result() for key in tuple(self._releases)},
             holds={tag: tuple(holds) for tag, holds in self._holds.items()},
@@ -282,7 +282,7 @@ class _Folding:
     def _hold_status(self, fields: Fields, version: str, status: str) -> None:
         key = text_of(fields, "project"), version
         before = self._statuses.get(key)
-        # A yank of 0.1.0 has no number: it counts as the newest status at its place in the log.
+        # A yank that shipmark 0.1.0 recorded has no number: it is newer than all earlier statuses in the log.
         number = number_of(fields, "number", 0) or (0 if before is None else before.number) + 1
         said = KnownStatus(
             version=version, number=number, status=status, reason=text_of(fields, "reason"), seq=self._seq

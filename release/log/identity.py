@@ -95,8 +95,8 @@ def _image_digest(fact: dict[str, Any]) -> str:
 def checked(fact: dict[str, Any]) -> dict[str, Any]:
     """A copy of the fact that may be sealed: plain JSON values, and no members that are None.
 
-    Raises `LogError` for a fact that has no JSON form, no `kind`, a member of another shape than its kind's, a member
-    that only the log sets, or a URL with credentials.
+    Raises `LogError` for a fact without a JSON form or without `kind`, with a member whose type is wrong for the kind,
+    with a member that only the log sets, or with a URL that contains credentials.
     """
     kind = fact.get("kind")
     try:

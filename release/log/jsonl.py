@@ -23,7 +23,7 @@ def scan(chunks: Iterable[bytes], head: Head) -> Iterator[tuple[Entry, int]]:
     """Yield each entry after `head`, with its length in the file (bytes, newline included).
 
     Stops before a torn tail: the rest of the newest append, if a crash kept it from becoming durable. Raises
-    `LogCorrupt`, with the position, for a damaged entry that a later append follows, damaged or not, and for a
+    `LogCorrupt`, with the position, for a damaged entry followed by a later append (intact or damaged), and for a
     well-formed entry with a wrong hash or predecessor: a crash cannot cause these.
     """
     lines = _lines(chunks)

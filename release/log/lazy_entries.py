@@ -1,4 +1,4 @@
-"""Keeps entries as undecoded lines and decodes each when it is used: a fifth of the memory."""
+"""Keeps entries as undecoded lines, a fifth of the memory of decoded ones, and decodes each on access."""
 
 from __future__ import annotations
 

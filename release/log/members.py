@@ -1,4 +1,4 @@
-"""Reads members of log entries, whose types an older or newer version may have got wrong. Pure."""
+"""Reads members of log entries; a member of another type counts as absent, as other versions may write it. Pure."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class TagThen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mention(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a digest stands in the log.
+    """An entry of the log that names a digest.
 
     `role`: what the entry says of the digest, such as `image`, `platform linux/arm64`, `tag 1.4.2 on ghcr.io/acme/app`
     or `before: tag 1.4.2 on ghcr.io/acme/app` (the tag held it until then).
@@ -57,7 +57,7 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which releases to select; a member that is None excludes none. `since`: inclusive timestamp; `until`: exclusive.
+    """Which releases to select; a member that is None selects all. `since`: inclusive timestamp; `until`: exclusive.
 
     `image`: a target, or its end after a `/`. `tag`: an image tag that the release set. `branch`: such as `main`.
     """
@@ -142,7 +142,8 @@ def find(entries: Iterable[Entry], digest: str) -> tuple[Mention, ...]:
     start = require_digest(digest)
     found = []
     for entry in entries:
-        # Searching the raw bytes is cheap and excludes most entries; only entries with the text are decoded.
+        # Searching the raw bytes is cheap and excludes most entries; members are compared only in entries with the
+        # text.
         if start.encode() in entry.raw:
             found += [mention for mention in _mentions(entry.fields) if mention.digest.startswith(start)]
     return tuple(found)

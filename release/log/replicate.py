@@ -46,7 +46,7 @@ def _require_beginning(source: LogStore, target: LogStore, have: Head) -> None:
 
 
 def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
-    """Entries in portions of `_CHUNK` or more; all entries of one batch are in one portion."""
+    """Entries in portions of at least `_CHUNK` (the last may be smaller); a batch is never split over two portions."""
     # A batch was appended to the source all or nothing, and a portion is appended to the target all or nothing: an
     # interrupted copy never leaves a part of a batch in the target.
     chunk: list[Entry] = []
@@ -83,7 +83,7 @@ class Mirrored:
 
     @property
     def local(self) -> bool:
-        """Whether the truth and all mirrors are local, so that no other machine has a copy."""
+        """Whether the store that is read and all mirrors are local, so that no other machine has a copy."""
         return self._truth.local and all(mirror.local for mirror in self._mirrors)
 
     def head(self) -> Head:

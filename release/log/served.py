@@ -42,7 +42,7 @@ def has_own_version(release: ReleaseState) -> bool:
 
 
 def _versions(release: ReleaseState) -> set[str | None]:
-    # The label may be overridden by the config, or be that of the branch build that was adopted.
+    # The config may override the version label, and an adopted branch build keeps the label that it was built with.
     return {
         release.version,
         _label(release, VERSION) or release.version,
@@ -51,7 +51,7 @@ def _versions(release: ReleaseState) -> set[str | None]:
 
 
 def _is_own_revision(release: ReleaseState, revision: str | None) -> bool:
-    """Whether the record says that the config set the label `revision`, to something else than a full commit id."""
+    """Whether the config set `revision` as the label's value, by the log's record, and it is not a full commit id."""
     return revision is not None and revision == _label(release, REVISION) and not _COMMIT.fullmatch(revision)
 
 

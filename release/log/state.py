@@ -18,7 +18,8 @@ State = Literal["planned", "built", "pushed", "released"]
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One run for one release. `ended`: None while open, else `released`, `failed`, `cancelled` or `abandoned`.
 
-    `lease_ms`: the longest time that the run announced to take. `resumes`: the id of the attempt that it continues.
+    `lease_ms`: the announced limit of the run's duration, in milliseconds; 0: none. `resumes`: the id of the attempt
+    that this attempt continues.
     """
 
     id: str

@@ -44,8 +44,8 @@ def is_one_append(lines: Sequence[bytes], first: int) -> bool:
     """
     if any(named != first for line in lines for named in _appends_named(line)):
         return False
-    # Without zeros in it, a line with its newline reached the disk as it was written: a crash did not damage it.
-    # One such line is put aside all the same; a second one is an entry of another append, unless both name one batch.
+    # A line without zero bytes that ends with a newline reached the disk as it was written: no crash damaged it.
+    # One such line may still belong to the torn append; a second one is of another append, unless both name one batch.
     whole = [line for line in lines if len(line) >= _SHORTEST and b"\0" not in line]
     return len([line for line in whole if not _BATCH.search(line)]) <= 1
 

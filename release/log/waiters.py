@@ -1,4 +1,4 @@
-"""Finds open attempts of other runs at the same images, for `run --wait`. Pure."""
+"""Finds running attempts of other runs for the same projects or targets, for `run --wait`. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ahead(
     now: int,
     run: Mapping[str, Any],
 ) -> tuple[Attempt, ...]:
-    """Attempts that still run, at releases of one of `projects` or to one of `targets`, oldest first.
+    """Attempts that still run, for releases of one of `projects` or for releases to one of `targets`, oldest first.
 
     `state`: the fold of `entries`. `now`: milliseconds since the epoch; attempts without an announced time, or after
     its end, are left out. `run`: this CI run as records name it; earlier attempts of the same job are left out.

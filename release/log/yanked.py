@@ -11,7 +11,7 @@ from release.log.state import ReleaseState
 
 
 class Yank(msgspec.Struct, frozen=True, kw_only=True):
-    """How one version was taken back."""
+    """The log entry that took one version back: position, time and reason."""
 
     seq: int
     at: str

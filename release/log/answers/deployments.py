@@ -1,4 +1,4 @@
-"""What runs in which environment, and what ran there at a time. Pure."""
+"""Lists deployments: the image that each project runs in each environment, now or at an earlier time. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from release.log.members import object_of, text_of
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
-    """An image that an environment ran from `since` on. `until`: when the next one was recorded there; None: it runs.
+    """An image of a project that an environment ran from `since` on.
 
-    `target`: where the image was when that was recorded. `evidence`: what shows it, as it was given.
+    `until`: the time of the project's next deployment in that environment; None if the image still runs.
+
+    `target`: where the image was stored when the deployment was recorded. `evidence`: the proof of the deployment, as
+    it was recorded.
     """
 
     environment: str
@@ -33,7 +36,10 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 def deployments(
     entries: Iterable[Entry], scope: Scope, *, environment: str | None = None
 ) -> tuple[Deployment, ...]:
-    """Every recorded deployment, by environment and project, oldest first; of one `environment`, if it is named."""
+    """Every recorded deployment in `scope`, sorted by environment and project, then oldest first.
+
+    `environment`: leave out the deployments in all others; None: leave out none.
+    """
     found: dict[tuple[str, str], list[Deployment]] = {}
     for entry in entries:
         if entry.kind != "deployed":
@@ -49,7 +55,10 @@ def deployments(
 
 
 def running(found: Iterable[Deployment], time: str | None = None) -> tuple[Deployment, ...]:
-    """Of `deployments`, the last in each environment; `time`: the last that began until then (see `moment`)."""
+    """The last deployment of each project in each environment, of `found` (see `deployments`).
+
+    `time`: ignore deployments that began later (see `moment`).
+    """
     last: dict[tuple[str, str], Deployment] = {}
     # In the log's order: clocks of different machines may disagree, so that `since` does not order deployments.
     for one in found:

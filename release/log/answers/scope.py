@@ -12,8 +12,9 @@ from release.log.state import TagHold
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """The projects and components that a question is about; None: all.
 
-    projects: a name also means the components of a project, `acme` means `acme/api`. images: a project that is called
-    like one of them, or ends with `/` and it, is meant too. targets: their tags are meant whoever set them.
+    projects: the name of a project includes its components: `acme` includes `acme/api`. images: a project with the name
+    of an image, or whose name ends with `/` and the image's name, is included too. targets: all tags of these targets
+    are included, whichever project set them.
     """
 
     projects: frozenset[str] | None = None
@@ -38,5 +39,5 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         return target in self.targets or any(self.covers(hold.project) for hold in holds)
 
 
-#: Every project.
+#: A question about all projects, components and tags.
 EVERYTHING = Scope()

@@ -38,7 +38,7 @@ class FileStore:
     """A `LogStore` in one file. `path`: absolute. `name`: for messages. `timeout`: seconds to wait for the lock.
 
     `allow_network`: use the file even on a network file system, where advisory locks often have no effect.
-    `warn`: is told when a torn append is put aside.
+    `warn`: called with a message when a torn append is put aside.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class FileStore:
             self._write(fd, data, head)
 
     def _repair(self, fd: int) -> None:
-        """Cut a torn tail off, after a copy of it is durable beside the log, and tell it."""
+        """Cut a torn tail off, after its bytes are durable in a file beside the log, and warn."""
         offset = self._position.offset
         if self._files.facts(fd).size == offset:
             return

@@ -36,7 +36,7 @@ class LogFolder:
         self._sync(self._path)
 
     def sync_to_root(self) -> None:
-        """Sync the directory entries of all folders above: a writer may have been killed right after making them."""
+        """Sync this folder and all folders above it: a writer may have been killed right after making one of them."""
         folder = self._path
         self._sync(folder)
         while (parent := os.path.dirname(folder)) != folder:

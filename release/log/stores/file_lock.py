@@ -50,7 +50,10 @@ class FileLock:
             self.release(held)
 
     def acquire(self) -> int:
-        """Take the lock; returns a handle for `release`. Raises `LogError` naming the holder when `timeout` is over."""
+        """Take the lock; returns a handle for `release`. Raises `LogError` naming the holder when `timeout` is over.
+
+        Raises `LogCorrupt` when the file belongs to another program.
+        """
         fd = self._files.open(self._path, create=True)
         try:
             if not self._files.lock(fd):
@@ -83,7 +86,7 @@ class FileLock:
             if not _is_ours(found):
                 raise LogCorrupt(
                     f"`{self._path}` is needed as the lock of the version log, and holds something else",
-                    hint="name another file with `log: {path: …}`; the lock is that name with `.lock` behind it",
+                    hint="name another file with `log: {path: …}`; the lock file has that path and the suffix `.lock`",
                 )
             self._files.truncate(fd, 0)
             self._files.rewrite(fd, self._mine, 0)

@@ -25,7 +25,7 @@ DEFAULT_REF = "refs/shipmark/log"
 _INBOX = "refs/shipmark/inbox"
 _FETCHED = "refs/fetched/log"
 _FETCHED_INBOX = "refs/fetched-inbox"
-# The newest tip that was verified, kept between runs: a fetched log that does not continue it was rewritten.
+# The newest commit of the log that was verified, kept between runs: a fetched log without it was rewritten.
 _SEEN = "refs/seen/log"
 
 
@@ -135,9 +135,9 @@ class GitStore:
             raise LogCorrupt(
                 f"version log `{self._name}` was rewritten: it ended with commit {known[:12]}, "
                 f"which {tip[:12] if tip else 'nothing'} does not continue",
-                hint="this machine still has the log that was there: "
+                hint="this machine has a copy of the earlier log: "
                 f"`git --git-dir {self._remote.folder} push --force URL {_SEEN}:{self._ref}` restores it, with the "
-                "remote's URL; `shipmark cache clean` forgets it, if it was replaced on purpose",
+                "remote's URL; if the log was replaced on purpose, `shipmark cache clean` deletes the copy",
             )
         return tip
 

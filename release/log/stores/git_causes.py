@@ -10,7 +10,7 @@ from release.errors import LogError, LogUnavailable
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """A cause of errors of git. `text`: found in git's explanation. `error`: `LogUnavailable` if it may pass."""
+    """A cause of git's errors. `text`: matches git's message. `error`: `LogUnavailable` if a retry may help."""
 
     text: re.Pattern[str]
     hint: str
@@ -34,7 +34,7 @@ CAUSES = (
     ),
     _cause(
         r"dubious ownership",
-        "the repository belongs to another user: as that user, or with `git config --global --add safe.directory PATH`",
+        "the repository belongs to another user: run as that user, or `git config --global --add safe.directory PATH`",
     ),
     _cause(
         r"Host key verification failed",
@@ -42,16 +42,16 @@ CAUSES = (
     ),
     _cause(
         r"Permission denied \(|Permission denied, please try again",
-        "no SSH key that this machine offers is admitted there: add one to the agent, and its public part to the host",
+        "the host accepts no SSH key of this machine: add a key to the SSH agent, and its public part to the host",
     ),
     _cause(
         r"Authentication failed|could not read (?:Username|Password)|invalid credentials|HTTP Basic: Access denied|"
         r"returned error: 401\b",
-        "the remote wants a credential: put a token into the variable `SHIPMARK_LOG_TOKEN`, or configure git's",
+        "the remote requires a credential: put a token into the variable `SHIPMARK_LOG_TOKEN`, or configure git's",
     ),
     _cause(
         r"hidden ref",
-        "this host keeps that namespace for itself: `log: {store: git, ref: refs/heads/shipmark-log}` takes another",
+        "this host reserves that namespace: choose another ref with `log: {store: git, ref: refs/heads/shipmark-log}`",
     ),
     _cause(
         r"GH00[0-9]|GH013|hook declined|protected branch",
@@ -60,7 +60,7 @@ CAUSES = (
     ),
     _cause(
         r"certificate problem|certificate verify failed|unable to get local issuer|server certificate",
-        "the remote's certificate is not from an authority that git believes here: name that authority's file in "
+        "git does not trust the authority of the remote's certificate: name that authority's certificate file in "
         "`http.sslCAInfo` of git's configuration, or in `GIT_SSL_CAINFO`",
     ),
     _cause(
@@ -82,5 +82,5 @@ CAUSES = (
 
 
 def cause_of(reason: str) -> Cause | None:
-    """The cause that git's explanation names; None for any other."""
+    """The known cause of git's message `reason`; None for any other message."""
     return next((one for one in CAUSES if one.text.search(reason)), None)

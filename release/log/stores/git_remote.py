@@ -65,7 +65,10 @@ def secrets_of_settings(credentials: Credentials) -> list[str]:
 
 
 class GitRemote:
-    """The remote at `url`. `cache`: folder of the private repository, made if missing. `timeout`: of a git command."""
+    """The remote at `url`. `cache`: folder of the private repository, made if missing.
+
+    `timeout`: seconds for one git command.
+    """
 
     def __init__(
         self,

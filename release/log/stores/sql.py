@@ -34,7 +34,7 @@ class SqlStore:
     """A `LogStore` in the tables that `sql_migrate` makes.
 
     `url`: `postgresql://user:password@host/database` or `sqlite:///path`. `workspace`: a SQLite file below it is not
-    reached through a symlink.
+    reached through a symlink: `RefusedError` is raised instead.
     """
 
     def __init__(self, url: str, *, cancel: Cancel, workspace: str | None = None) -> None:
@@ -71,12 +71,12 @@ class SqlStore:
     def read(self, after: int = -1) -> Iterator[Entry]:
         """See `LogStore.read`."""
         head = Head()
-        # Reading begins one entry early: the first entry of the answer has to name the hash of entry `after`.
+        # Reading begins with entry `after` itself: its hash is needed to verify the entry that follows it.
         position = after - 1
         end: Head | None = None
         while True:
             with self._reading() as connection:
-                if end is None:  # asked before the lines: other writers may append meanwhile
+                if end is None:  # the head is read before the lines: other writers may append meanwhile
                     end = self._turn.head if self._turn is not None else head_in(connection)
                 lines = self._ahead(position) or lines_behind(connection, position)
             if position < after:
@@ -190,7 +190,7 @@ class SqlStore:
                 )
 
     def _ahead(self, position: int) -> list[bytes]:
-        """Lines after `position` that were read in the round trip that took the lock; [] if others were read."""
+        """Lines after `position` from the round trip that took the lock; [] if it read other lines or none."""
         if self._turn is None or self._turn.behind != position:
             return []
         lines, self._turn.lines = self._turn.lines, []

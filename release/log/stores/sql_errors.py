@@ -35,7 +35,8 @@ def _cause(pattern: str, hint: str, *states: str, error: type[LogError] = LogErr
     return Cause(text=re.compile(pattern) if pattern else None, hint=hint, states=states, error=error)
 
 
-#: The first cause that covers an error is its cause: texts about TLS come before those about refused connections.
+#: Searched in this order: the first cause that covers an error counts. Texts about TLS come before those about
+#: refused connections, because one message can contain both.
 POSTGRESQL = (
     _cause(
         r'role "[^"]*" does not exist',
@@ -49,11 +50,11 @@ POSTGRESQL = (
     _cause(r"password authentication failed", f"check the password of this user in {_URL}", "28P01"),
     _cause(
         r"no password supplied",
-        f"the server wants a password: write `postgresql://user:${{PASSWORD}}@host/database` into {_URL}",
+        f"the server requires a password: write `postgresql://user:${{PASSWORD}}@host/database` into {_URL}",
     ),
     _cause(
         r"certificate verify failed|self-signed certificate|unknown ca|certificate .*expired",
-        "the server's certificate is not from an authority that is believed here: name that authority's file with "
+        "this machine does not trust the authority of the server's certificate: name its certificate file with "
         "`?sslmode=verify-full&sslrootcert=FILE` in the URL",
     ),
     _cause(

@@ -9,7 +9,7 @@ Rights of the role that writes releases (the tables' owner only runs `shipmark l
     GRANT SELECT, UPDATE ON log_head TO shipmark_ci;
     GRANT SELECT ON alembic_version TO shipmark_ci;
 
-A role that only reads needs SELECT on the three.
+A role that only reads needs SELECT on these three tables.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from release.errors import ConfigError
 from release.filesystem.files import require_file
 from release.filesystem.workspace_paths import is_below
 
-#: The revision that this code needs. Later revisions must only add, so that newer tables can be used.
+#: The revision that this code needs. Later revisions must only add tables and columns, so that this code also works
+#: with them.
 REVISION = "0001"
 
 METADATA = MetaData()
@@ -53,7 +54,7 @@ _BEHIND_USER = re.compile(r"[^@/?#]*(?:/[^@?#]*)?(?:\?(?:[A-Za-z0-9_]+=[^&]*(?:&
 # Seconds to connect to PostgreSQL. Without a limit, a firewall that drops packets would block the run for minutes.
 _CONNECT_TIMEOUT = 10
 # Seconds that SQLite waits for a write lock, equal to PostgreSQL's `lock_timeout` in `sql_transaction`.
-# An append holds the lock for milliseconds: after 10 s its holder hangs.
+# An append holds the lock for milliseconds: a process that holds it for 10 s hangs.
 _BUSY_TIMEOUT = 10.0
 
 
@@ -77,7 +78,7 @@ def parse_url(text: str) -> URL:
 
 
 def _require_ports(url: URL) -> None:
-    """Raise `ConfigError` for a port that is not one, also behind `?`, where several hosts may stand."""
+    """Raise `ConfigError` for a port that is not a number from 1 to 65535, also in `?port=`, for several hosts."""
     listed = url.query.get("port", ())
     ports = [
         *(listed.split(",") if isinstance(listed, str) else listed),

@@ -49,7 +49,10 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 
 class Locked:
-    """A transaction that holds the lock on the head row. `lines`: those after entry `behind`, read with the lock."""
+    """A transaction that keeps other writers out: it locks the head row, or with SQLite the whole database.
+
+    `lines`: at most `PAGE` lines after entry `behind`, read in the round trip that took the lock.
+    """
 
     def __init__(self, connection: Connection, behind: int | None, head: Head, lines: list[bytes]) -> None:
         self.connection = connection

@@ -36,7 +36,7 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Files(Protocol):
     """The system calls that the file store uses. Every method may raise `OSError`.
 
-    Methods that open or make something raise `RefusedError` for a symlink, a device or a pipe.
+    `open`, `open_read` and `make_directory` raise `RefusedError` for a symlink, a device or a pipe.
     """
 
     def open(
@@ -63,7 +63,7 @@ class Files(Protocol):
         """The first 200 bytes of a file, or all of a shorter one."""
 
     def write(self, fd: int, data: bytes) -> int:
-        """Call `write(2)` once; returns the number of bytes that were written, which may be fewer than asked for."""
+        """Call `write(2)` once; returns the number of bytes that were written, which may be fewer than `data` has."""
 
     def rewrite(self, fd: int, data: bytes, offset: int) -> int:
         """Write `data` at `offset` by one `pwrite(2)`; returns the number of bytes that were written."""
@@ -181,7 +181,7 @@ class OsFiles:
         return os.access(path, os.W_OK | (os.X_OK if os.path.isdir(path) else 0))
 
     def network_filesystem(self, path: str) -> str | None:
-        """See `Files.network_filesystem`. Linux only: found by device in the mount table."""
+        """See `Files.network_filesystem`. Linux only: looks up the file's device in the mount table."""
         while not os.path.exists(path):
             path = os.path.dirname(path) or "/"
         device = os.stat(path).st_dev

@@ -93,7 +93,7 @@ ROWS = {
     "wrong password": Row(
         lambda on: url_of(on, "locked", "wrong"), "password authentication failed", "check the password"
     ),
-    "no password": Row(lambda on: url_of(on, "locked"), "no password supplied", "wants a password"),
+    "no password": Row(lambda on: url_of(on, "locked"), "no password supplied", "requires a password"),
     "refused by pg_hba.conf": Row(
         lambda on: url_of(on, "banned"), "pg_hba.conf rejects", "has to admit this host, user and database"
     ),
