@@ -1,7 +1,7 @@
-"""Builds cases of the corpus with every builder, and compares what they made.
+"""Builds cases of the corpus of Dockerfiles with every builder, and compares the images.
 
-One registry stands in for Docker Hub with every builder. Its busybox has what people's bases have: the mount points of
-containers, a user, every command.
+A registry stands in for Docker Hub; the builder `layers` reads a layout with the same busybox image. This image has
+what common base images have: the folders on which containers mount, a user, and every command of busybox.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _SECRET = "TOKEN_OF_THE_CORPUS"
 
 
 class Outcome(NamedTuple):
-    """Result of one builder for a case. `problem`: it cannot build the case; `error`: the build failed."""
+    """Result of one builder for a case. `problem`: why the builder cannot build it; `error`: why the build failed."""
 
     problem: str | None = None
     error: str | None = None
@@ -139,7 +139,7 @@ class CorpusGround:
             return Outcome(image=found, digest=image.digest, context=image.context.digest)
 
     def compare(self, case: Case, names: tuple[str, ...] = ORDER) -> dict[str, list[str]]:
-        """Return how each builder's image differs from BuildKit's; builders that cannot build the case are left out."""
+        """Return how each builder's image differs from BuildKit's; other builders that cannot build it are left out."""
         reference = self.outcome(case, "buildkit")
         found: dict[str, list[str]] = {"buildkit": [reference.error or reference.problem or ""]}
         if reference.image is not None:
@@ -162,7 +162,7 @@ class CorpusGround:
 
 
 class _Hub:
-    """Stand-in for base images of Docker Hub: finds them in a layout with the same image."""
+    """Finds base images of Docker Hub in a layout, which has the same busybox image as the registry."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout

@@ -52,7 +52,7 @@ class Parser(NamedTuple):
 
 
 def as_text(function: Callable[[str], object]) -> Callable[[bytes], object]:
-    """Make a function of text one of bytes: damaged UTF-8 becomes lone surrogates, as in environment variables."""
+    """Make a function of bytes from one of text: invalid UTF-8 becomes lone surrogates, as in environment variables."""
     return lambda raw: function(raw.decode("utf-8", "surrogateescape"))
 
 
@@ -93,7 +93,7 @@ def _refusal(parser: Parser, raw: bytes) -> ReleaseError | None:
 def damaged(
     seeds: tuple[bytes, ...], count: int, words: tuple[bytes, ...] = (), pumped: int = 100_000
 ) -> Iterator[bytes]:
-    """Yield the seeds, then `count` damaged forms of them; in JSON seeds, values are damaged as well as bytes."""
+    """Yield the seeds, then `count` inputs: random bytes, or seeds with damaged bytes or, if JSON, damaged values."""
     chance = random.Random(20)
     documents = [document for seed in seeds if (document := _document(seed)) is not None]
     yield from seeds

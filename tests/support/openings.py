@@ -78,7 +78,7 @@ _READERS = (
 
 
 def commands_in(text: str) -> Iterator[tuple[str, str]]:
-    """Yield system and line for every command or control in a log's `text`, as the systems themselves read it."""
+    """Yield system and line for every command or control character in a log's `text`, as each system would read it."""
     for line in text.split("\n"):
         # Buildkite takes colours off before it looks; so does everybody here, in addition.
         for shown in {line, re.sub(r"\x1b\[[0-9;]*[mK]", "", line)}:

@@ -39,12 +39,12 @@ def paths(page: str) -> list[str]:
 
 
 def links(page: str) -> list[str]:
-    """Return a page's links that lead to files of this repository."""
+    """Return the targets of a page's links that are not URLs: paths of this repository, or anchors."""
     return [match[1] for match in _LINK.finditer(text_of(page)) if "://" not in match[1]]
 
 
 def command_lines(page: str) -> list[str]:
-    """Return each `shipmark …` in code of a page. Alternatives are split, and brackets are removed."""
+    """Return each `shipmark …` in code of a page: without square brackets, one line for each alternative of `a|b`."""
     text = text_of(page)
     spans = [match[1] for match in _SPAN.finditer(_FENCE.sub("", text))]
     lines = [line for match in _FENCE.finditer(text) for line in match[2].splitlines()]

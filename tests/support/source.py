@@ -1,4 +1,4 @@
-"""The product's own source as syntax trees, for tests that hold a rule over every module."""
+"""Parses the modules of `ci` and `release` into syntax trees, for tests of rules that every module must follow."""
 
 from __future__ import annotations
 

@@ -499,7 +499,7 @@ _REPLACEMENTS = ["", "z", "'$1'", "$A", "\\$1", "${V}", '"q"', "\\}"]
 
 
 def written_files() -> list[str]:
-    """Return Dockerfiles with one directive, base, instruction or here-document each, and all of `FILES`."""
+    """Return Dockerfiles that try one directive, base, instruction or here-document each, and all of `FILES`."""
     return [
         *(f"{directive}FROM scratch\nRUN a `\n b\nCMD c\\d\n" for directive in DIRECTIVES),
         *(f"ARG A=x\n{base}\nUSER 1\n" for base in BASES),

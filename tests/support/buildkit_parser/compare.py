@@ -78,7 +78,7 @@ def questions(seed: int, files: int, operands: int) -> list[dict[str, Any]]:
 
 
 def main(program: Path) -> None:
-    """Write the table anew: all hand-written files, and of the random ones all valid and an eighth of the invalid."""
+    """Write the table anew: the hand-written files, the corpus, and the random cases but most invalid ones."""
     written = [{"dockerfile": text} for text in (*written_files(), *(case.text() for case in cases()))]
     made = questions(1, 3000, 1500)
     answers = ask(program, [*written, *made])

@@ -1,6 +1,6 @@
 """Simulates power cuts of an ext4 file system that lies in a file on a loop device: a cut is a copy of that file.
 
-What only the page cache holds is not in the copy. Needs root and loop devices.
+Data that is only in the page cache of the file system is not in the copy. Needs root and loop devices.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Ext4:
 
     @contextlib.contextmanager
     def after_power_cut(self) -> Iterator[Path]:
-        """Give the file system as a start after a power cut would find it; no process may write during the call."""
+        """Mount a copy of the file system as a power cut would leave it; no process may write while it is copied."""
         medium, point = self._folder / "cut", self._folder / "found"
         shutil.copyfile(self._image, medium)
         point.mkdir()
@@ -70,7 +70,7 @@ def _mount(image: Path, point: Path) -> None:
 
 @contextlib.contextmanager
 def frozen(process: subprocess.Popen[bytes]) -> Iterator[bool]:
-    """Stop all threads of a process during the body, and continue them afterwards; False when the process has ended."""
+    """Stop all threads of a process during the body, then continue them; gives False if the process has ended."""
     os.kill(process.pid, signal.SIGSTOP)
     try:
         yield _await_stop(process.pid)

@@ -50,7 +50,7 @@ class File:
         self.durable, self.unsynced = self.data, []
 
     def after_power_cut(self, sector: int) -> set[bytes]:
-        """Return the contents of the file that a power cut may leave: each unsynced sector old, new or zeros."""
+        """Return contents that a power cut may leave: unsynced sectors are old, new or zeros, or the size is less."""
         states, new = {self.durable}, self.durable
         for kind, offset, data in self.unsynced:
             new = new[:offset].ljust(offset, b"\0") if kind == "truncate" else _spliced(new, offset, data)
@@ -179,7 +179,7 @@ def _parents(path: str) -> list[str]:
 
 
 class ModelFiles:
-    """`release.log.stores.syscalls.Files` on `disk`. `before` is called before every operation that changes the disk.
+    """The port `release.log.stores.syscalls.Files` on `disk`. `before` is called before every change, sync and lock.
 
     `before` gets the operation's name and may raise `Killed`; for a `write` it may return the number of bytes that are
     written before the process is killed.

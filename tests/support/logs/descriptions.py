@@ -1,4 +1,4 @@
-"""Makes an empty log in each kind of store, and its description for `tests.support.logs.stores`."""
+"""Makes an empty log in any kind of store, and its description for `tests.support.logs.stores`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOSE_REPLIES = '#!/bin/sh\n[ $(($(od -An -N1 -tu1 /dev/urandom) % 5)) -ne 0 ] ||
 def describe(
     store: str, request: pytest.FixtureRequest, folder: Path, postgres: str = "postgres"
 ) -> dict[str, Any]:
-    """Make an empty log; return its description. `postgres`: the fixture whose server stores it."""
+    """Make an empty log; return its description. `postgres`: the fixture of the server for a log in PostgreSQL."""
     match store:
         case "file":
             return {"store": "file", "path": str(folder / ".shipmark" / "log.jsonl")}

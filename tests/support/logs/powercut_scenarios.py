@@ -126,7 +126,7 @@ def states(make: Make, *, limit: int | None = None, sector: int = 128) -> int:
 
 
 class Enough(Exception):
-    """Raised to end a scenario when `limit` different states were checked."""
+    """Raised to end `states` when it has checked `limit` different states."""
 
 
 def _known(disk: Disk, acknowledged: list[Entry]) -> tuple[Any, ...]:
@@ -136,7 +136,7 @@ def _known(disk: Disk, acknowledged: list[Entry]) -> tuple[Any, ...]:
 
 
 def check(disk: Disk, acknowledged: list[Entry], make: Make) -> None:
-    """Start a third process; require every acknowledged entry once, and a successful append."""
+    """Start a third process; require every acknowledged entry once, no half batch, and a successful append."""
     disk = disk.copy()  # the states of one cut share their files
     process = Process(disk, make)
     try:
@@ -190,7 +190,7 @@ def repairs(make: Make) -> int:
 
 
 def interleavings(make: Make) -> int:
-    """Let a second process append between any two operations of the first. Raises `Bad`."""
+    """Let a second process append before any one operation of the first process. Raises `Bad`."""
     runs = 0
     for at in itertools.count(1):
         disk = Disk(FOLDER)
@@ -216,7 +216,7 @@ def interleavings(make: Make) -> int:
 
 
 def queues(make: Make) -> int:
-    """Let a second and a third process append at any two points of the first. Raises `Bad`."""
+    """Let two more processes append before any two of the first process's first 15 operations. Raises `Bad`."""
     runs = 0
     for second_at, third_at in itertools.combinations(range(1, 16), 2):
         disk = Disk(FOLDER)

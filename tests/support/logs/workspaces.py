@@ -1,4 +1,4 @@
-"""Opens a workspace whose config names a log in any kind of store, to ask the log's use cases in one process."""
+"""Opens a workspace whose config names a log in any kind of store, for tests that call use cases of the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.programs.environment import scrubbed
 
 
 class Notes:
-    """A sink that keeps notes."""
+    """An event sink that keeps the `Note` events."""
 
     def __init__(self) -> None:
         self.notes: list[Note] = []
@@ -36,7 +36,7 @@ def workspace(
     env: Mapping[str, str] | None = None,
     **config: Any,
 ) -> Session:
-    """A workspace in `folder`, which is made, on the log of `description` (see `logs.descriptions.describe`)."""
+    """Open a workspace in `folder`, created if missing, on the log of `description` (from `logs.descriptions`)."""
     folder.mkdir(exist_ok=True)
     match description["store"]:
         case "file":

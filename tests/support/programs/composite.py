@@ -1,7 +1,7 @@
 """Runs a composite action as GitHub's runner does, with the runner's features that our `action.yml` uses.
 
-`env` values are evaluated, `run` steps go to bash with the runner's flags, output files are read by the runner's
-grammar.
+The `env` values of a step are evaluated, `run` steps are executed by bash with the runner's flags, and output files
+are read by the runner's grammar.
 A `uses` step is replaced by outputs that the test gives. Masking, problem matchers and nested actions are not imitated.
 """
 
@@ -19,7 +19,7 @@ _EXPRESSION = re.compile(r"\$\{\{\s*([a-z_.-]+)\s*\}\}", re.IGNORECASE)
 
 
 class ActionRun(NamedTuple):
-    """How the action ended. `outputs`: the action's outputs, from their `value` expressions."""
+    """Result of a run of the action. `outputs`: the action's outputs, from their `value` expressions."""
 
     code: int
     stdout: str
@@ -29,7 +29,7 @@ class ActionRun(NamedTuple):
 
 
 def read_outputs(text: str) -> dict[str, str]:
-    """Read an output file by the runner's grammar: only LF ends a line; whichever of `=` and `<<` is first decides.
+    """Read an output file by the runner's grammar: only LF ends a line; the first of `=` and `<<` decides its form.
 
     Raises `ValueError` where the runner fails the step.
     """

@@ -1,4 +1,4 @@
-"""The environment of programs that tests start: without variables of the developer's machine or of the CI system."""
+"""The environment of programs that tests start: fixed variables, and `PATH` and `TMPDIR` of the test run."""
 
 from __future__ import annotations
 

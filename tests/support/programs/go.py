@@ -15,7 +15,7 @@ _BUILT = ROOT / ".bench" / "go"
 
 
 def install(package: str) -> Path:
-    """Return the program of a package of the module proxy (`example.org/x/cmd/y@latest`), named as its last folder."""
+    """Install the Go package (`example.org/x/cmd/y@latest`) unless program `y` exists; return the program's path."""
     target = _BUILT / package.partition("@")[0].rpartition("/")[2]
     if not target.exists():
         _go("install", package)

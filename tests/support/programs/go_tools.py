@@ -1,7 +1,7 @@
 """Programs of a Go module with pinned versions, built once for this user and kept outside of the checkout.
 
-The module's `go.sum` fixes what is built, so its hash names the folder: checkouts and workers that want the same
-programs share them. A machine without a Go that is new enough gets the toolchain as a module, too.
+The folder's name contains a hash of `go.sum`, the Go version, the linker's flags and the packages, so checkouts and
+workers that need the same programs share them. Where no Go 1.21 or later is installed, the toolchain is downloaded.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class NotBuilt(Exception):
-    """The programs cannot be built on this machine: no network, or no toolchain for it."""
+    """Raised when the programs cannot be built, for example without a network or a toolchain for this machine."""
 
 
 def tools(module: Path, packages: Mapping[str, str], *, link: str = "") -> Path:
-    """Return the folder with the programs of `packages` (program to package). `link`: flags for the linker.
+    """Build the programs of `packages` (program to package) if missing; return their folder. `link`: linker flags.
 
     Raises `NotBuilt`.
     """
@@ -55,7 +55,7 @@ def tools(module: Path, packages: Mapping[str, str], *, link: str = "") -> Path:
 
 
 def are_built(module: Path, packages: Mapping[str, str], *, link: str = "") -> bool:
-    """Return whether the programs exist."""
+    """Return whether all programs of `packages` are built."""
     return all((_cache() / _key(module, packages, link) / name).exists() for name in packages)
 
 
@@ -82,7 +82,7 @@ def _build(module: Path, packages: list[str], into: Path, link: str) -> None:
 
 
 def _go() -> str:
-    """A Go that has the toolchain or fetches it: the machine's, else one from the module proxy."""
+    """Return a `go` that can download toolchains: the machine's if it is 1.21 or later, or one of the module proxy."""
     for name in ("go", "/usr/local/go/bin/go"):
         try:
             found = program(name)
@@ -156,7 +156,7 @@ def _fetch(url: str, sha256: str, into: Path) -> None:
 
 
 def _restore_modes(into: Path) -> None:
-    """Make the programs of the toolchain executable: modules hold no modes."""
+    """Make the programs of the toolchain executable: archives of the module proxy contain no file modes."""
     for path in into.rglob("*"):
         if path.parent.name == "bin" or "/pkg/tool/" in str(path):
             path.chmod(0o755)

@@ -35,10 +35,10 @@ _started: dict[int, str] = {}
 
 
 class Service:
-    """A long-running process in a session of its own, with its streams in files.
+    """A long-running process in a session of its own, with stdout and stderr in files.
 
-    `ready`: sees every line of stderr; the constructor returns when it gives True, and raises `RuntimeError`
-    with the last lines when the process ends or `timeout` seconds pass before.
+    `ready`: called with each line of stderr until it returns True; then the constructor returns. The constructor raises
+    `RuntimeError` with the last lines of stderr if the process ends or `timeout` seconds pass first.
     """
 
     def __init__(
@@ -143,13 +143,16 @@ def _reaper() -> subprocess.Popen[bytes]:
 
 
 def pytest_unconfigure() -> None:
-    """End the reaper by closing its stdin; after an interrupted run it first ends processes that are left."""
+    """End the reaper by closing its stdin; the reaper first ends marked processes that are left of the run."""
     if _reaper.cache_info().currsize:
         _reaper().communicate()
 
 
 def survivors(mark: str) -> list[str]:
-    """Return one line for each process of this run that is still alive after `GRACE` seconds, and kill it."""
+    """Kill the processes of this run that do not end within `GRACE` seconds.
+
+    Returns a line for each of them, and for each `Service` that its fixture did not stop.
+    """
     for pid in reaper.marked(f"{MARK}={mark}"):
         reaper.wait_for_end(pid, GRACE)
     alive = reaper.marked(f"{MARK}={mark}")
@@ -210,6 +213,6 @@ def _has_workers(config: pytest.Config) -> bool:
 
 
 def terminate_group(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> None:
-    """Send `number` to the process group of a child that was started with `start_new_session=True`."""
+    """Send the signal `number` to the process group of a child that was started with `start_new_session=True`."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)

@@ -76,7 +76,7 @@ def end_inside(folder: str, number: int = signal.SIGKILL) -> list[int]:
 
 
 def remove(folder: str) -> None:
-    """End what runs in containers of `folder`, unmount what is below it, deepest first, and remove it."""
+    """End the processes in containers of `folder`, unmount all below it, deepest first, and remove the folder."""
     for pid in end_inside(folder):
         wait_for_end(pid, GRACE)
     with contextlib.suppress(OSError), open("/proc/self/mounts", encoding="utf-8") as mounts:

@@ -1,7 +1,7 @@
-"""Copies odd images between every kind of place, by shipmark and by its peers, and compares what arrived.
+"""Copies odd images to and from registries, layouts, archives and a daemon by shipmark and its peers; compares them.
 
-An image is told by its digest. Where the format has no manifest (`docker-archive:`, `docker-daemon:`), it is told by
-the digest of its config, which `docker load` shows as the image's id, and by its diff ids.
+The peers are skopeo and crane. An image is identified by its digest or, where the format has no manifest
+(`docker-archive:`, `docker-daemon:`), by the digest of its config, which Docker shows as its id, and its diff ids.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Told = tuple[str, ...]
 
 
 class Source(NamedTuple):
-    """An image to copy. `text`: where it is, as the argument of shipmark and skopeo; `folder`: of its layout, if any.
+    """An image to copy. `text`: its location as an argument of shipmark and skopeo; `folder`: its layout, or None.
 
     `digest`: of its manifest, None for an archive of `docker save`. `config`: the digest of the config of the image for
-    this machine, None for what is no image.
+    amd64 (or of the first image of an index), None if the manifest names no config.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Source(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """One cell of the matrix. `verdict`: `equal`, `refused`, `both refuse`, or what is wrong. `detail`: why."""
+    """Result of one copy. `verdict`: `equal`, `refused`, `both refuse`, or what is wrong. `detail`: why."""
 
     image: str
     place: str
@@ -56,12 +56,12 @@ class Outcome(NamedTuple):
 
     @property
     def is_right(self) -> bool:
-        """Whether the cell needs no mending: equal, or refused for a reason of the list."""
+        """Return whether the copy is equal, or was refused for a reason that `copy_refusals` lists."""
         return self.verdict in ("equal", "refused", "both refuse")
 
 
 class Bench:
-    """Runs copies in `folder`. `registries`: by name of place; `crane`: the program, if there is one."""
+    """Runs copies in `folder`. `registries`: servers by the name of their kind; `crane`: the program, if installed."""
 
     def __init__(
         self,
@@ -80,12 +80,12 @@ class Bench:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """The names of the kinds of places."""
+        """Return the names of the registries and of the other kinds of destinations."""
         kinds = ("oci", "oci-archive", "docker-archive", "dir")
         return (*self.registries, *kinds, *(("docker-daemon",) if self.daemon is not None else ()))
 
     def run(self, source: Source) -> Iterator[Outcome]:
-        """Copy the image to every kind of place and back from there."""
+        """Copy the image to every kind of destination, and from there to a layout; yield the result of each copy."""
         for place in self.places:
             ours, theirs = (self._name(place, source, who) for who in ("ours", "theirs"))
             mine, peers = self._copy(source.text, ours), self._peer(source, place, theirs)
@@ -102,7 +102,7 @@ class Bench:
             yield self._judge(source, place, "from", (returned, back), (peers, there), origin)
 
     def told(self, text: str, *, by_config: bool) -> Told | None:
-        """What tells the image at `text` from others; None if there is none."""
+        """Return what identifies the image at `text`: its digest, or config and diff ids; None if it cannot be read."""
         with contextlib.suppress(OSError, LookupError, KeyError, ValueError, subprocess.SubprocessError):
             return self._told(text, by_config)
         return None
@@ -195,7 +195,7 @@ class Bench:
         return Outcome(source.name, place, way, "WRONG: differs", f"{mine} and the source's {wanted}")
 
     def _copy(self, source: str, destination: str) -> str | None:
-        """The message of the error of `shipmark image copy`; None if it succeeded."""
+        """Copy an image by shipmark; return the message of the error, or None if the copy succeeded."""
         workspace = open_workspace(str(self.folder), env=self._env, ci="none")
         try:
             copy(workspace, CopyRequest(source=source, destination=destination, move=True))
@@ -252,7 +252,7 @@ class Bench:
 
 
 def made(folder: Path, name: str) -> Source:
-    """The odd image `name` of `tests.support.registries.odd_images`, in a layout of its own in `folder`."""
+    """Store the image `name` of `tests.support.registries.odd_images` in a layout of its own in `folder`."""
     image = ODD[name]()
     where = folder / f"made-{_slug(name)}"
     store(image, Layout(str(where)), "1.0")
@@ -260,7 +260,7 @@ def made(folder: Path, name: str) -> Source:
 
 
 def _config_of(image: Image) -> str | None:
-    """The digest of the config of the image for amd64, or of the first; None for what is no image."""
+    """Return the digest of the config of the image for amd64, or of the first image; None if there is no config."""
     chosen = image
     while chosen.children:
         chosen = next(

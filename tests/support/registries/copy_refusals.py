@@ -1,7 +1,7 @@
-"""Why `shipmark image copy` may refuse to copy an image that has an unusual shape.
+"""The reasons for which `shipmark image copy` may refuse to copy an image that has an unusual shape.
 
-The matrix of copies accepts no other refusal, and these for at most 5 % of its cases. The list was written before the
-matrix was run for the first time.
+The matrix of copies accepts refusals only for these reasons, and in at most 5 % of its cases. The list was written
+before the matrix was run for the first time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Reason(NamedTuple):
-    """`text`: part of the message; `why`: why the refusal is right."""
+    """`text`: pattern of a part of the error message; `why`: why the refusal is right."""
 
     text: re.Pattern[str]
     why: str
@@ -42,5 +42,5 @@ REASONS = (
 
 
 def reason(message: str) -> str | None:
-    """Why the refusal is right; None if it is not in the list."""
+    """Return why a refusal with this message is right; None if no listed reason fits the message."""
     return next((one.why for one in REASONS if one.text.search(message)), None)

@@ -35,7 +35,7 @@ def entry(user: str, password: str = "p") -> dict[str, str]:
 
 
 def cases() -> Iterator[dict[str, Any]]:
-    """Each case: its `name`, `files` (path -> document or text), `env`, `registry` and `repository`."""
+    """Yield each case: its `name`, `files` (path -> document or text), `env`, `registry` and `repository`."""
     yield from _spellings()
     yield from _entries()
     yield from _places()
@@ -162,7 +162,7 @@ def _broken() -> Iterator[dict[str, Any]]:
 
 
 def lay(case: Mapping[str, Any], folder: Path) -> dict[str, str]:
-    """Write the case's files and helpers below `folder`; returns the environment."""
+    """Write the case's files and the credential helpers below `folder`; return the case's environment."""
     (folder / "home").mkdir(parents=True)
     (folder / "run").mkdir()
     (folder / "bin").mkdir()
@@ -184,7 +184,7 @@ def lay(case: Mapping[str, Any], folder: Path) -> dict[str, str]:
 
 
 def ask_crane(program: str, case: Mapping[str, Any], env: Mapping[str, str]) -> list[str] | None:
-    """User name and secret that crane finds for the registry; None for none, `["error"]` where it fails."""
+    """Return user name and secret that crane finds for the registry; None if it finds none, `["error"]` if it fails."""
     done = subprocess.run(
         [program, "auth", "get", case["registry"]], env=env, capture_output=True, text=True, check=False
     )
@@ -195,7 +195,7 @@ def ask_crane(program: str, case: Mapping[str, Any], env: Mapping[str, str]) -> 
 
 
 def ask_skopeo(program: str, case: Mapping[str, Any], env: Mapping[str, str]) -> str | None:
-    """The user name that skopeo finds for the repository; None for none, `error` where it fails otherwise."""
+    """Return the user name that skopeo finds for the repository; None if it finds none, `error` if it fails."""
     argv = [program, "login", "--get-login", f"{case['registry']}/{case['repository']}"]
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     if done.returncode == 0:
@@ -204,7 +204,7 @@ def ask_skopeo(program: str, case: Mapping[str, Any], env: Mapping[str, str]) ->
 
 
 def main(crane: str, skopeo: str) -> None:
-    """Print the table with the answers of both programs."""
+    """Print the table of all cases with the answers of crane and of skopeo."""
     table = []
     for case in cases():
         with tempfile.TemporaryDirectory() as name:

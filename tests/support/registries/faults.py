@@ -312,7 +312,7 @@ def _length(head: list[bytes]) -> int:
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    """The chunks of a body (RFC 9112, section 7.1), with the empty one at the end."""
+    """Yield the chunks of a body (RFC 9112, section 7.1); the last chunk is empty."""
     chunk = b"?"
     while chunk:
         line = stream.readline()

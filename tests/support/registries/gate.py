@@ -61,7 +61,7 @@ class Gate:
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     def count(self, method: str, path: str) -> Passage:
-        """Give the request a number if it is a writing one."""
+        """Return the request as a `Passage`, with the next number if its method writes."""
         with self._lock:
             self._writes += method in _WRITES
             return Passage(method, path, self._writes if method in _WRITES else 0)

@@ -46,7 +46,7 @@ Answerer = Callable[[Request], Reply | Hang | Drip | None]
 
 
 class HostileServer:
-    """An HTTP server that serves until it is closed. `answer`: replaceable at any time; None closes the connection.
+    """An HTTP server that serves until it is closed. `answer` makes each reply, or gives None to close the connection.
 
     `requests`: every request that arrived, in order. `tls`: an SSL context for a server.
     """

@@ -114,7 +114,7 @@ def make_index(*images: Image, platforms: tuple[str, ...] = ("linux/amd64", "lin
 
 
 def store(image: Image, repository: Repository, *tags: str) -> None:
-    """Put all blobs and manifests of `image` into `repository`, children first."""
+    """Put all blobs and manifests of `image` into `repository`, children first, and give the image `tags`."""
     for child in image.children:
         store(child, repository)
     for name, blob in image.blobs.items():

@@ -1,7 +1,7 @@
 """Images and artifacts of unusual shape, made by code: what builders, Helm, WASM tools, BuildKit and cosign push.
 
-Each has one tag, `1.0`, in a layout of its own. Sources of the shapes: OCI image-spec v1.1 and its "Guidelines for
-Artifact Usage"; Docker's image manifest v2, schema 2; the documentation of Helm, BuildKit and cosign.
+Tests store each under the tag `1.0` in a layout of its own. Sources of the shapes: OCI image-spec v1.1 and its
+"Guidelines for Artifact Usage"; Docker's image manifest v2, schema 2; the documentation of Helm, BuildKit and cosign.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _image(
     layer: Document | None = None,
     **more: Any,
 ) -> Image:
-    """An image of `layers` (media type and bytes). `layer`: further members of each layer's descriptor."""
+    """Return an image of `layers` (media type and bytes). `layer`: further members of each layer's descriptor."""
     config = config if config is not None else _config(*(TAR for _ in layers))
     document = {
         "schemaVersion": 2,
@@ -82,7 +82,7 @@ def _image(
 
 
 def _index(*entries: tuple[Image, str], media_type: str = OCI_INDEX, **more: Any) -> Image:
-    """An index of images, each with its platform; an empty text is an entry without one."""
+    """Return an index of images, each with its platform; an empty platform leaves the member `platform` out."""
     listed = []
     for image, platform in entries:
         entry = _described(image.manifest.media_type, image.manifest.raw)
@@ -97,7 +97,7 @@ def _index(*entries: tuple[Image, str], media_type: str = OCI_INDEX, **more: Any
 
 
 def _with_blob(*blobs: tuple[str, bytes], images: tuple[Image, ...] = ()) -> Image:
-    """An index that lists blobs beside images."""
+    """Return an index that lists blobs beside images."""
     listed = [_described(kind, raw) for kind, raw in blobs]
     for image in images:
         platform = {"os": "linux", "architecture": "amd64"}

@@ -125,7 +125,7 @@ class RegistryServer:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def access_log(self) -> list[Access]:
-        """Return every request since the first start, oldest first, without those that wait for the log (`?harness=`).
+        """Return every request since the first start, oldest first, without those of this class itself (`?harness=`).
 
         Requests that tests send with `request` are among them.
         """
@@ -141,7 +141,7 @@ class RegistryServer:
     ) -> tuple[int, dict[str, str], bytes]:
         """Send one request without shipmark, with the registry's credential; return status, headers and body.
 
-        Header names are lower case. Requests of this method appear in the access log.
+        Header names are lower case. The request appears in `access_log`, unless its path has `?harness=`.
         """
         given = {**self._authorization(path), **(headers or {})}
         with contextlib.closing(self._connection()) as connection:

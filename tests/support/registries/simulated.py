@@ -1,4 +1,4 @@
-"""Servers over TLS that behave like Docker Hub and Azure Container Registry; a real registry behind them stores.
+"""Servers over TLS that behave like Docker Hub and Azure Container Registry; a real registry behind them stores images.
 
 Whatever the simulated rules let through is forwarded, so that tests read the end state from that registry's storage.
 """
@@ -50,7 +50,7 @@ class _Simulated:
         raise NotImplementedError
 
     def _store(self, request: Request) -> Reply:
-        """What the storage answers: what the registry has; a request with a credential is refused, as Azure does."""
+        """Answer for the storage host: forward to the registry; refuse requests with a credential, as Azure does."""
         if "authorization" in request.headers:
             return Reply(400, {}, b"<Error><Code>InvalidAuthenticationInfo</Code></Error>")
         return self._forward(request)
@@ -74,13 +74,13 @@ class _Simulated:
             connection.close()
 
     def _refused(self, request: Request, path: str) -> Reply | None:
-        """The answer to a request without a token for the repository in `path`; None for a request with one."""
+        """Return the answer 401 to a request without a token for the repository in `path`; None if it has one."""
         action = "pull" if request.method in ("GET", "HEAD") else "push"
         repository = path.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
         return self._bearer(request, f"repository:{repository.partition('/tags/')[0]}:{action}")
 
     def _bearer(self, request: Request, scope: str) -> Reply | None:
-        """The answer to a request without a token for `scope`; None for a request with one."""
+        """Return the answer 401 to a request without a token for `scope`; None for a request with such a token."""
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         granted = base64.b64decode(given).decode().split(" ") if given else []
         name, _, action = scope.rpartition(":")
@@ -90,7 +90,7 @@ class _Simulated:
         return Reply(401, {"WWW-Authenticate": challenge}, _error("UNAUTHORIZED", "authentication required"))
 
     def _grant(self, scopes: list[str], member: str) -> Reply:
-        """A token that lists what it grants."""
+        """Return an answer with a token that lists the scopes it grants."""
         token = base64.b64encode(" ".join(scopes).encode()).decode()
         return Reply(
             200, {"Content-Type": "application/json"}, json.dumps({member: token, "expires_in": 300}).encode()
@@ -101,9 +101,9 @@ _OWN_HEADERS = frozenset({"content-length", "connection", "location", "date"})
 
 
 class Hub(_Simulated):
-    """As Docker Hub: tokens for a personal access token, reads of manifests are counted, pages of at most 100 tags.
+    """Behaves like Docker Hub: gives tokens for a personal access token, limits reads of manifests, pages tags by 100.
 
-    `reads`: how many reads of manifests are allowed before it answers 429. `waits`: what `Retry-After` then says.
+    `reads`: how many GETs of manifests pass before one gets 429. `waits`: the header `Retry-After` of that answer.
     """
 
     reads = 1000
@@ -134,7 +134,7 @@ class Hub(_Simulated):
 
 
 class Azure(_Simulated):
-    """As Azure Container Registry: exchanges refresh tokens by POST, and redirects blobs and uploads to its storage."""
+    """Behaves like Azure Container Registry: gives tokens for refresh tokens, redirects blobs and uploads."""
 
     def _answer(self, request: Request) -> Reply:
         path = urlsplit(request.path)

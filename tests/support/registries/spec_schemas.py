@@ -26,7 +26,7 @@ _FILES = {
 
 
 def check_by_specification(folder: Path) -> int:
-    """Check every JSON document of a layout folder; return their number. Raises jsonschema's `ValidationError`."""
+    """Check every OCI document of a layout folder; return their number. Raises jsonschema's `ValidationError`."""
     try:
         schemas = module_files(_MODULE, _VERSION, _SHA256) / "schema"
     except NotBuilt as error:

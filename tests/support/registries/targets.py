@@ -67,7 +67,7 @@ TargetsFactory = Callable[..., Opened]
 
 @pytest.fixture
 def make_targets() -> Iterator[TargetsFactory]:
-    """Give a function that makes `RegistryPool`: `make_targets(env={...}, insecure=frozenset({...}))`."""
+    """Give a function that makes a `RegistryPool`: `make_targets(env={...}, insecure=frozenset({...}))`."""
     made: list[RegistryPool] = []
 
     def make(*, env: Mapping[str, str] | None = None, seconds: float | None = None, **more: Any) -> Opened:

@@ -1,4 +1,4 @@
-"""Runs shipmark in the script's own process and counts its effects on the machine; for an isolated interpreter.
+"""Runs shipmark in this script's own process (`python -I counted.py …`) and counts its effects on the machine.
 
 `COUNTED_LOG`: a file that gets one line for each effect, in order. `COUNTED_KILL`: the number of the effect at
 which the process kills itself by SIGKILL. `COUNTED_WHEN`: `before` the effect happens, `after` it has, or `torn`:

@@ -30,8 +30,8 @@ class Flat(NamedTuple):
 def flattened(store: Path, digest: str) -> Flat:
     """Return files and settings of an image for one platform in the layout `store`, with whiteouts applied.
 
-    An empty setting is none, `/` is the working folder where none is named, and the environment has no order: so
-    runtimes take them.
+    As in container runtimes, an empty setting counts as absent, the working folder is `/` by default, and the order of
+    environment variables does not matter.
     """
     manifest = document(store, digest)
     files: dict[str, tuple[Any, ...]] = {}

@@ -17,7 +17,7 @@ def served(repositories: Path, env: dict[str, str]) -> Iterator[str]:
     """Serve the repositories below a folder for the body; gives the base URL. `env`: of `git daemon`."""
 
     class Handler(socketserver.BaseRequestHandler):
-        """Gives the connection to a git process, as inetd does. The daemon could not choose a free port itself."""
+        """Passes the connection to a git process, as inetd does, since `git daemon` cannot choose a free port."""
 
         def handle(self) -> None:
             """Run git until the connection ends."""

@@ -37,7 +37,7 @@ _NOISE = ("attempts", "planned_seq", "planned_at", "released_seq", "released_at"
 class Point(NamedTuple):
     """The effect at which a run is killed, and when.
 
-    `place`: `http` (a request) or `local` (a change on the machine); `number`: the effect's number among those, from 1.
+    `place`: `http` (a request) or `local` (a change on the machine); `number`: of the effect in its place, from 1.
     """
 
     place: str
@@ -109,7 +109,7 @@ class Matrix:
         self._idle = threading.Condition()
 
     def learn(self) -> tuple[State, list[Point]]:
-        """Run without a kill, for the state that every other run must end in, and for the points."""
+        """Run without a kill; return the state in which every other run must end, and the kill points."""
         place = self._place("dry")
         seen: list[Passage] = []
         self._watch(seen.append, lambda passage: True)

@@ -1,7 +1,7 @@
 """Runs of `shipmark run` that move one port call at a time, and can be killed at each.
 
-Everything of the application is the real thing, from `release.app.releases.run.run` down; what is modelled is what its
-ports reach (`model_world`).
+The application's code is the real one, from `release.app.releases.run.run` down; only the world behind its ports is a
+model (`model_world`).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Run:
                 self._await(lambda: (self._waiting > 0 and not self._granted) or self._ended)
 
     def advance_to(self, what: str) -> None:
-        """Continue until the run is about to call `what`, or to its end. `put`: any tag's put, `put 1`: one tag's."""
+        """Continue until the run is about to call `what`, or to its end. `put`: any manifest's, `put 1`: tag 1's."""
         while True:
             self.advance(1)
             with self._turns:

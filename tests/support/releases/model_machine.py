@@ -174,7 +174,7 @@ class Releases(RuleBasedStateMachine):
 
 
 def one_step_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make every run take its steps in the same order on every try."""
+    """Let every run take one step at a time, so that the order of its steps is the same on every try."""
     monkeypatch.setattr(release.step_scheduler, "_LIMIT", 1)
 
 

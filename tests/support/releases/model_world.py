@@ -45,7 +45,7 @@ class Stored:
 
 
 class Repository:
-    """A registry repository or store as one run sees it: `turn` is called before each query and each change."""
+    """A registry repository or store as one run sees it: `turn` is called before operations on manifests and tags."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class _Log:
 
 
 class World:
-    """`Ports` of one run at the git tag of `version`. `turn` is called before each query and each change.
+    """`Ports` of one run at the git tag of `version`. `turn` is called before port calls at which a test can stop it.
 
     `attempt`: the run's name in the log. `before_tag`: called with tag and digest before a tag is put on the registry.
     """
@@ -182,7 +182,7 @@ class World:
         return _NoPrograms()
 
     def snapshot(self, session: Session, policy: TagPolicy) -> Snapshot:
-        """A clone at the version's git tag, which has no other."""
+        """Return a clone whose HEAD is at the version's git tag, the only tag that it has."""
         del session, policy
         listing = f"{self.commit} refs/tags/{self._git_tag}\n".encode()
         return Snapshot(
@@ -190,7 +190,7 @@ class World:
         )
 
     def remote_refs(self, session: Session, remote: str) -> RemoteRefs:
-        """The git tags of the remote: unchanged. Runs of the model are for git tags, so there are no branches."""
+        """Return the remote's refs: the version's git tag and no branch, since runs of the model are for git tags."""
         del session
         return RemoteRefs(state="answered", name=remote, tags={self._git_tag: self.commit})
 
@@ -200,7 +200,7 @@ class World:
         return self
 
     def open(self, target: str) -> Repository:
-        """The only repository of the model's registry."""
+        """Return the only repository of the model's registry."""
         assert target == IMAGE
         return Repository(target, self._registry, self._turn, self._before_tag)
 
@@ -252,7 +252,7 @@ class World:
 
 
 class Builder:
-    """Builds one image for each set of labels and platform, always the same, into the machine's store."""
+    """Builds into the machine's store; equal commit, labels and platform always give the same image."""
 
     name = "layers"
 
@@ -320,7 +320,7 @@ class MemoryContent:
 
 
 class _Named:
-    """Source of random bytes that gives each attempt its name."""
+    """Source of random texts that always returns the name of the attempt."""
 
     def __init__(self, attempt: str) -> None:
         self._attempt = attempt

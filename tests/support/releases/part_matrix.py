@@ -1,7 +1,7 @@
 """Two runners that build one platform each: kills one of them at every counted effect, and checks what is released.
 
-The first runner's part exists. The second is killed at a point of `shipmark build --platform P -o oci:part`. A third
-clone then joins both with `run --from`: at once, and again after the second runner has built anew in its own clone.
+The first runner has built its platform. The second is killed at a point of `shipmark build --platform P -o oci:part`.
+A third clone joins both images by `run --from` at once; a fourth does so after the second runner has built again.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PartRow(NamedTuple):
 
 
 class PartMatrix:
-    """Kills the second runner of `repo`'s HEAD. Each clone has a cache of its own, as runners have."""
+    """Kills the second of two runners that build v1.4.2 of `repo`. Each clone has its own cache, as runners have."""
 
     def __init__(self, repo: GitRepo, registry: RegistryServer, shipmark: Shipmark, folder: Path) -> None:
         folder.mkdir()
@@ -61,7 +61,7 @@ class PartMatrix:
         self._must(self._first, *_build(PLATFORMS[0]))
 
     def learn(self) -> tuple[Joined, list[Point]]:
-        """Build and join without a kill, for the release that every other one must equal, and for the points."""
+        """Build and join without a kill; return the release that every other one must equal, and the kill points."""
         second = self._clone("second")
         listing = self._folder / "effects"
         done = self._counted(second, {"COUNTED_LOG": str(listing)})
@@ -91,7 +91,7 @@ class PartMatrix:
     def _killed(self, point: Point, name: str) -> tuple[Path, int]:
         """Return the second runner's clone after the kill, and the exit code of its process.
 
-        Threads share the effects of a build, so a run may have a few less than another, and end before the point.
+        Threads make the number of a build's effects vary, so a run may end before the point; it is then repeated.
         """
         for attempt in range(_ATTEMPTS):
             second = self._clone(f"second-{name}-{attempt}")
@@ -101,7 +101,7 @@ class PartMatrix:
         return second, code
 
     def _judged(self, early: Result, state: Joined, expected: Joined) -> list[str]:
-        """Return faults of a joining run: it must release the expected image, or refuse and push no tag."""
+        """Return faults of a joining run: it must release the expected image, or push and log nothing."""
         if early.code == 0:
             return [] if state == expected else [f"at once: {state} instead of {expected}"]
         return [f"at once: exit {early.code}, and {state}"] if state.tags or state.kinds else []

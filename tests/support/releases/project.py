@@ -22,7 +22,7 @@ FILES = {
 
 
 class Project:
-    """A git repository with a `shipmark.yml`, the command run in it, and the registry that it goes to."""
+    """A git repository with a `shipmark.yml`, the command run in it, and the registry of its releases."""
 
     def __init__(self, repo: GitRepo, shipmark: Shipmark, registry: RegistryServer) -> None:
         self.repo = repo
@@ -39,7 +39,7 @@ class Project:
         self.repo.write({"shipmark.yml": json.dumps(given)})
 
     def release_commit(self, *git_tags: str, files: Mapping[str, str | bytes] | None = None) -> str:
-        """Commit something new and tag it."""
+        """Commit a change of `hello.txt` and `files`, give it `git_tags`, and return its id."""
         content = {
             "hello.txt": f"hello {' '.join(git_tags)} {len(self.repo.git('log', '--oneline', check=False))}\n"
         }
@@ -93,7 +93,7 @@ class Project:
 def make_project(
     make_repo: Callable[[str], GitRepo], shipmark: Shipmark, registry_server: RegistryServer
 ) -> Callable[..., Project]:
-    """Give a function that makes a project whose history has releases up to v1.4.1, HEAD untagged after it."""
+    """Give a function that makes a project with the git tags v1.3.8, v1.4.0 and v1.4.1, the last of them at HEAD."""
 
     def make(name: str = "repo", **settings: Any) -> Project:
         project = Project(make_repo(name), shipmark, registry_server)
@@ -108,7 +108,7 @@ def make_project(
 
 @pytest.fixture
 def project(make_project: Callable[..., Project]) -> Project:
-    """Give a project with releases up to v1.4.1 in its history, and `v1.4.2` tagged at HEAD."""
+    """Give a project with git tags up to v1.4.1 in its history, and the git tag v1.4.2 at HEAD; nothing is released."""
     made = make_project()
     made.release_commit("v1.4.2")
     return made

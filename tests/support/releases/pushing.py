@@ -1,4 +1,4 @@
-"""A release whose push by BuildKit is held at a gate, for tests that end a process in the middle of the push."""
+"""A release whose push by BuildKit is stopped by a `Gate`, for tests that end a process in the middle of the push."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.releases.project import Project
 
 
 class Pushing:
-    """A release whose push by BuildKit waits at the gate, in the middle of the first layer."""
+    """A release whose push by BuildKit waits at the gate, before the registry gets the first blob."""
 
     def __init__(self, project: Project, gate: Gate, env: Mapping[str, str]) -> None:
         self.project = project
@@ -34,11 +34,11 @@ class Pushing:
         return False
 
     def end(self) -> None:
-        """Let the gate pass again."""
+        """Let the gate forward all further requests."""
         self._goes_on.set()
 
     def wait(self) -> int:
-        """Wait for the end while the push is still held; return the exit code."""
+        """Wait until the process of the release ends, while the gate still stops the push; return its exit code."""
         return int(self.process.wait(60))
 
 
@@ -53,7 +53,7 @@ def pushing(project: Project, gate: Gate, env: Mapping[str, str]) -> Iterator[Pu
 
 
 def front_ends() -> list[int]:
-    """The processes of BuildKit's programs that this test run started."""
+    """Return the ids of the processes of `buildctl` and `buildx` that this test run started."""
     mark = f"PYTEST_LEAK_MARK={os.environ['PYTEST_LEAK_MARK']}"
     return [
         pid

@@ -1,4 +1,4 @@
-"""Statuses of versions for tests."""
+"""Makes statuses of versions, such as `yanked`, for tests."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from release.versions.status import KnownStatus
 
 
 def yanked(versions: Iterable[str], number: int = 1) -> tuple[KnownStatus, ...]:
-    """The status `yanked` for each version."""
+    """Return a status `yanked` for each version, as the version's status number `number`."""
     return tuple(KnownStatus(version=one, number=number, status="yanked") for one in versions)

@@ -30,7 +30,7 @@ def mirrored(host: str, folder: Path) -> dict[str, str]:
 
 
 def env_of(name: str, host: str, folder: Path) -> Mapping[str, str]:
-    """Return the variables with which shipmark finds the program `name`, and no other builder."""
+    """Return the environment in which shipmark finds the program `name` (buildah or podman), and no docker daemon."""
     require(name)
     folder.mkdir(parents=True, exist_ok=True)
     return {
@@ -57,7 +57,7 @@ def push(registry: RegistryServer, repository: str, tag: str, image: Image) -> N
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    """Give a registry with busybox for this machine's platform. Tests share it: use repositories of your own."""
+    """Give a registry with busybox for this machine's platform. Tests share it: each uses repositories of its own."""
     require("busybox", "docker-registry")
     registry = RegistryServer(tmp_path_factory.mktemp("hub"))
     try:

@@ -1,7 +1,7 @@
 """A private BuildKit daemon, one per worker, and the programs that speak to it: `buildctl` and `buildx`.
 
-Debian packages none of them, so they are built from the module `tests/support/buildkit`. Images come from a registry
-on this machine: it stands in for Docker Hub, so that `FROM busybox` resolves without a network.
+Debian has no package of these programs, so the Go module `tests/support/buildkit` builds them. Base images come from a
+registry on this machine: it stands in for Docker Hub, so that `FROM busybox` resolves without a network.
 
     python -m tests.support.services.buildkit    builds the programs
 """
@@ -142,7 +142,7 @@ class BuildKitDaemon:
         self.service.kill()
 
     def restart(self) -> None:
-        """Start the BuildKit daemon again, on the state that it left."""
+        """End the processes in the daemon's containers, and start the BuildKit daemon again on its former state."""
         end_inside(str(self.folder))
         self.service = self._start()
 
@@ -239,7 +239,7 @@ def buildkit(buildkit_programs: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def dockerfile_syntax(buildkit: BuildKitDaemon) -> str:
-    """Give the name for `# syntax=`: the frontend's image is in the daemon's registry."""
+    """Push an image with the Dockerfile frontend to the daemon's registry; give its name, for `# syntax=`."""
     content = (buildkit.programs / "dockerfile-frontend").read_bytes()
     entry = 'FROM scratch\nCOPY --chmod=755 frontend /bin/\nENTRYPOINT ["/bin/frontend"]\n'
     buildkit.add_image("docker/dockerfile:1", entry, {"frontend": content})
@@ -247,7 +247,7 @@ def dockerfile_syntax(buildkit: BuildKitDaemon) -> str:
 
 
 def main() -> int:
-    """Build the programs, so that no test has to wait for them."""
+    """Build BuildKit's programs, so that no test has to wait for them; return an exit code."""
     if not are_built(MODULE, _PACKAGES, link=_LINK):
         sys.stderr.write("building BuildKit for the tests, a few minutes ...\n")
     try:

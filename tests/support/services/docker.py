@@ -26,10 +26,10 @@ from tests.support.services.required import program, require
 
 
 class DockerDaemon:
-    """A running dockerd without network. `host` is `unix://…/docker.sock`, `socket` its path.
+    """A running dockerd without a bridge network. `host` is `unix://…/docker.sock`, `socket` its path.
 
-    The storage driver is the daemon's own choice, so that it also runs where overlay2 does not (a data root
-    that is itself an overlay falls back to vfs). `mirror`: the address of a registry that stands in for Docker Hub.
+    The daemon chooses its storage driver, so that it also runs where overlay2 does not work (a data root on an
+    overlay file system falls back to vfs). `mirror`: the address of a registry that stands in for Docker Hub.
     """
 
     def __init__(self, *, mirror: str | None = None) -> None:
@@ -165,7 +165,7 @@ def _end_by_pid_file(path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def docker_daemon() -> Iterator[DockerDaemon]:
-    """Give the worker's Docker daemon. Tests share it: use names of your own for images and containers."""
+    """Give the worker's Docker daemon. Tests share it, so each gives images and containers names of its own."""
     require("docker")
     daemon = DockerDaemon()
     yield daemon

@@ -50,7 +50,7 @@ class Postgres:
         return str(self.folder / "data")
 
     def start(self) -> None:
-        """Start the server, and wait until it answers; retried, since children of a killed server end late."""
+        """Start the server and await that it is ready; try up to 50 times, since children of a killed one end late."""
         for attempt in range(50):
             try:
                 self._service = Service(

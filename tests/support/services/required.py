@@ -1,4 +1,4 @@
-"""Lets tests require real services, and reports at the end of the run the services that this machine does not have.
+"""Lets tests require real services, and lists at the end of the run the services that were missing.
 
 A fixture calls `require("docker-registry")`. Where the program is missing the test is skipped under a reason
 that the end of the run collects; with `SHIPMARK_REQUIRE_SERVICES=1` it fails, so that CI skips nothing.
@@ -33,7 +33,7 @@ SEARCH_PATH = os.pathsep.join(
 class Service(NamedTuple):
     """A service that tests can require: its programs and packages.
 
-    `packages`: Debian's and Ubuntu's, between spaces; `make test` as root installs those that apt knows.
+    `packages`: names of Debian and Ubuntu packages, separated by spaces; `make test` as root installs those that exist.
     """
 
     programs: tuple[str, ...]
