@@ -35,7 +35,7 @@ class Follower(Protocol):
         """Called after each write."""
 
     def ended(self, layer: Descriptor | None) -> None:
-        """Called once, when the blob is stored; None: it will not be."""
+        """Called once, when the blob is stored as `layer`, or with None when it will not be stored."""
 
 
 #: Starts to follow a blob.

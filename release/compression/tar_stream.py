@@ -36,8 +36,8 @@ def tar_chunks(
     """The archive of `entries`, in their order. `mtime`: seconds, for all. `check`: called between chunks; may raise.
 
     `look`: called with each file and its first chunk, but not for an empty file on disk; may raise. `hashes`: gets the
-    SHA-256 in hex of each whole file on disk. Raises `BuildError` if a file cannot be read, or is another or of another
-    size than when it was listed.
+    SHA-256 in hex of each whole file on disk. Raises `BuildError` if a file cannot be read, or was replaced or
+    changed its size after it was listed.
     """
     for path, node in entries:
         check()

@@ -120,7 +120,7 @@ class Repository(Protocol):
     def check_push(self) -> None:
         """Raise from the `RegistryError` branch unless images may be pushed: `Denied` if a registry refuses.
 
-        Registries get a write request, which is undone; layouts are only looked at.
+        A registry gets the request that starts an upload, which is then cancelled; a layout is not changed.
         """
 
     def delete_tag(self, tag: str) -> None:

@@ -41,7 +41,7 @@ def lists(index: Manifest | None, digest: str) -> bool:
 
 
 def with_referrer(index: Manifest | None, manifest: Manifest) -> Manifest:
-    """The index with one more entry, for `manifest`. Entries of others are kept unchanged."""
+    """The index with one more entry, for `manifest`. All other entries are kept unchanged."""
     document = msgspec.json.decode(index.raw) if index is not None else {}
     return _index(document, [*(document.get("manifests") or ()), describe_referrer(manifest)])
 

@@ -56,7 +56,8 @@ def decide(
     without a git tag (`run --version`). `asked`: the git tag at HEAD to release, whatever the run's ref is (`run
     --release`); `""`: any version tag at HEAD. `rebuild`: N of the suffix `_rN`, if a released commit is built again.
     `labels`: override the decision's labels. Raises `AmbiguousVersion` (two version tags of equal precedence at HEAD),
-    `TagConflict` (the version was released from another commit), `GitError` (the version makes no valid image tag).
+    `TagConflict` (the version was released from another commit), `GitError` (a tag that no registry accepts, or a run
+    for a git tag that looks like a version and is not one by `policy`).
     """
     basis = basis_of(facts, policy, known, component=component, version=version, asked=asked, rebuild=rebuild)
     base, known = basis.decision, basis.known
@@ -135,7 +136,7 @@ def basis_of(
 
 
 def require_version(decision: Decision, facts: Facts) -> str:
-    """The decision's version. Raises `ShallowClone` if the version needs missing history."""
+    """The decision's version. Raises `ShallowClone` if missing history or git tags hide it, else `ConfigError`."""
     if decision.version is not None:
         return decision.version
     if facts.snapshot.shallow:
@@ -161,16 +162,15 @@ def _off_tag(facts: Facts, policy: TagPolicy, found: VersionTags) -> Version | N
         base = found.named(snapshot.describe.git_tag)
         return off_tag_version(base.version if base else None, snapshot.describe.distance, facts.commit)
     if at_head := found.at(facts.commit):
-        return at_head[
-            0
-        ].version  # a run that may not release the commit's version has that version, but other tags
+        # This run may not release the version tag at HEAD: it has the tag's version, but sets no tags of a release.
+        return at_head[0].version
     if snapshot.commit_count is not None:
         return off_tag_version(None, snapshot.commit_count, facts.commit)
     return None
 
 
 def require_valid(tags: tuple[FixedTag | MovingTag, ...]) -> None:
-    """Raise `GitError` for a name that no registry accepts."""
+    """Raise `GitError` for a tag whose name no registry accepts."""
     for tag in tags:
         if not is_image_tag(tag.name):
             raise GitError(
@@ -204,7 +204,10 @@ def guarded(
     held: HeldTags | None,
     allow_backward: bool,
 ) -> tuple[tuple[FixedTag | MovingTag, ...], tuple[Withheld, ...]]:
-    """The proposed tags that may be set, and the withheld. Raises `TagConflict` for equal tags and refused releases."""
+    """The proposed tags that may be set, and the withheld ones.
+
+    Raises `TagConflict` for two proposed tags of one name, and for a release that the guard refuses.
+    """
     kept: list[FixedTag | MovingTag] = []
     withheld = list(proposal.refused)
     taken: set[str] = set()

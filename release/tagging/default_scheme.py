@@ -34,7 +34,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
 def propose(
     facts: Facts, policy: TagPolicy, release: Release | None, rebuild: int, *, unread: str = ""
 ) -> Proposal:
-    """The tags that fit the situation: a release, a request, a branch's build, or a commit of no branch.
+    """The proposed tags of a run: for a release, a pull request, a branch build, or a commit outside of branches.
 
     `unread`: the reason why the run's git tag is not a version, so that the run gets no tags; empty if it is a version.
     """

@@ -1,7 +1,7 @@
 """Writes a version in the formats of other ecosystems; a version that a format cannot express is an error.
 
-The order is kept: by an ecosystem's rules, the version of an untagged commit sorts between the releases before and
-after it.
+Every format keeps the order: by the ecosystem's own rules, the version of an untagged commit sorts between the
+releases before and after that commit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PEP440_STAGES = MappingProxyType(
     {"a": "a", "alpha": "a", "b": "b", "beta": "b", "c": "rc", "rc": "rc", "pre": "rc", "preview": "rc"}
 )
 # Qualifiers that Maven sorts before the release (`ComparableVersion`); `snapshot` is added below. Unknown qualifiers
-# sort after it.
+# sort after the release.
 _MAVEN_STAGES = frozenset({"alpha", "beta", "milestone", "rc", "cr"})
 # `MAX_SAFE_INTEGER` and `MAX_LENGTH` (characters) of the npm package `semver`, which npm checks versions with.
 _NPM_LARGEST = 2**53 - 1

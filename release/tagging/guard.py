@@ -137,7 +137,7 @@ def _judge_commits(line: Line, candidate: Candidate, held: Held | None, branch_t
             return Withhold(reason=f"it holds `{(newer or '')[:12]}`, which is newer")
         case "ancestor" | "same":
             return Move(reason=f"build of {what}")
-    # Nothing is held, or the histories diverged or cannot be compared.
+    # The tag does not exist or was not read, or the two histories diverged or cannot be compared.
     if line.kind == "pull-request" or branch_tip == candidate.commit:
         # An earlier build of the request may have been a temporary merge commit, which no clone has, so
         # the relation is unknown.
@@ -212,8 +212,8 @@ def _rank(known: KnownVersion) -> tuple[Key, int]:
 def _missing_knowledge(known: KnownReleases) -> str | None:
     """The first source that was read and may be incomplete, or None.
 
-    Git may be incomplete where the registry's list is complete: what has only a git tag is not released yet, and moves
-    the tag when it is.
+    An incomplete list of git tags does not count if the registry's list is complete: a version that has only a git tag
+    is not released yet, and its own release will move the tag.
     """
     git = "not asked" if known.known_from.registry == "complete" else known.known_from.git
     sources = (

@@ -169,7 +169,7 @@ def evaluate(inputs: MetadataInputs, context: MetadataContext) -> Metadata:
 def _guarded(
     tags: Sequence[RuleTag], flavor: Flavor, context: MetadataContext
 ) -> tuple[tuple[str, ...], tuple[Withheld, ...], tuple[str, ...]]:
-    """The tag names that may be set, the withheld tags, which would go to a lower release, and warnings."""
+    """The tag names that may be set, the tags that the guard withholds with its reason, and warnings."""
     guard = MetadataGuard(
         context.run,
         tags,

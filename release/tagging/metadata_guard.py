@@ -1,4 +1,4 @@
-"""Finds the line that each tag of `metadata` moves along, and the releases that it is compared with. Pure."""
+"""Finds the line along which each tag of `shipmark metadata` moves, and the releases to compare. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from release.versions.model import Version
 _VERSIONS = frozenset(READERS)
 # Names in expressions whose values differ from run to run.
 _OF_ONE_RUN = frozenset({"date", "commit_date", "commit_count", "distance", "pr"})
-# Digits from which on a number alone, as prefix or suffix, is one of a run: `1.4-17` may well be for Java 17.
+# A prefix or suffix of this many digits or more counts as the number of a run. A shorter number may name a variant:
+# `1.4-17` may be the image for Java 17.
 _SHORT = 4
 _NOT_KNOWN = "the other releases are not known here"
 
@@ -33,7 +34,7 @@ class Guarded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loose(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag that moves with releases and cannot be compared with others. `reason`: why, for a warning."""
+    """A tag that moves with releases, whose release cannot be compared with others. `reason`: why, for a warning."""
 
     reason: str
 
@@ -66,7 +67,7 @@ class MetadataGuard:
         self._known, self._unguarded, self._git_tags = known, unguarded, git_tags
 
     def of(self, tag: RuleTag) -> Guarded | Loose | None:
-        """How a tag is guarded; None for a fixed tag, and for one that moves with a branch or a request."""
+        """How a tag is guarded; None for a fixed tag, a tag of one run, and a tag of a branch or pull request."""
         run = self._run
         if isinstance(tag.role, str) or self._follows_no_line(tag):
             return None
@@ -141,7 +142,8 @@ class MetadataGuard:
 def selected(rule: Rule, git_tag: str, prefix: str = "") -> Selected | None:
     """The version that the regular expression of a rule selects in a git tag, or None. `prefix`: of version tags.
 
-    Where the expression captures a part of the version only (`1.2`), the version is read from there to the end.
+    Where the expression captures only a part of the version (`1.2`), the version is read from the beginning of that
+    part to the end of the git tag.
     """
     if rule.pattern is None or rule.text("value") or rule.text("event") in {"branch", "pr"}:
         return None

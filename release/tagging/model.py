@@ -11,8 +11,8 @@ from release.versions.model import Scheme, Version
 from release.versions.status import KnownStatus
 
 Knowledge = Literal["complete", "partial", "unknown", "not asked"]
-#: What would show whether a branch's tag may move, and running again does not bring: the `history` that a clone lacks,
-#: or the `tip` of the branch on the remote.
+#: The missing fact that would show whether a branch's tag may move, and that another run would lack too: `history` of
+#: the clone, or the `tip` of the branch on the remote.
 Lack = Literal["history", "tip"]
 Channel = Literal["release", "prerelease", "branch", "pull-request", "snapshot"]
 
@@ -79,7 +79,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class FixedTag(msgspec.Struct, frozen=True, kw_only=True, tag="fixed", tag_field="kind"):
     """A tag that never moves.
 
-    `policy`, if the tag has another image: `version` is an error, `first-wins` keeps that image.
+    `policy`: what happens if the tag exists with another image: `version` is an error, `first-wins` keeps that image.
     """
 
     name: str
@@ -126,10 +126,11 @@ class KnownVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class KnownReleases(msgspec.Struct, frozen=True, kw_only=True):
-    """The versions that exist, united over git tags, version log and registry. `yanked`: versions taken back.
+    """The versions of a component in git tags, version log and registry. `yanked`: versions taken back.
 
     `prereleases`: versions that count for no stable line, because the pre-release box of their release is set.
-    `statuses`: by version, the status that the log and the registries' artifacts give it; the two above follow from it.
+    `statuses`: by version, its status in the log and in the registries' artifacts; `yanked` and `prereleases` follow
+    from the statuses.
     """
 
     versions: tuple[KnownVersion, ...] = ()

@@ -1,4 +1,4 @@
-"""Finds out what to do about the git tag of a run that is not a version: an error, a warning, or nothing. Pure."""
+"""Decides how a run treats a git tag that is not a version: as an error, with a warning, or silently. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from release.versions.version_like import looks_like_version
 _SCHEMES: tuple[Scheme, ...] = ("semver", "calver", "semver-loose")
 # Where the version begins in a tag such as `release-1.2.3`. Digits are limited as in `version_like`.
 _NUMBERS = re.compile(r"v?[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
-# Characters of a git tag that are compared with `ignore_tags`, and shown. Longer names are nobody's versions.
+# Characters of a git tag that are compared with `ignore_tags`, and shown. A longer name is not a version of any scheme.
 _LONGEST = 255
 
 
@@ -53,7 +53,7 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def unread(git_tag: str, policy: TagPolicy) -> Unread | None:
-    """What to do about `git_tag`; None if it is a version of the component."""
+    """How a run treats `git_tag`; None if `git_tag` is a version of the component."""
     if policy.versions != "none" and parse_tag_name(git_tag, policy.prefix, policy.versions) is not None:
         return None
     if _belongs_elsewhere(git_tag, policy):
@@ -70,7 +70,8 @@ def is_ignored(git_tag: str, patterns: Iterable[str]) -> bool:
     return _matcher(tuple(patterns)).match(git_tag[:_LONGEST]) is not None
 
 
-# A repository may have 20,000 tags, and one match for each takes a third of the time of one match for each pattern.
+# A repository may have 20,000 tags. Matching a tag once, with all patterns joined, takes a third of the time of
+# matching it with each pattern.
 @lru_cache(maxsize=8)
 def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
     """Matches the whole name of a tag that one of `patterns` matches."""
@@ -78,7 +79,7 @@ def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _belongs_elsewhere(git_tag: str, policy: TagPolicy) -> bool:
-    """Whether the longest prefix of a component that the tag has is another component's."""
+    """Whether, of all components' prefixes that the tag begins with, the longest is another component's."""
     fitting = [prefix for prefix in policy.other_prefixes if git_tag.startswith(prefix)]
     longest = max(map(len, fitting), default=-1)
     return longest > (len(policy.prefix) if git_tag.startswith(policy.prefix) else -1)

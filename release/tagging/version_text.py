@@ -16,7 +16,7 @@ from release.tagging.expressions.tree import Call
 from release.tagging.formats import FORMATS, format_version
 from release.versions.model import Version
 
-# Source: the Go specification, "Identifiers", as far as import paths and linkers go.
+# An import path, a dot and an identifier, in ASCII only. Source: the Go specification, "Identifiers".
 _GO_VARIABLE = re.compile(r"[A-Za-z0-9_.~/-]+\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -183,7 +183,7 @@ def _ldflags(facts: VersionFacts, go_variables: Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Source: cmd/internal/quoted in Go: blanks split, `'` and `\"` quote, and nothing escapes."""
+    """Quote `text` as one word of linker flags. Source: Go's cmd/internal/quoted, which has no escape character."""
     if not re.search(r"[\s'\"]", text):
         return text
     if "\n" in text or "\r" in text:
@@ -201,5 +201,5 @@ def _moment(facts: VersionFacts) -> str:
 _WRITERS: Mapping[str, Callable[[VersionFacts], str]] = MappingProxyType(
     {"plain": _plain, "env": _env, "build-args": _build_args, "labels": _labels}
 )
-#: The values of `--format`, without `json`, which is not one text but a document.
+#: The values of `--format` except `json`, whose document `fields_of` makes.
 FORMS: tuple[str, ...] = (*_WRITERS, "ldflags", *FORMATS)

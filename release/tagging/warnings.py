@@ -65,7 +65,7 @@ def _detached(facts: Facts, found: VersionTags) -> list[str]:
 
 
 def clone_cautions(facts: Facts, known: KnownReleases, *, has_version: bool) -> list[str]:
-    """What the clone lacks, or may lack, and why the remote did not make up for it."""
+    """Warnings about tags and history that the clone lacks, and about a remote that did not list its tags."""
     return [*_refused(facts, known), *_lacking(facts, has_version=has_version)]
 
 
@@ -80,9 +80,9 @@ def _refused(facts: Facts, known: KnownReleases) -> list[str]:
 
 
 def _lacking(facts: Facts, *, has_version: bool) -> list[str]:
-    """What this clone lacks, or may lack, of tags and history, with what brings it on the CI system at hand.
+    """Warnings about tags and history that this clone lacks or may lack, with the remedy for the run's CI system.
 
-    Empty if the remote was asked and the version is known.
+    Empty if the remote listed its tags and the version is known.
     """
     system, snapshot = facts.ci.system, facts.snapshot
     answered = facts.remote.state == "answered"
@@ -102,7 +102,7 @@ def _lacking(facts: Facts, *, has_version: bool) -> list[str]:
 
 
 def without_version_tag(snapshot: Snapshot, system: str) -> str:
-    """That a clone with a remote has no version tag, and what brings the tags on the CI system at hand."""
+    """The warning that a clone with a remote has no version tag, with the remedy for the CI system `system`."""
     whose = f"its remote `{snapshot.remote}`" if snapshot.remote else "one of its remotes"
     return f"this clone has no version tag; if {whose} has any, {remedy(system, 'no-tags')}"
 
@@ -110,11 +110,12 @@ def without_version_tag(snapshot: Snapshot, system: str) -> str:
 def _below_released(
     facts: Facts, found: VersionTags, version: Version | None, known: KnownReleases
 ) -> list[str]:
-    """That the version of an untagged commit on the default branch is below a release, which is on another branch."""
+    """A warning if an untagged commit of the default branch has a version below a release of another branch."""
     if version is None or version.is_stable or not facts.is_default_branch:
         return []
     top = found.highest_stable
-    # Building `KnownVersion`s of 20,000 git tags is done already; comparing them would take longer than git itself.
+    # If all known versions come from git tags, `found` has the highest. Comparing 20,000 `KnownVersion`s would take
+    # longer than git itself.
     elsewhere = [one for one in known.versions if one.source != "git tag"]
     if elsewhere or known.yanked:
         best = highest(Line(kind="release"), known)

@@ -31,9 +31,10 @@ _LONGEST = 72  # characters of a subject in the reason: git's own advice for sub
 
 
 class BumpRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The part that each type raises, in addition to `DEFAULT_TYPES`. A breaking change raises `major` by any type.
+    """The part that each type raises, in addition to `DEFAULT_TYPES`.
 
-    `major_on_zero`: whether a breaking change leads from `0.4.2` to `1.0.0`, and not to `0.5.0`.
+    A breaking change raises `major`, whatever its type. `major_on_zero`: whether a breaking change leads
+    from `0.4.2` to `1.0.0`, and not to `0.5.0`.
     """
 
     types: Mapping[str, Part | Literal["none"]] = {}
@@ -68,7 +69,7 @@ _DEFAULT = BumpRules()
 
 
 def part_of(message: str, rules: BumpRules = _DEFAULT) -> Part | None:
-    """The part that the changes of one commit message raise, merges and reverts of others aside."""
+    """The largest part that the changes of one message raise, as if the commit were no merge and nothing reverted."""
     parts = [part for entry in entries_of(message) if (part := rules.part_of(entry)) is not None]
     return max(parts, key=_ORDER.index, default=None)
 

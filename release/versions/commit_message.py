@@ -14,9 +14,9 @@ import msgspec
 # Specification, 1, 4 and 13: type, optional scope, optional `!`, colon and blank, then a description. The type is a
 # noun: it has no blanks. Several blanks are accepted, as the reference parser trims the description.
 _HEADER = re.compile(r"(?P<type>[^\s():!]+)(?:\([^\n]*\))?(?P<breaking>!)?: \s*(?P<description>\S.*)")
-# 12 and 16. Emphasis (`**BREAKING CHANGE:**`) is what Markdown in pull requests adds.
+# Specification, 12 and 16. Emphasis (`**BREAKING CHANGE:**`) is what Markdown in pull requests adds.
 _BREAKING = re.compile(r"(?:[*+-][ \t]+)?[*_]{0,2}BREAKING[ -]CHANGE[*_]{0,2}:[*_]{0,2}(?P<text>.*)")
-# 8: a word, and `: ` or ` #`. A footer ends the text of the footer before it (10).
+# Specification, 8 and 10: a word, then `: ` or ` #`. A footer ends the text of the footer before it.
 _FOOTER = re.compile(r"(?:BREAKING CHANGE|[A-Za-z0-9][A-Za-z0-9-]*)(?:: | #)\S")
 _BULLET = re.compile(r"[ \t]*[*+-][ \t]+(?P<text>\S.*)")
 # GitHub puts a line of dashes between the messages of a squash and their `Co-authored-by`.
@@ -156,7 +156,7 @@ def _reverted(subject: str, type_: str, description: str, body: Sequence[str]) -
     named = list(_REVERTED.finditer(text))
     commits = [one["commit"].lower() for one in named]
     if quoted is None and type_ != "revert":
-        # A commit of another type may take back a commit on its way. It still counts as what its type says.
+        # A commit of another type, such as `feat`, may revert a commit too. The `feat` still counts as a feature.
         return Reverted(commits=tuple(commits), kept=_kept(named)) if commits else None
     for refs in _REFS.finditer(text):
         commits += [one.lower() for one in _COMMIT.findall(refs["commits"])]

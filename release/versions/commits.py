@@ -1,4 +1,4 @@
-"""Which unreleased changes still count: reverts take back what they revert, and merges only bring others in. Pure."""
+"""Finds the unreleased changes that still count, without reverted changes and without plain merges. Pure."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 def standing_changes(commits: Sequence[Commit]) -> tuple[Change, ...]:
     """The changes that were not taken back, newest first. `commits`: newest first, children before their parents.
 
-    Neither a reverted commit nor its revert counts; a reverted revert takes nothing back. A revert of a commit that is
-    not in `commits` was released with it, so the revert counts. Of a merge only its breaking change counts.
+    Neither a reverted commit nor its revert counts; a reverted revert takes nothing back. A commit that is not in
+    `commits` was released, so its revert counts. A merge counts only if its text below the subject says `BREAKING
+    CHANGE`.
     """
     return tuple(_Reader(commits).changes())
 

@@ -227,7 +227,8 @@ def examples_of(names: Sequence[str]) -> tuple[str, ...]:
 class TagDifference(msgspec.Struct, frozen=True, kw_only=True):
     """How the tags of a clone differ from its remote's. `listing`: of the clone, with the remote's tags.
 
-    `missing`: tags that only the remote has. `moved`: tags that name another object on the remote, which counts.
+    `missing`: tags that only the remote has. `moved`: tags that name another object on the remote; `listing` has the
+    remote's object.
     """
 
     listing: bytes

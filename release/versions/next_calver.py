@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"YYYY|YY|0Y|MM|0M|WW|0W|DD|0D|MICRO")
 _PATTERN = re.compile(
     rf"(?:YYYY|YY|0Y)(?P<dot>[.-])(?:{_TOKEN.pattern})(?:(?P=dot)(?:{_TOKEN.pattern})){{0,2}}"
 )
-#: Taken before the first version; calver.org's examples use it most.
+#: The pattern of the first version if the config has none; the most frequent one in calver.org's examples.
 DEFAULT_PATTERN = "YYYY.MM.MICRO"
 _DECEMBER = 12
 

@@ -25,7 +25,7 @@ def next_version(base: Version | None, part: Part) -> Version:
 def automatic_version(
     stable: Version | None, highest: Version | None, part: Part, *, major_on_zero: bool = False
 ) -> Version:
-    """The next version after `stable`, the highest stable release in HEAD's history, whose commits ask for `part`.
+    """The next version after `stable` (the highest stable release in HEAD's history), for commits that raise `part`.
 
     While the major version is 0, a breaking change raises the minor part, unless `major_on_zero`. `highest`: as
     `stable`, but prereleases included: after `1.5.0-rc.1` the next version is at least `1.5.0`.

@@ -81,7 +81,7 @@ def precedence_key(version: Version) -> Key:
     return (version.major, version.minor, version.patch, 0, _identifiers(version.prerelease))
 
 
-# Sorting asks for the key of the same prerelease several times; more than these are parsed again.
+# Sorting needs the key of the same prerelease several times. Beyond this number, a prerelease is parsed again.
 @lru_cache(maxsize=1024)
 def _identifiers(prerelease: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in prerelease.split("."))

@@ -32,7 +32,7 @@ class KnownStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
         return _rank(self) > _rank(other)
 
     def says(self, other: KnownStatus) -> bool:
-        """Whether both state the same about the version, by whatever source."""
+        """Whether `other` has the same version, number and status; reason, commit and source are not compared."""
         return (self.version, self.number, self.status) == (other.version, other.number, other.status)
 
 
@@ -55,7 +55,7 @@ def with_status(statuses: Statuses, status: str) -> tuple[str, ...]:
 
 
 def lacking(there: Iterable[KnownStatus], wanted: Iterable[KnownStatus]) -> tuple[KnownStatus, ...]:
-    """Those of `wanted` that would change what is valid `there`."""
+    """The statuses of `wanted` that are valid in place of those in `there`, or whose version `there` lacks."""
     present = merged(there)
     return tuple(one for one in wanted if one.version not in present or one.outranks(present[one.version]))
 

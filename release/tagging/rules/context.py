@@ -19,7 +19,7 @@ _REQUESTS = "refs/pull/"
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
-    """A commit's place in git's history. `version`: released or off-tag; `base`: the git tag that it counts from."""
+    """A commit's position in git's history. `version`: released or off-tag; `base`: the git tag that it counts from."""
 
     version: Version
     distance: int = 0

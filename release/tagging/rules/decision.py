@@ -91,11 +91,12 @@ def rules_decision(
     if refused is None or not tags:
         decision = _tagged(released, tuple(tags.values()), known, held, allow_backward)
     else:
-        # Nothing of this run is pushed, whatever its tags are called.
+        # The run may push nothing, so all its tags are withheld.
         withheld = tuple(Withheld(name=name, reason=refused) for name in tags)
         decision = msgspec.structs.replace(released, withheld=withheld)
     warnings = itertools.chain(decision.warnings, *(outcome.warnings for outcome in outcomes))
-    # With `events: as-action` the rules may give tags where the scheme releases nothing, as for a closed request.
+    # With `events: as-action` the rules may give tags where the default scheme gives none, as for a closed request:
+    # then the warning that the run releases nothing would be wrong.
     wrong = idle(facts) if decision.tags else []
     named = msgspec.structs.replace(
         decision,
@@ -155,7 +156,10 @@ def _labelled(
 def _runs(
     facts: Facts, policy: TagPolicy, base: Decision, commit_count: int | None, env: Mapping[str, str]
 ) -> list[RuleContext]:
-    """The contexts for rules: HEAD's release, git tag, branch or pull request; for a branch build of a release two."""
+    """The contexts in which rules are evaluated: one for HEAD's release, git tag, branch or pull request.
+
+    A branch's run that releases a version has two contexts: the release and the branch.
+    """
     release = None if base.candidate is None else base.candidate.version
     prefix = policy.prefix
     plain = facts_run(facts)
@@ -177,12 +181,12 @@ def _runs(
 def _released(
     base: Decision, tags: Sequence[RuleTag], rebuild: int, known: KnownReleases, found: VersionTags
 ) -> Decision:
-    """`base` with the version that the rules found, if the default scheme found none."""
+    """`base` with the version that the rules read, if the default scheme found none or no rule reads the git tag's."""
     own = None if base.candidate is None else base.candidate.version
     read = {precedence_key(tag.release): tag for tag in tags if tag.release is not None}
     if own is not None and base.git_tag is not None and read and precedence_key(own) not in read:
-        # The rules read another version than that of the git tag (`value=`), and none reads the git tag's: as in the
-        # action, the version is the one that the rules read.
+        # No rule reads the git tag's version, and some rule reads another one (`value=`): as in docker/metadata-action,
+        # the version that the rules read counts.
         own = None
     for key, tag in read.items():
         first = own or next(iter(read.values())).release

@@ -82,7 +82,7 @@ def evaluate_rules(rules: Sequence[Rule], flavor: Flavor, context: RuleContext) 
 
 
 def names_read(rules: Sequence[Rule], flavor: Flavor) -> frozenset[str]:
-    """The names in expressions of `rules` and `flavor`; callers need to find out only their values."""
+    """The names in expressions of `rules` and `flavor`: callers need not find out the values of other names."""
     expressions = [value for rule in rules for key, value in rule.values.items() if key in _EXPANDED]
     expressions += [affix for affix in (flavor.prefix, flavor.suffix) if affix is not None]
     return frozenset().union(*(parse_template(expression).names() for expression in expressions))
@@ -109,10 +109,10 @@ def _name(rule: Rule, emitted: Emitted, flavor: Flavor, evaluation: Evaluation) 
 
 
 def _role(name: str, rule: Rule, emitted: Emitted, context: RuleContext) -> Role | None:
-    """The role of a tag: the one that `immutable` asks for, else that of its rule.
+    """The role of a tag: the one that the attribute `immutable` sets, else that of its rule.
 
-    A name with a run's number, a date or a time moves with the run's ref, not with releases; so does a tag of a version
-    that is not to be fixed.
+    A name with a run's number, a date or a time moves with the run's ref, not with releases; so does a tag that
+    `immutable=false` keeps from being fixed.
     """
     own = Line(kind="branch", name=context.git_tag) if context.git_tag else role_of_ref(context)
     match rule.text("immutable"):

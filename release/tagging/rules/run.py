@@ -32,7 +32,7 @@ _EVENT_NAMES = {
 }
 
 
-#: Events that docker/metadata-action takes for runs on the default branch.
+#: Parts of event names: docker/metadata-action treats runs of these events as runs on the default branch.
 ALWAYS_DEFAULT = ("create", "discussion", "issues", "schedule")
 _WITH_ACTIONS = frozenset({"github", "gitea", "forgejo"})
 
@@ -112,13 +112,13 @@ def facts_run(
 def as_action(run: RuleContext, facts: Facts) -> RuleContext:
     """`run` as docker/metadata-action sees it: a merge queue's branch is a branch.
 
-    The action takes some events for the default branch, on any ref.
+    The action treats runs of some events (`ALWAYS_DEFAULT`) as runs on the default branch, whatever their ref is.
     """
     ci = facts.ci
     ref = run.ref if run.ref or ci.branch is None else f"refs/heads/{ci.branch}"
     name = ci.event_name or ""
     usual = ci.system in _WITH_ACTIONS and any(word in name for word in ALWAYS_DEFAULT)
-    # The ref of an event about something deleted has no branch in the facts, and is the default branch all the same.
+    # For an event about a deletion, the facts name no branch although the run's ref is the default branch.
     on_default = ci.default_branch is not None and ref == f"refs/heads/{ci.default_branch}"
     is_default = usual or on_default or run.is_default_branch
     return msgspec.structs.replace(

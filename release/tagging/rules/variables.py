@@ -85,5 +85,8 @@ def _variables(value: Located) -> Iterable[tuple[str, int]]:
 
 
 def environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    """The variables for expressions; none for `metadata`, where they are empty as in docker/metadata-action."""
+    """The variables for expressions, without those that look like secrets.
+
+    `env`: None for `shipmark metadata`, where every variable is empty as in docker/metadata-action.
+    """
     return {} if env is None else {name: text for name, text in env.items() if not looks_secret(name)}
