@@ -1,4 +1,4 @@
-"""Every command in the README prints the output shown there, and every configuration in the README is valid."""
+"""Every command of README and user pages prints the output shown there, and every configuration there is valid."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ from tests.support.programs.command import Shipmark
 from tests.support.releases.git import GitRepo
 
 README = "README.md"
+REFERENCE = "docs/commands.md"
+#: Pages for users, in the order in which their commands are run in one repository: later ones need its release.
+PAGES = (README, "docs/version-log.md", "docs/metadata.md", "docs/registries.md")
+CONFIGURATIONS = (README, "docs/tags.md", "docs/configuration.md", "docs/building.md", "docs/version-log.md")
 _HISTORY = ("v1.3.8", "v1.4.0", "v1.4.1", "v1.4.2")
 _DOCKERFILE = "FROM scratch\nARG VERSION\nLABEL hello=$VERSION\nCOPY hello.txt /hello.txt\n"
 _CONFIG = 'image: oci:dist/hello\nproject: hello\nbuild: {builder: layers, args: {VERSION: "{{version}}"}}\n'
 
 
 class Shown(NamedTuple):
-    """A command in the README and the output shown below it, possibly none."""
+    """A command on a page and the output shown below it, possibly none."""
 
     command: str
     output: str
@@ -30,7 +34,7 @@ class Shown(NamedTuple):
 
 def commands() -> list[Shown]:
     shown = []
-    for block in blocks(README, "console"):
+    for block in (block for page in PAGES for block in blocks(page, "console")):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             shown.append(Shown(command, output))
@@ -44,7 +48,7 @@ def normal(text: str) -> str:
 
 @pytest.fixture
 def scene(git_repo: GitRepo) -> GitRepo:
-    """Give the git repository of the README's examples."""
+    """Give the git repository of the examples."""
     files = {"Dockerfile": _DOCKERFILE, "shipmark.yml": _CONFIG, ".gitignore": "dist/\n"}
     for git_tag in _HISTORY:
         git_repo.commit(git_tag, files={**files, "hello.txt": f"{git_tag}\n"})
@@ -52,7 +56,7 @@ def scene(git_repo: GitRepo) -> GitRepo:
     return git_repo
 
 
-def test_every_command_in_the_readme_prints_the_output_shown_there(
+def test_every_command_on_the_users_pages_prints_the_output_shown_there(
     scene: GitRepo, shipmark: Shipmark
 ) -> None:
     shown = commands()
@@ -66,8 +70,8 @@ def test_every_command_in_the_readme_prints_the_output_shown_there(
             assert normal(result.stdout) == normal(output)
 
 
-@pytest.mark.parametrize("block", blocks(README, "yaml"))
-def test_every_configuration_in_the_readme_is_valid(block: str) -> None:
+@pytest.mark.parametrize("block", [block for page in CONFIGURATIONS for block in blocks(page, "yaml")])
+def test_every_configuration_on_the_users_pages_is_valid(block: str) -> None:
     value = yaml.safe_load(block)
     if "jobs" in value:
         uses = [step["uses"] for step in value["jobs"]["release"]["steps"] if "uses" in step]
@@ -76,13 +80,16 @@ def test_every_configuration_in_the_readme_is_valid(block: str) -> None:
     assert load(block, "README.md", {}).components
 
 
-def test_the_readme_lists_every_command_and_no_other() -> None:
-    listed = set(re.findall(r"^\| `shipmark (\w+)", text_of(README), flags=re.MULTILINE))
+def test_the_reference_and_the_readme_list_every_command_and_no_other() -> None:
+    listed = set(re.findall(r"^\| `shipmark (\w+)", text_of(REFERENCE), flags=re.MULTILINE))
     assert listed == set(COMMANDS)
+    rows = re.findall(r"^\| (`shipmark .+?) \|", text_of(README), flags=re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(?:shipmark )?(\w+)`", row)} == set(COMMANDS)
 
 
-def test_the_readme_lists_every_exit_code() -> None:
-    text = text_of(README)
+@pytest.mark.parametrize("page", [README, REFERENCE])
+def test_the_reference_and_the_readme_list_every_exit_code(page: str) -> None:
+    text = text_of(page)
     codes = {cls.exit_code for cls in descendants(ReleaseError)}
     listed = {
         int(code)

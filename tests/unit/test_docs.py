@@ -32,7 +32,7 @@ def test_paths_links_and_commands_are_found_on_the_pages() -> None:
     assert {"README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"} <= set(pages())
     assert "release/limits.py" in paths("SECURITY.md")
     assert "docs/architecture.md" in links("README.md")
-    assert {"shipmark log list", "shipmark log export"} <= set(command_lines("README.md"))
+    assert {"shipmark log list", "shipmark log export"} <= set(command_lines("docs/commands.md"))
     assert not _exists("release/no_such_file.py")
     assert not _leads_somewhere("README.md", "docs/architecture.md#no-such-heading")
     assert not _is_command(["log", "no-such-command"])
