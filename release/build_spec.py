@@ -128,7 +128,7 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     contexts: Annotated[
         dict[str, str],
         _says(
-            "buildkit, buildah, podman: named contexts: a folder, `docker-image://…`, or a URL",
+            "named contexts: a folder, `docker-image://…`; with buildkit, buildah, podman a URL, too",
             Option(is_input=True, untrusted=False),
         ),
     ] = {}

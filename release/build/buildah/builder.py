@@ -21,7 +21,7 @@ import msgspec
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.buildah.config import clean_config
 from release.build.buildah.failures import failure
-from release.build.buildah.folder import lay_out, own_platform, request_of, sent_dockerfile, task_of_folder
+from release.build.buildah.folder import lay_out, own_platform, request_of, sent_dockerfile
 from release.build.buildah.obstacles import require_alike
 from release.build.buildah.progress import BuildProgress
 from release.build.buildah.removal import remover
@@ -43,6 +43,7 @@ from release.build.buildkit.working_folder import working_folder
 from release.build.context import open_context
 from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
+from release.build.context.named import task_of_folder
 from release.build.dockerfile.parser import parse
 from release.build.result import built_image
 from release.build.task_input import COMMON, TaskInput, read_input, require_features, require_options

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-import msgspec
-
-from release.build import BuildTask
 from release.build.buildah.images import full_name, hub_images
 from release.build.buildah.request import (
     ARGUMENTS,
@@ -23,6 +20,7 @@ from release.build.buildah.working_dir import NOTHING, Sent, with_working_dirs
 from release.build.buildkit.farm import Farm
 from release.build.buildkit.options import Extras, Secret
 from release.build.context import open_context, walk
+from release.build.context.named import task_of_folder
 from release.build.dockerfile.scope import global_scope
 from release.build.task_input import TaskInput
 from release.control import Cancel
@@ -101,11 +99,6 @@ def own_platform() -> Platform:
     """The platform of this machine."""
     machine = os.uname().machine
     return parse_platform(f"linux/{_MACHINES.get(machine, machine)}")
-
-
-def task_of_folder(task: BuildTask, folder: str) -> BuildTask:
-    """The task with another folder as its context, so that a named context is read by the rules of the main context."""
-    return msgspec.structs.replace(task, spec=msgspec.structs.replace(task.spec, context=folder))
 
 
 def _with_registry(context: str) -> str:

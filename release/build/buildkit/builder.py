@@ -19,7 +19,7 @@ from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.buildkit.adoption import Adopted, adopt
 from release.build.buildkit.environment import child_environment
 from release.build.buildkit.failures import failure
-from release.build.buildkit.lay_out import lay_out, task_of_folder
+from release.build.buildkit.lay_out import lay_out
 from release.build.buildkit.loaded import DaemonImages
 from release.build.buildkit.options import Extras, extras_of
 from release.build.buildkit.progress import BuildProgress
@@ -32,6 +32,7 @@ from release.build.buildkit.working_folder import working_folder
 from release.build.context import open_context
 from release.build.context.contexts import Contexts
 from release.build.context.digest import hashing
+from release.build.context.named import task_of_folder
 from release.build.result import built_image
 from release.build.task_input import COMMON, TaskInput, read_input, require_options
 from release.build_spec import BuildSpec

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 
-import msgspec
-
-from release.build import BuildTask
 from release.build.buildkit.farm import Farm
 from release.build.buildkit.options import Extras
 from release.build.buildkit.request import Request
 from release.build.context import open_context, walk
+from release.build.context.named import task_of_folder
 from release.build.task_input import TaskInput
 from release.control import Cancel
 
@@ -45,11 +43,6 @@ def lay_out(read: TaskInput, extras: Extras, folder: str, cancel: Cancel) -> Req
         folders=folders,
         extras=extras,
     )
-
-
-def task_of_folder(task: BuildTask, folder: str) -> BuildTask:
-    """The task with another folder as its context, so that a named context is read by the rules of the main context."""
-    return msgspec.structs.replace(task, spec=msgspec.structs.replace(task.spec, context=folder))
 
 
 def _write_dockerfile(folder: str, read: TaskInput) -> str:

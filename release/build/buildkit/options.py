@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from release.build.context.named import named_contexts
 from release.build_spec import BuildSpec
 from release.errors import BuildError
 
@@ -26,11 +27,6 @@ _CACHES: Mapping[str, frozenset[str]] = {
 }
 _PATHS = frozenset({"src", "dest"})
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}")
-_CONTEXT_NAME = re.compile(r"[a-z0-9][a-z0-9._/:@-]{0,254}")
-#: Contexts that are not folders of the repository.
-_REMOTE = ("docker-image://", "https://", "http://", "git://", "ssh://", "git@")
-#: Names that the front ends use themselves.
-_TAKEN = frozenset({"context", "dockerfile"})
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,15 +65,15 @@ def extras_of(spec: BuildSpec, root: str, env: Mapping[str, str]) -> Extras:
     has_gha = bool(env.get("ACTIONS_RUNTIME_TOKEN"))
     sources = [_cache(text, root, "cache_from") for text in spec.cache_from]
     sinks = [_cache(text, root, "cache_to") for text in spec.cache_to]
-    contexts = {_context_name(name): value for name, value in spec.contexts.items()}
+    named = named_contexts(spec)
     return Extras(
         secrets=tuple(_secret(text, root, env) for text in spec.secrets),
         ssh=tuple(_ssh(text, root, env) for text in spec.ssh),
         cache_from=tuple(text for text in sources if has_gha or not _is_gha(text)),
         cache_to=tuple(text for text in sinks if has_gha or not _is_gha(text)),
         skipped=tuple(text for text in (*sources, *sinks) if not has_gha and _is_gha(text)),
-        folders={name: value for name, value in contexts.items() if not value.startswith(_REMOTE)},
-        contexts={name: value for name, value in contexts.items() if value.startswith(_REMOTE)},
+        folders=named.folders,
+        contexts=named.addresses,
     )
 
 
@@ -149,15 +145,6 @@ def _cache(text: str, root: str, option: str) -> str:
         raise _wrong(option, text, f"add `{needed}=…`")
     paths = {key: _absolute(value, root) for key, value in fields.items() if key in _PATHS}
     return csv([f"type={kind}", *(f"{key}={value}" for key, value in {**fields, **paths}.items())])
-
-
-def _context_name(name: str) -> str:
-    if not _CONTEXT_NAME.fullmatch(name) or name in _TAKEN:
-        raise BuildError(
-            f"`build: {{contexts: …}}`: `{name}` cannot be the name of a context",
-            hint="use lower-case letters, digits, `.`, `_`, `-`, `/`; not `context` or `dockerfile`",
-        )
-    return name
 
 
 def _absolute(path: str, root: str) -> str:

@@ -21,6 +21,7 @@ from release.build.embedded.base_config import BaseLayer
 from release.build.embedded.base_tree import base_tree
 from release.build.embedded.bases import Base, Bases
 from release.build.embedded.layer_writer import LayerWriter
+from release.build.embedded.named_sources import NamedSources
 from release.build.embedded.obstacles import (
     USE_DOCKER,
     ImageUse,
@@ -28,6 +29,7 @@ from release.build.embedded.obstacles import (
     needed_stages,
 )
 from release.build.embedded.programs import read_allowed
+from release.build.embedded.read_contexts import read_named_sources
 from release.build.embedded.stages import (
     Images,
     StageImage,
@@ -37,7 +39,7 @@ from release.build.embedded.stages import (
 )
 from release.build.ignore import Ignore
 from release.build.result import built_image
-from release.build.task_input import TaskInput, read_input, require_options
+from release.build.task_input import COMMON, TaskInput, read_input, require_options
 from release.compression import Watch
 from release.compression.compress import CompressedLayer
 from release.compression.entries import HostFile
@@ -49,6 +51,7 @@ from release.layout.layout import Layout
 from release.oci import Manifest
 from release.oci.image_json import Platform, config_document, image_manifest, parse_platform
 
+OPTIONS = COMMON | {"contexts"}
 DEFAULT_PLATFORM = "linux/amd64"  # constant: the result must not depend on the machine that builds
 
 
@@ -86,24 +89,27 @@ class LayersBuilder:
             contexts = self._contexts or Contexts(sink=self._sink, cancel=self._cancel)
             read = read_input(task, values, contexts)
             allowed = read_allowed(task.spec.foreign_binaries)
+            named = read_named_sources(task, read.context.dockerfile, self._cancel.check)
         except BuildError as error:
             return Problem.of("input", error)
         platforms = tuple(dict.fromkeys(read.platforms)) or (parse_platform(DEFAULT_PLATFORM),)
         read = msgspec.structs.replace(read, platforms=platforms)
         try:
-            require_options(task.spec, self.name)
-            found = {platform: self._find(read, platform) for platform in platforms}
+            require_options(task.spec, self.name, OPTIONS)
+            found = {platform: self._find(read, platform, named) for platform in platforms}
         except BuilderUnavailable as error:
             return Problem.of("unavailable", error)
         except BuildError as error:
             return Problem.of("lacks", error)
-        return _Prepared(read, found, allowed, sink=self._sink, cancel=self._cancel, version=self._version)
+        return _Prepared(
+            read, found, allowed, named, sink=self._sink, cancel=self._cancel, version=self._version
+        )
 
-    def _find(self, read: TaskInput, platform: Platform) -> Found:
+    def _find(self, read: TaskInput, platform: Platform, named: NamedSources) -> Found:
         """The bases for `platform`; raises `BuildError` for one whose triggers this builder does not support."""
         dockerfile, target, given = read.context.dockerfile, read.task.spec.target, read.values.args
         stages = needed_stages(dockerfile, target, given, platform)
-        uses = needed_images(dockerfile, stages, given, platform)
+        uses = needed_images(dockerfile, stages, given, platform, named)
         found = {use: self._base(use) for use in uses}
         for use, base in found.items():
             read_triggers(base.on_build, dockerfile, use.line)
@@ -143,6 +149,7 @@ class _Prepared:
         read: TaskInput,
         found: Mapping[Platform, Found],
         allowed: Ignore,
+        named: NamedSources,
         *,
         sink: Sink,
         cancel: Cancel,
@@ -154,6 +161,7 @@ class _Prepared:
         self._cancel = cancel
         self._version = version
         self._allowed = allowed
+        self._named = named
         self._context = SharedHashing(read.chosen, cancel)
         self._missing = set(read.platforms)
         self._tools: _Tools | None = None
@@ -178,6 +186,7 @@ class _Prepared:
             given=self._read.values.args,
             files=tools.files,
             images=self._load(self._found[chosen], tools.layout, tools.files),
+            named=self._named,
         )
         _require_files(dockerfile, image)
         with self._context.beside(_whole_files(image)) as built_from:

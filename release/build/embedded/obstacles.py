@@ -11,6 +11,8 @@ from release.build.dockerfile.instructions import Dockerfile, From, Instruction,
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import base_of, source_of, stage_platform, target_stage
 from release.build.dockerfile.stage_graph import needed_stages as stages_of
+from release.build.embedded.named_sources import NamedSources
+from release.build.embedded.tree import Tree
 from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 
@@ -81,13 +83,20 @@ def needed_stages(
 
 
 def needed_images(
-    dockerfile: Dockerfile, stages: tuple[Stage, ...], given: Mapping[str, str], platform: Platform
+    dockerfile: Dockerfile,
+    stages: tuple[Stage, ...],
+    given: Mapping[str, str],
+    platform: Platform,
+    named: NamedSources,
 ) -> tuple[ImageUse, ...]:
-    """The base images of `stages`, each once for each platform."""
+    """The base images of `stages`, each once for each platform. `named`: the named contexts of the build."""
     scope = global_scope(dockerfile, given, platform)
     found: dict[tuple[str, str], ImageUse] = {}
 
-    def use(name: str, of: Platform, instruction: Instruction, *, is_copied: bool) -> None:
+    def use(operand: str, of: Platform, instruction: Instruction, *, is_copied: bool) -> None:
+        name = named.behind(operand)
+        if isinstance(name, Tree):
+            return
         key = (name, str(of))
         earlier = found.get(key)
         line = earlier.line if earlier is not None else instruction.line

@@ -41,9 +41,10 @@ from release.build.dockerfile.values import is_signal, parse_ports
 from release.build.embedded.base_config import BaseLayer
 from release.build.embedded.copy_instruction import Surroundings, transfer_of
 from release.build.embedded.copying import Owner, changes_of, missing_folders
+from release.build.embedded.named_sources import NO_NAMED_SOURCES, NamedSources
 from release.build.embedded.obstacles import needed_stages, require_trigger
 from release.build.embedded.owners import find_user
-from release.build.embedded.tree import LinkLoop, Tree
+from release.build.embedded.tree import LinkLoop, Tree, by_bytes
 from release.compression.entries import Content, HostFile, Node
 from release.errors import BuildError
 from release.oci.image_json import History, ImageConfig, Platform
@@ -101,11 +102,13 @@ def build_stages(
     given: Mapping[str, str],
     files: Files,
     images: Images | None = None,
+    named: NamedSources = NO_NAMED_SOURCES,
 ) -> StageImage:
     """The image of `target` (None: the last stage) for `platform`. `given`: build arguments. Raises `BuildError`.
 
-    `images`: those that `needed_images` names.
+    `images`: those that `needed_images` names. `named`: the named contexts of the build.
     """
+    sources = _Sources(context=context, stages={}, images=images or {}, platform=platform, named=named)
     scope = global_scope(dockerfile, given, platform)
     done: dict[int, StageImage] = {}
     last = -1
@@ -115,11 +118,11 @@ def build_stages(
         if isinstance(base, Stage):
             start = done[base.index]
         elif base is not None:
-            start = _image(images or {}, base, stage_platform(dockerfile, stage, scope, platform))
+            start = sources.base(base, stage_platform(dockerfile, stage, scope, platform))
         inner = Scope(
             dockerfile, given=given, outer=scope.args, args=start.args, env=start.config.env, within=scope
         )
-        sources = _Sources(context=context, stages=done, images=images or {}, platform=platform)
+        sources = msgspec.structs.replace(sources, stages=done)
         done[stage.index] = _Worker(dockerfile, stage, start, inner, sources=sources, files=files).run()
         last = stage.index
     return done[last]
@@ -132,6 +135,12 @@ class _Sources(msgspec.Struct, frozen=True, kw_only=True):
     stages: Mapping[int, StageImage]
     images: Images
     platform: Platform
+    named: NamedSources
+
+    def base(self, name: str, platform: Platform) -> StageImage:
+        """The image that a `FROM` of `name` starts with."""
+        found = self.named.behind(name)
+        return _image_of_files(found) if isinstance(found, Tree) else _image(self.images, found, platform)
 
     def of(self, source: Stage | str | None) -> tuple[Tree, str]:
         """The files of a source, and its name in messages."""
@@ -139,7 +148,16 @@ class _Sources(msgspec.Struct, frozen=True, kw_only=True):
             return self.context, "the context"
         if isinstance(source, Stage):
             return self.stages[source.index].tree, f"stage `{source.name or source.index}`"
-        return _image(self.images, source, self.platform).tree, f"the image `{source}`"
+        found = self.named.behind(source)
+        if isinstance(found, Tree):
+            return found, f"the context `{source}`"
+        return _image(self.images, found, self.platform).tree, f"the image `{found}`"
+
+
+def _image_of_files(files: Tree) -> StageImage:
+    """The image with one layer that has the files of a named context."""
+    nodes = files.nodes()
+    return StageImage(layers=(tuple(by_bytes(nodes)),), tree=Tree(nodes))
 
 
 def _image(images: Images, name: str, platform: Platform) -> StageImage:
@@ -200,7 +218,7 @@ class _Worker:
         self._image = msgspec.structs.replace(self._image, config=config)
 
     def _layer(self, changes: Mapping[str, Node]) -> None:
-        layer = sorted(changes.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape"))
+        layer = by_bytes(changes)
         self._image = msgspec.structs.replace(
             self._image,
             layers=(*self._image.layers, _linked(layer)),

@@ -91,6 +91,11 @@ class Tree:
         return f"{resolved}/{name}" if resolved else name
 
 
+def by_bytes(nodes: Mapping[str, Node]) -> list[tuple[str, Node]]:
+    """The nodes sorted by the bytes of their paths: the order of entries in a layer."""
+    return sorted(nodes.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape"))
+
+
 def _children_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
     """Folder -> paths of its children. Folders that an archive implies by the paths of their content are included."""
     children: dict[str, list[str]] = {}

@@ -463,3 +463,52 @@ def test_build_on_a_base_leaves_only_the_image_in_the_store(ground: Ground) -> N
     ground.build(ground.layers(), "layers")
     names = {path.name for path in (ground.folder / "layers").iterdir()}
     assert names <= {"blobs", "cache", "index.json", "oci-layout"}
+
+
+NAMED = """\
+FROM docker.io/library/base:latest AS one
+FROM files
+COPY --from=one /usr/share/app /x/
+COPY --from=base /usr/share/app /y/
+COPY --from=files deep /z/
+"""
+
+
+class TestNamedContexts:
+    """Named contexts of the builder `layers`: `build: {contexts: …}`."""
+
+    def test_a_named_context_of_layers_is_a_folder_or_an_image(self, ground: Ground) -> None:
+        base = ground.base(BASE, "base:1")
+        (ground.root / "conf/absolute").unlink()
+        (ground.root / "conf/.dockerignore").write_text("**/d.md\n**/.dockerignore\n")
+        ground.write(NAMED)
+        named = {"base": f"docker-image://{base}", "files": "conf"}
+        found = flat(ground.folder / "layers", ground.build(ground.layers(), "layers", contexts=named).digest)
+        ground.write(
+            f"FROM scratch\nCOPY conf /\nCOPY --from={base} /usr/share/app /x/\n"
+            f"COPY --from={base} /usr/share/app /y/\nCOPY conf/deep /z/\n"
+        )
+        (ground.root / "conf/.dockerignore").unlink()
+        (ground.root / ".dockerignore").write_text("**/d.md\n**/.dockerignore\n")
+        assert found.files == ground.flat(ground.layers(), "plain").files
+        assert "deep/c.txt" in found.files
+
+    @pytest.mark.parametrize(
+        ("named", "reason"),
+        [
+            ({"more": "../outside"}, "the build context `"),
+            (
+                {"more": "https://example.org/a.git"},
+                "`build: {contexts: …}`: `more` is the address `https://",
+            ),
+            ({"one": "conf"}, "`build: {contexts: …}`: `one` is a stage of `Dockerfile`"),
+            ({"context": "conf"}, "`build: {contexts: …}`: `context` cannot be the name of a context"),
+        ],
+    )
+    def test_a_named_context_that_layers_cannot_use_is_a_problem(
+        self, named: dict[str, str], reason: str, ground: Ground
+    ) -> None:
+        ground.write("FROM scratch AS one\nCOPY app /\nFROM one\nCOPY app /b\n")
+        found = problem(ground.layers(), build_of(ground.root, contexts=named))
+        assert found is not None
+        assert found.reason.startswith(reason)
