@@ -1,4 +1,4 @@
-"""Builders behind one Protocol. A build leaves its image in a local OCI layout, by digest, before a push.
+"""Builders behind one Protocol. A build leaves its image in a local OCI layout, unless it pushes it by digest itself.
 
 `prepare` of a builder is called once, before the plan is made. `prepare` reads the Dockerfile and the build context,
 and returns a `Prepared` build, or a `Problem` with the reason why the builder cannot build them.
@@ -22,7 +22,7 @@ class BuildTask(msgspec.Struct, frozen=True, kw_only=True):
     repository that shipmark writes, such as OCI layouts; no context contains them. `created`: the commit's time in
     seconds since the epoch (SOURCE_DATE_EPOCH). `own_dockerfile`: whether the Dockerfile is looked up in the context
     first. `repository`: the repository of a target, in a registry, to which the builder may push the image by digest
-    instead of leaving the image in the layout; None: it may not.
+    instead of leaving the image in the layout; None: the builder must not push.
     """
 
     spec: BuildSpec
@@ -107,7 +107,7 @@ class Prepared(Protocol):
 
     @property
     def builder(self) -> str:
-        """The name of the builder that prepared it."""
+        """The name of the builder that prepared the build."""
 
     @property
     def makes_index(self) -> bool:

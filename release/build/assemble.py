@@ -33,12 +33,12 @@ def build_whole(
 
 
 def index_of(repository: Repository, digests: Sequence[str], annotations: Mapping[str, str]) -> Manifest:
-    """The index over the manifests with these digests. Raises `BuildError`, and `RegistryError` for one that lacks."""
+    """The index over the manifests with these digests. Raises `BuildError`, and `RegistryError` for a missing one."""
     return image_index([read_entry(repository, digest) for digest in digests], annotations)
 
 
 def read_entry(repository: Repository, digest: str) -> PlatformEntry:
-    """The index entry of one platform's manifest. Raises `BuildError` if it is not one platform's image."""
+    """The index entry of one platform's manifest. Raises `BuildError` if the image's config names no platform."""
     manifest = repository.manifest(digest)
     entry = entry_of(manifest, read_config(repository, manifest))
     if entry is None:

@@ -1,6 +1,6 @@
 """Prepares what a daemon's classic builder gets: the context's entries, the Dockerfile, arguments, registries.
 
-The classic builder knows neither `TARGETPLATFORM` nor its kin, which BuildKit sets by itself. These variables are
+The classic builder does not set `TARGETPLATFORM` and the other platform arguments, as BuildKit does. They are
 passed as build arguments where the Dockerfile declares them, and are declared for `FROM` lines, where BuildKit needs no
 declaration.
 """
@@ -86,7 +86,7 @@ def sent_entries(context: Context, files: Tree, dockerfile: SentDockerfile) -> I
 def build_arguments(
     read: TaskInput, dockerfile: SentDockerfile, *, target: Platform, build: Platform
 ) -> dict[str, str]:
-    """The build arguments, with the commit's time and the platforms' names where the Dockerfile asks for them.
+    """The build arguments, with the commit's time and the platforms' names where the Dockerfile declares them.
 
     `target`: the platform of the image; `build`: the platform of the daemon. The daemon warns of each argument that no
     line declares, so only declared ones are passed.

@@ -32,7 +32,7 @@ class Leftovers:
             return cls(None)
 
     def add(self, image: str) -> None:
-        """Remember the image that a build made or took out of the cache. `image`: its id."""
+        """Remember the image that a build made, unless the daemon had it before. `image`: its id."""
         if self._before is not None and image not in self._before and image not in self._made:
             self._made.append(image)
 

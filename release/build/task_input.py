@@ -43,7 +43,7 @@ class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_input(task: BuildTask, values: BuildValues, contexts: Contexts | None = None) -> TaskInput:
-    """Read the Dockerfile and the context, and check the options. `contexts`: None: git is not asked.
+    """Read the Dockerfile and the context, and check the options. `contexts`: None: read without git.
 
     Raises `BuildError` for an error in the Dockerfile, in a path or in an option, `ConfigError` if the library for
     `compression` is not installed, and as `Contexts.read`.

@@ -67,7 +67,7 @@ _REMOTE = ("CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINER_SSHKEY")
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """The folders, environment and processes that a builder uses.
+    """What a builder gets from its caller: environment, processes, the sink for events, and the run's cancellation.
 
     `last`: runs programs even if the run is cancelled, to clear up.
     """
@@ -168,7 +168,7 @@ class _Prepared:
 
     @cached_property
     def _env(self) -> dict[str, str]:
-        """The environment of the programs, without the variables that name a build's folder."""
+        """The environment of the programs for every build; each build adds a `TMPDIR` of its own."""
         given = self._ground.env
         kept = {name: value for name, value in child_environment(given).items() if name not in _REMOTE}
         held = [secret.variable for secret in self._extras.secrets if secret.variable is not None]
@@ -207,7 +207,7 @@ class _Prepared:
             image = (read_file(os.path.join(folder, IMAGE_ID), limit=_ID_BYTES) or b"").decode().strip()
             code = ground.process.follow(export_call(request, image), cwd=folder, env=env, take=progress.take)
         except FileNotFoundError as error:
-            raise BuildError(f"`{request.program}` is not there any more", hint="run it again") from error
+            raise BuildError(f"`{request.program}` does not exist any more", hint="run again") from error
         if code != 0:
             raise self._failure(progress, code)
         with open_file(os.path.join(folder, ARCHIVE)) as file:

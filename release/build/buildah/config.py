@@ -1,6 +1,6 @@
 """Removes the members of an image's config that differ from build to build. Pure.
 
-buildah names the container in which it built: its id, its host name, and its config once more.
+buildah records the container in which it built: its id, its host name, and a second copy of the config.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from release.build.dockerfile.values import parse_ports
 
 #: Members of the config that the OCI and docker formats have in common.
 _MEMBERS = ("created", "author", "architecture", "variant", "os", "os.version", "os.features", "rootfs")
-#: Members of its `config`: the rest is about the container in which buildah built.
+#: Members of the object `config` in an image config: the others are about the container in which buildah built.
 _RUNTIME = (
     "User",
     "ExposedPorts",

@@ -63,7 +63,7 @@ def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dic
             file.write(content)
     for number, secret in enumerate(extras.secrets):
         if secret.path is not None:
-            # The option has no quoting, so a path that contains a comma could not be written in it.
+            # The option `--secret` has no quoting, so it could not name a path that contains a comma.
             os.symlink(secret.path, os.path.join(folder, _secret_name(number)))
     return contexts
 

@@ -34,8 +34,9 @@ _NOISE = re.compile(
 
 
 class BuildProgress:
-    """`hide`: replaces values of build arguments and secrets. `said`: the last lines of the program.
+    """Follows the output of one program, buildah or podman, during one build.
 
+    `hide`: replaces values of build arguments and secrets. `said`: the last lines of the program.
     `dockerfile`: as the program got it; `own_line`: the number in the repository's file of one of its lines.
     `wrong_base`: the program's message about a base image of another platform, with the Dockerfile line in front.
     """

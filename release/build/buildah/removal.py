@@ -49,7 +49,7 @@ def remover(process: Process, tool: Tool, env: Mapping[str, str]) -> Callable[[s
 
 
 def end_processes(folder: str) -> None:
-    """Kill every process whose root or working folder lies in `folder`: nobody else works there."""
+    """Kill every process whose root or working folder lies in `folder`: only processes of the build have one there."""
     for entry in os.listdir("/proc"):
         if not entry.isdecimal() or int(entry) == os.getpid():
             continue
@@ -59,7 +59,7 @@ def end_processes(folder: str) -> None:
 
 
 def unmount(folder: str) -> None:
-    """Detach every mount in `folder`: removing it would reach into what is mounted."""
+    """Detach every mount in `folder`: removing the folder would also delete files of the mounted file systems."""
     raw = read_file("/proc/self/mountinfo", limit=_MOUNTS_BYTES) or b""
     points = [
         _unescaped(line.split(b" ")[_MOUNT_POINT])

@@ -31,7 +31,7 @@ _OF_PODMAN: tuple[tuple[Version, Version], ...] = (
     ((4, 4), (1, 29)),
     ((4, 3), (1, 28)),
 )
-#: Features of the oldest version. `# syntax=` and `# check=` are comments to it. `RUN --mount=type=ssh` is none: the
+#: Features of the oldest version. `# syntax=` and `# check=` are comments to it. `RUN --mount=type=ssh` is missing: its
 #: socket is made below TMPDIR, and a socket's path has at most 107 bytes, which the cache folder exceeds.
 _ALWAYS: frozenset[Feature] = frozenset(
     {
@@ -57,7 +57,7 @@ _ALWAYS: frozenset[Feature] = frozenset(
         "syntax",
     }
 )
-#: Feature -> the first version that has it. `COPY --exclude` (1.38) is no feature: a pattern without a slash does not
+#: Feature -> the first version that has it. `COPY --exclude` (1.38) is missing: a pattern without a slash does not
 #: match inside of a copied folder, as it does in BuildKit.
 _SINCE: Mapping[Feature, Version] = {
     "run-network": (1, 30),
@@ -65,7 +65,7 @@ _SINCE: Mapping[Feature, Version] = {
     "heredoc": (1, 33),
     "healthcheck-start-interval": (1, 37),
     "add-git": (1, 38),
-    # In this version and not in 1.28; the change log does not say when.
+    # Found in 1.39 and not in 1.28; the change log does not name the version that added these two.
     "expansion-pattern": (1, 39),
     "from-platform-argument": (1, 39),
 }

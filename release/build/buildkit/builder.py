@@ -44,7 +44,7 @@ from release.layout.layout import Layout
 from release.oci.image_json import parse_platform
 from release.ports import FollowedProcess
 
-#: Options that no other builder has.
+#: The options of `build:` that BuildKit supports.
 OPTIONS = COMMON | {
     "secrets",
     "ssh",
@@ -272,7 +272,7 @@ class _Prepared:
         try:
             code = self._process.follow(call.argv, cwd=folder, env=env, take=progress.take)
         except FileNotFoundError as error:
-            raise BuildError(f"`{call.argv[0]}` is not there any more", hint="run it again") from error
+            raise BuildError(f"`{call.argv[0]}` does not exist any more", hint="run again") from error
         if code != 0 and request.pushed_to is not None:
             require_pushed(request.pushed_to, progress)
         if code != 0:
@@ -332,7 +332,7 @@ def _require_possible(tool: Tool, spec: BuildSpec) -> None:
     for option, is_asked in asked:
         if tool.is_loading and is_asked:
             raise BuildError(
-                f"the builder of buildx has the driver `docker`, which does not know `build: {{{option}: …}}`",
+                f"the builder of buildx has the driver `docker`, which does not support `build: {{{option}: …}}`",
                 hint="make another one, `docker buildx create --use`, or turn on docker's containerd image store",
             )
 
@@ -342,5 +342,5 @@ def _shown(platforms: object) -> str:
 
 
 def _of_context(env: Mapping[str, str], name: str) -> Mapping[str, str]:
-    """The environment in which docker's own context `name` is the current one. DOCKER_HOST beats it, as for buildx."""
+    """The environment in which docker's context `name` is the current one. DOCKER_HOST overrides it, as in buildx."""
     return env if name == "default" else {**env, "DOCKER_CONTEXT": name}

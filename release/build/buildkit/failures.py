@@ -95,7 +95,7 @@ def _reason(said: Sequence[str]) -> str:
 
 
 def _where(said: Sequence[str], dockerfile: str) -> str:
-    """`Dockerfile:3: `, from the excerpt of the file that BuildKit shows: the place, then a rule."""
+    """`Dockerfile:3: `, from the excerpt that BuildKit prints: a line with file and line number, then one of dashes."""
     for line, following in zip(said, list(said)[1:], strict=False):
         match = _PLACE.fullmatch(line.strip())
         if match is not None and _RULE.fullmatch(following.strip()):

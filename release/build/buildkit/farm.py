@@ -3,7 +3,7 @@
 BuildKit takes over modes and times of files as they are, and compares size and time to find what changed since the
 last transfer. A file is linked if its mode and time are right as they are; otherwise it is copied. A hard link shares
 the mode, time and content of its file, so the link does not change them. A new hard link changes the file's ctime,
-which git compares: `git status` reads the file once more, and `git diff-index` before that takes it for changed.
+which git compares: `git status` reads the file once more, and until then `git diff-index` lists it as changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from release.compression.tar_stream import read_content
 from release.errors import BuildError
 
 _FOLDER_MODE = 0o755  # git stores no modes of folders, so their real modes differ from clone to clone
-_NANO = 1_000_000_000  # nanoseconds in a second: `st_mtime_ns` has the former, commits have the latter
+_NANO = 1_000_000_000  # nanoseconds in a second: `st_mtime_ns` is in nanoseconds, a commit's time in seconds
 # Seconds after the commit's time in which copies get their times, chosen by their content. About 8 years: two contents
 # of one path get equal times once in 270 million cases; more would set times decades ahead.
 _SPREAD = 1 << 28
@@ -29,8 +29,8 @@ _SPREAD = 1 << 28
 class Farm:
     """Lays out trees in folders. `created`: the commit's time, in seconds. `check`: raises when the run is cancelled.
 
-    Layers hold the files' times, cut at `created` (`rewrite-timestamp`): so each file gets a time that is not before
-    it, and the same commit gives the same layers in every clone.
+    In layers, BuildKit replaces times after `created` by `created` (`rewrite-timestamp`). So each file here gets a time
+    that is not before `created`, and the same commit gives the same layers in every clone.
     """
 
     def __init__(self, *, created: int, check: Callable[[], None]) -> None:

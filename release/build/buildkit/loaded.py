@@ -1,4 +1,4 @@
-"""Exports an image that buildx's driver `docker` built from the docker daemon into the content store; removes it there.
+"""Moves an image that buildx's driver `docker` built from the docker daemon into the content store.
 
 The BuildKit inside of a docker daemon writes no layouts, unless the daemon keeps its images in containerd.
 """

@@ -47,7 +47,7 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True):
     """The checked options.
 
     `folders`: named contexts that are folders of the repository; `contexts`: all other named contexts. `skipped`:
-    caches that cannot be used here.
+    GitHub's caches in a run that cannot use them.
     """
 
     secrets: tuple[Secret, ...] = ()
@@ -61,7 +61,7 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True):
 
 def extras_of(spec: BuildSpec, root: str, env: Mapping[str, str]) -> Extras:
     """Check the options. `root`: of the repository, for relative paths. Raises `BuildError`."""
-    # GitHub's cache exists in its runners only; `shipmark.yml` holds on a laptop, too.
+    # GitHub's cache exists in its runners only, and the same `shipmark.yml` is used on laptops.
     has_gha = bool(env.get("ACTIONS_RUNTIME_TOKEN"))
     sources = [_cache(text, root, "cache_from") for text in spec.cache_from]
     sinks = [_cache(text, root, "cache_to") for text in spec.cache_to]

@@ -23,8 +23,9 @@ _BASE_PLATFORM = "InvalidBaseImagePlatform"
 
 
 class BuildProgress:
-    """`hide`: replaces the values of build arguments and secrets, which BuildKit expands into the names of steps.
+    """Follows the output of buildx or buildctl during one build.
 
+    `hide`: replaces the values of build arguments and secrets, which BuildKit expands into the names of steps.
     `failed`: the first step that failed. `said`: the lines that are not JSON. `wrong_base`: the warning about a base
     image of another platform, with its line.
     """

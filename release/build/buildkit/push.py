@@ -54,7 +54,7 @@ _SOME_PLATFORM = parse_platform("linux/amd64")
 
 
 class NotPushed(BuildError):
-    """The image was built, and BuildKit could not push it."""
+    """The image was built, and BuildKit could not push it, or what it pushed must not be used."""
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):

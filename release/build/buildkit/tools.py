@@ -65,7 +65,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_tool(process: FollowedProcess, env: Mapping[str, str], builder: str | None) -> Tool:
-    """buildctl where BUILDKIT_HOST names a daemon and no builder of buildx is named, else buildx.
+    """buildctl, if it is installed, BUILDKIT_HOST names a daemon and no builder of buildx is named; else buildx.
 
     Raises `BuilderUnavailable` where no program is found or no daemon answers, `BuildError` for versions that are too
     old.
@@ -83,7 +83,7 @@ def find_tool(process: FollowedProcess, env: Mapping[str, str], builder: str | N
 
 
 def find_program(env: Mapping[str, str]) -> Tool:
-    """The program that `find_tool` would ask. Nothing is started: programs and daemons read credentials.
+    """The program that `find_tool` would start. Nothing is started: programs and daemons read credentials.
 
     Raises `BuilderUnavailable`.
     """

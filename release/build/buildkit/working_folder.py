@@ -17,7 +17,7 @@ _LOCK = ".lock"
 
 
 def remove_tree(path: str) -> None:
-    """Remove a folder and what is in it as far as possible: errors are ignored, also that of a missing folder."""
+    """Remove a folder and its content. Errors are ignored, and a missing folder is not an error."""
     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -53,7 +53,7 @@ class Contexts:
     """Reads contexts, and returns the same result for another builder with an equal task.
 
     `work_tree`: tells which files git tracks; None: git is not called, and the context has all files. `remedies`: hints
-    for the CI system at hand, by kind of lack (`submodules`, `sparse`, `lfs`). `judges_git`: False where the
+    for the run's CI system, by kind of lack (`submodules`, `sparse`, `lfs`). `judges_git`: False where the
     configuration's `keep_git` was not read, so that a Dockerfile may name `.git`; nothing is built there.
     """
 

@@ -42,7 +42,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     is_mount: bool = False
 
     def reaches(self, path: str) -> bool:
-        """Whether this source reads `path`, something in it, or a folder that it lies in."""
+        """Whether this source reads `path`, something in the folder `path`, or a folder above `path`."""
         return all(_fits(wanted, name) for wanted, name in zip(self.pattern, path.split("/"), strict=False))
 
 

@@ -34,7 +34,7 @@ def size_warning(chosen: Selection, large: int = LARGE) -> Note | None:
 
 
 def _largest(sizes: Counter[str], total: int) -> list[str]:
-    """The deepest paths that hold a good part of the whole: a folder goes by its child that holds nearly all of it."""
+    """Up to five paths with 5 % of all bytes or more. A child with 90 % of its folder's bytes stands for the folder."""
     large = {path for path, size in sizes.items() if size * 20 >= total}
     filled = {
         parent

@@ -29,7 +29,8 @@ KNOWN_FLAGS: Mapping[str, Mapping[str, Kind]] = {
     },
     "RUN": {"mount": "list", "network": "text", "security": "text", "device": "list"},
 }
-# Unlike elsewhere, only ASCII: BuildKit goes over flags byte by byte (and garbles other characters, as this does not).
+# White space between flags is only ASCII, unlike in other operands: BuildKit reads flags byte by byte. BuildKit also
+# garbles characters that are not ASCII in flags; this module keeps them.
 _SPACE = "\t\n\v\f\r "
 #: Instructions whose flags BuildKit does not check.
 IGNORE_FLAGS = frozenset({"ARG", "STOPSIGNAL"})

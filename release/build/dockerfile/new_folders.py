@@ -33,12 +33,12 @@ class StageFolders:
         return posixpath.normpath(posixpath.join("/", self._working_dir, operand))
 
     def enter(self, operand: str) -> None:
-        """`WORKDIR`, which makes the folder and those above it."""
+        """Apply a `WORKDIR`, which makes its folder and the folders above it."""
         self._working_dir = self.path(operand)
         self._make(self._working_dir)
 
     def fill(self, operand: str) -> None:
-        """`COPY` or `ADD` to a destination, below which anything may exist from here on."""
+        """Apply a `COPY` or `ADD`: below its destination, anything may exist from here on."""
         path = self.path(operand)
         self._make(posixpath.dirname(path))
         self._filled = (*self._filled, path)

@@ -165,7 +165,8 @@ class _Reader:
             self._fail(f"`{self._logical.keyword}` needs a source and a destination")
         if opening_of(words[-1]) is not None:
             self._fail(f"`{self._logical.keyword}` needs a destination behind the here-document")
-        # The last of several with one name counts for all of them. In JSON form nothing was read: they are empty.
+        # Of several here-documents with one name, the last body counts for all. In JSON form no body was read: all are
+        # empty.
         bodies = {each.name: each.body for each in self._logical.heredocs}
         heredocs: list[Heredoc] = []
         for word in words[:-1]:

@@ -15,7 +15,8 @@ import msgspec
 from release.limits import PATTERN_CHARACTERS
 
 _ANY, _STAR = "?", "*"
-# `Regexp.ReplaceAllString` of Go takes these in the text for groups, of which a pattern has none.
+# Go's `Regexp.ReplaceAllString` reads these in the replacement as references to groups. A pattern has no groups, so
+# each becomes empty text, except `$$`, which becomes `$`.
 _GROUP = re.compile(r"\$(?:(\$)|\w+|\{\w+\})", re.ASCII)
 
 

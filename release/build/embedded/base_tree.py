@@ -28,7 +28,7 @@ from release.limits import BASE_ENTRIES, UNPACKED_BYTES, UNPACKED_RATIO
 from release.oci.verify import CHUNK
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
-#: Small files that instructions ask for by name: `--chown=web` and `USER web`.
+#: Files with the ids of users and groups, which `--chown=web` and `USER web` need. Their content is kept.
 _ACCOUNTS = frozenset({"etc/passwd", "etc/group"})
 # Bytes of `/etc/passwd` or `/etc/group` of a base image, which are kept in memory. Real ones have some kilobytes.
 _LARGEST_ACCOUNTS = 1024 * 1024
@@ -258,4 +258,4 @@ def _node(
 
 
 def _broken(name: str, what: str) -> BuildError:
-    return BuildError(f"the base `{name}` does not hold together: {what}", hint="choose another base image")
+    return BuildError(f"the base `{name}` cannot be used: {what}", hint="choose another base image")

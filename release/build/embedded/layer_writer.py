@@ -58,7 +58,7 @@ class LayerWriter:
         self._cancel = cancel
         self._hashes = hashes
         self._written: dict[Layer, WrittenLayer] = {}  # platforms may share a layer
-        #: Follows layers that are compressed; None: nobody does.
+        #: Starts a follower for each layer that is compressed; None: layers are not followed.
         self.watch: Watch | None = None
 
     def write(self, layer: Layer) -> WrittenLayer:

@@ -1,4 +1,4 @@
-"""For which machine a program is, read from the first bytes of its file. Pure.
+"""Finds out for which machine a program is, from the first bytes of its file. Pure.
 
 Only executables and shared libraries count. Object files, kernel modules and programs for devices (BPF, GPUs,
 microcontrollers) are data for a Linux machine. Windows programs are not looked at: .NET assemblies and installers of
@@ -63,7 +63,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     def runs_on(self, platform: Platform) -> bool:
         """Whether a machine of `platform` runs the program."""
         if platform.os != "linux":
-            return True  # ELF files are at home on too many systems to judge them
+            return True  # not judged: other systems than Linux have ELF files, too
         own = platform.architecture
         return self.system == "linux" and (
             self.architecture == own or self.architecture in _ALSO_RUNS.get(own, ())

@@ -18,7 +18,8 @@ LARGEST_ID = (1 << 32) - 2
 def find_owner(text: str, image: Tree, read: Callable[[Content], bytes], *, where: str) -> Owner:
     """`user[:group]` as numbers. Raises `BuildError` for a name that the image does not know.
 
-    A missing group is the account's own for a name, and the same number for a number, as in BuildKit.
+    Without a group, the name of a user gets the group of its account, and a number gets the group with that number, as
+    in BuildKit.
     """
     user, colon, group = text.partition(":")
     account = _account(user, image, read)
@@ -31,7 +32,7 @@ def find_owner(text: str, image: Tree, read: Callable[[Content], bytes], *, wher
 
 
 def find_user(text: str, image: Tree, read: Callable[[Content], bytes]) -> Owner:
-    """`USER` as numbers, as `find_owner`; root for an empty one and for names that the image does not know."""
+    """The numbers of `USER`, found as by `find_owner`; root for an empty `USER` and for a name the image lacks."""
     user, _, group = text.partition(":")
     account = _account(user, image, read) or Owner()
     gid = _number(group, "etc/group", 2, image, read) if group else None

@@ -145,5 +145,5 @@ def test_a_layer_that_is_not_an_archive_is_refused(tmp_path: Path) -> None:
     )
     store.put_blob(descriptor, lambda: io.BytesIO(packed))
     broken = BaseLayer(diff_id="sha256:" + "0" * 64, descriptor=descriptor, suffix="+gzip")
-    with pytest.raises(BuildError, match="the base `base` does not hold together"):
+    with pytest.raises(BuildError, match="the base `base` cannot be used"):
         base_tree((broken,), store, name="base", spool=None, check=lambda: None)
