@@ -46,7 +46,7 @@ def test_a_lost_log_is_made_again_from_what_the_registry_shows(project: Project)
     }
 
 
-def test_a_tag_whose_image_contradicts_is_not_recorded(project: Project) -> None:
+def test_log_adopt_records_no_tag_whose_image_says_another_version(project: Project) -> None:
     project.must("run")
     put(project, "1.4.2", "1.4.9")  # its image says version 1.4.2
     project.release_commit("v1.6.0")

@@ -153,7 +153,7 @@ def test_run_without_a_usable_builder_names_the_reason_of_each_and_records_nothi
     assert project.log == []
 
 
-def test_error_in_the_dockerfile_is_reported_once_for_all_builders(project: Project, tmp_path: Path) -> None:
+def test_preview_with_builder_auto_names_the_missing_target_stage(project: Project, tmp_path: Path) -> None:
     project.configure(build={"builder": "auto", "target": "none"})
     project.release_commit("v1.4.3")
     result = project("preview", env=env(tmp_path))

@@ -41,7 +41,7 @@ class Origin(NamedTuple):
 
 @pytest.fixture
 def origin(git_repo: GitRepo) -> Origin:
-    """Give the repository that every row clones."""
+    """Give the repository that every row of the table clones."""
     git_repo.commit(
         "one", files={"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "1", ".gitignore": "dist/\n"}
     )
@@ -308,7 +308,7 @@ def test_the_clones_own_credential_fetches_its_history_and_stays_out_of_the_cach
 
 
 @pytest.mark.parametrize("options", [("--depth=1",), ("--no-tags",), ()])
-def test_a_remote_over_the_git_protocol_is_asked(
+def test_a_version_is_found_with_a_remote_over_the_git_protocol(
     origin: Origin, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     with git_daemon.served(tmp_path, origin.repo.env) as base:
@@ -357,7 +357,7 @@ class TestBranchTag:
         assert self.released(again, target).error is None
         assert self.held(target, {"first": first.head, "second": second}) == "second"
 
-    def test_branch_tag_moves_from_an_ancestor_although_the_branch_went_on_and_never_back(
+    def test_branch_tag_moves_forward_although_the_remote_branch_went_on_and_never_back(
         self, origin: Origin, tmp_path: Path, target: str
     ) -> None:
         clones = {}
@@ -404,7 +404,7 @@ class TestBranchTag:
 
 
 @pytest.mark.parametrize("options", [["--depth=1"], ["--no-tags"], []])
-def test_where_the_remote_refuses_the_tags_of_the_registry_withhold_moving_tags(
+def test_registry_tags_withhold_moving_tags_if_the_git_remote_refuses(
     origin: Origin, tmp_path: Path, options: list[str]
 ) -> None:
     target = f"oci:{tmp_path / 'target'}"

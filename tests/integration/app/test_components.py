@@ -340,7 +340,9 @@ class TestMatrix:
         ],
         ids=lambda args: args[0],
     )
-    def test_the_matrix_takes_no_option_of_a_release(self, mono: Monorepo, args: tuple[str, ...]) -> None:
+    def test_preview_changed_refuses_each_option_of_a_release(
+        self, mono: Monorepo, args: tuple[str, ...]
+    ) -> None:
         done = mono("preview", "--changed", *args)
         name = {"-o": "--output"}.get(args[0], args[0])
         assert (done.code, done.stdout) == (2, "")

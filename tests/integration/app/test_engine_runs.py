@@ -100,7 +100,7 @@ def held() -> Iterator[Held]:
 
 
 @pytest.mark.parametrize("env", ["buildah"], indirect=True)
-def test_the_run_after_a_kill_in_a_run_instruction_of_buildah_leaves_nothing_of_it(
+def test_the_run_after_a_kill_in_a_run_instruction_of_buildah_leaves_no_process_or_mount(
     env: Mapping[str, str], project: Project, held: Held
 ) -> None:
     project.configure(build={"builder": "buildah"})

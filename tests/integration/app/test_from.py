@@ -1,4 +1,4 @@
-"""`shipmark build` and `run --from`: an image that another tool or runner built is released; nothing is built here."""
+"""`shipmark build`, and `run --from`, which releases images that another tool or another runner built."""
 
 from __future__ import annotations
 
@@ -200,7 +200,9 @@ def test_from_with_another_image_for_a_pushed_release_is_refused(made: Project) 
     assert made.kinds().count("released") == 1
 
 
-def test_from_with_several_components_needs_component(make_project: Callable[..., Project]) -> None:
+def test_from_with_several_components_needs_the_option_component(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project(
         image=None,
         build=None,

@@ -1,4 +1,4 @@
-"""Reading what the tags of a decision hold on the targets."""
+"""Reads to which images the tags of a decision point on the targets, and which tags are withheld for it."""
 
 from __future__ import annotations
 

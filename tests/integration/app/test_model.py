@@ -11,7 +11,7 @@ from tests.support.releases.model_machine import explore, one_step_at_a_time
 from tests.support.releases.model_world import Machine, Stored
 
 
-def test_any_history_of_releases_and_crashes_keeps_the_invariants_of_the_model(
+def test_random_histories_of_releases_and_crashes_keep_the_invariants_of_the_model(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     explore(monkeypatch, tmp_path, examples=60, steps=30)

@@ -89,7 +89,7 @@ def test_the_next_version_of_a_component_follows_from_its_own_commits_and_its_de
 
 
 def expected_version(plan: list[monorepo.Planned], name: str) -> str | None:
-    """Return the version after 1.0.0 that the commits ask of the component, by a simple second algorithm."""
+    """Return the version after 1.0.0 that the commits require of the component, by a simple second algorithm."""
     ranks = {"feat!": 3, "feat": 2, "fix": 1, "perf": 1}
     found = 0
     for one in plan:

@@ -122,7 +122,7 @@ def test_next_version_passes_over_several_taken_versions(origin: GitRepo) -> Non
 
 
 class Lack(NamedTuple):
-    """`prepare`: changes clone and remote. `told`: a part of the error, exit code 3."""
+    """A case in which no git tag is made. `prepare`: changes clone and remote. `told`: a part of the error message."""
 
     options: tuple[str, ...]
     prepare: Callable[[GitRepo, GitRepo], object]

@@ -30,7 +30,7 @@ def start(
     files: dict[str, str] | None = None,
     **settings: Any,
 ) -> Project:
-    """Commit a Dockerfile and configuration for BuildKit, under the next version."""
+    """Configure a build by BuildKit, commit it with a Dockerfile, and tag the commit v1.4.2."""
     whole = {"builder": "buildkit", "args": {"VERSION": "{{version}}"}, **(build or {})}
     project.configure(build=whole, **settings)
     project.release_commit("v1.4.2", files={"Dockerfile": DOCKERFILE, **(files or {})})
@@ -59,7 +59,7 @@ def folders_left(project: Project) -> list[Path]:
 
 
 @pytest.mark.parametrize("program", ["buildctl", "buildx"])
-def test_the_image_goes_from_buildkit_to_the_registry_with_our_credential(
+def test_buildkit_pushes_to_a_registry_with_shipmarks_credential(
     program: str,
     make_project: Callable[..., Project],
     registry_factory: RegistryFactory,
@@ -141,7 +141,7 @@ def test_an_index_with_attestations_is_pushed_by_digest_and_its_layers_are_mount
     assert sorted(len(entry["attestations"]) for entry in alone) == [1, 1]
 
 
-def test_the_image_comes_here_where_it_is_needed_or_has_to_be_cleaned(
+def test_push_by_digest_is_not_chosen_if_settings_or_the_dockerfile_require_the_image_here(
     make_project: Callable[..., Project], buildkit: BuildKitDaemon
 ) -> None:
     project = start(make_project())
@@ -209,7 +209,7 @@ def test_a_push_by_digest_that_is_not_possible_is_refused_before_the_build(
     assert tried(project, buildkit, "build", layout, push="by-digest")[0] == 0
 
 
-def test_a_push_that_is_interrupted_leaves_nothing_and_the_next_run_finishes(
+def test_an_interrupted_push_by_digest_leaves_no_tag_and_the_next_run_finishes(
     make_project: Callable[..., Project], gate: Gate, buildkit: BuildKitDaemon
 ) -> None:
     project = start(make_project(), image=f"{gate.host}/acme/app", build={"push": "by-digest"})

@@ -43,7 +43,7 @@ def test_run_for_a_git_tag_that_only_looks_like_a_version_exits_3(project: Proje
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_ci_none_hides_the_ci_system_from_the_log_and_the_decision(project: Project, place: str) -> None:
+def test_ci_none_hides_the_ci_system_from_the_output_and_the_decision(project: Project, place: str) -> None:
     project.configure(versions="invented")
     env = github("refs/heads/main")
     command = ["--ci", "none", "run"] if place == "before" else ["run", "--ci", "none"]

@@ -1,4 +1,4 @@
-"""`preview` in clones that lack git tags or have stale ones: the remote's tags are used."""
+"""`preview` uses the remote's tags in clones that lack git tags, and refuses a tag that was moved on the remote."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_log_verify_puts_back_a_blob_from_the_store_or_another_repository(
     assert released.registry.request("GET", path)[0] == 200
 
 
-def test_log_verify_tells_of_a_blob_that_no_place_has(released: Project, tmp_path: Path) -> None:
+def test_log_verify_exits_5_for_a_lost_blob_that_nothing_else_has(released: Project, tmp_path: Path) -> None:
     path = lose_layer(released)
     shutil.rmtree(tmp_path / "home" / "cache")
     told = released("log", "verify", "--registry", "--blobs")
@@ -64,6 +64,6 @@ def test_log_verify_tells_of_a_blob_that_no_place_has(released: Project, tmp_pat
     assert "hint: copy the image from where it still is" in told.stderr
 
 
-def test_blobs_are_looked_for_only_together_with_registries(project: Project) -> None:
+def test_log_verify_with_blobs_and_without_registry_is_refused(project: Project) -> None:
     refused = project("log", "verify", "--blobs")
     assert (refused.code, "hint: add `--registry`" in refused.stderr) == (2, True)

@@ -1,6 +1,6 @@
-"""Releases to several targets: no tag is put unless all required targets have the content.
+"""Releases to several targets: no tag is put unless all required targets have the image.
 
-A failure after that is finished by the next run. A failed optional target is reported, and stops nothing.
+The next run finishes a release that failed at its tags. A failed optional target is reported, and stops nothing.
 """
 
 from __future__ import annotations

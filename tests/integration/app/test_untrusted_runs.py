@@ -455,7 +455,7 @@ class TestOtherCommands:
             assert "this run is not trusted" in result.stderr + result.stdout
         assert leaked(listener) == []
 
-    def test_untrusted_run_reads_an_empty_version_log(self, scene: Scene) -> None:
+    def test_log_list_of_an_untrusted_run_shows_no_release(self, scene: Scene) -> None:
         scene.configure("log: {path: log.jsonl}\nimage: a.example/b\n")
         scene.repo.commit("log", files={"log.jsonl": "nonsense", ".shipmark/log.jsonl": "nonsense"})
         result = scene("log", "list", env=scene.event())
@@ -465,7 +465,7 @@ class TestOtherCommands:
 
 class TestRemote:
     @pytest.mark.parametrize("trusted", [False, True])
-    def test_git_credential_is_not_sent_by_an_untrusted_run(
+    def test_git_remote_is_contacted_only_by_a_trusted_run(
         self, scene: Scene, listener: HostileServer, trusted: bool
     ) -> None:
         """The clone's git config has a token for `origin`, as actions/checkout leaves it."""

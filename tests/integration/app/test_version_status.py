@@ -30,7 +30,7 @@ def released(make_project: Callable[..., Project], gate: Gate) -> Project:
 
 @pytest.fixture
 def told(released: Project, make_targets: TargetsFactory) -> Callable[[], list[tuple[str, int, str]]]:
-    """Give a function that reads the artifact: version, number and status of each entry."""
+    """Give a function that reads the statuses in the registry: version, number and status of each."""
     repository = make_targets().open(released.image)
 
     def read() -> list[tuple[str, int, str]]:
@@ -109,7 +109,7 @@ def test_restore_of_a_version_below_the_highest_moves_only_the_tags_of_its_own_l
     assert (released.tags["latest"], released.tags["1.5"]) == (latest, released.tags["1.5.0"])
 
 
-def test_restore_refuses_what_was_never_released(released: Project) -> None:
+def test_restore_refuses_a_version_that_was_never_released(released: Project) -> None:
     result = released("restore", "3.0.0", "--reason", "no")
     assert (result.code, "3.0.0 was never released" in result.stderr) == (6, True)
 
@@ -150,7 +150,7 @@ def test_a_foreign_image_under_the_reserved_tag_stops_a_rollback_and_withholds_m
     assert released.tags["latest"] == released.tags["1.5.0"]
 
 
-def test_an_entry_that_another_writer_overwrites_is_written_again(
+def test_a_version_status_that_another_writer_overwrites_is_written_again(
     released: Project, gate: Gate, make_targets: TargetsFactory, told: Told
 ) -> None:
     other = make_targets().open(released.image)
@@ -171,7 +171,7 @@ def test_an_entry_that_another_writer_overwrites_is_written_again(
     assert other.name == released.image
 
 
-def test_a_rollback_that_was_killed_before_it_told_the_status_is_finished_by_the_next(
+def test_a_rollback_that_failed_to_write_the_status_is_finished_by_the_next(
     released: Project, gate: Gate, told: Told
 ) -> None:
     gate.before = lambda passage: not (passage.method == "PUT" and passage.path.endswith(STATUS))
@@ -182,7 +182,9 @@ def test_a_rollback_that_was_killed_before_it_told_the_status_is_finished_by_the
     assert told() == [("1.5.0", 1, "yanked")]
 
 
-def test_a_layout_tells_the_status_too(make_project: Callable[..., Project]) -> None:
+def test_a_layout_stores_the_status_of_a_version_that_was_taken_back(
+    make_project: Callable[..., Project],
+) -> None:
     project = make_project(image="oci:dist/image")
     project.must("run")
     project.release_commit("v1.5.0")
@@ -195,7 +197,7 @@ def test_a_layout_tells_the_status_too(make_project: Callable[..., Project]) -> 
     assert project("run").code == 6
 
 
-def test_the_artifact_is_listed_as_no_release(released: Project) -> None:
+def test_log_list_and_version_next_ignore_the_tag_of_the_version_statuses(released: Project) -> None:
     back(released)
     released.lose_disk()
     assert STATUS in released.tags

@@ -21,7 +21,7 @@ def decided(repo: GitRepo, **env: str) -> shipmark.DecisionReport:
 
 
 class Started(NamedTuple):
-    """A run for a git tag. `gives`: its version, the exit code of the error, or None: it releases nothing."""
+    """A run for a git tag. `gives`: the released version, the exit code of an error, or None if nothing is released."""
 
     git_tag: str
     config: str
@@ -114,7 +114,7 @@ def following(repo: GitRepo, component: str) -> str | None:
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_the_step_of_a_component_comes_from_commits_of_its_files(mono: GitRepo, name: str) -> None:
+def test_the_next_version_of_a_component_comes_from_commits_of_its_files(mono: GitRepo, name: str) -> None:
     message, paths, api, web = STEPS[name]
     mono.commit(message, {path: f"{json.dumps(COMPONENTS)}\n" for path in paths})
     assert (following(mono, "api"), following(mono, "web")) == (api, web)
@@ -181,7 +181,7 @@ BRANCHES = [
 @pytest.mark.parametrize(
     "row", BRANCHES, ids=lambda row: f"{row.name} {row.primary or '-'} {row.head or '-'}"
 )
-def test_one_branch_gets_latest_on_jenkins(git_repo: GitRepo, row: Branch) -> None:
+def test_only_the_default_branch_gets_latest_on_jenkins(git_repo: GitRepo, row: Branch) -> None:
     git_repo.commit("feat: one", {"shipmark.yml": "versions: none\nlatest: default-branch\n"})
     if row.head:
         git_repo.git("symbolic-ref", "refs/remotes/origin/HEAD", f"refs/remotes/origin/{row.head}")
@@ -214,7 +214,9 @@ BOXES = [
 
 
 @pytest.mark.parametrize("row", BOXES, ids=lambda row: f"{row.action} {row.git_tag} {row.prerelease}")
-def test_a_pre_release_moves_no_stable_tag(git_repo: GitRepo, tmp_path: Path, row: Box) -> None:
+def test_the_moving_tags_of_a_github_release_event_follow_its_pre_release_box(
+    git_repo: GitRepo, tmp_path: Path, row: Box
+) -> None:
     git_repo.commit("feat: one")
     git_repo.tag("v1.4.2")
     git_repo.commit("feat: two")

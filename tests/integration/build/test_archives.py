@@ -1,4 +1,4 @@
-"""`ADD` of local archives by the embedded builder, with the daemon as the oracle."""
+"""`ADD` of local archives by the builder `layers`, which must unpack them as the docker daemon does."""
 
 from __future__ import annotations
 

@@ -101,7 +101,9 @@ def _released(job: Job, repo: GitRepo) -> dict[str, bool]:
 WEB_ALONE = {"api": False, "lib": False, "web": True}
 
 
-def test_github_releases_what_changed(job: Job, git_repo: GitRepo, tmp_path: Path) -> None:
+def test_github_example_releases_the_component_that_changed(
+    job: Job, git_repo: GitRepo, tmp_path: Path
+) -> None:
     jobs = _loaded("github-components.yml")["jobs"]
     env = {
         "GITHUB_ACTIONS": "true",
@@ -120,7 +122,7 @@ def test_github_releases_what_changed(job: Job, git_repo: GitRepo, tmp_path: Pat
     assert _released(job, git_repo) == WEB_ALONE
 
 
-def test_gitlab_releases_what_changed(job: Job, git_repo: GitRepo) -> None:
+def test_gitlab_example_releases_the_component_that_changed(job: Job, git_repo: GitRepo) -> None:
     env = {"GITLAB_CI": "true", "CI_COMMIT_BRANCH": "main", "CI_COMMIT_SHA": git_repo.head}
     for script in _scripts(_loaded("gitlab-components.yml")["changed"]["script"]):
         job(script, env)
@@ -135,8 +137,8 @@ def test_gitlab_releases_what_changed(job: Job, git_repo: GitRepo) -> None:
     assert _released(job, git_repo) == WEB_ALONE
 
 
-def test_jenkins_releases_what_changed(job: Job, git_repo: GitRepo) -> None:
-    """The loop of the pipeline is done here; its two shell lines are those of the file."""
+def test_jenkins_example_releases_the_component_that_changed(job: Job, git_repo: GitRepo) -> None:
+    """The test does the loop of the pipeline; its two shell lines are read from the example."""
     text = (EXAMPLES / "components.Jenkinsfile").read_text()
     listing, release = re.findall(r"sh(?:\(script:)? '([^']+)'", text)
     env = {"JENKINS_URL": "https://ci.example/", "BRANCH_NAME": "main", "GIT_COMMIT": git_repo.head}

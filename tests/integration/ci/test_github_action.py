@@ -23,7 +23,7 @@ DOCKERFILE = "FROM scratch\nCOPY hello /hello\n"
 
 @pytest.fixture
 def workspace(git_repo: GitRepo, tmp_path: Path) -> GitRepo:
-    """Give a released commit with Python packages that write the file `taken` when they are imported."""
+    """Give a commit with the git tag v1.4.2 and Python packages that write the file `taken` when they are imported."""
     code = f"open({str(tmp_path / 'taken')!r}, 'a').write(__name__ + '\\n')\n"
     files = {
         f"{name}/__init__.py": code for name in ("release", "ci", "pip", "venv", "hatchling", "click", "json")

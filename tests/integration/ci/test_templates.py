@@ -30,7 +30,7 @@ def taken(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def workspace(git_repo: GitRepo, taken: Path) -> GitRepo:
-    """Give a released commit with Python packages that write the file `taken` when they are imported."""
+    """Give a commit with the git tag v1.4.2 and Python packages that write the file `taken` when they are imported."""
     code = f"open({str(taken)!r}, 'a').write(__name__)\n"
     hostile = {f"{name}/__init__.py": code for name in ("release", "ci", "click")}
     git_repo.commit("one", {**hostile, "Dockerfile": DOCKERFILE, "hello": "hello\n"})

@@ -1,4 +1,4 @@
-"""Reading a device, a pipe, a folder or a huge file is refused at once, with exit code 2 and the path."""
+"""Reading a device, a pipe, a folder or a huge file is refused at once, with the path and exit code 2 or 6."""
 
 from __future__ import annotations
 

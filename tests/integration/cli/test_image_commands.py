@@ -292,7 +292,7 @@ class TestCopy:
         assert {method for method, _ in sent} <= {"GET", "HEAD"}
         assert scene.tags("other/app") == {"1.0.0": TWO.digest}
 
-    def test_image_copy_stopped_by_sigterm_ends_at_once_and_leaves_no_tag(
+    def test_image_copy_stopped_by_sigterm_ends_within_five_seconds_and_leaves_no_tag(
         self, scene: Scene, gate: Gate, shipmark: Shipmark, tmp_path: Path
     ) -> None:
         store(ONE, Layout(str(tmp_path / "image")), "1.0.0")

@@ -171,7 +171,7 @@ class TestInTheActionsPlace:
         assert done.code == 2
         assert "is not JSON" in done.stderr
 
-    def test_without_a_ci_system_the_event_file_is_not_read(
+    def test_metadata_reads_no_event_file_of_github_with_another_or_no_ci_system(
         self, git_repo: GitRepo, shipmark: Shipmark, tmp_path: Path
     ) -> None:
         git_repo.commit("first", {"a": "1"})

@@ -1,7 +1,7 @@
 """This version reads workspaces of shipmark 0.1.0 and continues their releases, or refuses them with the reason.
 
-`tests/compat/write_workspaces.py` wrote them with 0.1.0 itself. In each of them v1.4.0 and v1.4.1 are released and HEAD
-is v1.4.2, in the state that the name tells.
+`tests/compat/write_workspaces.py` wrote the workspaces with 0.1.0 itself. In each workspace v1.4.0 and v1.4.1 are
+released, HEAD is v1.4.2, and the release of v1.4.2 is in the state that the name of the workspace describes.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def author(make_repo: Callable[[str], GitRepo]) -> GitRepo:
 
 
 def publish(author: GitRepo, folder: Path) -> GitRepo:
-    """Commit everything, ignored or not, tag it, and clone it."""
+    """Commit everything, ignored or not, tag the commit v1.4.2, and return a clone in `folder`."""
     author.git("add", "--all", "--force")
     author.git("commit", "--quiet", "--allow-empty", "--message=change")
     author.tag("v1.4.2")

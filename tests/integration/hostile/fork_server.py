@@ -1,6 +1,6 @@
 """Runs shipmark many times without starting an interpreter each time: one process imports it and forks for each run.
 
-Started as `python -I fork_server.py`. It reads one JSON request a line from stdin and answers with one JSON line:
+Started as `python -I fork_server.py`. The process reads JSON requests from stdin, one a line, and answers by a line:
 `{argv, cwd, env, out, err, seconds, cpu, memory}` -> `{code, wall, cpu}`. `out` and `err` are files for the streams,
 `seconds` is the time until the child's group is killed, `cpu` (seconds) and `memory` (bytes) are the child's limits.
 """

@@ -1,7 +1,7 @@
-"""A server that plays every service to which shipmark could send a secret, on one port, and records what arrives.
+"""A server that acts as every service to which shipmark could send a secret, on one port, and records what arrives.
 
-An HTTP proxy, a registry that asks for a token, its token server, a git server over HTTP, a PostgreSQL server that
-asks for the password in clear text. Each takes whatever is sent and grants nothing.
+The server acts as an HTTP proxy, a registry that requires a token, its token server, a git server over HTTP, and a
+PostgreSQL server that requires the password in clear text. It accepts whatever is sent, and grants nothing.
 """
 
 from __future__ import annotations

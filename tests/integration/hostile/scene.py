@@ -1,8 +1,8 @@
 """A hostile workspace and everything around it that must stay as it is.
 
 `Case` is a row of the tables: how an outsider's repository is made, and what shipmark may answer. `Scene` is one case
-on the disk: the repository, its clone on a runner, a home and a neighbour folder with files that nobody may touch,
-secrets in the environment, and a listener to which none of them may go.
+on the disk: the repository, its clone on a runner, a home and a neighbour folder whose files no command may change,
+secrets in the environment, and a listener to which no secret may be sent.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ class Link(NamedTuple):
 class Case(NamedTuple):
     """One hostile workspace.
 
-    files, config: tracked; `@VICTIM@`, `@LISTENER@`, `@TRAP@` in them become the neighbour folder, the listener's
-    `host:port`, and a command that springs the trap. make: more to do in the author's repository before the commit.
-    after: what happens in the clone (artifacts, settings of the CI system). env: on top of the scene's; likewise
-    filled in. fork: run as a fork's pull request, not as a push of the tag. inside: for `-C`. options: more arguments
-    by command. commands: those that are run. codes: the exit code that a command must have, or several; any orderly
-    one where it is not named.
-    says: what stderr must hold, by command. check: a last look at the scene.
+    `files`, `config`: tracked files. Placeholders in tracked files and in `env` are replaced: `@VICTIM@` by the
+    neighbour folder, `@LISTENER@` by the listener's `host:port`, `@TRAP@` by a command that springs the trap. `make`:
+    called in the author's repository before the commit. `after`: called in the clone, for artifacts and settings of the
+    CI system. `env`: added to the scene's environment. `fork`: run as a fork's pull request, not as a push of the tag.
+    `inside`: the folder for `-C`. `options`: more arguments, by command. `commands`: the commands to run. `codes`: the
+    allowed exit codes, by command; a command that is not named may have any code of `ORDERLY`. `says`: pattern that
+    stderr must match, by command. `check`: called at the end.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Case(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How one command ended."""
+    """Result of one shipmark command in a scene."""
 
     command: str
     code: int
@@ -104,7 +104,7 @@ class Ended(NamedTuple):
 
 
 class Scene:
-    """One case below `folder`."""
+    """The repository, clone and surroundings of one case, below `folder`."""
 
     def __init__(self, case: Case, folder: Path, listener: Listener) -> None:
         self.case, self.folder, self.listener = case, folder, listener

@@ -1,7 +1,7 @@
-"""Each adapter's own script in hostile workspaces: what CI systems load, run as they run it.
+"""Runs the scripts that CI systems load (action, Tekton Task, GitLab template, Jenkins step) in hostile workspaces.
 
-Every row of the faults goes through every adapter; the other rows are dealt out, all of them with
-`SHIPMARK_HOSTILE=all`.
+Every row of the faults goes through each of these adapters. One in eight of the other rows goes through one adapter;
+with `SHIPMARK_HOSTILE=all`, every row goes through each adapter but the Jenkins step.
 """
 
 from __future__ import annotations

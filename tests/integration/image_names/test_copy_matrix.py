@@ -1,4 +1,4 @@
-"""A few odd images to and from every kind of place, compared with skopeo. `soak_copy_matrix.py` has all of them."""
+"""Copies a few odd images to and from registries, layouts and archives; `soak_copy_matrix.py` copies all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.services.required import require
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_odd_images_are_copied_to_and_from_every_place_as_skopeo_copies_them(
+def test_some_odd_images_are_copied_to_and_from_registries_layouts_and_archives_as_by_skopeo(
     registry_factory: RegistryFactory, tmp_path: Path
 ) -> None:
     require("skopeo")

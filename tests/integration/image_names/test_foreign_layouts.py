@@ -149,7 +149,7 @@ def test_of_two_layout_entries_with_one_tag_the_first_is_copied_with_a_warning(s
 
 
 @pytest.mark.parametrize("place", ["dir:d", "docker-archive:a.tar", "docker-daemon:app:1.0"])
-def test_referrers_are_refused_where_they_have_no_place_before_anything_is_written(
+def test_option_referrers_is_refused_for_folders_docker_archives_and_daemons_before_writing(
     scene: Scene, place: str
 ) -> None:
     scene.layout(IMAGE, "1.0")
@@ -192,7 +192,7 @@ def test_option_platform_finds_images_in_nested_indexes_and_takes_the_first_of_t
         assert scene.registry.tags(f"acme/{image.digest[7:19]}") == {"1.0": image.digest}
 
 
-def test_the_image_of_a_buildah_layout_is_copied_under_the_tag_that_is_asked_for(scene: Scene) -> None:
+def test_the_image_of_a_buildah_layout_is_copied_under_the_requested_tag(scene: Scene) -> None:
     source = _by_buildah(scene)
     (digest,) = scene.tags_after(source, ":1.0").values()
     assert digest == json.loads(scene.index().read_bytes())["manifests"][0]["digest"]

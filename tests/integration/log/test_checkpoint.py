@@ -70,7 +70,7 @@ def filled(path: Path, releases: int = 40, seed: int = 3) -> Writer:
     return log
 
 
-def test_index_gives_the_answers_of_the_log(path: Path) -> None:
+def test_index_of_a_log_gives_the_same_answers_as_the_log(path: Path) -> None:
     log = filled(path)
     entries = log.entries()
     state = fold(entries)

@@ -1,4 +1,4 @@
-"""Damage to a log is told in the command that meets it, whatever store holds the log."""
+"""Commands that read or append to a damaged log report the damage, in every kind of store."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def cut(description: dict[str, Any], kept: int) -> None:
             _execute(description["url"], f"UPDATE log_head SET seq = {kept - 1}, hash = {last}")
 
 
-def test_a_cut_tail_is_found_by_the_anchor_alone(description: dict[str, Any], tmp_path: Path) -> None:
+def test_log_verify_finds_a_cut_tail_only_with_an_anchor(description: dict[str, Any], tmp_path: Path) -> None:
     head = verify(workspace(tmp_path / "work", description), VerifyRequest()).head
     assert head.startswith("19:")
     told = verify(workspace(tmp_path / "work", description), VerifyRequest(anchor=head))
@@ -85,7 +85,7 @@ def test_a_run_warns_of_an_anchor_that_the_log_lacks(description: dict[str, Any]
         assert [text in warning for warning in sink.warnings] == ([True] if text else [])
 
 
-def test_several_damaged_appends_are_told_and_left_alone(tmp_path: Path) -> None:
+def test_several_damaged_appends_of_a_log_are_reported_and_not_repaired(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     session = workspace(tmp_path / "work", {"store": "file", "path": str(path)})
     for fact in FACTS:
@@ -105,7 +105,7 @@ def test_several_damaged_appends_are_told_and_left_alone(tmp_path: Path) -> None
     assert [one.name for one in tmp_path.glob("log.jsonl.torn-*")] == []
 
 
-def test_a_torn_append_is_told_with_its_bytes_and_place(tmp_path: Path) -> None:
+def test_log_verify_reports_a_torn_append_with_its_offset_size_and_copy(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     described = {"store": "file", "path": str(path)}
     workspace(tmp_path / "work", described).log.append(FACTS[:5])
@@ -141,7 +141,7 @@ ROWS = [("sqlite", change) for change in CHANGES] + [("postgresql", one) for one
 
 
 @pytest.mark.parametrize(("kind", "change"), ROWS)
-def test_damage_to_a_database_is_told(
+def test_log_verify_reports_damage_to_a_database(
     kind: str, change: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     described = describe(kind, request, tmp_path)

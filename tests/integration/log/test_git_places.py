@@ -1,4 +1,4 @@
-"""Where the remote of a git log lies, and what is told when it is not there, or was set back."""
+"""Relative URLs of the remote of a git log, and errors for a remote that is missing, declines or was set back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def bare(tmp_path: Path) -> Path:
 
 
 def opened(tmp_path: Path, url: str, cache: str = "cache") -> Session:
-    """A clone in `work` whose remote `origin` has this URL."""
+    """Open a clone in `work` whose remote `origin` has the URL `url`."""
     folder = tmp_path / "work"
     session = workspace(
         folder, {"store": "git", "url": ""}, env={"SHIPMARK_CACHE_DIR": str(tmp_path / cache)}
@@ -53,7 +53,7 @@ def test_a_relative_remote_is_found_from_the_clones_top_folder(bare: Path, tmp_p
 
 
 @pytest.mark.parametrize("url", ["../nowhere.git", "/nowhere/o.git"])
-def test_a_missing_remote_is_told_without_a_word_of_rights(tmp_path: Path, url: str) -> None:
+def test_error_for_a_missing_remote_of_the_log_does_not_mention_rights(tmp_path: Path, url: str) -> None:
     session = opened(tmp_path, url)
     for attempt in (session.log.entries, session.log.store.check_writable):
         with pytest.raises(LogError, match="does not appear to be a git repository") as caught:
@@ -63,7 +63,7 @@ def test_a_missing_remote_is_told_without_a_word_of_rights(tmp_path: Path, url: 
         assert not isinstance(caught.value, LogUnavailable)
 
 
-def test_a_hook_that_declines_is_told(bare: Path, tmp_path: Path) -> None:
+def test_error_for_a_log_push_that_a_hook_declined_names_the_hook(bare: Path, tmp_path: Path) -> None:
     hook = bare / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexit 1\n")
@@ -73,7 +73,7 @@ def test_a_hook_that_declines_is_told(bare: Path, tmp_path: Path) -> None:
     assert "a rule or a hook of the remote refuses the ref" in str(caught.value.hint)
 
 
-def test_the_hint_after_a_remote_was_set_back_restores_the_log(bare: Path, tmp_path: Path) -> None:
+def test_command_in_the_hint_after_a_remote_was_set_back_restores_the_log(bare: Path, tmp_path: Path) -> None:
     session = opened(tmp_path, "../o.git")
     session.log.append([planned()])
     session.log.append([planned(attempt="b")])

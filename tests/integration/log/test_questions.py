@@ -100,7 +100,9 @@ def opened(described: dict[str, Any], folder: Path, image: str = WEB) -> Session
     return workspace(folder / "reader", described, image=image)
 
 
-def test_projects_in_one_log_never_answer_for_each_other(described: dict[str, Any], tmp_path: Path) -> None:
+def test_log_queries_of_one_project_return_nothing_of_another_project(
+    described: dict[str, Any], tmp_path: Path
+) -> None:
     for image in (WEB, OTHER):
         session = opened(described, tmp_path, image)
         listed = questions.list_releases(session, ListRequest()).releases
@@ -122,7 +124,7 @@ def test_projects_in_one_log_never_answer_for_each_other(described: dict[str, An
     assert {one.project for one in every} == {WEB, API, OTHER}
 
 
-def test_a_project_is_asked_about_by_its_name(log: dict[str, Any], tmp_path: Path) -> None:
+def test_log_queries_with_the_option_project_return_that_project(log: dict[str, Any], tmp_path: Path) -> None:
     session = opened(log, tmp_path)
     for project in (API, OTHER):
         listed = questions.list_releases(session, ListRequest(project=project)).releases
@@ -148,7 +150,9 @@ def test_a_release_of_another_project_is_named_in_the_hint(log: dict[str, Any], 
         assert "--all-projects" in str(caught.value.hint)
 
 
-def test_what_runs_where_and_what_ran_at_a_time(described: dict[str, Any], tmp_path: Path) -> None:
+def test_log_deployed_returns_deployments_of_now_and_of_a_given_time(
+    described: dict[str, Any], tmp_path: Path
+) -> None:
     session = opened(described, tmp_path)
     now = questions.deployed(session, DeploymentsRequest()).deployments
     assert [(one.deployment.environment, one.deployment.version, one.yank_reason) for one in now] == [
@@ -176,7 +180,9 @@ def test_what_runs_where_and_what_ran_at_a_time(described: dict[str, Any], tmp_p
         questions.deployed(session, DeploymentsRequest(time="someday"))
 
 
-def test_show_says_what_is_true_of_a_release_now(log: dict[str, Any], tmp_path: Path) -> None:
+def test_log_show_has_the_current_status_and_destinations_of_a_release(
+    log: dict[str, Any], tmp_path: Path
+) -> None:
     session = opened(log, tmp_path)
     newest = questions.show(session, ShowRequest(name="1.1.0"))
     kinds = [entry["kind"] for entry in newest.entries]
@@ -192,7 +198,7 @@ def test_show_says_what_is_true_of_a_release_now(log: dict[str, Any], tmp_path: 
     assert [(one.release.status, one.running) for one in older.releases] == [("prerelease", ())] * 2
 
 
-def test_builds_of_one_version_are_told_apart(log: dict[str, Any], tmp_path: Path) -> None:
+def test_rebuilds_of_one_version_are_listed_separately(log: dict[str, Any], tmp_path: Path) -> None:
     session = opened(log, tmp_path)
     listed = questions.list_releases(session, ListRequest(version="1.0.0")).releases
     assert [(one.release, one.version, one.rebuild) for one in listed] == [
@@ -209,7 +215,9 @@ def test_builds_of_one_version_are_told_apart(log: dict[str, Any], tmp_path: Pat
     assert (then.hold.name, then.hold.version, then.hold.project) == ("1.0.0_r1", "1.0.0", WEB)
 
 
-def test_list_says_what_is_true_of_a_yanked_release(log: dict[str, Any], tmp_path: Path) -> None:
+def test_log_list_shows_and_filters_by_the_state_of_a_yanked_release(
+    log: dict[str, Any], tmp_path: Path
+) -> None:
     session = opened(log, tmp_path)
     listed = questions.list_releases(session, ListRequest()).releases
     assert {one.release: one.state for one in listed}["1.1.0"] == "yanked"

@@ -1,4 +1,4 @@
-"""Each cause of an error of a database is told as itself, with a hint that helps there; every one caused for real."""
+"""Each cause of a database error has its own message and a hint; most causes are produced on real databases."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def url_of(place: Place, role: str, password: str = "") -> str:
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A URL, what is told, and what the hint says. `wait`: whether trying again may help."""
+    """A database URL, and patterns of the error's message and hint. `wait`: whether it is a `LogUnavailable`."""
 
     url: Callable[[Place], str]
     told: str
@@ -127,7 +127,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_each_cause_on_the_way_to_postgresql_is_told_with_what_helps(place: Place, name: str) -> None:
+def test_each_cause_of_a_postgresql_error_has_its_own_message_and_hint(place: Place, name: str) -> None:
     row = ROWS[name]
     store = SqlStore(row.url(place), cancel=Cancel())
     with pytest.raises(LogError, match=row.told) as caught:
@@ -151,14 +151,14 @@ def test_each_cause_on_the_way_to_postgresql_is_told_with_what_helps(place: Plac
         "postgresql://u:hunter2@db/log?host=a,b&port=5432,abc",
     ],
 )
-def test_a_bad_port_is_an_error_of_the_configuration(url: str) -> None:
+def test_database_url_with_an_invalid_port_is_a_config_error_without_the_password(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         SqlStore(url, cancel=Cancel())
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
     assert "postgresql://user@host" in str(caught.value.hint)
 
 
-def test_a_statement_timeout_is_told(place: Place) -> None:
+def test_statement_timeout_of_postgresql_is_log_unavailable_with_a_hint(place: Place) -> None:
     store = SqlStore(url_of(place, "hasty"), cancel=Cancel())
     assert store.head().seq == 4
     with psycopg.connect(place.url) as other:
@@ -170,7 +170,7 @@ def test_a_statement_timeout_is_told(place: Place) -> None:
     store.close()
 
 
-def test_a_replica_or_a_read_only_role_is_told(place: Place) -> None:
+def test_writing_to_a_sql_log_as_a_read_only_role_is_an_error_with_a_hint(place: Place) -> None:
     store = SqlStore(url_of(place, "reader"), cancel=Cancel())
     for write in (store.check_writable, lambda: writer(store).append([planned("x")])):
         with pytest.raises(LogError, match=r"read-only transaction|lacks write access") as caught:
@@ -194,7 +194,7 @@ def filled(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-def test_a_missing_head_is_told_and_made_again(filled: str) -> None:
+def test_missing_head_row_of_a_sql_log_is_reported_and_made_again_by_migrate(filled: str) -> None:
     _execute(filled, "DELETE FROM log_head")
     store = SqlStore(filled, cancel=Cancel())
     asked: tuple[Callable[[], Any], ...] = (
@@ -213,7 +213,7 @@ def test_a_missing_head_is_told_and_made_again(filled: str) -> None:
     store.close()
 
 
-def test_newer_tables_are_not_migrated(filled: str) -> None:
+def test_newer_tables_of_a_sql_log_are_not_migrated(filled: str) -> None:
     _execute(filled, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(LogError, match="tables of revision 9999, newer than this version's 0001") as caught:
         migrate(filled)
@@ -225,7 +225,7 @@ def test_newer_tables_are_not_migrated(filled: str) -> None:
 
 
 @pytest.mark.parametrize("damage", ["another file", "a page", "locked"])
-def test_each_cause_in_sqlite_is_told_with_what_helps(tmp_path: Path, damage: str) -> None:
+def test_each_cause_of_a_sqlite_error_has_its_own_hint(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "log.db"
     url = f"sqlite:///{path}"
     migrate(url)
@@ -273,11 +273,11 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_texts_of_servers_that_a_test_cannot_provoke_are_told_with_what_helps(text: str) -> None:
+def test_database_errors_that_tests_cannot_provoke_have_hints(text: str) -> None:
     assert TEXTS[text] in str(translated("m", text, None, postgresql=True).hint)
 
 
-def test_an_unknown_error_may_pass() -> None:
+def test_unknown_database_error_is_log_unavailable_and_a_read_only_one_has_a_hint() -> None:
     assert isinstance(translated("m", "something new", None, postgresql=True), LogUnavailable)
     assert "right to write the file" in str(
         translated("m", "attempt to write a readonly database", None, postgresql=False).hint

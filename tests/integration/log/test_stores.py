@@ -1,4 +1,4 @@
-"""One suite for every store: the contract of `LogStore`, even with killed writers. A longer form is in `tests/soak`."""
+"""The contract of `LogStore`, tested for every store, also with killed writers; longer in `tests/soak`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers are sent to a registry while they are compressed. Whatever becomes of that, the push is as without it."""
+"""Layers are sent to a registry while they are compressed; where that fails, the push sends them afterwards."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _small_layers_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pieces(seed: object, count: int = 8, reached: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
-    """Bytes that do not shrink. `reached`: called before each piece with its number."""
+    """Yield `count` pieces of random bytes. `reached`: called before each piece with its number."""
     source = random.Random(str(seed))
     for number in range(count):
         reached(number)
@@ -97,7 +97,7 @@ def test_a_layer_is_sent_while_it_is_compressed_and_not_again(
         "refused",
     ],
 )
-def test_a_layer_that_does_not_arrive_ahead_is_pushed(
+def test_a_layer_that_could_not_be_sent_ahead_is_pushed_afterwards(
     method: str,
     fault: Fault,
     registry_server: RegistryServer,
@@ -135,7 +135,7 @@ def test_a_layer_that_the_registry_has_is_not_sent_to_its_end(
 @pytest.mark.parametrize(
     "error", [BuildError("a file changed"), Interrupted("stopped")], ids=["build", "signal"]
 )
-def test_a_layer_that_is_never_complete_leaves_nothing(
+def test_a_layer_whose_build_is_ended_is_stored_neither_in_registry_nor_layout(
     error: BuildError | Interrupted,
     registry_server: RegistryServer,
     fault_proxy: Callable[..., FaultProxy],

@@ -37,7 +37,7 @@ class Hurried(Cancel):
 
 
 class Quay:
-    """A gate over TLS that answers 404 for digests to which no tag leads. `ca`: its authority's PEM file."""
+    """A gate over TLS that answers 404 for manifests in no tagged image or index. `ca`: its authority's PEM file."""
 
     def __init__(self, registry: RegistryServer, folder: Path) -> None:
         authority = Authority(folder / "authority")
@@ -67,7 +67,9 @@ def quay(registry_server: RegistryServer, tmp_path: Path) -> Iterator[Quay]:
     made.gate.close()
 
 
-def test_a_release_works_and_the_registry_is_told_of_once(quay: Quay, project: Project) -> None:
+def test_release_to_a_registry_that_shows_manifests_only_under_tags_warns_once(
+    quay: Quay, project: Project
+) -> None:
     image = f"{quay.gate.host}/acme/app"
     env = {"SSL_CERT_FILE": quay.ca}
     told = project.must("run", "--image", image, env=env).stderr
@@ -80,7 +82,7 @@ def test_a_release_works_and_the_registry_is_told_of_once(quay: Quay, project: P
     assert quay.registry.tags("acme/app") == tags
 
 
-def test_an_index_is_copied_and_every_blob_is_there(
+def test_index_copied_to_a_registry_that_shows_manifests_only_under_tags_has_every_blob(
     quay: Quay, make_targets: TargetsFactory, tmp_path: Path
 ) -> None:
     layout = Layout(str(tmp_path / "l"))
@@ -97,7 +99,7 @@ def test_an_index_is_copied_and_every_blob_is_there(
         assert quay.registry.request("GET", f"/v2/app/blobs/{digest}")[2] == blob
 
 
-def test_a_registry_that_lost_a_blob_is_not_believed(
+def test_copy_to_a_registry_that_hides_manifests_and_lost_a_blob_raises_digest_mismatch(
     quay: Quay, make_targets: TargetsFactory, tmp_path: Path
 ) -> None:
     layout = Layout(str(tmp_path / "l"))

@@ -33,7 +33,7 @@ class TestTheMeasure:
         assert taken.code != 0
         assert "No space left" in taken.stderr or "File too large" in taken.stderr
 
-    def test_room_counts_written_bytes_and_memory(self, shipmark: Shipmark, tmp_path: Path) -> None:
+    def test_small_disk_counts_written_bytes_and_memory(self, shipmark: Shipmark, tmp_path: Path) -> None:
         code = f"open({str(tmp_path / 'else')!r}, 'wb').write(bytes(5_000_000)); bytearray(70_000_000)"
         with small_disk(tmp_path / "disk", 10 * MB) as room:
             taken = room.run([sys.executable, "-I", "-c", code], env=shipmark.env)

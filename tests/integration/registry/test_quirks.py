@@ -37,7 +37,7 @@ def serve() -> Iterator[Serve]:
 @pytest.mark.parametrize(
     ("largest", "asked"), [(1000, ["1000"]), (100, ["1000", "100"]), (0, ["1000", "100", ""])]
 )
-def test_a_list_is_read_in_the_pages_that_the_registry_accepts(
+def test_a_list_of_tags_is_read_in_the_page_size_that_the_registry_accepts(
     serve: Serve, make_targets: TargetsFactory, largest: int, asked: list[str]
 ) -> None:
     sizes: list[str] = []
@@ -57,7 +57,9 @@ def test_a_list_is_read_in_the_pages_that_the_registry_accepts(
     assert sizes == [*asked, asked[-1]]
 
 
-def test_a_list_that_is_refused_in_any_size_is_an_error(serve: Serve, make_targets: TargetsFactory) -> None:
+def test_a_list_of_tags_that_is_refused_in_every_page_size_is_an_error(
+    serve: Serve, make_targets: TargetsFactory
+) -> None:
     server = serve(
         lambda request: (
             Reply(400, {}, b'{"errors": [{"code": "NAME_INVALID"}]}') if "list" in request.path else Reply()
@@ -69,7 +71,7 @@ def test_a_list_that_is_refused_in_any_size_is_an_error(serve: Serve, make_targe
 
 @pytest.mark.parametrize("hops", [0, 1, 5, 6])
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_five_redirects_in_a_row_are_followed(
+def test_five_redirects_in_a_row_are_followed_and_six_are_refused(
     serve: Serve, make_targets: TargetsFactory, hops: int, method: str
 ) -> None:
     raw = b'{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}'
@@ -197,7 +199,9 @@ def test_a_source_that_stalls_is_named_and_its_attempts_are_not_repeated(
         ("[bad", "registry.lan", False),
     ],
 )
-def test_no_proxy_in_the_forms_of_platforms(entry: str, host: str, direct: bool) -> None:
+def test_no_proxy_entries_select_the_hosts_that_are_reached_directly(
+    entry: str, host: str, direct: bool
+) -> None:
     trust = Trust(env={"HTTPS_PROXY": "http://proxy.lan:3128", "NO_PROXY": entry})
     assert trust.proxy("https", host) == (None if direct else "http://proxy.lan:3128")
 

@@ -67,7 +67,7 @@ def test_push_to_a_server_like_the_hub_takes_one_token_for_reading_and_writing(
     assert len(hub.tokens) == 1
 
 
-def test_limit_of_the_hub_is_waited_for_and_told(
+def test_short_rate_limit_of_docker_hub_is_waited_for_and_a_long_one_is_an_error(
     hub: Hub, registry_server: RegistryServer, make_targets: TargetsFactory, tmp_path: Path
 ) -> None:
     _, repository = _opened(make_targets, hub, tmp_path, _basic())
@@ -83,7 +83,9 @@ def test_limit_of_the_hub_is_waited_for_and_told(
     assert again.manifest("1.0").digest == IMAGE.digest
 
 
-def test_words_of_a_token_server_are_shown(hub: Hub, make_targets: TargetsFactory, tmp_path: Path) -> None:
+def test_error_text_of_a_token_server_is_shown(
+    hub: Hub, make_targets: TargetsFactory, tmp_path: Path
+) -> None:
     _, repository = _opened(make_targets, hub, tmp_path, _basic("wrong"))
     with pytest.raises(Denied, match="incorrect username or password") as caught:
         repository.tags()
@@ -107,7 +109,7 @@ def test_uploads_and_blobs_at_a_server_like_azure_go_to_its_storage_without_a_cr
     assert not [one for one in azure.storage.requests if "authorization" in one.headers]
 
 
-def test_refused_exchange_of_a_refresh_token_is_told_in_the_servers_words(
+def test_refused_exchange_of_a_refresh_token_shows_the_servers_error_text(
     azure: Azure, make_targets: TargetsFactory, tmp_path: Path
 ) -> None:
     _, repository = _opened(make_targets, azure, tmp_path, {"identitytoken": "old"})
