@@ -74,7 +74,7 @@ class Build:
         return f"build `{spec['dockerfile']}` in `{spec['context']}`{platforms} ({builder}{pushed}{reasons})"
 
     def observe(self, work: Work[BuildImage]) -> str | None:
-        """The digest of the image that this run built, if it is in its place; None before the build."""
+        """The digest of the image that this run built, if the store or target that should have it does; else None."""
         image = work.operands.image
         if isinstance(image, Slot):
             return None
@@ -82,7 +82,7 @@ class Build:
         return found.digest if found is not None else None
 
     def judge(self, work: Work[BuildImage], seen: str | None) -> Judgement:
-        """Free until the image that this run built is in its place."""
+        """Free until this run has built the image, and the store or target that should have the image has it."""
         if seen is None:
             return Free(reason=self.describe(work.operands))
         return Done(reason=f"built {seen}")
@@ -179,9 +179,9 @@ class BuilderCheck:
         return f"check that `{operands.builds_with or 'auto'}` can build this"
 
     def observe(self, work: Work[BuildImage]) -> bool:
-        """Raise the error of choosing a builder, which happened before the plan was made, if there was one.
+        """Raise the error with which the choice of a builder failed, before the plan was made.
 
-        False: none was chosen, and nothing is wrong with the input that every builder reads (`preview --offline`).
+        True if a builder was chosen. False if none was looked for (`preview --offline`), and the input that every builder reads is sound.
         """
         if work.operands.component not in self._builds:
             return False

@@ -51,7 +51,7 @@ def whole_fact(operands: Record, context: Mapping[str, Any]) -> dict[str, Any]:
     tools = {**context.get("tools", {}), **said.get("tools", {})}
     image = said.get("image")
     if isinstance(image, Mapping) and "context" in image:
-        # A slot of its own for the context would change the hash of every plan.
+        # A separate slot for the build context would change the hash of every plan.
         said["image"] = {name: value for name, value in image.items() if name != "context"}
         said["context"] = image["context"]
     return {**context, **said, **({"tools": tools} if tools else {})}

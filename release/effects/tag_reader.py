@@ -57,8 +57,9 @@ class TagReader:
         """What the tag holds: state `free` or `held`, with the image's labels. Raises `RegistryError`.
 
         `target`: the repository's name in the plan. `tag`: a tag or a digest. `every`: read the labels of all platforms
-        of an index, which are needed to judge whether the index is this release. `here`: read them in this repository,
-        even if they are known from another, since this one may lack parts of the image.
+        of an index, which are needed to judge whether the index is this release. `here`: read the labels in this
+        repository, even if they are known
+        from another one, since this repository may lack parts of the image.
         """
         descriptor = self.resolve(repository, tag)
         facts = None if descriptor is None else self._facts_of(repository, descriptor.digest, every, here)
@@ -156,7 +157,7 @@ class TagReader:
         key = (repository.name, digest, every)
         facts = self._facts.get(key if here else (None, digest, every))
         if facts is None and not here:
-            # Of an image for one platform both questions have one answer.
+            # An image for one platform has the same labels for its first platform and for all platforms.
             other = self._facts.get((None, digest, not every))
             facts = None if other is None or other.media_type in INDEX_TYPES else other
         if facts is None:

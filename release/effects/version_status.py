@@ -27,7 +27,7 @@ _PAUSE = 0.05
 
 
 def read_status(repository: Repository) -> StatusDocument:
-    """The statuses that the repository tells; none if it has no such artifact. Raises `RegistryError`s."""
+    """The statuses in the repository's artifact; none if it has no such artifact. Raises `RegistryError`s."""
     source = f"{repository.name}:{STATUS_TAG}"
     try:
         layer, payload = layer_of(repository.manifest(STATUS_TAG), source)
@@ -40,7 +40,7 @@ def read_status(repository: Repository) -> StatusDocument:
 
 
 def told_in(repository: Repository, tags: Collection[str]) -> tuple[KnownStatus, ...]:
-    """The statuses that a repository with these tags tells: no request where the artifact is not among the tags."""
+    """The statuses in the artifact of a repository with these `tags`; no request if its tag is not among them."""
     return read_status(repository).statuses if STATUS_TAG in tags else ()
 
 

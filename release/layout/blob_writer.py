@@ -58,8 +58,9 @@ class BlobWriter:
     def _begin_writing(self) -> None:
         """Have the kernel write to the disk meanwhile: fsync at the end of a large blob waits for little then.
 
-        That is what Linux does for DONTNEED with bytes that are not on the disk yet, without waiting and without
-        forgetting them. Other systems may do nothing.
+        On Linux, POSIX_FADV_DONTNEED starts to write bytes that are not on the disk yet; the call does not wait, and
+        these
+        bytes stay in the page cache. Other systems may do nothing.
         """
         self._new.stream.flush()
         if hasattr(os, "posix_fadvise"):

@@ -95,7 +95,7 @@ class LayoutReader:
         return found if found is not None and found.is_index else None
 
     def _readable(self, descriptor: Descriptor) -> Manifest | None:
-        """The manifest; None if it is not one, or cannot be read. For entries that nobody asked for."""
+        """The manifest; None if it is not one, or cannot be read. For entries that only a search looks at."""
         if not descriptor.is_manifest or not self.has_blob(descriptor):
             return None
         try:

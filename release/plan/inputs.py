@@ -26,7 +26,7 @@ _OF_CLONE = frozenset({f"{_OCI}source", f"{_OCI}url"})
 _OF_COMMIT = frozenset({REVISION, VERSION, f"{_OCI}created"})
 
 
-# Every record has these inputs, also at their default: shipmark 0.1.0 takes an absent one for a change. The order is
+# Every record has these inputs, also at their default: shipmark 0.1.0 reads an absent input as a change. The order is
 # that of records by 0.1.0.
 _ALWAYS = ("context", "dockerfile", "platforms", "labels", "args")
 

@@ -184,7 +184,7 @@ class _Ways:
         candidates = self._candidates()
         ours = [one for one in candidates if self._is_ours(one) and only in {None, one.digest}]
         if self._primary is None:
-            ours = ours[:1]  # moving tags may hold different builds of the commit, and each is as good
+            ours = ours[:1]  # moving tags may hold different builds of the commit, and any of them will do
         elif not ours:
             self._require_equal_inputs(candidates)
             # A run that was killed while it put fixed tags may have put others of them, but not the primary tag.

@@ -226,7 +226,7 @@ class Record(Operands, frozen=True, kw_only=True):
 
 
 class PutStatus(Operands, frozen=True, kw_only=True):
-    """Operands for telling the statuses of versions to everybody who reads a target."""
+    """Operands for writing the statuses of versions into the status artifact of a target."""
 
     target: str
     statuses: tuple[KnownStatus, ...]

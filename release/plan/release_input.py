@@ -80,5 +80,5 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def build_places(self) -> tuple[str, ...]:
-        """Where the image is that this run builds: the first has it, and a later one may have it, too."""
+        """The store or targets of the image that this run builds: the first has it, later ones may have it, too."""
         return (STORE,) if self.pushes_to is None else (self.pushes_to, STORE)

@@ -1,6 +1,6 @@
 """Plans rollbacks and restores: gives versions a status, and moves each moving tag to the highest version that counts.
 
-The status is recorded in the log, and told in each target's status artifact, before a tag moves: the guard reads both,
+The status is recorded in the log and written to each target's status artifact before a tag moves: the guard reads both,
 so that no other run moves a tag to a yanked version. Pure.
 """
 
@@ -84,7 +84,7 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
 
     `to`: the version that is rolled back to, or restored. `yanks`: versions that are taken back. `restores`: versions
     that count again. `number`: of their new status; None as in records of 0.1.0. `follows`: the position of the last
-    log entry about the status of one of them. `statuses`: what each of `places` has to tell.
+    log entry about the status of one of them. `statuses`: to write to each of `places`.
     """
 
     project: str

@@ -131,7 +131,7 @@ class StepMaker:
         return self._at(target, "move", "move-tag", "moving", operands, of=tag, needs=needs, after=after)
 
     def put_status(self, target: Target, statuses: tuple[KnownStatus, ...]) -> Step:
-        """The step that tells the statuses of versions to everybody who reads the target, before its tags move."""
+        """The step that writes the statuses of versions to the target's status artifact, before its tags move."""
         operands = op.PutStatus(target=target.name, statuses=statuses)
         return self._at(target, "status", "put-status", "moving", operands)
 

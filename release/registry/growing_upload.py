@@ -1,7 +1,7 @@
 """Sends a blob to a repository while the blob is still being written, in one request without a known length.
 
-The registry gets the digest at the end and compares it, as for every upload. Nothing is tried twice: a blob that did
-not arrive is sent by `BlobUpload` afterwards, as if this upload had not been.
+The registry gets the digest at the end and compares it, as for every upload. This upload is never retried: a blob
+that did not arrive is sent by `BlobUpload` afterwards, from its start.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BEAT = 1.0
 
 
 class _Dropped(Exception):
-    """The blob is not sent any further."""
+    """Raised when the upload was given up (`drop`), so that no more bytes are sent."""
 
 
 class GrowingUpload:

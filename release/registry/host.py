@@ -35,7 +35,7 @@ from release.registry.throttle import Throttle
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Redirects that keep method and body, and so may be followed by writes (RFC 9110, sections 15.4.8 and 15.4.9).
 SAME_METHOD = frozenset({307, 308})
-# Redirects in a row that are taken for a loop. Registries redirect a blob once, to its storage.
+# More redirects in a row than this count as a loop. Registries redirect a blob once, to its storage.
 _MOST_REDIRECTS = 5
 # Concurrent requests to one host, halved by `Throttle` after a 429.
 # Fewer would leave a fast link unused while answers are awaited.
@@ -100,7 +100,7 @@ class Host:
         )
         self.gate = Throttle(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
         self.wants_chunks = False  # set when the registry refuses a blob in one request
-        self.page = 0  # which size of pages `list_tags` uses: raised when the registry refuses a larger one
+        self.page = 0  # index into `tag_list._PAGES`: raised when the registry refuses the size
         self.hides_untagged = False  # set when the registry shows a manifest only under a tag
         self._api_host = api_host
         # Guards `_base` and `_connected`: threads that send their first requests at once probe the host only once.

@@ -40,7 +40,7 @@ class Untagged:
         return self._verified(digest) if self._host.hides_untagged else None
 
     def settle(self, digest: str) -> bool:
-        """Whether the registry hides the digest: it was accepted, is not shown after seconds, and its blobs are there.
+        """Whether the registry hides the digest: accepted, not shown some seconds later, and its blobs are there.
 
         This is found out once for each host in a run, and told once.
         """

@@ -1,4 +1,4 @@
-"""The artifact `shipmark-status` of a repository: the versions that do not simply count as released, for every reader.
+"""The artifact `shipmark-status` of a repository: the statuses of yanked, restored and pre-release versions.
 
 An OCI manifest with one layer, a JSON document of statuses. The layer's descriptor repeats the document as `data`, so
 that one request reads everything. What a newer shipmark wrote is kept when the document is written again. Pure.
@@ -62,7 +62,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
         return tuple(one for item in self._items if (one := _read(item)) is not None)
 
     def with_statuses(self, wanted: Iterable[KnownStatus]) -> StatusDocument:
-        """The document with those of `wanted` that change what is valid, sorted by version."""
+        """The document with the statuses of `wanted` that are new or outrank its own, sorted by version."""
         new = merged(lacking(self.statuses, wanted))
         kept = [item for item in self._items if not (isinstance(item, dict) and item.get("version") in new)]
         items = [*kept, *(_written(one) for one in new.values())]

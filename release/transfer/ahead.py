@@ -110,7 +110,8 @@ class _Layer:
         upload = self._upload
         if upload is None:
             return
-        # Asked only now, since nobody knows a digest before the end: over a slow link most of the layer is still here.
+        # The destination is asked only now, since the digest is not known before the end. Over a slow link most of
+        # the layer is still to be sent at that time.
         if layer is None or (upload.unsent and self._ahead.has(layer)):
             upload.drop()
         else:

@@ -121,7 +121,8 @@ def carry(
     if not missing:
         return Copied()
     blobs = blobs_of(missing, foreign=getattr(destination, "needs_foreign_layers", False))
-    # skopeo leaves every layer with `urls` out, whatever its type. What is needed all the same, the destination says.
+    # skopeo leaves every layer with `urls` out, whatever its type. The destination reports a missing blob that it needs
+    # all the same.
     blobs = tuple(one for one in blobs if not one.urls or source.has_blob(one))
     sent = sum(_put_blobs(source, destination, blobs, mount_from, jobs=jobs, sink=sink, cancel=cancel))
     put = partial(_put_manifest, source, destination, cancel)

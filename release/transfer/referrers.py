@@ -77,7 +77,9 @@ def copy_attached(
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Copy the attachments of `digests` (an index and its children) and theirs, to a depth; returns copied digests.
+    """Copy the attachments of `digests` (an index and its children), and what is attached to those, up to a depth.
+
+    Returns the copied digests.
 
     A tag of cosign with other content at the destination is replaced only if the source's content includes all of it.
     Otherwise it stays, with a warning if the destination lacks something.

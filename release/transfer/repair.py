@@ -1,4 +1,4 @@
-"""Finds blobs that a repository lost although it has their manifests, and puts them back from other places.
+"""Finds blobs that a repository lost although it has their manifests, and copies them from other repositories.
 
 A registry checks a manifest's blobs only when the manifest is put. Afterwards garbage collection, a lost disk or a
 person may delete a blob, and nobody sees that before a pull fails.

@@ -16,10 +16,10 @@ import msgspec
 from release.errors import ConfigError
 from release.oci.reference import DOCKER_HUB
 
-# The keys of Docker Hub, the one that `docker login` writes first.
+# The keys of Docker Hub; the first one is the key that `docker login` writes.
 _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
 _HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
-# Paths that are no namespace in a key without a scheme: of the registry's API.
+# Paths of the registry's API: in a key without a scheme, such a path does not name a namespace.
 _API_PATHS = frozenset({"", "v1", "v1/", "v2", "v2/"})
 
 
@@ -101,10 +101,10 @@ def names_host(key: str, registry: str) -> bool:
 
 
 def parse_auth_file(raw: bytes, path: str, *, old: bool = False) -> AuthFile:
-    """Parse a file; an empty one holds nothing. `old`: it is a `.dockercfg`.
+    """Parse a credential file; an empty file has no entries. `old`: the file is a `.dockercfg`.
 
-    What cannot be used is left out and named in `faults`, which never quote the content: Docker goes on, too. Raises
-    `ConfigError` for a file that is no JSON object.
+    Parts that cannot be used are left out, as by docker, and named in `faults`, which quote keys, but no values. Raises
+    `ConfigError` for a file that is not a JSON object.
     """
     try:
         document = msgspec.json.decode(raw) if raw.strip() else {}

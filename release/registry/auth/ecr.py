@@ -26,7 +26,7 @@ _HOSTS = (
         re.ASCII,
     ),
 )
-# Error code or class -> what helps. The first that the text holds counts.
+# Error code or exception class -> hint. The first one that occurs in the error's text counts.
 _HINTS = (
     ("AccessDenied", "allow `{permission}` to the role that runs this"),
     ("ExpiredToken", "the AWS session is over: get a new one, in CI by a new job"),
@@ -55,7 +55,7 @@ def is_ecr(registry: str) -> bool:
 
 
 def is_amazon(registry: str) -> bool:
-    """Whether AWS gives tokens for this registry: Amazon's private registries, and the public one."""
+    """Whether AWS issues tokens for this registry: for Amazon's private registries, and for the public one."""
     return registry == PUBLIC or is_ecr(registry)
 
 

@@ -51,7 +51,7 @@ _TOKEN_USERS = (
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A credential. `secret`: password (basic), refresh token (identity) or token (bearer).
 
-    `source`: where it was found, for messages. `key`: the key of the file that named it.
+    `source`: where it was found, for messages. `key`: the key in a file under which it was found.
     """
 
     kind: Literal["anonymous", "basic", "identity", "bearer"]
@@ -221,7 +221,8 @@ class Credentials:
         except Denied as error:
             if registry != PUBLIC:
                 raise
-            # Everybody may read there, so a role without that permission is no obstacle.
+            # Everybody may read the public registry, so a role without the permission to get a token does not stop the
+            # run.
             self._notice(f"{error.message}; `{registry}` is asked without a credential")
             return None, error.message
         return pair, "no credential of AWS here" if has_boto3() else "`shipmark[ecr]` is not installed"
@@ -282,7 +283,7 @@ class Credentials:
             done = self._process.run([program, "get"], stdin=server.encode(), timeout=_HELPER_SECONDS)
         except FileNotFoundError as error:
             raise Denied(
-                f"`{path}` says that `{program}` knows the credential for `{registry}`, but there is no such program",
+                f"`{path}` names the credential helper `{program}` for `{registry}`, but there is no such program",
                 hint=f"install it, or set `{self.variable(registry)}`",
             ) from error
         except TimeoutError as error:

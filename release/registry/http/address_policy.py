@@ -1,4 +1,4 @@
-"""Which IP addresses a registry may redirect us to. Pure.
+"""Decides to which IP addresses a registry may redirect us. Pure.
 
 A registry on the internet must not make us send requests into our own network or to a cloud's metadata service, which
 it cannot reach itself (server-side request forgery). The check uses the address of the connection, not the host name.
@@ -13,7 +13,10 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Reach(IntEnum):
-    """From where an address can be reached. No answer may lead to a larger number than its host has."""
+    """From where an address can be reached; larger numbers mean from fewer places.
+
+    A registry's answer must not lead to an address with a larger number than the registry's own address has.
+    """
 
     # Link-local addresses are last: only the machine itself has services there (the cloud's metadata, with
     # credentials), and no registry, so nothing leads there.

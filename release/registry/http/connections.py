@@ -241,7 +241,7 @@ def _growing(connection: Any, body: Growing, exchange: Exchange) -> Iterator[byt
         if piece:
             exchange.moved(len(piece))
         else:
-            exchange.transfer()  # it is not the link that is slow
+            exchange.transfer()  # restart the count: the blob had no new bytes, so the link is not slow
 
 
 def _answered(sock: socket.socket) -> bool:

@@ -16,9 +16,9 @@ TRANSIENT = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
 #: `RegistryError.code` of TLS errors, which no retry can fix.
 TLS_FAULT = "tls"
 NO_SUCH_HOST = "dns"
-#: Of a host that was given up because it said nothing.
+#: `RegistryError.code` for a host that was given up because it did not answer.
 SILENT = "silent"
-# Seconds of a pause that is told: a shorter one is not noticed.
+# Seconds of a pause from which on the user gets a message: nobody notices a shorter pause.
 _LONG = 5.0
 
 
