@@ -181,7 +181,8 @@ class BuilderCheck:
     def observe(self, work: Work[BuildImage]) -> bool:
         """Raise the error with which the choice of a builder failed, before the plan was made.
 
-        True if a builder was chosen. False if none was looked for (`preview --offline`), and the input that every builder reads is sound.
+        True if a builder was chosen. False if none was looked for (`preview --offline`), and the input that every
+        builder reads is sound.
         """
         if work.operands.component not in self._builds:
             return False
