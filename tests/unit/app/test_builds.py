@@ -1,4 +1,4 @@
-"""The choice of builders before a plan is made: which are asked, with what, and that their resources are released."""
+"""The choice of builders before a plan is made: which are prepared, with which values, and that builds are closed."""
 
 from __future__ import annotations
 

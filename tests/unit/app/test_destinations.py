@@ -33,7 +33,7 @@ CHECK = ImageCheck(name="scan", run=("true",), timeout=1)
         ((OPTIONAL,), (), None, None),
     ],
 )
-def test_the_first_required_target_in_a_registry_is_pushed_to_where_the_image_is_not_needed_here(
+def test_a_builder_pushes_to_the_first_required_registry_target_unless_the_image_is_needed_here(
     targets: tuple[Target, ...],
     checks: tuple[ImageCheck, ...],
     auto: Target | None,

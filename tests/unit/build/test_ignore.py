@@ -119,7 +119,7 @@ LINES = st.lists(st.tuples(st.booleans(), PATTERNS), max_size=5)
 
 
 def slow_match(pattern: list[str], names: list[str]) -> bool:
-    """Match component by component, the plain way; `**` takes any number of them, at the end one or more."""
+    """Match a path component by component; `**` matches any number of components, at the end at least one."""
     if not pattern:
         return not names
     if pattern[0] == "**":
@@ -130,7 +130,7 @@ def slow_match(pattern: list[str], names: list[str]) -> bool:
 
 
 def slow_name(pattern: str, name: str) -> bool:
-    """Match one name, character by character."""
+    """Match one component of a path, character by character."""
     if not pattern:
         return not name
     head, rest = (
@@ -152,7 +152,7 @@ def slow_name(pattern: str, name: str) -> bool:
 
 
 def slow_excludes(lines: list[tuple[bool, str]], path: str) -> bool:
-    """Judge a path from its top folder down; a line applies if it applied to the folder, or changes the verdict."""
+    """Judge each folder of a path from the top; a line applies if it applied above, or if it changes the verdict."""
     names = path.split("/")
     acted = [False] * len(lines)
     excluded = False

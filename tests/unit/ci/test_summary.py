@@ -31,7 +31,7 @@ def test_summary_cell_escapes_markup_and_joins_lines() -> None:
 @pytest.mark.parametrize(
     "text", [*ALL, "https://evil.example/x", "www.evil.example", "ask @acme/team", "#1", "<b>", "![x](y)"]
 )
-def test_foreign_text_becomes_neither_command_nor_markup(text: str) -> None:
+def test_foreign_text_in_a_summary_becomes_neither_command_nor_markup(text: str) -> None:
     shown = summary_markdown(text, (text, "b"), [(text, text)], notes=[text])
     assert list(commands_in(shown)) == []
     assert not re.search(r"[<>`\[\]@]|://|www\.|(?<!&)#(?!## )", shown.removeprefix("###"))
@@ -41,7 +41,7 @@ def test_foreign_text_becomes_neither_command_nor_markup(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["- x", "+ x", "=====", "1. x", "12) x", "    code", "---", "***"])
-def test_a_note_with_markdown_at_its_start_stays_a_paragraph(text: str) -> None:
+def test_a_summary_note_with_markdown_at_its_start_stays_a_paragraph(text: str) -> None:
     note = summary_markdown("x", ("a",), [], notes=[text]).split("\n")[-2]
     assert re.match(r"[A-Za-z&]", note)
 

@@ -135,7 +135,7 @@ def test_a_stream_returns_the_chunks_for_reads_of_any_size(chunks: list[bytes], 
     assert b"".join(read) == b"".join(chunks)
 
 
-def test_progress_is_reported_every_few_megabytes_and_at_the_end() -> None:
+def test_progress_is_reported_every_four_mebibytes_and_at_the_end() -> None:
     shown: list[Event] = []
 
     class Sink:

@@ -122,7 +122,7 @@ pieces = st.text("ab/.!*", min_size=1, max_size=8)
 
 @given(st.lists(pieces, min_size=1, max_size=3), pieces)
 def test_plain_globs_match_as_their_regular_expressions_do(globs: list[str], path: str) -> None:
-    """A glob before which `!…` stands takes the way by regular expressions; it matches nothing by itself."""
+    """With a glob `!…` before them, which matches nothing here, globs are matched by regular expressions."""
     try:
         expected = matcher(["!zzz", *globs])(path)
     except ValueError:

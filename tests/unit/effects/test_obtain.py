@@ -118,7 +118,7 @@ def test_image_of_one_platform_of_several_is_known_under_the_platforms_own_name(
     assert found.get(image_of("app")) is None
 
 
-def test_an_image_for_another_platform_than_the_asked_one_is_refused(tmp_path: Path) -> None:
+def test_a_built_image_for_another_platform_than_requested_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="linux/amd64 where `linux/arm64` was asked for"):
         build_part(LeavesParts(RIGHT), tmp_path, "linux/arm64", "linux/amd64", "linux/arm64")
 

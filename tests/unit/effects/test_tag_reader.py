@@ -1,4 +1,4 @@
-"""The reader of tags: what it shares, what it reads anew, and what it reads at once."""
+"""`TagReader`: which reads of a tag share one request, which send a new one, and which run concurrently."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHER = "sha256:" + "b" * 64
 
 
 class Repository:
-    """Answers with `held`, and keeps every request. `before`: called with each request."""
+    """Registry repository with the tags `held`, which records every request. `before`: called with each request."""
 
     name = "registry.example/app"
 
@@ -67,7 +67,7 @@ def test_one_answer_serves_reads_of_the_next_five_seconds(tags: TagReader, clock
     assert repository.asked == ["1.4", "1.4"]
 
 
-def test_the_manifest_of_a_tag_that_was_just_read_is_not_asked_for(tags: TagReader) -> None:
+def test_the_manifest_of_a_tag_that_was_just_read_is_not_requested(tags: TagReader) -> None:
     repository: Any = Repository()
     repository.held["1.4"] = DIGEST
     tags.resolve(repository, "1.4")
@@ -90,7 +90,9 @@ def test_a_tag_is_read_again_before_it_is_written_and_after(tags: TagReader) -> 
     assert found.digest == DIGEST
 
 
-def test_a_read_in_which_the_process_was_stopped_does_not_count(tags: TagReader, clock: Clock) -> None:
+def test_a_tag_is_read_again_before_it_is_written_if_the_first_read_took_a_second(
+    tags: TagReader, clock: Clock
+) -> None:
     """The registry has answered `free`; before the answer is seen, another run takes the tag."""
 
     def stopped(reference: str) -> None:
@@ -111,7 +113,9 @@ def test_a_read_in_which_the_process_was_stopped_does_not_count(tags: TagReader,
     assert repository.asked == ["1.4.2", "1.4.2"]
 
 
-def test_a_slow_registry_is_read_twice_and_not_for_ever(tags: TagReader, clock: Clock) -> None:
+def test_a_tag_of_a_slow_registry_is_read_at_most_twice_before_it_is_written(
+    tags: TagReader, clock: Clock
+) -> None:
     def slow(reference: str) -> None:
         del reference
         clock.now += 1.0
@@ -121,7 +125,7 @@ def test_a_slow_registry_is_read_twice_and_not_for_ever(tags: TagReader, clock: 
     assert repository.asked == ["1.4.2", "1.4.2"]
 
 
-def test_tags_and_their_list_are_read_at_once(tags: TagReader) -> None:
+def test_tags_and_their_list_are_read_concurrently(tags: TagReader) -> None:
     everyone = threading.Barrier(4)
     repository: Any = Repository(lambda reference: everyone.wait(20))
     tags.ahead(repository, ("1.4.2", "1.4", "1"), listing=True)
@@ -130,7 +134,7 @@ def test_tags_and_their_list_are_read_at_once(tags: TagReader) -> None:
     assert len(repository.asked) == 4
 
 
-def test_an_error_is_raised_by_the_read_that_needs_the_answer(tags: TagReader) -> None:
+def test_an_error_of_a_read_ahead_is_raised_when_the_tag_is_resolved(tags: TagReader) -> None:
     def refuse(reference: str) -> None:
         raise Unreachable(f"no {reference}")
 

@@ -358,7 +358,7 @@ class TestDockerArchive:
         with pytest.raises(ReleaseError, match=why):
             _read_and_close(tmp_path)
 
-    def test_image_is_chosen_by_its_reference_among_several(self, tmp_path: Path) -> None:
+    def test_image_of_a_docker_archive_is_chosen_by_its_reference_among_several(self, tmp_path: Path) -> None:
         tar = make_tar({"a": b"1"})
         config = json.dumps({"rootfs": {"diff_ids": [digest(tar)]}}).encode()
         entries = [

@@ -62,7 +62,7 @@ def test_a_referrer_is_listed_as_an_entry_and_under_the_fallback_tag(layout: Lay
     assert digests(layout) == {ONE.digest, TWO.digest}
 
 
-def test_a_list_under_the_fallback_tag_alone_is_read_as_regctl_writes_it(layout: Layout) -> None:
+def test_referrers_listed_only_under_the_fallback_tag_are_found(layout: Layout) -> None:
     store(ONE, layout)
     document = index(layout)
     document["manifests"] = [one for one in document["manifests"] if one["digest"] != ONE.digest]
@@ -71,7 +71,9 @@ def test_a_list_under_the_fallback_tag_alone_is_read_as_regctl_writes_it(layout:
     assert find_attached(layout, SUBJECT.digest).referrers[0].artifact_type == "application/one"
 
 
-def test_entries_alone_are_read_and_get_a_list_when_another_referrer_comes(layout: Layout) -> None:
+def test_referrers_listed_only_in_index_json_are_found_also_after_another_one_was_stored(
+    layout: Layout,
+) -> None:
     store(ONE, layout)
     document = index(layout)
     kept = [one for one in document["manifests"] if TAG not in (one.get("annotations") or {}).values()]
@@ -81,7 +83,7 @@ def test_entries_alone_are_read_and_get_a_list_when_another_referrer_comes(layou
     assert digests(layout) == {ONE.digest, TWO.digest}
 
 
-def test_entries_of_others_in_the_list_stay(layout: Layout) -> None:
+def test_entries_of_other_tools_in_the_referrers_list_stay(layout: Layout) -> None:
     store(ONE, layout)
     foreign = make_image({"x": b"x"}, extra={"artifactType": "application/foreign"})
     store(foreign, layout)
@@ -91,7 +93,7 @@ def test_entries_of_others_in_the_list_stay(layout: Layout) -> None:
     assert digests(layout) == {ONE.digest, TWO.digest}  # what has another subject is no referrer
 
 
-def test_a_deleted_referrer_leaves_the_list_and_the_last_one_takes_the_tag_along(layout: Layout) -> None:
+def test_a_deleted_referrer_is_removed_from_the_list_and_the_tag_with_the_last_one(layout: Layout) -> None:
     for one in (ONE, TWO):
         store(one, layout)
     layout.delete_manifest(ONE.digest)
@@ -101,7 +103,7 @@ def test_a_deleted_referrer_leaves_the_list_and_the_last_one_takes_the_tag_along
     assert layout.tags() == ("1.0",)
 
 
-def test_a_damaged_entry_that_nobody_asked_for_is_passed_over(layout: Layout) -> None:
+def test_a_damaged_referrer_is_left_out_of_the_found_referrers(layout: Layout) -> None:
     store(ONE, layout)
     store(TWO, layout)
     path = Path(layout.blob_path(TWO.digest))
@@ -120,5 +122,7 @@ def test_a_damaged_entry_that_nobody_asked_for_is_passed_over(layout: Layout) ->
         (f"x{TAG}", False, False),
     ],
 )
-def test_tags_that_belong_to_other_images_are_told_apart(tag: str, fallback: bool, attached: bool) -> None:
+def test_fallback_tags_and_tags_of_attached_artifacts_are_recognised(
+    tag: str, fallback: bool, attached: bool
+) -> None:
     assert (is_fallback(tag), is_attached(tag)) == (fallback, attached)

@@ -1,4 +1,4 @@
-"""A head that was kept outside the log: how it is read, and which logs it contradicts."""
+"""Anchors, which are heads of a log stored outside of it: how they are parsed, and which logs contradict them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ HASH = "0123456789abcdef" * 4
 
 
 @pytest.mark.parametrize("text", [f"12:{HASH}", f" 12:{HASH}\n"])
-def test_anchor_is_position_and_hash(text: str) -> None:
+def test_anchor_is_parsed_into_position_and_hash(text: str) -> None:
     assert parse_anchor(text, given="--anchor") == Head(seq=12, hash=HASH)
 
 
 @pytest.mark.parametrize(
     "text", ["", "12", HASH, f"12:{HASH[:-1]}", f"-1:{HASH}", f"12:{HASH.upper()}", f"1{'0' * 30}:{HASH}"]
 )
-def test_other_text_is_refused_with_the_form(text: str) -> None:
+def test_text_that_is_not_an_anchor_is_refused_with_the_form(text: str) -> None:
     with pytest.raises(ConfigError, match="`--anchor` is not the head of a log") as caught:
         parse_anchor(text, given="--anchor")
     assert "N:HASH" in str(caught.value.hint)

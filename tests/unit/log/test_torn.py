@@ -1,4 +1,4 @@
-"""Which damage at a log's end can be one torn append, and which is told as corruption."""
+"""Which damage at a log's end can be one torn append, and which is reported as corruption."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Damage = Callable[[bytes], bytes]
 
 
 def log(*batches: int) -> list[bytes]:
-    """The lines of a log, with newlines, whose appends have the given numbers of facts; of real releases."""
+    """Return the lines of a log of releases, with newlines; `batches`: the number of facts in each append."""
     head, lines, number = Head(), [], 0
     facts = [fact for each in range(sum(batches)) for fact in whole_release(f"r{each}", f"1.4.{each}")]
     for size in batches:
@@ -83,7 +83,7 @@ def test_text_inside_an_entry_is_not_taken_for_another_entry() -> None:
     assert seqs([lines[0], lines[1][:-2] + b"x\n"]) == []
 
 
-def test_kinds_of_records_all_begin_as_the_scan_expects() -> None:
+def test_log_lines_begin_with_a_member_that_the_scan_expects() -> None:
     for fact in (planned(), built(), pushed(), released(), moved(), planned(actor="a")):
         (entry,) = seal_all({f"{0:032}": fact}, Head(), AT)
         assert read_line(entry.raw).raw.startswith((b'{"actor":', b'{"at":'))

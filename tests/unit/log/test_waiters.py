@@ -1,4 +1,4 @@
-"""Tests for which release attempts of other runs `run --wait` waits."""
+"""The release attempts of other runs for whose end `run --wait` waits."""
 
 from __future__ import annotations
 

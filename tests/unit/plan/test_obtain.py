@@ -87,7 +87,7 @@ class TestResume:
         assert (found.mode, found.sources) == ("resume", (STORE,))
 
     @pytest.mark.parametrize("inputs", [None, "other/7:abc", "no schema", ""])
-    def test_an_image_without_a_label_to_compare_is_unlabelled(self, inputs: str | None) -> None:
+    def test_recorded_image_without_a_comparable_inputs_label_is_unlabelled(self, inputs: str | None) -> None:
         found = chosen(BUILT, has(inputs=inputs))
         assert (found.mode, found.unlabelled) == ("resume", True)
         assert not chosen(BUILT, has(**RIGHT)).unlabelled

@@ -47,7 +47,7 @@ def texts(versions: tuple[Version, ...]) -> list[str]:
 
 
 def built(*numbers: int, yanked: tuple[str, ...] = ()) -> KnownReleases:
-    """The version 1.0.0 with these rebuilds."""
+    """Return releases of version 1.0.0: the rebuilds with these numbers; 0 is the first build."""
     return KnownReleases(
         versions=tuple(
             KnownVersion(version=parse("1.0.0"), source="log", commit=COMMIT, rebuild=number)
@@ -78,7 +78,7 @@ class TestRebuildsAbove:
         assert top is not None
         assert top.rebuild == rebuild
 
-    def test_a_build_that_does_not_count_is_refused(self) -> None:
+    def test_rollback_to_a_build_that_is_not_released_is_refused(self) -> None:
         with pytest.raises(RefusedError, match=r"1\.0\.0_r1 was taken back itself"):
             rebuilds_above(parse("1.0.0"), 1, built(0, 1, yanked=("1.0.0_r1",)))
         with pytest.raises(RefusedError, match=r"1\.0\.0_r3 was never released"):

@@ -32,7 +32,7 @@ def test_threads_that_need_one_digest_share_one_read() -> None:
     assert reads == ["read"]
 
 
-def test_a_read_that_failed_is_tried_again() -> None:
+def test_a_failed_read_of_an_immutable_value_is_tried_again() -> None:
     memory: Immutable[bytes] = Immutable(len)
 
     def fail() -> bytes:

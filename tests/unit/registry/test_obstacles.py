@@ -27,12 +27,12 @@ _PATHS = [*_FOLDERS, *_FILES]
 
 
 def cases(*paths: str) -> list[tuple[str, str]]:
-    """Every kind of obstacle at every path, except a folder where a folder is expected."""
+    """Return every kind of obstacle at every path, except a folder where a folder is expected."""
     return [(kind, path) for path in paths for kind in OBSTACLES if kind != "folder" or path not in _FOLDERS]
 
 
 def told_before(kind: str, path: str) -> bool:
-    """Return if `check_push` refuses the obstacle: not at a blob's path, nor a hard link in a file's place."""
+    """Return whether `check_push` refuses the obstacle: not at a blob's path, nor a hard link in a file's place."""
     return BLOB not in path and not (kind == "hard link" and path in _FILES)
 
 

@@ -52,7 +52,7 @@ def test_order_of_sources_does_not_matter_but_for_statuses_of_equal_caution(
 
 
 @given(st.lists(STATUSES), st.lists(STATUSES))
-def test_a_document_lacks_nothing_that_was_added_to_it(
+def test_a_status_document_has_every_status_that_was_added_to_it(
     one: list[KnownStatus], other: list[KnownStatus]
 ) -> None:
     written = document(*one).with_statuses(other)
@@ -67,7 +67,7 @@ def test_highest_number_is_valid_and_at_equal_numbers_the_more_cautious_status()
     assert merged([YANK], [msgspec.structs.replace(restored, number=2)])["1.5.0"].status == "restored"
 
 
-def test_the_manifest_repeats_the_document_so_that_one_request_reads_everything() -> None:
+def test_the_manifest_of_the_status_artifact_contains_its_document() -> None:
     artifact = artifact_of(document(YANK))
     layer, payload = layer_of(artifact.manifest, "x")
     assert payload is not None
@@ -133,6 +133,6 @@ def test_a_payload_that_is_no_list_of_statuses_is_invalid(payload: bytes) -> Non
         read_document(payload, "r.example/app:shipmark-status")
 
 
-def test_a_document_larger_than_a_manifest_may_be_is_refused() -> None:
+def test_a_status_document_larger_than_a_manifest_may_be_is_refused() -> None:
     with pytest.raises(Invalid, match="more than"):
         artifact_of(document(msgspec.structs.replace(YANK, reason="x" * 3_000_000)))

@@ -21,7 +21,7 @@ FAILED_RUN = json.dumps(
 DIGEST = "sha256:" + "a" * 64
 
 
-def test_the_credential_lies_in_a_private_folder_beside_what_docker_keeps(tmp_path: Path) -> None:
+def test_login_folder_is_private_and_has_the_credential_and_the_state_of_buildx(tmp_path: Path) -> None:
     own = tmp_path / "own"
     (own / "buildx").mkdir(parents=True)
     (own / "config.json").write_text("{}")
@@ -35,7 +35,7 @@ def test_the_credential_lies_in_a_private_folder_beside_what_docker_keeps(tmp_pa
     assert "sesame" not in repr(login)
 
 
-def test_without_a_home_folder_only_the_credential_is_there(tmp_path: Path) -> None:
+def test_login_folder_without_a_home_folder_has_only_the_credential(tmp_path: Path) -> None:
     variables = write_login(str(tmp_path / "login"), Login(content=b"{}"), {})
     assert variables == {"DOCKER_CONFIG": str(tmp_path / "login")}
 
@@ -97,7 +97,7 @@ def test_only_a_failed_push_lets_shipmark_push_instead(lines: list[str], reason:
         ("docker", "default", True),
     ],
 )
-def test_localhost_means_the_same_only_for_a_daemon_with_a_local_address(
+def test_a_buildkit_daemon_is_on_this_host_only_with_a_local_address(
     driver: str, address: str, is_here: bool
 ) -> None:
     tool = Tool(kind="buildx" if driver else "buildctl", program="/p", driver=driver, address=address)
@@ -105,7 +105,7 @@ def test_localhost_means_the_same_only_for_a_daemon_with_a_local_address(
 
 
 @pytest.mark.parametrize("registry", ["localhost", "localhost:5000", "127.0.0.1:5000", "[::1]:5000"])
-def test_a_remote_builder_pushes_to_a_loopback_registry_only_where_that_is_asked_for(
+def test_a_remote_builder_pushes_to_a_loopback_registry_only_with_push_by_digest(
     registry: str, tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")

@@ -106,7 +106,7 @@ def test_annotations_are_set_on_the_image_and_on_the_index_if_there_is_one() -> 
         assert "annotation-index.a=1" in output_option(request(annotations={"a": "1"}, **more))
 
 
-def test_a_push_by_digest_takes_the_place_of_the_layout() -> None:
+def test_output_option_of_a_push_by_digest_replaces_that_of_the_layout() -> None:
     pushing = request(pushed_to="r.example/acme/app", metadata="/w/m.json", annotations={"a": "b"})
     fields = output_option(pushing).split(",")
     assert fields[:5] == [

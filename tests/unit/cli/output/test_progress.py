@@ -161,7 +161,7 @@ def test_progress_bars_are_not_shown_in_ci_or_without_a_terminal(env: dict[str, 
     assert not shows_bars(env, system)
 
 
-def test_list_sorts_tags_by_version() -> None:
+def test_tags_are_listed_from_the_highest_version_and_others_after_them() -> None:
     tags = ["a", "1.9.0", "1.10.0", "1.10.0-rc.2", "1.10.0-rc.10", "1.10.0_r2", "1.10.0_r10", "B", "1"]
     assert by_version(tags) == [
         "1.10.0_r10",

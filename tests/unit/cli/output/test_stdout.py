@@ -52,7 +52,7 @@ def _events(text: str) -> Iterator[Event]:
 
 @pytest.mark.parametrize("text", ALL)
 @pytest.mark.parametrize("name", PRINTERS)
-def test_printers_print_no_command(name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_printers_print_no_ci_command(name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     PRINTERS[name](text)
     out, err = capsys.readouterr()
     assert out + err
@@ -61,7 +61,7 @@ def test_printers_print_no_command(name: str, text: str, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("text", ALL)
 @pytest.mark.parametrize("sink", [stdout.PlainSink(1), stdout.JsonSink()])
-def test_sinks_print_no_command(sink: Any, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_event_sinks_print_no_ci_command(sink: Any, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     for event in _events(text):
         sink.emit(event)
     assert list(commands_in(capsys.readouterr().err)) == []
@@ -165,7 +165,7 @@ class TestStreams:
             yield kept
 
     @pytest.mark.parametrize("text", ALL)
-    def test_libraries_print_no_command(self, text: str) -> None:
+    def test_text_of_libraries_on_stderr_contains_no_ci_command(self, text: str) -> None:
         with self._stderr() as kept:
             print(text, file=sys.stderr)
             sys.stderr.write(warnings.formatwarning(UserWarning(text), UserWarning, text, 1, line=text))
@@ -243,13 +243,13 @@ class TestSecrets:
         assert "***" in said
         assert not any(part in said for part in ("t0ken-value", "hunter2", "czNjcjN0", "pass/wo", "rd#x"))
 
-    def test_streams_pass_no_secret(self) -> None:
+    def test_escaping_stream_hides_a_secret(self) -> None:
         kept = io.StringIO()
         print("s3cr3t-t0ken-value", file=escaping(kept), flush=True)
         assert kept.getvalue() == "***\n"
 
 
-def test_ordinary_text_is_printed_as_it_is() -> None:
+def test_ordinary_text_is_printed_unchanged() -> None:
     for text in (
         "ghcr.io/acme/app:1.4.2@sha256:abc",
         "grüße 日本",

@@ -32,12 +32,12 @@ PASSING = {
 
 
 @pytest.mark.parametrize("text", [*TEXTS, *PASSING])
-def test_each_cause_has_its_own_hint(text: str) -> None:
+def test_each_cause_of_an_error_of_a_git_remote_has_its_own_hint(text: str) -> None:
     cause = cause_of(text)
     assert cause is not None
     assert {**TEXTS, **PASSING}[text] in cause.hint
     assert cause.error is (LogUnavailable if text in PASSING else LogError)
 
 
-def test_any_other_error_has_no_cause_of_its_own() -> None:
+def test_an_unknown_error_of_a_git_remote_has_no_cause() -> None:
     assert cause_of("fatal: something new") is None

@@ -28,7 +28,7 @@ class Programs:
 
 
 def ours(case: Mapping[str, Any]) -> tuple[list[str] | None, list[str]]:
-    """User name and secret, in the form of crane's answer, and the warnings."""
+    """Return user name and secret as a list, as in crane's answer, or None; and the warnings."""
     files = {
         f"{_ROOT}/{path}": (text if isinstance(text, str) else json.dumps(text)).encode()
         for path, text in case["files"].items()
@@ -48,7 +48,7 @@ def ours(case: Mapping[str, Any]) -> tuple[list[str] | None, list[str]]:
     return ["<token>" if found.kind == "identity" else found.username, found.secret], notes
 
 
-def test_table_has_the_cases_that_the_oracles_were_asked() -> None:
+def test_table_of_credentials_has_every_case_of_credential_cases() -> None:
     asked = [
         {name: value for name, value in case.items() if name not in {"crane", "skopeo"}} for case in TABLE
     ]
@@ -78,7 +78,7 @@ ALONE = r"key (index\.)?docker\.io/(v1/|v2/)? for docker\.io|docker's file: [^,]
 
 
 def reason(reasons: Mapping[str, str], name: str) -> str | None:
-    """The reason for a difference in a case."""
+    """Return the reason that is listed for a difference in the case `name`, or None."""
     return next((why for why, cases_ in reasons.items() if re.fullmatch(cases_, name)), None)
 
 
@@ -98,14 +98,16 @@ def test_credential_is_that_of_docker_or_podman_or_the_reason_is_known(case: Map
     [case for case in TABLE if case["name"].startswith("docker's file: ")],
     ids=lambda case: case["name"],
 )
-def test_broken_file_is_named_in_a_warning_and_others_are_read(case: Mapping[str, Any]) -> None:
+def test_broken_docker_config_file_is_named_in_a_warning_and_other_files_are_read(
+    case: Mapping[str, Any],
+) -> None:
     found, notes = ours(case)
     assert found == (["u", "p"] if "beside" in case["name"] else None)
     harmless = any(word in case["name"] for word in ("empty", "spaces", "null"))
     assert [f"{_ROOT}/home/.docker/config.json" in note for note in notes] == ([] if harmless else [True])
 
 
-def test_places_are_named_in_order_with_what_was_there() -> None:
+def test_tried_credential_sources_are_listed_in_order_with_their_results() -> None:
     case = next(one for one in TABLE if one["name"] == "docker's file for another host")
     files = {f"{_ROOT}/{path}": json.dumps(text).encode() for path, text in case["files"].items()}
     env = {"HOME": f"{_ROOT}/home", "XDG_RUNTIME_DIR": f"{_ROOT}/run"}

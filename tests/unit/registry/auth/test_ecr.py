@@ -147,7 +147,7 @@ def _refused(code: str) -> Exception:
     ],
     ids=["denied", "expired", "unknown key", "trust", "token file", "profile", "endpoint", "other"],
 )
-def test_failure_of_aws_names_its_cause_and_what_helps(
+def test_failure_of_aws_names_its_cause_and_has_a_hint(
     error: Exception, says: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boto3.session.Session, "client", lambda self, name: _Failing(error))
@@ -157,7 +157,9 @@ def test_failure_of_aws_names_its_cause_and_what_helps(
 
 
 @pytest.mark.usefixtures("aws")
-def test_public_registry_of_amazon_has_an_api_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credential_of_the_public_registry_of_amazon_comes_from_its_own_api(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Public:
         def get_authorization_token(self) -> object:
             return {"authorizationData": {"authorizationToken": "QVdTOnNlY3JldA=="}}

@@ -216,7 +216,7 @@ def test_warning_about_a_broken_auth_file_hides_its_content(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"[]", b"{", b"\xff\xfe", SECRET.encode()])
-def test_error_for_a_file_that_is_no_table_hides_its_content(raw: bytes) -> None:
+def test_error_for_an_auth_file_that_is_not_a_json_object_hides_its_content(raw: bytes) -> None:
     with pytest.raises(ConfigError, match=r"config\.json") as caught:
         parse_auth_file(raw, FILE)
     assert SECRET not in repr(caught.value)
@@ -242,7 +242,7 @@ def test_text_forms_of_credentials_hide_the_secret() -> None:
         {"credHelpers": {"ghcr.io": "gh", "https://index.docker.io/v1/": "gh", "quay.io": "q"}},
     ],
 )
-def test_a_config_file_with_our_entry_gives_docker_this_credential_and_keeps_the_others(
+def test_a_config_file_with_shipmarks_entry_gives_docker_this_credential_and_keeps_the_others(
     registry: str, own: dict[str, Any] | None
 ) -> None:
     raw = None if own is None else json.dumps(own).encode()
@@ -269,6 +269,8 @@ def test_a_config_file_with_our_entry_gives_docker_this_credential_and_keeps_the
         ({"auths": {"ghcr.io": {"auth": "cm9ib3Q6c2VzYW1l"}}, "credHelpers": {"ghcr.io": "x"}}, False),
     ],
 )
-def test_whether_docker_finds_the_secret_itself(own: dict[str, Any], is_found: bool) -> None:
+def test_has_secret_is_true_only_if_dockers_config_file_gives_that_secret(
+    own: dict[str, Any], is_found: bool
+) -> None:
     file = parse_auth_file(json.dumps(own).encode(), "config.json")
     assert has_secret(file, "ghcr.io", "sesame") is is_found

@@ -35,7 +35,7 @@ class Event(NamedTuple):
 
     @property
     def event_file(self) -> dict[str, Any]:
-        """The content of the event file."""
+        """Return the content of the event file."""
         return {"repository": _REPOSITORY, **self.payload}
 
 
@@ -236,7 +236,7 @@ _ALWAYS_DEFAULT = frozenset({"create", "discussion", "discussion_comment", "issu
 
 
 class Outcome(NamedTuple):
-    """What rules gave in the config. `withheld`: names that the guard withholds. `error`: instead of tags."""
+    """What rules in `shipmark.yml` gave. `withheld`: names that the guard withholds. `error`: instead of tags."""
 
     tags: frozenset[str] = frozenset()
     withheld: frozenset[str] = frozenset()
@@ -244,7 +244,7 @@ class Outcome(NamedTuple):
 
 
 def reason_for(event: str, rules: str, config: Outcome, metadata: frozenset[str]) -> str | None:
-    """The reason of `REASONS` that a difference uses; None if the list has none for it."""
+    """Return the reason in `REASONS` for the difference between two outcomes; None if it has none."""
     lacking = metadata - config.tags
     found = None
     if event == "merge_group":

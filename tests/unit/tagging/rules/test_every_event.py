@@ -52,7 +52,7 @@ def situation(event: Event) -> tuple[dict[str, str], dict[str, Any], Snapshot]:
 
 
 def by_metadata(context: MetadataContext, rules: str, flavor: str) -> frozenset[str] | None:
-    """The names of the tags; None if a rule makes a name that no registry accepts, which is an error."""
+    """Return the names of the tags; None if a rule makes a name that no registry accepts, which is an error."""
     try:
         return frozenset(evaluate(parsed_inputs(rules, flavor), context).tag_names)
     except ConfigError:
@@ -71,7 +71,7 @@ def by_config(facts: Facts, known: KnownReleases, rules: str, flavor: str, polic
 
 
 def compared(policy: TagPolicy) -> tuple[int, Counter[str], list[tuple[object, ...]]]:
-    """The number of comparisons, the reasons for differences, and the differences without a reason."""
+    """Return the number of comparisons, how often each reason explains a difference, and differences without one."""
     number, reasons = 0, Counter[str]()
     wrong: list[tuple[object, ...]] = []
     for event, row in EVENTS.items():
