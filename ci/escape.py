@@ -17,7 +17,7 @@ be copied into the log of another.
 | Travis CI | `travis_fold:`, `travis_time:` | anywhere |
 | Spinnaker | `SPINNAKER_PROPERTY_`, `SPINNAKER_CONFIG_JSON=` | start of a line; anywhere |
 
-CircleCI, Woodpecker, Bitbucket and Tekton read no command from a log. Not covered are GitHub's problem matchers: any
+CircleCI, Woodpecker, Bitbucket and Tekton read no command from a log. GitHub's problem matchers are not covered: any
 pattern that an earlier step registered (`file:line: message`) makes an annotation, and nothing else.
 
 Source: actions/runner `ActionCommand.cs` (`TryParseV2` trims the start, `TryParse` searches), azure-pipelines-agent

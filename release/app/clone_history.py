@@ -27,9 +27,10 @@ _NAMED = 3
 
 
 def ask_remote(session: Session) -> RemoteRefs:
-    """The branches and git tags of the remote, from one `git ls-remote`; in a run that is not trusted, not asked.
+    """The branches and git tags of the remote, from one `git ls-remote`. In an untrusted run the remote is not asked.
 
-    The state of the result also says if there is no remote. None of several chosen remotes is asked: state `refused`.
+    The state of the result says so, and whether there is a remote. With several remotes, of which none is chosen, the
+    state is `refused`.
     """
     taken = session.any_snapshot()
     if not taken.remotes:

@@ -40,7 +40,7 @@ class Presence(Protocol):
 
 
 class Ports(Protocol):
-    """The ports of a session, which calls each of them once and keeps the result, unless the port's docstring differs.
+    """The ports of a session, which calls each once and keeps the result, unless the method's docstring differs.
 
     A session reads the config file, and finds the repository's top folder, without a port.
     """

@@ -55,7 +55,7 @@ class ArchiveTarget:
         self._attached: dict[str, Manifest] = {}  # by fallback tag or tag of cosign
         #: Whether signatures and other referrers can be put.
         self.holds_referrers = not for_daemons
-        #: Whether layers must be put that other places may leave at their `urls`: a daemon loads no image without them.
+        #: Whether foreign layers must be put, which registries may leave at their `urls`: a daemon needs all layers.
         self.needs_foreign_layers = for_daemons
 
     @property

@@ -225,7 +225,7 @@ def _platform(fields: dict[str, Any]) -> str:
 
 
 def _blobs(layout: Layout, tops: Sequence[Manifest]) -> dict[str, Descriptor]:
-    """All manifests, configs and layers of `tops` and below them, by digest; without those at `urls` only."""
+    """All manifests, configs and layers of `tops` and below, by digest; no layer that is only at its `urls`."""
     known = {top.digest: top for top in tops}
     found: dict[str, Descriptor] = {}
     waiting = [describe(top) for top in tops]

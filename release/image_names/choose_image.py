@@ -80,7 +80,7 @@ def _of_platform(repository: Repository, manifest: Manifest, platform: str) -> M
 
 
 def _platforms(repository: Repository, top: Manifest, levels: int) -> list[tuple[str, str]]:
-    """Platform and digest of each image, also in nested indexes. Of twins the first counts, as for containerd."""
+    """Platform and digest of each image, also in nested indexes. Of several for one platform the first counts."""
     if not top.is_index:
         return [(_platform_text(read_config(repository, top)), top.digest)]
     found: list[tuple[str, str]] = []

@@ -50,7 +50,7 @@ class Folder:
         self.path = os.path.abspath(path)
         self._workspace = workspace
         self._shown = shown or path
-        self.holds_referrers = False  # its format has no place for them
+        self.holds_referrers = False  # the format of `dir:` has no place for referrers
 
     @property
     def name(self) -> str:

@@ -31,7 +31,8 @@ class PathAndName(msgspec.Struct, frozen=True, kw_only=True):
 def split_path(text: str, root: str, *, is_file: bool = False) -> PathAndName:
     """Split `text`. `root`: the base of relative paths. `is_file`: what stands behind the first colon is a name.
 
-    Raises `ConfigError` for a digest that is none and, with `is_file`, for a name that is none.
+    Raises
+    `ConfigError` for an invalid digest and, with `is_file`, for an invalid name.
     """
     rest, digest = _without_digest(text)
     path, name = _existing(rest, root) or (_of_file(rest) if is_file else _of_folder(rest))
@@ -67,7 +68,7 @@ def _of_folder(rest: str) -> tuple[str, str | None]:
     """Split the path of a folder that does not exist yet.
 
     `dist/image:ghcr.io/acme/app:1.0` is a path and a reference, `a:b/image:1.0` a path `a:b/image` and a tag: only a
-    reference with a host can be told from a path.
+    reference with a host can be distinguished from a path.
     """
     named = _named(rest)
     whole = next(((path, name) for path, name in reversed(named) if _has_host(name)), None)

@@ -134,7 +134,7 @@ def rebuilds_above(to: Version, rebuild: int, known: KnownReleases) -> tuple[str
     if rebuild and rebuild not in builds:
         raise RefusedError(
             f"{name} was never released, as far as the log and the registry know",
-            hint="`shipmark log list` shows what was",
+            hint="`shipmark log list` lists the builds that were released",
         )
     higher = [image_tag_of(to, one) for one in sorted(builds, reverse=True) if one > rebuild]
     return tuple(one for one in higher if one not in known.yanked)

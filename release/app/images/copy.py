@@ -72,7 +72,7 @@ def copy(workspace: Session, request: CopyRequest) -> CopyReport:
         workspace.require_trusted("image copy")
     if target.digest is not None:
         raise ConfigError(
-            f"`{request.destination}` names a digest, but the digest is that of SOURCE",
+            f"`{request.destination}` names a digest, but a copy keeps the digest of SOURCE",
             hint=f"write `{target.name}:TAG`",
         )
     if request.referrers and not getattr(target.repository, "holds_referrers", True):

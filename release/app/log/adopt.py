@@ -70,7 +70,7 @@ def adopt(session: Session, request: AdoptRequest) -> AdoptReport:
     found = unrecorded_tags(session)
     if missing := [tag for tag in request.tags if all(one.tag != tag for one in found)]:
         raise ConfigError(
-            f"`{missing[0]}` is no version tag that the log lacks",
+            f"`{missing[0]}` is not a version tag that the log lacks",
             hint="`shipmark log verify --registry` lists those as `unrecorded`",
         )
     attempt = session.entropy.token()

@@ -1,4 +1,4 @@
-"""Which part of the log a command's questions are about: the project at hand, unless it asks for others."""
+"""Decides which part of the log a command reads: the workspace's project, unless options name other projects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from release.log.answers.scope import Scope
 def scope_of(session: Session, *, project: str | None = None, all_projects: bool = False) -> Scope:
     """The scope of a question.
 
-    Without `project` and `all_projects` it is the project at hand: those of the config's components, or of the one that
+    Without `project` and `all_projects` it is the workspace's own: the projects of the config's components, or of the
+    one that
     `--component` names. A workspace without an image and without `project:` belongs to no project, and asks about all.
     """
     settings = session.settings

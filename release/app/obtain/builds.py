@@ -148,7 +148,7 @@ class Builds:
 
 
 class _Needed:
-    """What `Builds.ask` needs where something has to be built; made when it is first asked for."""
+    """What `Builds.ask` needs only if something has to be built; each member is created at its first use."""
 
     def __init__(self, session: Session, *, offline: bool) -> None:
         self.session = session
@@ -166,7 +166,7 @@ class _Needed:
 
 
 def _nowhere(subject: ReleaseInput) -> ConfigError | None:
-    """The error for a push by digest that is asked for, and has no destination."""
+    """The error for a release without a target that its builder may push to, if `push` is `by-digest`; else None."""
     if subject.build.push != "by-digest":
         return None
     return ConfigError(

@@ -85,8 +85,8 @@ def _append(workspace: Session, request: DeployedRequest, origin: Origin, last: 
         "image": {"digest": origin.digest, "media_type": held.media_type, "size": held.size},
         "target": origin.name,
         "evidence": request.evidence,
-        # Two equal facts have one id and are recorded once. `follows` tells the third of the deployments A, B and A
-        # from the first.
+        # Two equal facts have one id and are recorded once. `follows` distinguishes the third of the
+        # deployments A, B and A from the first.
         "follows": last.seq if last is not None else None,
     }
     return workspace.log.append([fact])[0]

@@ -288,7 +288,7 @@ def split_place(text: str) -> tuple[str, tuple[str, ...]]:
     first, *more = text.split(",")
     if "@" in first:
         raise ConfigError(
-            f"`{text}` names a digest, but the digest is that of SOURCE", hint="write `REPO:TAG`"
+            f"`{text}` names a digest, but a copy keeps the digest of SOURCE", hint="write `REPO:TAG`"
         )
     if first.startswith("oci:"):
         head, colon, tag = first.removeprefix("oci:").rpartition(":")

@@ -64,7 +64,7 @@ def _plan(ground: Ground, reason: str) -> tuple[Plan, tuple[KnownStatus, ...]]:
     if not any((one.version, one.rebuild) == (version, ground.rebuild) for one in known.versions):
         raise RefusedError(
             f"{ground.name} was never released, as far as git, the log and the registry know",
-            hint="`shipmark log list` shows what was",
+            hint="`shipmark log list` lists the versions that were released",
         )
     name = ground.name
     new: tuple[KnownStatus, ...] = ()

@@ -50,7 +50,7 @@ def read_ahead(
 ) -> None:
     """Read the decision's tags on all repositories at once, and the labels of what they hold."""
     every = {tag.name: _needs_every(tag, decision) for tag in decision.tags}
-    # The primary tag is the one that a release which was made before holds.
+    # If this release was made before, its primary tag exists.
     first = decision.tags[0].name if decision.tags else None
     asked = [partial(tags.ahead, one, every, labels=every.get, held=first) for one in repositories]
     run_all(asked, jobs=len(asked) or 1, cancel=cancel or Cancel())

@@ -82,7 +82,7 @@ def from_log_versions(
 
 
 def with_statuses(known: KnownReleases, *statuses: Iterable[KnownStatus]) -> KnownReleases:
-    """`known` with the statuses that `statuses` give versions besides those that it has; the valid ones count."""
+    """`known` with `statuses` added to its own; of several statuses of one version, the valid one counts."""
     valid = merged(known.statuses.values(), *statuses)
     return msgspec.structs.replace(
         known,

@@ -39,7 +39,7 @@ def at_destinations(session: Session, project: str) -> ReleaseSource:
 
 
 def with_decided(session: Session, component: Component, statuses: Sequence[KnownStatus]) -> ReleaseSource:
-    """For a rollback or a restore: all known releases of the component, with the statuses that it gives versions."""
+    """For a rollback or a restore: all known releases of the component, with the new `statuses` of versions."""
 
     def releases(scope: str, line: Line, repository: Repository) -> KnownReleases:
         del scope, line

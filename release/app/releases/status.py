@@ -1,4 +1,4 @@
-"""Finds out what a run has to say about the status of versions: by its release event, or from what others decided."""
+"""Finds the statuses of versions that a run has to record: from its release event, or from what registries state."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def status_change(facts: Facts, decision: Decision, known: KnownReleases) -> Kno
 
 
 def learned(log: LogState, project: str, known: KnownReleases) -> tuple[KnownStatus, ...]:
-    """The statuses that the registries tell and this log does not know yet."""
+    """The statuses that the registries have and this log lacks."""
     return lacking(log.statuses_of(project), known.statuses.values())
 
 
 def told(said: KnownStatus) -> Note:
-    """What a person reads of a status that a registry tells."""
+    """The note for people about a status that was found in a registry."""
     reason = f": {said.reason}" if said.reason else ""
     return Note(level="info", text=f"{said.version} is {said.status}, as the registry tells{reason}")
 
