@@ -23,7 +23,7 @@ _BEAT = 1.0
 
 
 class _Dropped(Exception):
-    """Raised when the upload was given up (`drop`), so that no more bytes are sent."""
+    """Raised to end the upload, after `drop` or in a cancelled run."""
 
 
 class GrowingUpload:

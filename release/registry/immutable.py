@@ -1,6 +1,7 @@
 """Keeps the manifests and image configs of a repository that were read or sent in this run, by digest.
 
-Bytes under a digest never change, and their digest was checked, so each is requested once in a run.
+Bytes under a digest never change, and their digest was checked, so each is requested once in a run, unless its value
+was dropped to stay below `_MOST`.
 """
 
 from __future__ import annotations

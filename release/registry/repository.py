@@ -125,7 +125,7 @@ class RemoteRepository:
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """The blob as a stream that resumes broken connections, and checks size and digest at its end.
 
-        An image config is read once in a run.
+        An image config of up to 256 KiB is read once in a run.
         """
         if descriptor.media_type in _CONFIGS and descriptor.size <= _LARGEST_KEPT:
             return io.BytesIO(self._configs.get(descriptor.digest, partial(self._read_blob, descriptor)))

@@ -40,9 +40,10 @@ class Untagged:
         return self._verified(digest) if self._host.hides_untagged else None
 
     def settle(self, digest: str) -> bool:
-        """Whether the registry hides the digest: accepted, not shown some seconds later, and its blobs are there.
+        """Whether the registry accepted the digest and has its blobs, for a digest that was not shown for seconds.
 
-        This is found out once for each host in a run, and told once.
+        If so, the host counts as one that hides manifests for the rest of the run; the warning about that is printed
+        once.
         """
         found = self._verified(digest)
         if found is None:

@@ -47,7 +47,10 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """The manifests that a destination lacks of the image `digest`. `missing`: children before parents."""
+    """The manifests of the image `digest` to copy to a destination. `missing`: children before parents.
+
+    These are the manifests that the destination lacks, or all of them if it needs the foreign layers, too.
+    """
 
     digest: str
     missing: tuple[Manifest, ...] = ()

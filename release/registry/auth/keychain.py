@@ -113,7 +113,7 @@ class Anonymous:
 
 
 class Credentials:
-    """Finds the credential for a repository; each helper is started at most once for a host. Thread-safe.
+    """Finds the credential for a repository; each helper is started at most once for a server. Thread-safe.
 
     `read`: returns a file's bytes, or None for a missing file. `hosts`: every registry of this run; decides which host
     may use a variable in its old spelling. `notice`: prints a warning. `uid`: the user, see `config_paths`.
@@ -145,8 +145,10 @@ class Credentials:
     def find(self, registry: str, repository: str) -> Credential:
         """The credential, `ANONYMOUS` when there is none.
 
-        Raises `ConfigError` for a variable that several hosts could claim, and `Denied` if a helper is missing or
-        fails, or AWS refuses. A file that cannot be used is named in a warning, as Docker does.
+        Raises `ConfigError` for a variable that several hosts could claim and for a helper's name that no program can
+        have, `Denied` if a helper is missing or fails, or AWS refuses a token for a private registry. A file that
+        cannot
+        be used is named in a warning, as by docker.
         """
         return self._search(registry, repository, [])
 

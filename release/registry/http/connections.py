@@ -1,7 +1,8 @@
-"""urllib3 connections tied to an `Exchange`: addresses are checked, sockets can be shut down, files go by sendfile(2).
+"""urllib3 connections tied to an `Exchange`: addresses are checked, sockets can be shut down, uploads are counted.
 
 urllib3 runs a request in the caller's thread, from the pool down to the connection, so the exchange is passed in a
-thread-local variable. Bodies of type `Upload` are sent by this module: counted, and stopped when an answer comes early.
+thread-local variable. This module sends bodies of type `Upload`. Over plain http, files are sent with sendfile(2), and
+a body is stopped when the answer comes early; TLS allows neither.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class PlainConnection(HTTPConnection):
         return not self.broken_off and super().is_connected
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        """Send one request. Overrides urllib3 to count, and to stop, bodies of type `Upload`."""
+        """Send one request. Overrides urllib3 to count bodies of type `Upload`, and to stop them at an early answer."""
         super().request(method, url, body=_begin(self, body), headers=headers, **options)
         _await_answer(body)
 
@@ -128,7 +129,7 @@ class TlsConnection(HTTPSConnection):
         return not self.broken_off and super().is_connected
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        """Send one request. Overrides urllib3 to count, and to stop, bodies of type `Upload`."""
+        """Send one request. Overrides urllib3 to count the bytes of bodies of type `Upload`."""
         super().request(method, url, body=_begin(self, body), headers=headers, **options)
         _await_answer(body)
 
