@@ -1,4 +1,4 @@
-"""Measures build and push together: a folder of 200 MB on a small base, cold, with one file changed, and once more.
+"""Measures build and push together: 200 MB on a small base, cold, with one file changed, and unchanged.
 
 `build_context.py` adds a context of 400 MB for BuildKit, local and remote.
 
@@ -58,7 +58,7 @@ class Project:
             self._make()
 
     def reset(self) -> None:
-        """Go back to the first commit, and leave nothing that a tool has written."""
+        """Go back to the first commit, and delete what tools have written."""
         self._git("reset", "--quiet", "--hard", "first")
         self._git("clean", "--quiet", "-ffdx")
         for tag in self._git("tag", "--list", "v1.0.1").split():

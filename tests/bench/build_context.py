@@ -2,8 +2,8 @@
 
 Both use one daemon, whose cache is emptied before each cold build. The unchanged build is a rebuild of the same commit:
 without `--rebuild`, shipmark would find the release and build nothing. With a delay, the daemon is behind a proxy that
-makes loopback behave like a wide-area link. The registry is next to the daemon, so an image that comes to this machine
-crosses the link.
+makes loopback behave like a wide-area link. The registry is next to the daemon, so only an image that comes to this
+machine crosses the link.
 """
 
 from __future__ import annotations

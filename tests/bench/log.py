@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(folder: Path, *, rounds: int) -> Iterator[str]:
-    """Yield one line or table for each question. `folder`: where the large log is kept."""
+    """Yield a line for each measurement. `folder`: where the large log is kept."""
     yield _appends(rounds)
     yield from questions(folder, rounds)
     yield postgresql(rounds)

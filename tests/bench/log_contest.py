@@ -31,8 +31,8 @@ def contest(
 ) -> Contest:
     """Let two implementations do `count` operations in turns, `turns` times a round; they alternate in starting.
 
-    Turns are short, so that what else the machine does meanwhile meets both sides; the median of a round's turns
-    counts, so that one turn that it met hardest does not.
+    Turns are short, so that other load of the machine slows both sides. A round's rate is that of its median turn,
+    so that one slow turn does not change it.
     """
     sides = {"ours": ours, "other": other}
     rates: dict[str, list[float]] = {name: [] for name in sides}

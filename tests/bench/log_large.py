@@ -27,7 +27,7 @@ _COMMAND = Path(sys.executable).with_name("shipmark")
 
 
 def questions(folder: Path, rounds: int) -> Iterator[str]:
-    """Yield a line for each question. `folder`: where the log is kept from one time to the next."""
+    """Yield a line for each measurement. `folder`: where the log is kept for later runs."""
     large = _large(folder / "log-1m" / "log.jsonl")
     yield _verify(large)
     project = _project(folder / "log-1m" / "project", large)
@@ -98,7 +98,7 @@ def _project(folder: Path, large: Path) -> Path:
 
 
 def _home(project: Path) -> Path:
-    """Return the home folder of the commands, outside of the project, since their cache must not be in it."""
+    """Return the home folder of the commands, outside of the project, so that their cache is not in it."""
     return project.with_name("home")
 
 
@@ -107,7 +107,7 @@ def _indexes(project: Path) -> list[Path]:
 
 
 def _ask(project: Path, question: list[str]) -> float:
-    """Run `shipmark log` with the question, and return the seconds that the whole command took."""
+    """Run `shipmark log` with the arguments `question`; return the seconds that the whole command took."""
     started = time.perf_counter()
     result = subprocess.run(
         [_COMMAND, "log", *question],

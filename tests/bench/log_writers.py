@@ -50,7 +50,7 @@ def postgresql(rounds: int) -> str:
 
 @contextmanager
 def _sixteen(server: Postgres, kind: str) -> Iterator[Work]:
-    """Start sixteen writers on a new database, which wait between the turns; return the function of a turn."""
+    """Start sixteen writers on a new database; give the function that makes them append, and waits until all have."""
     url = server.database()
     migrate(url)
     argv = [sys.executable, "-m", "tests.bench.log_writers", kind, url]
@@ -81,7 +81,7 @@ def _sixteen(server: Postgres, kind: str) -> Iterator[Work]:
 
 
 def _serve(append: Callable[[dict[str, Any]], object], name: str) -> None:
-    """Append as many entries as each line of stdin says, and answer `done`."""
+    """For each line of stdin, append as many entries as it says, and print `done`."""
     numbers = itertools.count()
     print("ready", flush=True)
     for line in sys.stdin:

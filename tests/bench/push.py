@@ -96,7 +96,7 @@ Commands = dict[str, Sequence[str | Path]]
 
 
 class _Moves:
-    """Argument lists by tool, for each kind of move of an image."""
+    """Makes the argument lists of each tool, for each kind of move of an image."""
 
     def __init__(self, tools: _Tools, layout: Path, archive: Path) -> None:
         self._tools = tools
@@ -105,7 +105,7 @@ class _Moves:
         self._copy: list[str | Path] = [*tools.own, "image", "copy", "-q"]
 
     def push(self, host: str, ca: Path | None) -> Commands:
-        """Commands that push a layout to a registry."""
+        """Return the commands that push a layout to a registry."""
         place, tools = f"{host}/bench/app:1.0", self._tools
         found: Commands = {}
         if tools.crane:
@@ -120,7 +120,7 @@ class _Moves:
         return found
 
     def from_archive(self, host: str, ca: Path | None) -> Commands:
-        """Commands that push an archive of `docker save` to a registry, and compress its layers."""
+        """Return the commands that push an archive of `docker save` to a registry, and compress its layers."""
         del ca
         place, found = f"{host}/bench/app:1.0", Commands()
         if self._tools.skopeo:
@@ -130,18 +130,18 @@ class _Moves:
         return found
 
     def promote(self, host: str, ca: Path | None) -> Commands:
-        """Commands that copy an image from one repository to another of the registry."""
+        """Return the commands that copy an image from one repository to another of the registry."""
         del ca
         return self._from_registry(f"{host}/bench/app:1.0", f"{host}/bench/promoted:1.0")
 
     def between(self, hosts: str, ca: Path | None) -> Commands:
-        """Commands that copy an image from one registry to another."""
+        """Return the commands that copy an image from one registry to another."""
         del ca
         here, there = hosts.split(",")
         return self._from_registry(f"{here}/bench/app:1.0", f"{there}/bench/app:1.0")
 
     def pull(self, host: str, ca: Path | None) -> Commands:
-        """Commands that pull an image from a registry into a layout."""
+        """Return the commands that pull an image from a registry into a layout."""
         del ca
         place = self._layout.parent / "pulled"
         shutil.rmtree(place, ignore_errors=True)
@@ -151,7 +151,7 @@ class _Moves:
         return found
 
     def digests(self, host: str, ca: Path | None) -> Commands:
-        """Commands that print the digest of every tag of a repository."""
+        """Return the commands that print the digest of every tag of a repository."""
         del ca
         place, found = f"{host}/bench/app", Commands()
         if self._tools.skopeo:

@@ -52,7 +52,7 @@ def large(folder: Path) -> Path:
 
 
 def components(folder: Path) -> Path:
-    """Return the monorepo of 40 components and 5,000 commits; each component has an image of the first commit."""
+    """Return the monorepo of 40 components and 5,000 commits; each component was built at the first of them."""
     return _made(folder / f"components-{EDITION}", _fill_components)
 
 
@@ -69,7 +69,7 @@ def _fill_components(repo: GitRepo) -> None:
 
 
 def at_tag(folder: Path, *, packed: bool) -> Path:
-    """Return the large repository again, its last version tag checked out; `packed`: how its refs are stored."""
+    """Return a copy of the large repository, at its last version tag. Its tags are packed, or a file each."""
     return _made(
         folder / f"at-tag-{'packed' if packed else 'loose'}-{EDITION}",
         partial(_fill_at_tag, large(folder), packed),

@@ -33,7 +33,7 @@ _FILES = {
 
 
 class Bar(NamedTuple):
-    """What a command may take: seconds, and the ratio to crane's time of the same round."""
+    """The longest acceptable time of a command: in seconds, and as a ratio to crane's time in the same round."""
 
     seconds: float
     ratio: float
@@ -98,7 +98,7 @@ def _crane(crane: str, pulled: Path, place: str, work: Path, env: Mapping[str, s
 
 @contextlib.contextmanager
 def _link(folder: Path) -> Iterator[str]:
-    """The address, behind a slow link, of an empty registry."""
+    """Start an empty registry behind a slow link; give its address on the link."""
     server = RegistryServer(folder)
     link = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.wan", str(server.port)], stdout=subprocess.PIPE

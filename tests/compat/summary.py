@@ -42,7 +42,7 @@ def summary_of(store: LogStore) -> dict[str, Any]:
 
 
 def _yanked(state: Any) -> list[str]:
-    """The versions that were taken back. Version 0.1.0, with which this module also runs, knows no other status."""
+    """Return the yanked versions. Version 0.1.0, with which this module also runs, knows no other status."""
     if hasattr(state, "yanked"):
         return list(state.yanked())
     return [one.version for one in state.statuses_of() if one.status == "yanked"]

@@ -39,7 +39,7 @@ INDEX = make_index(IMAGE, make_image({"a": b"arm"}, platform="linux/arm64"))
 
 
 class Tools:
-    """Programs that write images into `folder`, and the image in the layout `from` that they start with."""
+    """Runs programs that write images into `folder`, starting with the image in the layout `from`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

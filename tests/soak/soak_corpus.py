@@ -1,6 +1,6 @@
-"""Every case of the corpus, built by `buildkit`, `docker`, `buildah` and `layers`: equal files and settings.
+"""Builds every case of the corpus with `buildkit`, `docker`, `buildah` and `layers`, and compares files and settings.
 
-`tests/conformance/corpus/exceptions.json` lists where they may differ. It stood before the first comparison.
+`tests/conformance/corpus/exceptions.json` lists where they may differ. It was committed before the first comparison.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def test_builders_make_the_image_that_buildkit_makes_of_each_corpus_dockerfile(
     assert wrong == {}
 
 
-def test_exceptions_are_few_and_known() -> None:
+def test_exceptions_name_existing_cases_of_the_corpus_and_are_at_most_5_percent() -> None:
     excused = {name for name, _ in exceptions()}
     assert excused <= {case.name for case in cases()}
     assert len(excused) <= len(cases()) * 0.05

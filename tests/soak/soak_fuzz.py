@@ -1,4 +1,4 @@
-"""The long form of the fuzz tests: 100,000 damaged inputs a parser, about half an hour (`SHIPMARK_FUZZ` for more)."""
+"""The long form of the fuzz tests: 100,000 (`SHIPMARK_FUZZ`) damaged inputs for each parser, about half an hour."""
 
 from __future__ import annotations
 

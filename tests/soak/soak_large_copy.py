@@ -1,4 +1,4 @@
-"""2 GB from one registry to another by a process with 200 MB of disk and 60 MB of memory, over http and over TLS."""
+"""Copies 2 GB between registries, over http and TLS, by a process with 200 MB of disk and 60 MB of memory."""
 
 from __future__ import annotations
 

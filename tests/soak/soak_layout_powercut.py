@@ -26,7 +26,7 @@ MOMENTS = 30
 
 
 def _check(place: Layout | Folder) -> tuple[str, ...]:
-    """Read everything that a place names to its end; give its tags, or `the image` for that of a folder."""
+    """Read every blob that a place names; return the tags of a layout, or `the image` if a folder has one."""
     if isinstance(place, Layout):
         tags, roots = place.tags(), [entry.digest for entry in place.entries().descriptors()]
     else:
@@ -51,7 +51,7 @@ class Scene(NamedTuple):
     shipmark: Shipmark
 
     def pull(self, disk: Ext4, seconds: float) -> Outcome:
-        """Pull, and cut the power after `seconds` or at the end; return if the pull had ended, and the tags then."""
+        """Pull, and cut the power after `seconds` or at the end; return whether the pull had ended, and the tags."""
         destination = f"{self.transport}:{disk.path / 'image'}"
         process = self.shipmark.start("image", "copy", self.source, destination)
         try:

@@ -63,7 +63,7 @@ class Answering(NamedTuple):
     targets: Opened
 
     def put_attached(self, name: str) -> Image:
-        """Put the image `ONE` as tag `1.0`, and a referrer of the image, which is returned."""
+        """Put the image `ONE` as tag `1.0`, and a referrer of it; return the referrer."""
         repository = self.targets.open(name)
         store(ONE, repository, "1.0")
         about = {"mediaType": ONE.manifest.media_type, "digest": ONE.digest, "size": len(ONE.manifest.raw)}

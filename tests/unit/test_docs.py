@@ -1,4 +1,4 @@
-"""The pages name files, links, commands and options that exist."""
+"""Paths, links, commands and options that documentation pages name exist."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_documented_command_lines_have_existing_commands_and_options(page: str) 
     assert [line for line in command_lines(page) if not _is_command(words_of(line))] == []
 
 
-def test_paths_links_and_commands_are_found_on_the_pages() -> None:
+def test_the_tests_of_pages_find_paths_links_and_commands_and_notice_unknown_ones() -> None:
     assert {"README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"} <= set(pages())
     assert "release/limits.py" in paths("SECURITY.md")
     assert "docs/architecture.md" in links("README.md")

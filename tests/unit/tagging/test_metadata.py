@@ -291,12 +291,12 @@ class TestDifferentOnPurpose:
             (f"refs/heads/{'x' * 140}", "type=ref,event=branch"),
         ],
     )
-    def test_a_tag_that_no_registry_accepts_is_an_error(self, ref: str, tags: str) -> None:
+    def test_a_metadata_tag_that_no_registry_accepts_is_an_error(self, ref: str, tags: str) -> None:
         with pytest.raises(ConfigError, match=r"^tags:1:1: `.*` is not an image tag that a registry accepts"):
             names(ref, tags)
 
     @pytest.mark.parametrize("image", ["a/b:1", "ghcr.io/acme/", "a b", "-a/b", "a//b"])
-    def test_an_image_that_no_registry_accepts_is_an_error(self, image: str) -> None:
+    def test_a_metadata_image_name_that_no_registry_accepts_is_an_error(self, image: str) -> None:
         with pytest.raises(ConfigError, match=r"^images:1:1: "):
             names(MAIN, "type=raw,x", images=image)
 

@@ -84,7 +84,7 @@ MOVING = [
 ]  # fmt: skip
 
 
-def test_tag_values_unique_to_one_run_are_told_from_names_that_move() -> None:
+def test_tag_values_unique_to_one_run_are_distinguished_from_names_that_move() -> None:
     assert [name for name in ONE_RUN if not names_one_run(name)] == []
     assert [name for name in MOVING if names_one_run(name)] == []
 

@@ -56,7 +56,7 @@ def test_run_for_a_git_tag_releases_it_whatever_the_event(event: str) -> None:
 
 
 @pytest.mark.parametrize("event", ["push", "schedule", "manual", "other"])
-def test_run_for_a_branch_leaves_a_version_tag_at_head_alone(event: str) -> None:
+def test_run_for_a_branch_does_not_release_a_version_tag_at_head_and_warns(event: str) -> None:
     ci = msgspec.structs.replace(BRANCH, event=event)
     made = decide(facts(ci, "v1.4.2"), TagPolicy(), KNOWN)
     assert (names(made), made.channel, made.version) == ([SHA, "main"], "branch", "1.4.2")
@@ -67,12 +67,12 @@ def test_run_for_a_branch_without_a_version_tag_at_head_has_no_warning() -> None
     assert decide(facts(BRANCH, "nightly-x"), TagPolicy(ignore_tags=("nightly-*",)), KNOWN).warnings == ()
 
 
-def test_laptop_releases_a_version_tag_at_head() -> None:
+def test_run_without_ci_releases_a_version_tag_at_head() -> None:
     assert names(decide(facts(LAPTOP, "v1.4.2", branch="main"), TagPolicy(), KNOWN)) == RELEASED
     assert names(decide(facts(LAPTOP, "v1.4.2"), TagPolicy(), KNOWN)) == RELEASED
 
 
-def test_git_tag_asked_for_on_a_branch_is_released_and_the_branch_tag_moves_too() -> None:
+def test_git_tag_requested_on_a_branch_is_released_and_the_branch_tag_moves_too() -> None:
     made = decide(facts(BRANCH, "v1.4.2", "v1.4.3-rc.1"), TagPolicy(), KNOWN, asked="v1.4.2")
     assert names(made) == [*RELEASED, "main"]
     assert made.git_tag == "v1.4.2"
@@ -101,7 +101,7 @@ def test_event_in_release_on_releases_the_version_tag_at_head_of_a_branch(named:
         (msgspec.structs.replace(BRANCH, gone="ref-deleted"), "v1.4.2", RefusedError, "was deleted"),
     ],
 )
-def test_asking_to_release_an_unfit_or_missing_git_tag_is_an_error(
+def test_request_to_release_an_unsuitable_or_missing_git_tag_is_an_error(
     ci: CiContext, asked: str, error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):

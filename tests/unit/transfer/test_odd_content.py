@@ -27,7 +27,7 @@ FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 
 
 def with_urls(media_type: str | None) -> Image:
-    """An image whose only layer has `urls`, under another media type if one is given."""
+    """Return an image whose only layer has `urls`, and the given media type if it is not None."""
     image = make_image({"a": b"one"})
     document = json.loads(image.manifest.raw)
     document["layers"][0]["urls"] = [URL]
@@ -38,7 +38,7 @@ def with_urls(media_type: str | None) -> Image:
 
 
 def index_with(child: bytes, media_type: str, *images: Image) -> Image:
-    """An index with a child that is a blob, as BuildKit's cache has it, and images."""
+    """Return an index of `images` and the blob `child`; an index of BuildKit's cache also lists blobs."""
     entries: list[dict[str, Any]] = [{"mediaType": media_type, "digest": digest(child), "size": len(child)}]
     entries += [json.loads(make_index(one).manifest.raw)["manifests"][0] for one in images]
     raw = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
@@ -63,13 +63,13 @@ def _closed() -> Iterator[None]:
 
 
 def opened(name: str, folder: Path) -> Repository:
-    """What `name` names in `folder`, until the test ends."""
+    """Open what `name` names in `folder`; it is closed after the test."""
     _OPENED.append(open_source(name, workshop(folder)).repository)
     return _OPENED[-1]
 
 
 def copied(source: Repository, folder: Path, name: str, image: Image) -> Repository:
-    """Copy to `name` in `folder`, and open what was written."""
+    """Copy an image to `name` in `folder`, and open the copy."""
     if name.startswith("oci:"):
         layout = Layout(str(folder / name.removeprefix("oci:")))
         copy_image(source, layout, image.digest, sink=NullSink(), cancel=Cancel())
@@ -100,14 +100,14 @@ def test_an_index_is_copied_with_children_that_are_no_manifests(
         assert Path(back.blob_path(name_of_blob)).read_bytes() == blob
 
 
-def test_a_cache_is_no_image_that_a_daemon_can_load(tmp_path: Path) -> None:
+def test_copying_a_build_cache_to_a_docker_archive_is_refused(tmp_path: Path) -> None:
     layout = Layout(str(tmp_path / "l"))
     store(CACHE, layout)
     with pytest.raises(Invalid, match="has no image"):
         copied(layout, tmp_path, "docker-archive:c.tar", CACHE)
 
 
-def test_an_artifact_is_no_image_that_a_daemon_can_load(tmp_path: Path) -> None:
+def test_artifact_is_copied_to_an_oci_archive_but_refused_for_a_docker_archive(tmp_path: Path) -> None:
     chart = make_image()
     raw = chart.manifest.raw.replace(b"oci.image.config.v1", b"cncf.helm.config.v1")
     chart = Image(Manifest(media_type=chart.manifest.media_type, digest=digest(raw), raw=raw), chart.blobs)
@@ -127,7 +127,7 @@ def test_a_referrer_is_copied_without_its_subject(tmp_path: Path, name: str) -> 
     assert copied(layout, tmp_path, name, sbom).manifest(sbom.digest) == sbom.manifest
 
 
-def test_a_daemon_gets_no_layer_that_it_cannot_unpack(tmp_path: Path) -> None:
+def test_copying_an_encrypted_layer_to_a_docker_archive_is_refused(tmp_path: Path) -> None:
     image = make_image()
     raw = image.manifest.raw.replace(b"tar+gzip", b"tar+gzip+encrypted")
     odd = Image(Manifest(media_type=image.manifest.media_type, digest=digest(raw), raw=raw), image.blobs)
@@ -138,7 +138,7 @@ def test_a_daemon_gets_no_layer_that_it_cannot_unpack(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["oci:c", "oci-archive:c.tar", "dir:c"])
-def test_a_foreign_layer_stays_at_its_urls(tmp_path: Path, name: str) -> None:
+def test_an_image_whose_foreign_layer_the_source_lacks_is_copied(tmp_path: Path, name: str) -> None:
     image = with_urls(FOREIGN)
     layout = Layout(str(tmp_path / "l"))
     config = next(blob for blob in image.blobs.values() if blob.startswith(b"{"))
@@ -147,7 +147,7 @@ def test_a_foreign_layer_stays_at_its_urls(tmp_path: Path, name: str) -> None:
     assert there.manifest(image.digest) == image.manifest
 
 
-def test_a_daemon_gets_a_foreign_layer_that_the_source_has_and_no_image_without_it(tmp_path: Path) -> None:
+def test_copy_to_a_docker_archive_is_refused_if_the_source_lacks_a_foreign_layer(tmp_path: Path) -> None:
     image = with_urls(FOREIGN)
     whole, part = Layout(str(tmp_path / "whole")), Layout(str(tmp_path / "part"))
     config = next(blob for blob in image.blobs.values() if blob.startswith(b"{"))
@@ -169,7 +169,9 @@ def test_an_ordinary_layer_with_urls_is_copied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["oci:c", "oci-archive:c.tar", "dir:c"])
-def test_an_ordinary_layer_with_urls_that_the_source_left_out_stays_out(tmp_path: Path, name: str) -> None:
+def test_an_image_is_copied_if_the_source_lacks_an_ordinary_layer_with_urls(
+    tmp_path: Path, name: str
+) -> None:
     image = with_urls(None)
     layout = Layout(str(tmp_path / "l"))
     config = next(blob for blob in image.blobs.values() if blob.startswith(b"{"))
@@ -178,7 +180,7 @@ def test_an_ordinary_layer_with_urls_that_the_source_left_out_stays_out(tmp_path
     assert there.manifest(image.digest) == image.manifest
 
 
-def test_an_archive_holds_the_referrers_of_its_image(tmp_path: Path) -> None:
+def test_referrers_and_attached_tags_are_copied_to_and_from_an_oci_archive(tmp_path: Path) -> None:
     image = make_image()
     about = {"mediaType": image.manifest.media_type, "digest": image.digest, "size": len(image.manifest.raw)}
     sbom = make_image({"sbom": b""}, extra={"subject": about, "artifactType": "application/spdx+json"})
@@ -200,7 +202,7 @@ def test_an_archive_holds_the_referrers_of_its_image(tmp_path: Path) -> None:
     assert len(copy_attached(there, back, [image.digest], **how)) == 2
 
 
-def test_a_folder_has_no_tags_that_were_never_put(tmp_path: Path) -> None:
+def test_dir_folder_has_no_tag_if_its_image_was_copied_without_one(tmp_path: Path) -> None:
     image = make_image()
     layout = Layout(str(tmp_path / "l"))
     store(image, layout)
@@ -209,7 +211,9 @@ def test_a_folder_has_no_tags_that_were_never_put(tmp_path: Path) -> None:
     assert (folder.resolve("latest"), folder.tags()) == (None, ())
 
 
-def test_labels_are_read_in_nested_indexes_beside_content_that_is_no_image(tmp_path: Path) -> None:
+def test_labels_and_platforms_are_read_in_nested_indexes_beside_content_that_is_no_image(
+    tmp_path: Path,
+) -> None:
     labelled = make_image(labels={"version": "1"})
     arm = make_image({"arm": b""}, labels={"version": "1"}, platform="linux/arm64")
     index = index_with(b"{}", "application/vnd.example.unknown", labelled)
