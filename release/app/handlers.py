@@ -1,4 +1,4 @@
-"""The table of handlers, one for each step kind, with which `run`, `preview`, `promote` and `rollback` execute plans.
+"""The table of handlers, one for each step kind, with which commands such as `run` and `preview` go through plans.
 
 A new step kind is a row of the table; its operands are in `plan.operands`, its step in `plan.steps`, its handler in
 `effects`.

@@ -32,7 +32,7 @@ def require_component(name: str, section: ComponentSection, document: Document) 
 
 
 def require_graph(sections: Mapping[str, ComponentSection], document: Document) -> None:
-    """Raise `ConfigError` if a component depends on an unknown component, or, through others, on itself."""
+    """Raise `ConfigError` if a component depends on an unknown one, or on itself, directly or through others."""
     direct = {name: section.depends for name, section in sections.items()}
     for name, names in direct.items():
         for unknown in [one for one in names if one not in direct]:

@@ -41,7 +41,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse(text: str, source: str) -> Document:
-    """Parse the document in `text`. Raises `ConfigError` with `file:line:column`.
+    """Parse the document in `text`. Raises `ConfigError` with the place, usually `file:line:column`.
 
     Errors are invalid YAML, duplicate keys, merge keys, tags outside of YAML's core types, and more depth, values or
     characters of paths than `release.limits` allows.

@@ -69,7 +69,8 @@ def load(
     """The configuration in `text` (None: no file). `images` of the command line replace those of the file.
 
     `public`: None in a trusted run. In an untrusted run only allowed keys are read, and `public` lists the variables
-    that values may use. `env`: the values of `${NAME}`. Raises `ConfigError` with `file:line:column`.
+    that values may use. `env`: the values of `${NAME}`. Raises `ConfigError` with the place, usually
+    `file:line:column`.
     """
     document = _NO_FILE if text is None else parse(text, source or "shipmark.yml")
     ignored: tuple[str, ...] = ()

@@ -53,7 +53,7 @@ def first_match(globs: Sequence[str], paths: Sequence[str]) -> int:
 
 
 def _plain(globs: Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]] | None:
-    """The starts of paths in folders, and the names of files, that globs name; None if a glob has other wildcards.
+    """The starts of paths in folders, and the names of files, that globs name; None if they need an expression.
 
     `api`, `api/` and `api/**` are plain. Most configs have no other globs, and compiling a regular expression takes
     longer than matching a thousand paths.

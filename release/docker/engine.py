@@ -45,7 +45,7 @@ class Engine:
     def build(self, context: Iterator[bytes], **options: Any) -> Iterator[dict[str, Any]]:
         """Send the build context, a tar, and yield the daemon's messages. `options`: arguments of the SDK's `build`.
 
-        A build that fails is not raised: one of the messages has its error. Raises `BuildError` if the daemon refuses
+        The failure of a build is not raised: one of the messages tells it. Raises `BuildError` if the daemon refuses
         the request or the connection breaks, or the cancellation's error.
         """
         with self._speaking():

@@ -189,7 +189,7 @@ class _Reader:
         return self._layers[self._links.get(name, name)]
 
     def broken(self, what: str) -> BuildError:
-        """The error for an archive that is damaged."""
+        """The error for an archive that cannot be used."""
         return BuildError(
             f"the image that {self._source} exported is damaged: {what}",
             hint=f"build again; if that does not help, update {self._source}",

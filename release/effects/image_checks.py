@@ -32,7 +32,7 @@ class CheckPlaces(Protocol):
 
 
 class ImageChecks:
-    """`check-image`. `root`: the folder in which commands run; `env`: their environment."""
+    """The handler of `check-image` steps. `root`: the folder in which commands run; `env`: their environment."""
 
     kind = CheckImage
 

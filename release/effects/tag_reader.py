@@ -37,10 +37,10 @@ class _Observation(NamedTuple):
 
 
 class TagReader:
-    """Reads tags. Observations are shared for a few seconds; the labels of a digest are read once. Thread-safe.
+    """Reads tags. Observations are shared for a few seconds, and labels of a digest for the whole run. Thread-safe.
 
-    An observation judges what is to be done. Before a write, `right_before` reads the tag anew, and after it `forget`
-    drops the observation, so that the write is read back.
+    Observations serve to judge what is to be done. Before a write, `right_before` reads the tag anew, and after it
+    `forget` drops the observation, so that the write is read back.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -58,8 +58,7 @@ class TagReader:
 
         `target`: the repository's name in the plan. `tag`: a tag or a digest. `every`: read the labels of all platforms
         of an index, which are needed to judge whether the index is this release. `here`: read the labels in this
-        repository, even if they are known
-        from another one, since this repository may lack parts of the image.
+        repository, even if they are known from another one, since this repository may lack parts of the image.
         """
         descriptor = self.resolve(repository, tag)
         facts = None if descriptor is None else self._facts_of(repository, descriptor.digest, every, here)

@@ -19,10 +19,10 @@ from release.plan.operands import PutStatus
 from release.statements.version_status import STATUS_TAG, StatusDocument, artifact_of, layer_of, read_document
 from release.versions.status import KnownStatus, lacking
 
-# Times that a writer begins anew after others overwrote it. A race of two ends after one or two; a registry that loses
-# what it accepted would keep a writer busy for ever.
+# Attempts to write. A race of two writers ends after two or three; a registry that loses what it accepted would keep a
+# writer busy for ever.
 _MOST_RACES = 6
-# Seconds before the second attempt, twice as long before each further one: 1.6 s in all.
+# Seconds after the first attempt, twice as long after each further one: 3.2 s in all.
 _PAUSE = 0.05
 
 

@@ -112,8 +112,8 @@ class Git:
     def run(self, *arguments: str, timeout: float | None = None, stdin: bytes = b"") -> Completed:
         """Run `git <arguments>`; returns any exit code.
 
-        Raises `GitError` if git is missing or does not end in time, if the folder is missing, or if git must not enter
-        the repository (`require_entry`).
+        Raises `GitError` if git or the folder is missing or may not be used, if git does not end in time, or if git
+        must not enter the repository (`require_entry`).
         """
         if not self._entered:
             require_entry(self._directory, self._env)

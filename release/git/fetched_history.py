@@ -29,7 +29,7 @@ _REMOTE = "history"
 # minutes on a slow line; a remote that stops answering must not block a CI job for ever.
 _TIMEOUT = 600.0
 # Commits of the edge that are fetched by their ids, each of which is one argument of the command. A shallow clone of
-# many branches has more; then all branches are fetched.
+# many branches has more; then all branches and tags are fetched.
 _MOST_WANTED = 100
 # Refs that tell the remote at the next fetch which history is here already. More would make each fetch slower, and the
 # newest one usually holds the history of the others.

@@ -26,7 +26,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     `tag_listing`: branches and tags in the format of `git show-ref --heads --tags -d`, parsed only where versions are
     needed: making objects for 20,000 tags takes longer than the git process. `describe`: None if HEAD has a version
-    tag, if no version tag is reachable, or if the history that a shallow clone lacks decides. `dirty`: the first ten
+        tag, if no version tag is reachable, if the history that a shallow clone lacks decides, or if nobody asked for
+        it. `dirty`: the first ten
     changed tracked paths; `dirty_count`: the number of all changed tracked paths. `remote`: the name of the remote
     whose tags and branches count, see `remote_of`; None if there is none, or if none of several `remotes` is chosen.
     `remote_url`: the URL of `remote`.
@@ -43,7 +44,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     dirty_count: int = 0
     tag_listing: bytes = b""
     describe: Describe | None = None
-    commit_count: int | None = None  # None if HEAD has or reaches a version tag, or its history is incomplete
+    commit_count: int | None = None  # as `describe`; None as well if HEAD reaches a version tag
     remote_url: str | None = None  # credentials stripped
     remote: str | None = None
     remotes: tuple[str, ...] = ()

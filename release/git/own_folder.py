@@ -1,7 +1,8 @@
 """Refuses a `.shipmark` folder in the workspace that somebody else may have prepared.
 
 A pull request can contain a `.shipmark` folder, which after the checkout looks like the one that shipmark makes. So
-shipmark neither reads nor writes a folder that, for example, git tracks, is a symlink, or belongs to a third user.
+shipmark neither reads nor writes the folder if, for example, it is a symlink, belongs to a third user, or holds files
+that git tracks.
 """
 
 from __future__ import annotations

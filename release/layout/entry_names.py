@@ -70,9 +70,8 @@ def without_name(item: Item) -> None:
 def only_image(items: Sequence[Item]) -> Item | None:
     """The entry of the only image; None if there are several images, or none.
 
-    Signatures and other referrers are not images,
-    nor are entries that are not manifests. If some images have a name, those
-    without one do not count: they are parts of others, or have lost their tag. An artifact, such as a Helm chart,
+    Signatures and other referrers are not images, nor are entries that are not manifests. If some images have a tag,
+    those without one do not count: they are parts of others, or have lost their tag. An artifact, such as a Helm chart,
     counts where there is no image.
     """
     manifests = [item for item in items if _is_own(item)]

@@ -95,9 +95,9 @@ def weigh(
 ) -> Evidence:
     """Decide whether the release may continue with the digest that the log has.
 
-    While the release is not visible to others, a digest of another image or of other inputs is given up, and the image
-    is built again. Raises `InputsChanged` or `RefusedError` for such a digest if the release is visible, and
-    `RegistryError` if the image cannot be read.
+    While the release is not visible to others, the digest of another image is given up, and the image is built again;
+    so is a digest of other inputs that is on no target. For any other such digest `RefusedError` or `InputsChanged` is
+    raised. Raises `RegistryError` if the image cannot be read.
     """
     digest = recorded.digest
     if digest is None:

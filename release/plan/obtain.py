@@ -15,7 +15,7 @@ from release.tagging.model import Decision, FixedTag, Held, HeldTags
 
 
 class Obtain(msgspec.Struct, frozen=True, kw_only=True):
-    """How a release gets its image. `sources`: targets or the store that have `digest`; empty for a build.
+    """How a release gets its image. `sources`: the places that have `digest`; empty for a build.
 
     `said`: the labels read from the image; None for a build. `unlabelled`: the image has no inputs label that
     could be compared. `abandons`: why the digest in the log is given up: neither a target nor the store has its bytes
@@ -47,7 +47,8 @@ def choose(
     """Choose the first possible way in the order resume, adopt, reuse, build.
 
     While the release is not visible, adopting an image other than the recorded one comes first. With `supply`, the
-    image of `--from` is used unless the recorded image exists, or a first-wins tag holds the commit's image.
+    image of `--from` is used, in place of another recorded image that nobody has seen, too. It gives way to itself as
+    the recorded image, and to an image of the commit that a first-wins tag holds.
     The log's digest of an image counts only if the image's labels agree. Raises `InputsChanged` if the release became
     visible with other inputs, `TagConflict` if two targets hold different images of the release, `RefusedError` if
     `reuse` finds no branch build or if the log says that another image was released, `RegistryError` if the recorded

@@ -93,7 +93,7 @@ class CheckLog(Operands, frozen=True, kw_only=True):
 
 
 class BuildImage(Operands, frozen=True, kw_only=True):
-    """Operands of the build of an image into the local store.
+    """Operands of the build of an image.
 
     `spec`: the options as `BuildSpec.recorded` gives them, and the annotations. `builder`: the builder that `auto`
     chose. `created`: seconds since the epoch. `platform`: the platform to build, if each is built on its own; None for

@@ -61,7 +61,7 @@ class StepMaker:
         return self._step(f"check-builder:{self._scope}", "check-builder", "preflight", operands)
 
     def build(self, operands: op.BuildImage, *, needs: Ids = ()) -> Step:
-        """The step that builds the image, or that of one platform, into the local store."""
+        """The step that builds the image, or that of one platform."""
         id_ = self._obtain_id(operands.platform)
         return self._step(id_, "build-image", "obtain", operands, needs=needs)
 

@@ -22,7 +22,10 @@ _QUESTIONS = 16
 
 
 def missing_blobs(repository: Repository, digest: str, *, cancel: Cancel) -> tuple[Descriptor, ...]:
-    """The blobs of an image that the repository lacks. Raises `NotFound` if it lacks one of the manifests."""
+    """The blobs of an image that the repository lacks, without foreign layers (`urls`).
+
+    Raises `NotFound` if the repository lacks one of the manifests.
+    """
     blobs = blobs_of(read_manifests(repository, digest, cancel=cancel))
     blobs = tuple(blob for blob in blobs if not blob.urls)
     asked = [partial(repository.has_blob, blob) for blob in blobs]

@@ -115,9 +115,9 @@ def _anchor(workspace: Session, request: VerifyRequest) -> Head | None:
 
 
 def fault(report: VerifyReport) -> ReleaseError | None:
-    """The error of the report: `RefusedError` if a tag is not as recorded, `RegistryError` if one could not be read.
+    """The error of the report: `RefusedError` for a tag that is not as recorded, `RegistryError` for missing blobs.
 
-    None if all tags are as recorded.
+    Also `RegistryError` for a tag that could not be read. None if all recorded tags are as recorded.
     """
     wrong = [one for one in report.tags if one.finding in {"moved", "deleted"}]
     if wrong:
