@@ -15,7 +15,7 @@ def put(project: Project, source: str, tag: str) -> None:
     project.registry.request("PUT", f"/v2/{project.name}/manifests/{tag}", body=raw, headers=headers)
 
 
-def test_a_lost_log_is_made_again_from_what_the_registry_shows(project: Project) -> None:
+def test_log_adopt_restores_the_releases_of_a_lost_log_from_the_registry(project: Project) -> None:
     project.must("run")
     project.release_commit("v1.5.0")
     project.must("run")
@@ -46,7 +46,7 @@ def test_a_lost_log_is_made_again_from_what_the_registry_shows(project: Project)
     }
 
 
-def test_log_adopt_records_no_tag_whose_image_says_another_version(project: Project) -> None:
+def test_log_adopt_records_no_tag_whose_image_has_another_version_label(project: Project) -> None:
     project.must("run")
     put(project, "1.4.2", "1.4.9")  # its image says version 1.4.2
     project.release_commit("v1.6.0")

@@ -91,7 +91,7 @@ def test_preview_lists_image_checks_and_runs_none(checked: Callable[..., Project
     assert not count.exists()
 
 
-def test_images_given_by_from_are_checked(checked: Callable[..., Project]) -> None:
+def test_image_given_by_option_from_is_checked(checked: Callable[..., Project]) -> None:
     project = checked(check("scan", "exit 1"))
     project.repo.commit("ignore", files={".gitignore": "dist/\npart/\n"})
     project.must("build", "-o", "oci:part")

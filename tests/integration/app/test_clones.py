@@ -215,7 +215,7 @@ def version_at(counted: tuple[str, int] | None, commit: str) -> str | None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_offline_a_clone_warns_of_what_it_lacks_and_preview_reads_it_from_the_remote(
+def test_tags_warns_of_what_a_clone_lacks_and_preview_reads_that_from_the_remote(
     origin: Origin, tmp_path: Path, name: str
 ) -> None:
     row = ROWS[name]

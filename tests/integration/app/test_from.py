@@ -150,7 +150,7 @@ def test_from_with_an_image_of_another_commit_needs_as_commit(made: Project) -> 
     ]
 
 
-def test_release_with_as_commit_is_done_for_later_runs(made: Project) -> None:
+def test_release_with_as_commit_is_not_recorded_again_by_later_runs(made: Project) -> None:
     earlier = parts(made)
     made.release_commit("v1.4.3")
     vouched = (*earlier, "--as-commit", "--reason", "checked by hand")
@@ -219,7 +219,7 @@ def test_from_with_several_components_needs_the_option_component(
     assert {entry["component"] for entry in project.log} == {"api"}
 
 
-def test_shipmark_build_leaves_no_trace_in_log_and_registry(made: Project) -> None:
+def test_shipmark_build_writes_nothing_to_log_and_registry(made: Project) -> None:
     document = json.loads(made.must("build", "--json").stdout)
     assert document["schema"] == "shipmark.build/1"
     assert [one["platform"] for one in document["platforms"]] == BOTH

@@ -100,7 +100,7 @@ def test_a_killed_release_of_two_platforms_builds_only_what_is_missing(
     assert {"built-platform" in row.recorded and "built" not in row.recorded for row in rows} == {True, False}
 
 
-def test_a_release_of_two_from_images_killed_at_chosen_points_ends_as_one_release(
+def test_a_release_joined_from_two_images_and_killed_ends_as_one_that_was_not_killed(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)

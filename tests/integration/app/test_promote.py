@@ -150,7 +150,7 @@ def test_promoting_an_unversioned_tag_back_needs_allow_backward_and_a_reason(rel
     assert promoted(released)[-1]["reason"] == "1.5.0 is slow"
 
 
-def test_promotion_forth_back_and_forth_is_recorded_three_times(released: Project) -> None:
+def test_each_of_five_promotions_of_a_tag_to_one_version_and_back_is_recorded(released: Project) -> None:
     next_release(released, "v1.5.0")
     to = f"{released.registry.host}/acme/prod:stable"
     back = ("--allow-backward", "--reason", "slow")
@@ -360,7 +360,7 @@ class TestDeployed:
         assert entry["evidence"] == "change 7"
         assert entry["release"] == released.log[0]["release"]
 
-    def test_version_given_to_deployed_means_the_first_image(self, released: Project) -> None:
+    def test_deployed_with_a_version_records_the_image_of_the_first_target(self, released: Project) -> None:
         assert released.must("deployed", "production", "1.4.2").stdout.strip() == (
             f"production: {released.image}@{released.tags['1.4.2']}"
         )

@@ -87,7 +87,7 @@ def test_buildkit_pushes_to_a_registry_with_shipmarks_credential(
     assert "VERSION=" not in closed.request("GET", f"/v2/acme/app/blobs/{config}")[2].decode()
 
 
-def test_a_registry_with_tls_is_reached_where_the_daemon_trusts_it(
+def test_buildkit_pushes_by_digest_to_a_registry_with_tls_only_if_the_daemon_trusts_it(
     make_project: Callable[..., Project],
     registry_factory: RegistryFactory,
     buildkit: BuildKitDaemon,
@@ -141,7 +141,7 @@ def test_an_index_with_attestations_is_pushed_by_digest_and_its_layers_are_mount
     assert sorted(len(entry["attestations"]) for entry in alone) == [1, 1]
 
 
-def test_push_by_digest_is_not_chosen_if_settings_or_the_dockerfile_require_the_image_here(
+def test_push_by_digest_is_not_chosen_if_settings_or_the_dockerfile_require_a_local_image(
     make_project: Callable[..., Project], buildkit: BuildKitDaemon
 ) -> None:
     project = start(make_project())

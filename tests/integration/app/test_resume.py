@@ -81,7 +81,7 @@ def test_release_killed_around_a_tag_is_finished_although_the_disk_is_lost(
     assert guarded.kinds().count("released") == 1
 
 
-def test_release_killed_while_uploading_leaves_nothing_visible_and_resumes_the_digest(
+def test_release_killed_while_uploading_leaves_nothing_visible_and_its_digest_is_resumed(
     guarded: Project, gate: Gate
 ) -> None:
     kill_at(guarded, gate, lambda passage: passage.method == "PUT" and "/blobs/uploads/" in passage.path)

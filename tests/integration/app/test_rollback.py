@@ -79,7 +79,7 @@ def test_rollback_records_the_yank_before_the_moves(released: Project) -> None:
     )
 
 
-def test_run_of_a_version_that_was_taken_back_is_refused_and_names_the_reason(released: Project) -> None:
+def test_run_of_a_yanked_version_is_refused_with_the_reason_of_the_yank(released: Project) -> None:
     back(released)
     held, entries = released.tags, len(released.log)
     for command in ("preview", "run"):
@@ -338,7 +338,7 @@ def test_rollback_needs_a_reason(released: Project) -> None:
     assert released("rollback", "--to", "1.4.1").code == 2
 
 
-def test_a_bad_rebuild_is_taken_back_by_name(project: Project) -> None:
+def test_rollback_to_a_version_yanks_its_rebuild_and_moves_the_tags_back(project: Project) -> None:
     project.must("run")
     first = project.tags["1.4.2"]
     project.configure(labels={"base": "patched"})

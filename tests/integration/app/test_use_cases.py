@@ -190,7 +190,7 @@ class TestLog:
         report = plain(use_case(opened(logged), request_))
         assert report == shipmark("log", *command, "--json", cwd=logged.path).json
 
-    def test_log_questions_without_a_match_return_empty_reports(self, logged: GitRepo) -> None:
+    def test_log_queries_without_a_match_return_empty_reports(self, logged: GitRepo) -> None:
         workspace = opened(logged)
         assert questions.find(workspace, reports.FindRequest(digest="sha256:0000000")).mentions == ()
         assert questions.at(workspace, reports.AtRequest(tag="latest", time="2001-01-01")).tags == ()

@@ -46,7 +46,9 @@ STARTED = [
 
 
 @pytest.mark.parametrize("row", STARTED, ids=lambda row: f"{row.git_tag} {row.config}".strip())
-def test_the_git_tag_of_a_run_releases_or_the_reason_is_given(git_repo: GitRepo, row: Started) -> None:
+def test_run_for_a_git_tag_releases_it_or_gives_the_reason_as_in_the_table(
+    git_repo: GitRepo, row: Started
+) -> None:
     git_repo.commit("feat: one", {"shipmark.yml": f"project: acme/app\n{row.config}\n"})
     git_repo.tag(row.git_tag)
     env = {
@@ -268,7 +270,7 @@ WARNINGS: dict[str, tuple[Callable[[GitRepo], object], str]] = {
 
 
 @pytest.mark.parametrize("name", WARNINGS)
-def test_version_warns_about_what_is_wrong_with_the_clone(git_repo: GitRepo, name: str) -> None:
+def test_version_warns_about_each_defect_of_the_clone(git_repo: GitRepo, name: str) -> None:
     git_repo.commit("feat: one", {"a": "1"})
     git_repo.tag("v1.4.2")
     git_repo.commit("fix: two")

@@ -403,7 +403,7 @@ class TestPlatforms:
         assert str(error) == f"Dockerfile:1: the base `{name}` does not exist for `linux/arm64`"
         assert str(error.hint).startswith("it exists for `linux/amd64`, `linux/arm/v7`:")
 
-    def test_a_single_base_of_another_platform_is_refused(self, ground: Ground) -> None:
+    def test_a_base_image_that_exists_for_one_other_platform_only_is_refused(self, ground: Ground) -> None:
         base = ground.base(BASE, "base:1")
         ground.write(f"FROM {base}\nCOPY app /own\n")
         error = ground.refusal(platforms=("linux/s390x",))

@@ -307,7 +307,7 @@ def test_log_entry_is_rewritten_and_synced_after_a_failed_fsync(path: Path) -> N
     assert files.done[4:] == ["write", "sync"]
 
 
-def test_append_to_the_log_file_raises_when_every_fsync_fails(path: Path) -> None:
+def test_append_to_the_log_file_raises_log_error_if_every_fsync_fails(path: Path) -> None:
     files = Failing("sync", errno.EIO, *range(1, 99))
     with pytest.raises(LogError, match="input/output error") as caught:
         writer(path, files=files).append([planned()])
@@ -417,7 +417,7 @@ def test_file_system_of_a_missing_path_in_the_temporary_folder_is_local(tmp_path
     assert OsFiles().network_filesystem(str(tmp_path / "not" / "there")) is None
 
 
-def test_check_writable_raises_without_the_right_to_write(tmp_path: Path) -> None:
+def test_check_writable_raises_log_error_without_the_right_to_write(tmp_path: Path) -> None:
     class ReadOnly(OsFiles):
         def writable(self, path: str) -> bool:
             return False
@@ -427,7 +427,7 @@ def test_check_writable_raises_without_the_right_to_write(tmp_path: Path) -> Non
     assert "log: {path: …}" in str(caught.value.hint)
 
 
-def test_append_raises_if_a_parent_of_the_log_path_is_a_file(tmp_path: Path) -> None:
+def test_append_raises_log_error_if_a_parent_of_the_log_path_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LogError, match="cannot be read: not a directory"):
         writer(tmp_path / "file" / "log.jsonl").append([planned()])

@@ -205,7 +205,9 @@ def test_push_of_the_log_with_a_lost_reply_is_read_back(remote: Remote, store: M
 
 
 @pytest.mark.parametrize("hook", ["pre-receive", "update"])
-def test_push_refused_by_a_hook_raises_without_retries(remote: Remote, store: Make, hook: str) -> None:
+def test_push_of_the_log_that_a_hook_refused_is_a_log_error_without_retries(
+    remote: Remote, store: Make, hook: str
+) -> None:
     remote.hook(hook, "echo 'GH006: not here' >&2; exit 1")
     started = time.monotonic()
     with pytest.raises(LogError, match=r"cannot be written: .*hook declined") as caught:
@@ -215,13 +217,13 @@ def test_push_refused_by_a_hook_raises_without_retries(remote: Remote, store: Ma
     assert time.monotonic() - started < 10
 
 
-def test_push_of_the_log_to_a_hidden_ref_raises(remote: Remote, store: Make) -> None:
+def test_push_of_the_log_to_a_hidden_ref_is_a_log_error(remote: Remote, store: Make) -> None:
     remote.git("config", "receive.hideRefs", "refs/shipmark")
     with pytest.raises(LogError, match="hidden ref"):
         writer(store()).append([planned()])
 
 
-def test_missing_remote_of_a_git_log_raises(store: Make, tmp_path: Path) -> None:
+def test_missing_remote_of_a_git_log_is_a_log_error(store: Make, tmp_path: Path) -> None:
     for attempt in (store(url=f"{tmp_path}/nowhere").head, store(url=f"{tmp_path}/nowhere").check_writable):
         with pytest.raises(LogError, match="does not appear to be a git repository"):
             attempt()
@@ -384,7 +386,7 @@ def test_append_succeeds_with_git_settings_in_the_environment(remote: Remote, st
     assert writer(store(env=env)).append([planned()])
 
 
-def test_file_in_place_of_the_git_logs_cache_folder_raises(store: Make, tmp_path: Path) -> None:
+def test_file_in_place_of_the_git_logs_cache_folder_is_a_log_error(store: Make, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file in the way")
     with pytest.raises(LogError, match=r"cache .* cannot be used"):
         store().head()

@@ -26,7 +26,7 @@ class Hurried(Cancel):
         del seconds
 
 
-def test_a_registry_that_deletes_nothing_is_told_from_one_that_deletes_no_tag_alone(
+def test_deletion_in_a_registry_that_deletes_nothing_is_an_error_without_advice_to_use_digest(
     registry_factory: RegistryFactory, make_targets: TargetsFactory, shipmark: Shipmark
 ) -> None:
     server = registry_factory(delete=False)
@@ -46,7 +46,7 @@ def test_a_registry_that_deletes_nothing_is_told_from_one_that_deletes_no_tag_al
     assert set(server.tags("app")) == {"1.0", "latest"}
 
 
-def test_a_registry_that_deletes_digests_only_is_not_called_one_that_deletes_nothing(
+def test_deleting_a_tag_where_only_digests_can_be_deleted_is_not_reported_as_deletion_disabled(
     gate: Gate, make_targets: TargetsFactory
 ) -> None:
     def refuse(passage: Passage) -> tuple[int, list[tuple[str, str]], bytes] | None:

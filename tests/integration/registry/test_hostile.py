@@ -353,7 +353,7 @@ class TestContentIsWhatItSays:
         server = hostile(lambda request: MANIFEST)
         assert make_targets().open(f"{server.host}/app").resolve("1.0") == IMAGE.descriptor()
 
-    def test_manifest_stored_under_another_digest_raises(
+    def test_manifest_that_the_registry_stored_under_another_digest_raises_digest_mismatch(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         other = {"Docker-Content-Digest": digest(b"other")}
@@ -377,7 +377,7 @@ class TestContentIsWhatItSays:
         server = hostile(lambda request: Reply(200, {}, body))
         assert make_targets().open(f"{server.host}/app").tags() == ()
 
-    def test_denied_request_is_not_taken_for_absence(
+    def test_denied_registry_request_raises_denied_and_not_not_found(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
         server = hostile(lambda request: Reply(403))

@@ -118,7 +118,7 @@ def test_a_write_that_is_redirected_by_303_is_not_repeated(
     assert "/elsewhere" not in [request.path for request in server.requests]
 
 
-def test_a_host_that_says_nothing_is_given_up_once_for_all_its_requests(
+def test_no_request_is_sent_to_a_registry_host_after_a_time_without_any_answer(
     serve: Serve, make_targets: TargetsFactory
 ) -> None:
     server = serve(lambda request: Hang() if "/app/" in request.path else Reply())
@@ -216,7 +216,9 @@ def test_no_proxy_entries_select_the_hosts_that_are_reached_directly(
         ("ftp://proxy.lan", "not the URL of a proxy"),
     ],
 )
-def test_proxy_that_cannot_be_used_is_refused_at_once(value: str, says: str) -> None:
+def test_unusable_proxy_in_the_environment_is_a_config_error_that_hides_the_password(
+    value: str, says: str
+) -> None:
     with pytest.raises(ConfigError, match=says) as caught:
         Trust(env={"ALL_PROXY": value}).proxy("https", "ghcr.io")
     assert "ALL_PROXY" in caught.value.message

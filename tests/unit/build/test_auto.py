@@ -114,7 +114,7 @@ def test_each_builder_is_prepared_once() -> None:
         ({"Dockerfile": "FROM scratch\n"}, {"platforms": ("amd64",)}, "`amd64` is not a platform"),
     ],
 )
-def test_every_builder_reports_wrong_input_first(
+def test_every_builder_reports_wrong_input_before_its_own_unavailability(
     tmp_path: Path, files: dict[str, str], options: dict[str, Any], reason: str
 ) -> None:
     for name, text in files.items():

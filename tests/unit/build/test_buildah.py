@@ -412,7 +412,7 @@ def test_an_environment_variable_names_the_program_or_disables_the_builder(
     assert str(caught.value) == "`buildah` is not installed"
 
 
-def test_nothing_outside_of_the_folder_is_unmounted(tmp_path: Path) -> None:
+def test_unmounting_below_a_folder_without_mounts_changes_no_mount(tmp_path: Path) -> None:
     before = Path("/proc/self/mountinfo").read_text()
     unmount(str(tmp_path))
     assert Path("/proc/self/mountinfo").read_text() == before
@@ -431,7 +431,7 @@ class Removing:
         return Completed(code=0, stdout=b"", stderr=b"")
 
 
-def test_files_of_other_users_are_removed_by_the_program(
+def test_build_folder_with_files_of_other_users_is_removed_by_podman_unshare(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removals: list[str] = []

@@ -67,7 +67,7 @@ def test_a_file_above_eight_gibibytes_keeps_its_size(tmp_path: Path) -> None:
     chunks.close()
 
 
-def test_content_is_streamed_in_chunks_and_padded(tmp_path: Path) -> None:
+def test_content_of_a_tar_entry_is_streamed_in_chunks_and_padded(tmp_path: Path) -> None:
     source = tmp_path / "f"
     source.write_bytes(b"z" * (CHUNK + 1))
     node = Node(kind="file", content=HostFile(path=str(source), size=CHUNK + 1))
@@ -93,7 +93,7 @@ def test_a_symlink_that_replaced_a_listed_file_is_not_followed(tmp_path: Path) -
         list(tar_chunks([("f", node)], mtime=1))
 
 
-def test_check_is_called_between_chunks() -> None:
+def test_error_of_the_check_ends_a_tar_stream() -> None:
     def check() -> None:
         raise BuildError("enough")
 
@@ -112,7 +112,9 @@ NODES = st.builds(
 
 
 @given(st.dictionaries(NAMES, NODES, max_size=4), st.integers(0, 1 << 34))
-def test_any_entries_are_read_back_and_give_equal_bytes_twice(entries: dict[str, Node], mtime: int) -> None:
+def test_any_tar_entries_are_read_back_by_tarfile_and_give_equal_bytes_twice(
+    entries: dict[str, Node], mtime: int
+) -> None:
     raw = pack(*entries.items(), mtime=mtime)
     assert raw == pack(*entries.items(), mtime=mtime)
     with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
@@ -127,7 +129,7 @@ def test_any_entries_are_read_back_and_give_equal_bytes_twice(entries: dict[str,
 
 
 @given(st.lists(st.binary(max_size=5), max_size=5), st.integers(1, 7))
-def test_a_stream_returns_the_chunks_for_reads_of_any_size(chunks: list[bytes], size: int) -> None:
+def test_stream_over_chunks_returns_their_bytes_for_reads_of_any_size(chunks: list[bytes], size: int) -> None:
     with stream(iter(chunks)) as source:
         read = []
         while piece := source.read(size):
@@ -152,14 +154,14 @@ def test_progress_is_reported_every_four_mebibytes_and_at_the_end() -> None:
 
 
 @given(chunks=st.lists(st.binary(max_size=9)), size=st.integers(1, 7))
-def test_pieces_have_one_size_but_for_the_last(chunks: list[bytes], size: int) -> None:
+def test_stream_is_cut_into_pieces_of_one_size_and_a_smaller_last_one(chunks: list[bytes], size: int) -> None:
     found = list(pieces(iter(chunks), size))
     assert b"".join(found) == b"".join(chunks)
     assert all(len(piece) == size for piece in found[:-1])
     assert all(0 < len(piece) <= size for piece in found[-1:])
 
 
-def test_hashes_of_whole_files_are_taken_while_they_are_read(tmp_path: Path) -> None:
+def test_tar_stream_hashes_the_files_that_it_reads_whole(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"x" * (CHUNK + 1))
     whole = HostFile(path=str(tmp_path / "f"), size=CHUNK + 1)
     part = HostFile(path=str(tmp_path / "f"), size=5, offset=1)

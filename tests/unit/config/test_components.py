@@ -140,7 +140,7 @@ def test_first_match_is_the_first_path_that_the_globs_match(globs: list[str], pa
 
 
 @pytest.mark.parametrize("count", [1, MOST_GLOBS, MOST_GLOBS + 1])
-def test_the_number_of_globs_is_limited_whatever_they_are(count: int) -> None:
+def test_more_globs_than_the_limit_are_refused(count: int) -> None:
     globs = [f"a{number}" for number in range(count)]
     if count > MOST_GLOBS:
         with pytest.raises(ValueError, match="more than"):

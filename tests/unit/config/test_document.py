@@ -57,12 +57,12 @@ def test_values_of_an_alias_are_counted_at_each_use(levels: int) -> None:
     assert f"more than {DOCUMENT_NODES} values" in refused("\n".join(lines))
 
 
-def test_an_alias_below_the_limit_is_read() -> None:
+def test_yaml_alias_below_the_limit_is_read() -> None:
     value = parse("a: &a [x, y]\nb: *a\nc: {d: *a}\n", "shipmark.yml").value
     assert value == {"a": ["x", "y"], "b": ["x", "y"], "c": {"d": ["x", "y"]}}
 
 
-def test_many_values_below_long_keys_are_refused() -> None:
+def test_yaml_with_many_values_below_long_keys_is_refused() -> None:
     """The path of each value repeats the keys above the value."""
     assert "below long keys" in refused(f"{'k' * 900}:\n  " + "[" + "a," * 90_000 + "]\n")
 
@@ -89,7 +89,7 @@ def test_unsupported_yaml_is_refused_with_its_position(text: str, message: str) 
 
 
 @pytest.mark.parametrize("text", ["a: b\0c", "\0", "a: \ud800", "\x1b: a"])
-def test_characters_that_are_not_yaml_are_refused(text: str) -> None:
+def test_characters_that_yaml_forbids_are_refused(text: str) -> None:
     assert "not valid YAML" in refused(text)
 
 

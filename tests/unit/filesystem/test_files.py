@@ -103,7 +103,7 @@ class TestWrite:
             write_file(str(workspace / "folder"), b"x", workspace=str(workspace))
         assert os.listdir(workspace) == ["folder"]
 
-    def test_append_adds_at_the_end(self, workspace: Path) -> None:
+    def test_append_file_adds_at_the_end_of_the_file(self, workspace: Path) -> None:
         append_file(str(workspace / "log"), b"a", workspace=str(workspace))
         append_file(str(workspace / "log"), b"b", workspace=str(workspace))
         assert (workspace / "log").read_bytes() == b"ab"

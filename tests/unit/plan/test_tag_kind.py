@@ -27,7 +27,7 @@ from release.tagging.model import Line
         ("v1.4.2", None),
     ],
 )
-def test_fixed_tags_are_versions_and_the_tags_of_commits(name: str, policy: str | None) -> None:
+def test_only_tags_of_versions_and_commits_are_fixed(name: str, policy: str | None) -> None:
     assert fixed_policy(name) == policy
 
 
@@ -45,5 +45,5 @@ def test_fixed_tags_are_versions_and_the_tags_of_commits(name: str, policy: str 
         ("", None),
     ],
 )
-def test_release_line_reads_latest_major_and_minor(name: str, line: Line | None) -> None:
+def test_release_line_of_a_tag_is_latest_or_major_or_major_and_minor(name: str, line: Line | None) -> None:
     assert release_line(name) == line

@@ -40,7 +40,7 @@ def document(*statuses: KnownStatus) -> StatusDocument:
 
 
 @given(st.lists(STATUSES), st.lists(STATUSES))
-def test_order_of_sources_does_not_matter_but_for_statuses_of_equal_caution(
+def test_merged_version_statuses_do_not_depend_on_their_order_except_those_of_equal_caution(
     one: list[KnownStatus], other: list[KnownStatus]
 ) -> None:
     alike = {"restored": "stable"}  # equally cautious: whichever is read first is kept

@@ -124,6 +124,6 @@ def test_each_tool_that_looks_for_the_git_folder_is_warned_about_once() -> None:
 @pytest.mark.parametrize(
     "piece", ["git -c ", "git --x ", "pip install ", "go build GOFLAGS=", "git" + " " * 40]
 )
-def test_git_warnings_for_very_long_run_instructions_come_to_an_end(piece: str) -> None:
+def test_git_use_is_searched_in_run_instructions_of_300_000_characters(piece: str) -> None:
     lines = [piece * (60_000 // len(piece))] * 5  # no builder reads a longer line
     warned("RUN " + "\\\n".join(lines) + "x")

@@ -47,7 +47,9 @@ def reach(text: str, target: str | None = None, given: Mapping[str, str] | None 
         ("ONBUILD COPY a /", "", "a"),
     ],
 )
-def test_instruction_reads_exactly_its_sources(lines: str, read: str, unread: str) -> None:
+def test_source_of_finds_the_paths_that_an_instruction_reads_and_no_others(
+    lines: str, read: str, unread: str
+) -> None:
     found = reach(f"FROM base AS one\nFROM base\n{lines}\n", given={"G": "given"})
     assert [path for path in read.split() if found.source_of(path) is None] == []
     assert [path for path in unread.split() if found.source_of(path) is not None] == []

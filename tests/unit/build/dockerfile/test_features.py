@@ -269,11 +269,11 @@ def test_error_for_a_missing_feature_names_the_builder_and_a_remedy() -> None:
         "FROM scratch\nCOPY {} a/ /",
     ],
 )
-def test_a_folder_that_may_exist_is_not_a_new_folder(text: str) -> None:
+def test_copying_into_a_folder_that_may_exist_needs_no_new_folder_feature(text: str) -> None:
     found = needs(text.format("--chown=1 --chmod=640")).features
     assert not found & {"copy-chown-new-folder", "copy-chmod-new-folder"}
 
 
-def test_new_folders_are_alike_with_every_builder_for_root_files_and_the_usual_mode() -> None:
+def test_new_folders_of_root_files_or_with_the_usual_mode_need_no_new_folder_feature() -> None:
     text = "FROM scratch\nCOPY --chown=root:1 a/ /b/c/\nCOPY --chown=1 a /d/e\nCOPY --chmod=0755 a /f/g"
     assert needs(text).features == {"copy-chown", "copy-chmod"}

@@ -248,7 +248,7 @@ def test_stages_are_found_by_name_and_number() -> None:
         ("# check=a\n# check=b\nFROM a", "Dockerfile:2: the directive `check` stands twice: `# check=b`"),
     ],
 )
-def test_a_syntax_error_names_the_line(text: str, message: str) -> None:
+def test_error_for_invalid_dockerfile_syntax_names_the_line(text: str, message: str) -> None:
     assert refusal(text) == message
 
 
@@ -331,6 +331,6 @@ def test_an_unknown_instruction_hints_at_a_similar_one() -> None:
 
 
 @given(st.text(alphabet="FROM ARGCOPYNV=\\\"'[]<->$#\n\tab1{}`", max_size=80))
-def test_any_text_parses_or_is_refused(text: str) -> None:
+def test_any_dockerfile_text_is_parsed_or_refused(text: str) -> None:
     with contextlib.suppress(ReleaseError):
         parse(text)

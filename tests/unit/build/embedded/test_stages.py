@@ -167,7 +167,9 @@ class TestVariables:
             ),
         ],
     )
-    def test_arguments_are_visible_where_they_are_declared(self, text: str, value: str) -> None:
+    def test_build_arguments_are_visible_in_stages_that_declare_them_and_those_based_on_these(
+        self, text: str, value: str
+    ) -> None:
         assert build(text, platform="linux/arm/v7").config.env["V"] == value
 
     def test_a_given_build_argument_overrides_every_default(self) -> None:
@@ -482,7 +484,7 @@ class TestCopy:
     @pytest.mark.parametrize(
         "line", ["COPY app /x/y/z", "COPY conf /x/y", "COPY conf /x", "WORKDIR /x/y", "WORKDIR /x"]
     )
-    def test_nothing_is_put_below_a_file(self, line: str) -> None:
+    def test_copying_to_a_path_below_a_file_of_the_image_is_refused(self, line: str) -> None:
         error = refusal(f"FROM scratch\nCOPY app /x\n{line}")
         assert str(error).startswith("Dockerfile:3: `/x` in the image is not a folder")
 

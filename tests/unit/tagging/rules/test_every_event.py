@@ -119,7 +119,7 @@ def test_guarded_rules_differ_where_a_run_may_release_nothing() -> None:
     assert reasons.total() <= 0.08 * number
 
 
-def test_a_run_with_tags_does_not_say_that_it_releases_nothing() -> None:
+def test_only_a_run_without_tags_warns_that_it_releases_nothing() -> None:
     env, payload, snapshot = situation(EVENTS["pull request is closed"])
     facts = reconcile(snapshot, detect(env, payload), NOW)
     rules = rules_from_config("type=ref,event=pr")
