@@ -28,7 +28,7 @@ Argv = Sequence[str | Path]
 
 
 class Tool(NamedTuple):
-    """A program to compare. `command` makes its arguments of base image, target repository and home folder."""
+    """A program to compare: `command(base image, target repository, home)` returns its arguments."""
 
     name: str
     command: Callable[[str, str, Path], Argv]

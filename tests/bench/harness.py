@@ -1,7 +1,7 @@
 """Measures whole processes: every round runs each command once, and the order of the commands rotates.
 
-CPU is user plus system time of the process and of every child that it waited for (`wait4`); so is the peak of
-resident memory, which is never below that of the harness, because the system counts what was there before `exec`.
+CPU time (user and system) and peak memory are what `wait4` reports for the process and the children that it waited for.
+The peak is never below the harness's memory, since the system also counts what the process had before its `exec`.
 """
 
 from __future__ import annotations

@@ -410,7 +410,7 @@ def find_crane(folder: Path) -> str | None:
 
 
 def _oras(folder: Path) -> str | None:
-    """Return the Python interpreter of an environment that has oras-py."""
+    """Return the Python interpreter of an environment with oras-py; None if it cannot be installed."""
     place = folder / "oras"
     if not (place / "installed").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)

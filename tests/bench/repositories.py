@@ -122,7 +122,7 @@ def _fill_large(repo: GitRepo) -> None:
 
 
 def _stream(*, commits: int, files: int) -> Iterator[bytes]:
-    """Yield fast-import commands. A merge joins the commit before with a side commit that left one earlier."""
+    """Yield fast-import commands. Each merge joins main with a side commit that follows main's commit before."""
     for number in range(1, commits + 1):
         side, merge = number % 20 == 19, number % 20 == 0
         branch = "side" if side else "main"

@@ -1,7 +1,7 @@
 """Measures releases of a small image over a link with 30 ms between request and answer, against crane.
 
-On such a link a command takes as long as its requests follow one another. `crane push` and four `crane tag` put the
-same image under five tags, without building, recording or reading back anything.
+On such a link the time of a command depends on how many of its requests wait for one another. `crane push` and four
+`crane tag` put the same image under five tags, without building, recording or reading back anything.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def _damaged_bytes(seeds: tuple[bytes, ...], words: tuple[bytes, ...], chance: r
 
 
 def _pumped(seeds: tuple[bytes, ...], words: tuple[bytes, ...], size: int, chance: random.Random) -> bytes:
-    """A seed with one piece repeated to about `size` bytes, on which a parser of quadratic time takes seconds."""
+    """Return a seed with a piece repeated to about `size` bytes, on which a parser of quadratic time takes seconds."""
     seed = chance.choice(seeds)
     at = chance.randrange(len(seed) + 1)
     piece = chance.choice(

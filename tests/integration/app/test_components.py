@@ -181,7 +181,7 @@ def test_a_git_tag_at_head_releases_its_component_alone_on_a_laptop(mono: Monore
 
 
 def request_of(mono: Monorepo) -> dict[str, str]:
-    """The variables of a merge request from `topic` to `main`."""
+    """Return the variables of a merge request from `topic` to `main`."""
     return {
         "GITLAB_CI": "true",
         "CI_COMMIT_SHA": mono.repo.head,

@@ -24,7 +24,7 @@ _WAIT = 120.0  # seconds for what takes a few on a quiet machine
 
 @pytest.fixture
 def env(request: pytest.FixtureRequest, tmp_path: Path) -> Mapping[str, str]:
-    """The variables with which shipmark finds the builder that the test's parameter names."""
+    """Give the variables with which shipmark finds the builder that the test's parameter names."""
     if request.param == "docker":
         daemon: DockerDaemon = request.getfixturevalue("docker_daemon")
         return {"DOCKER_HOST": daemon.host}
@@ -122,7 +122,7 @@ def test_the_run_after_a_kill_in_a_run_instruction_of_buildah_leaves_no_process_
 
 
 def _places() -> Iterator[str]:
-    """The root and working folders of all processes."""
+    """Return the root and working folders of all processes."""
     for entry in Path("/proc").iterdir():
         for name in ("root", "cwd"):
             try:

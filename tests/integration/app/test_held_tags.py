@@ -1,4 +1,4 @@
-"""Reads to which images the tags of a decision point on the targets, and which tags are withheld for it."""
+"""The images to which the tags of a decision point on the targets, and tags that are withheld because of them."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_run_after_a_release_was_killed_ends_as_a_release_that_was_not_killed(
 def test_a_release_killed_during_attestation_ends_with_one_statement(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
-    """With the disk lost the log is another one, with another anchor: it adds no statement of its own."""
+    """A next run that lost the disk has a new log with another anchor, and must add no second statement."""
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, attest="release")
     project.release_commit("v1.4.2")
     matrix = Matrix(project, gate, shipmark, tmp_path / "matrix")

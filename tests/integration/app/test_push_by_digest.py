@@ -38,12 +38,12 @@ def start(
 
 
 def came_here(project: Project) -> bool:
-    """Whether a blob of the image is in the content store of this machine."""
+    """Return whether a blob of the image is in the content store of this machine."""
     return any(path.is_file() for path in project.cache.glob("**/blobs/sha256/*"))
 
 
 def login_variables(registry: RegistryServer) -> dict[str, str]:
-    """The variables with shipmark's own credential for the registry, which BuildKit does not read."""
+    """Return the variables with shipmark's own credential for the registry, which BuildKit does not read."""
     name = registry.host.replace(".", "_").replace(":", "___")
     assert registry.username is not None
     assert registry.password is not None
@@ -54,7 +54,7 @@ def login_variables(registry: RegistryServer) -> dict[str, str]:
 
 
 def folders_left(project: Project) -> list[Path]:
-    """Private folders of builds that are left in the cache."""
+    """Return the private folders of builds that are left in the cache."""
     return [path for path in project.cache.glob("**/*.buildkit/*") if path.is_dir()]
 
 
@@ -170,7 +170,7 @@ def test_push_by_digest_is_not_chosen_if_settings_or_the_dockerfile_require_a_lo
 def tried(
     project: Project, buildkit: BuildKitDaemon, command: str, settings: dict[str, Any], **build: Any
 ) -> tuple[int, str]:
-    """The exit code and the output of a command with a configuration outside of the repository."""
+    """Run a command with a configuration outside of the repository; return its exit code and output."""
     given = {"builder": "buildkit", "args": {"VERSION": "{{version}}"}, **build}
     config = project.repo.path.with_name("other.yml")
     whole = {"image": project.image, "build": given, **settings}

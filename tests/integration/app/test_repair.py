@@ -1,4 +1,4 @@
-"""A blob that a registry lost is seen, and put back from another place that has it."""
+"""`run` and `log verify --blobs` notice a blob that a registry lost, and put it back from a place that has it."""
 
 from __future__ import annotations
 

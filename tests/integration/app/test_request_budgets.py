@@ -1,7 +1,7 @@
 """How many requests each command may send to a registry, and what each of them is for.
 
-The commands run in this process with a clock that hardly moves: on a slow machine, a tag whose last read is too old is
-read once more before it is written.
+The commands run in this process with a clock that hardly moves: with a real clock on a slow machine, a tag whose last
+read is too old would be read once more before it is written.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ FORK = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app", "GITHUB_EVENT
 
 
 def golden(wanted: tuple[str, ...]) -> list[str]:
-    """The recorded CI events whose head commit has one of the given origins."""
+    """Return the recorded CI events whose head commit has one of the given origins."""
     cases = {path.stem: json.loads(path.read_text()) for path in sorted(GOLDEN.glob("*.json"))}
     return [name for name, case in cases.items() if case["context"].get("head_origin") in wanted]
 

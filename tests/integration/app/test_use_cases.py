@@ -138,7 +138,7 @@ PERSON = {
 
 @pytest.fixture
 def logged(repo: GitRepo) -> GitRepo:
-    """Give the repository with a version log of two releases, of which the second was taken back."""
+    """Give the repository with a version log of two releases, of which the second is yanked."""
     folder = repo.path / ".shipmark"
     folder.mkdir()
     log = writer(FileStore(str(folder / "log.jsonl"), cancel=Cancel(), monotonic=time.monotonic))

@@ -57,7 +57,7 @@ class Job:
         return done.stdout
 
     def tags(self, name: str) -> list[str]:
-        """The tags of a component's layout."""
+        """Return the tags of a component's layout."""
         path = self._repo.path / "dist" / name / "index.json"
         rows = json.loads(path.read_text())["manifests"] if path.exists() else []
         key = "org.opencontainers.image.ref.name"
@@ -85,7 +85,7 @@ def _line(command: str) -> str:
 
 
 def _scripts(lines: object) -> Iterator[str]:
-    """The lines of a job that install nothing."""
+    """Return the lines of a job that install nothing."""
     assert isinstance(lines, list)
     return (line for line in lines if not line.startswith("python3 -m venv"))
 

@@ -52,7 +52,7 @@ def folder(path: Path) -> Callable[[], str]:
 
 
 def filled(path: Path, releases: int = 40, seed: int = 3) -> Writer:
-    """Write a log of releases on two targets, with tags that move forth and back and some that are removed."""
+    """Write a log of releases on two targets, with tags that move back and forth and some that are removed."""
     luck = random.Random(seed)
     log = Writer(store(path), clock=TickingClock(), cancel=Cancel())
     for number in range(releases):

@@ -27,7 +27,7 @@ WEB, API, OTHER = "r.example/acme/web", "r.example/acme/api", "r.example/other/w
 
 
 def release(project: str, version: str, **more: Any) -> list[dict[str, Any]]:
-    """The facts of a release of `project`, on a target of the same name."""
+    """Return the facts of a release of `project`, on a target of the same name."""
     name = f"{project} {version}" + ("_r1" if more else "")
     facts = whole_release(name, version)
     if more:  # a rebuild: the version's own tag stays

@@ -19,7 +19,7 @@ IMAGE = make_image({"a": b"one"})
 
 
 class Hurried(Cancel):
-    """Waits for nothing, so that a test of giving up is quick."""
+    """A `Cancel` whose waits return at once, so that the last of several attempts comes quickly."""
 
     def wait(self, seconds: float) -> None:
         """Return at once."""

@@ -29,7 +29,7 @@ MISSING: Answer = (404, [], b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}')
 
 
 class Hurried(Cancel):
-    """Waits for nothing: the registry shows no manifest later either."""
+    """A `Cancel` whose waits return at once: waiting would not make the registry show a manifest."""
 
     def wait(self, seconds: float) -> None:
         """Return at once."""

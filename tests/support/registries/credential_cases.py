@@ -30,7 +30,7 @@ HELPERS = {
 
 
 def entry(user: str, password: str = "p") -> dict[str, str]:
-    """An entry of `auths`."""
+    """Return an entry of `auths` for a user."""
     return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 

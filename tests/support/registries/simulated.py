@@ -38,7 +38,7 @@ class _Simulated:
 
     @property
     def host(self) -> str:
-        """The registry's `127.0.0.1:PORT`."""
+        """Return the simulated registry's address, `127.0.0.1:PORT`."""
         return self.server.host
 
     def close(self) -> None:

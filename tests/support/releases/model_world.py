@@ -177,7 +177,7 @@ class World:
         self._before_tag = before_tag
 
     def process(self, cancel: Cancel) -> Any:
-        """The port to start programs, which the model never uses."""
+        """Return the port to start programs, which the model never uses."""
         del cancel
         return _NoPrograms()
 
@@ -234,7 +234,7 @@ class World:
         return {Builder.name: Builder(self.commit, self._machine, self._turn)}
 
     def presence(self, session: Session) -> World:
-        """The port that announces attempts that are alive; it does nothing in the model, see `announced`."""
+        """Return the port that announces living attempts; it does nothing in the model (see `announced`)."""
         del session
         return self
 

@@ -23,7 +23,7 @@ def cases() -> list[Any]:
 
 
 def in_the_tables_words(found: CiContext) -> dict[str, Any]:
-    """The context in the fields of the table, in which a merge train has the `kind` of a merge request."""
+    """Return the context in the fields of the table, in which a merge train has the `kind` of a merge request."""
     request = found.pull_request
     if found.git_tag is not None:
         kind = "tag"

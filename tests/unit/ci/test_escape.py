@@ -31,7 +31,7 @@ PIECES = st.sampled_from([*COMMANDS, *CONTROLS])
 
 
 def is_command(line: str) -> bool:
-    """Judge as CI runners do if a line is a command: blanks before `::` are skipped, `##[` may be anywhere."""
+    """Return whether CI runners read a line as a command: blanks before `::` are skipped, `##[` may be anywhere."""
     return (
         line.lstrip().startswith("::")
         or re.search(r"##(\[|vso\[|teamcity\[)", line, re.IGNORECASE) is not None

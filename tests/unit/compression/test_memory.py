@@ -25,7 +25,7 @@ Change = Callable[[dict[str, Any], CompressedLayer], object]
 
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """A layout in a process that has verified no cached layer yet."""
+    """Give a layout in a process that has verified no cached layer yet."""
     monkeypatch.setattr("release.compression.compress._proven", set())
     return Layout.create(str(tmp_path / "l"))
 

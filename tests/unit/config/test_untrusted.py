@@ -23,7 +23,7 @@ PUBLIC_ENV = public_variables("github", ENV)
 
 
 def sections(kind: Any, found: set[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
-    """All section types that are reachable from the type of the config file."""
+    """Return all section types that are reachable from the type of the config file."""
     for part in typing.get_args(kind) or (kind,):
         if typing.get_args(part):
             sections(part, found)

@@ -1,4 +1,4 @@
-"""The artifact `shipmark-status`: what it says is read back, merged with others, and survives foreign content."""
+"""The artifact `shipmark-status`: its statuses are read back and merged, and unknown members in it are kept."""
 
 from __future__ import annotations
 

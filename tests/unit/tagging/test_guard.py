@@ -1,4 +1,4 @@
-"""The guard, which decides if a moving tag may move to an image."""
+"""The guard, which decides whether a moving tag may move to an image."""
 
 from __future__ import annotations
 

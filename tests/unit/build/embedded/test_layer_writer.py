@@ -20,7 +20,7 @@ from release.layout.layout import Layout
 
 
 class Quiet:
-    """Drops events."""
+    """Event sink that drops every event."""
 
     def emit(self, event: Event) -> None:
         """Do nothing."""
