@@ -1,6 +1,6 @@
 """The matrix of copies: odd images of many tools, to and from every kind of place, compared with skopeo and crane.
 
-Needs Go to build crane, regctl and distribution 3, and root for buildah, podman and the Docker daemon.
+Needs Go to build crane, regctl, oras, cosign and distribution 3, and root for buildah, podman and the Docker daemon.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from tests.support.registries.copy_matrix import Bench, Outcome, Source, made
 from tests.support.registries.images import make_image, make_index, store
 from tests.support.registries.odd_images import ODD
 from tests.support.registries.registry import RegistryServer
+from tests.support.services.buildkit import BuildKitDaemon
 from tests.support.services.docker import DockerDaemon
 from tests.support.services.required import program, require
 
 CRANE = "github.com/google/go-containerregistry/cmd/crane@v0.22.1"
+COSIGN = "github.com/sigstore/cosign/v2/cmd/cosign@v2.5.0"
+ORAS = "oras.land/oras/cmd/oras@v1.2.3"
 REGCTL = "github.com/regclient/regclient/cmd/regctl@v0.11.7"
 DISTRIBUTION = "github.com/distribution/distribution/v3/cmd/registry@latest"
 #: At most this share of the cases may be refused where the peer copies.
@@ -41,9 +44,13 @@ INDEX = make_index(IMAGE, make_image({"a": b"arm"}, platform="linux/arm64"))
 class Tools:
     """Runs programs that write images into `folder`, starting with the image in the layout `from`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, registry: RegistryServer | None = None, buildkit: BuildKitDaemon | None = None
+    ) -> None:
         self.folder = folder
-        self._env = {**scrubbed(folder / "home"), "STORAGE_DRIVER": "vfs"}
+        self.registry = registry
+        self.buildkit = buildkit
+        self._env = {**scrubbed(folder / "home"), "STORAGE_DRIVER": "vfs", "COSIGN_PASSWORD": ""}
         for name, image in (("from", IMAGE), ("many", INDEX)):
             store(image, Layout(str(folder / name)), "1.0")
         (folder / "layer.tar").write_bytes(b"")
@@ -103,6 +110,45 @@ def _by_umoci(tools: Tools, name: str) -> str:
     return f"oci:{name}"
 
 
+def _by_oras(tools: Tools, name: str) -> str:
+    tools(install(ORAS), "copy", "--from-oci-layout", "many:1.0", "--to-oci-layout", f"{name}:1.0")
+    return f"oci:{name}"
+
+
+def _artifact_by_oras(tools: Tools, name: str) -> str:
+    (tools.folder / "note.txt").write_text("an artifact")
+    tools(install(ORAS), "push", "--oci-layout", f"{name}:1.0", "--artifact-type", "text/x", "note.txt")
+    return f"oci:{name}"
+
+
+def _by_cosign(tools: Tools, name: str) -> str:
+    assert tools.registry is not None
+    cosign, image = install(COSIGN), f"{tools.registry.host}/signed:1.0"
+    tools(install(CRANE), "push", "--insecure", "from", image)
+    tools(cosign, "generate-key-pair")
+    tools(cosign, "sign", "--yes", "--tlog-upload=false", "--key", "cosign.key", image)
+    tools(cosign, "save", "--dir", name, image)
+    return f"oci:{name}"
+
+
+def _by_buildx(tools: Tools, kind: str, name: str) -> str:
+    assert tools.buildkit is not None
+    context = tools.folder / "context"
+    context.mkdir(exist_ok=True)
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    tools.buildkit.run(
+        *(
+            "buildx",
+            "build",
+            "--output",
+            f"type={kind},dest={tools.folder / name}.tar,name=ghcr.io/acme/app:1.0",
+        ),
+        str(context),
+        env=tools.buildkit.buildx_env(tools.folder / "buildx"),
+    )
+    return f"{'oci' if kind == 'oci' else 'docker'}-archive:{name}.tar"
+
+
 #: Images that real tools write, each as the place where it lies.
 WRITTEN: dict[str, Callable[[Tools], str]] = {
     "skopeo, no name": lambda tools: _by_skopeo(tools, "oci:s1"),
@@ -120,6 +166,11 @@ WRITTEN: dict[str, Callable[[Tools], str]] = {
     "podman, docker-archive": lambda tools: _by_podman(tools, "docker-archive", "docker-archive:p2.tar"),
     "crane, tarball": lambda tools: _by_crane(tools, "c1"),
     "regctl, layout": lambda tools: _by_regctl(tools, "r1"),
+    "oras, layout": lambda tools: _by_oras(tools, "o1"),
+    "oras, artifact": lambda tools: _artifact_by_oras(tools, "o2"),
+    "cosign, layout with a signature": lambda tools: _by_cosign(tools, "g1"),
+    "buildx, oci-archive": lambda tools: _by_buildx(tools, "oci", "x1"),
+    "buildx, docker-archive": lambda tools: _by_buildx(tools, "docker", "x2"),
     "umoci, layout": lambda tools: _by_umoci(tools, "u1"),
 }
 
@@ -158,8 +209,10 @@ def _written(bench: Bench, tools: Tools, name: str) -> Source:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_every_odd_image_is_copied_to_and_from_every_place_as_the_peers_copy_it(bench: Bench) -> None:
-    tools = Tools(bench.folder)
+def test_every_odd_image_is_copied_to_and_from_every_place_as_the_peers_copy_it(
+    bench: Bench, buildkit: BuildKitDaemon
+) -> None:
+    tools = Tools(bench.folder, bench.registries["registry 2.8"], buildkit)
     sources = [made(bench.folder, name) for name in ODD] + [_written(bench, tools, name) for name in WRITTEN]
     found = [outcome for source in sources for outcome in bench.run(source)]
     _report(len(sources), found)
