@@ -447,7 +447,7 @@ class TestTrouble:
         assert str(error).startswith("Dockerfile:2: `--link` to `/share/app/new` leads through a symlink")
         assert "`/usr/share/app/new`" in str(error.hint)
 
-    def test_layers_builder_without_access_to_bases_accepts_only_scratch(self, ground: Ground) -> None:
+    def test_layers_builder_without_access_to_bases_refuses_a_base_image(self, ground: Ground) -> None:
         ground.write("FROM a/b:1\n")
         lacking = problem(LayersBuilder(sink=NullSink(), cancel=Cancel(), version="1"), build_of(ground.root))
         assert lacking is not None

@@ -74,7 +74,7 @@ def test_a_dockerfiles_own_ignore_file_replaces_dockerignore(tmp_path: Path) -> 
     assert context.dockerfile.name == "docker/app.Dockerfile"
 
 
-def test_the_shipmark_folder_is_never_part_of_the_context(tmp_path: Path) -> None:
+def test_the_shipmark_folder_at_the_top_of_a_context_or_above_is_not_part_of_it(tmp_path: Path) -> None:
     write(tmp_path / "sub", **{"../.shipmark/log": "", ".shipmark/x": "", "deep/.shipmark/y": ""})
     assert paths(opened(tmp_path, context=tmp_path / "sub")) == [
         "Dockerfile",

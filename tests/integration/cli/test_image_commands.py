@@ -195,7 +195,7 @@ class TestTag:
         scene.put(ONE, "1.0.0", "1.0.1")
         assert [m for m, _ in scene.sent("tag", f"{scene.name}:1.0.0", "1.0.1", "--move")] == ["GET", "HEAD"]
 
-    def test_image_tag_moves_a_tag_of_another_image_only_with_move(self, scene: Scene) -> None:
+    def test_image_tag_without_move_refuses_a_tag_of_another_image(self, scene: Scene) -> None:
         scene.put(ONE, "1.0.0")
         scene.put(TWO, "stable")
         result = scene("tag", f"{scene.name}:1.0.0", "stable")
@@ -434,7 +434,7 @@ class TestTransports:
 
 
 class TestReferrers:
-    def test_image_inspect_and_image_copy_include_referrers_only_with_the_option(
+    def test_image_inspect_lists_referrers_and_image_copy_copies_them_only_with_the_option(
         self, scene: Scene, registry_factory: Callable[..., Any]
     ) -> None:
         scene.put(ONE, "1.0.0")

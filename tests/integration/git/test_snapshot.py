@@ -175,7 +175,9 @@ class TestPosition:
         git_repo.commit()
         assert base(read(git_repo)) == ("v1.0.1", 1)
 
-    def test_base_on_each_of_three_release_branches_is_its_own_release(self, git_repo: GitRepo) -> None:
+    def test_base_on_a_release_branch_is_its_own_release_until_a_higher_one_is_merged(
+        self, git_repo: GitRepo
+    ) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")
         for major in (2, 3):

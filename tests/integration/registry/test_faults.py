@@ -393,7 +393,7 @@ class TestTags:
 
 
 class TestPlaces:
-    def test_repeated_push_sends_only_to_the_registry_that_failed(
+    def test_repeated_push_sends_only_a_manifest_to_the_registry_that_has_the_image(
         self,
         tmp_path: Path,
         registry_factory: RegistryFactory,

@@ -165,7 +165,7 @@ def test_references_that_are_paths_are_refused(tmp_path: Path) -> None:
         layout.blob_path("sha256:../../x")
 
 
-def test_annotations_of_other_tools_are_kept(tmp_path: Path) -> None:
+def test_annotations_of_other_tools_in_index_json_are_kept(tmp_path: Path) -> None:
     image = make_image()
     layout = Layout(str(tmp_path / "l"))
     store(image, layout, "1.0")

@@ -32,7 +32,7 @@ def both(wanted: Request, env: dict[str, str] | None = None) -> list[Call]:
     ]
 
 
-def test_buildx_command_line_has_all_options() -> None:
+def test_buildx_command_line_has_the_options_of_the_request() -> None:
     call = buildx_call(
         "/bin/buildx", "mine", request(target="t", platforms=("linux/amd64", "linux/arm64")), {}
     )
@@ -45,7 +45,7 @@ def test_buildx_command_line_has_all_options() -> None:
     assert call.env == {"SOURCE_DATE_EPOCH": "7"}
 
 
-def test_buildctl_command_line_has_all_options() -> None:
+def test_buildctl_command_line_has_the_options_of_the_request() -> None:
     call = buildctl_call("/bin/buildctl", request(target="t"), {}, takes_variables=True)
     assert call.argv == (
         *("/bin/buildctl", "build", "--progress=rawjson", "--frontend=dockerfile.v0"),

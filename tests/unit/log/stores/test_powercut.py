@@ -226,7 +226,7 @@ def test_scenarios_detect_batches_without_batch_members(monkeypatch: pytest.Monk
         states(Make())
 
 
-def test_model_disk_keeps_only_synced_data_after_a_power_cut() -> None:
+def test_model_disk_keeps_synced_data_in_every_state_after_a_power_cut() -> None:
     disk = Disk(FOLDER)
     files = ModelFiles(disk)
     path = f"{FOLDER}/file"

@@ -119,7 +119,7 @@ class TestRelease:
         assert names(decision) == (["1.5.0-rc.1", "sha-3f2a9c1"], [], [])
         assert decision.channel == "prerelease"
 
-    def test_moving_tags_are_ordered_narrow_to_wide_for_any_order_of_rules(self) -> None:
+    def test_moving_tags_are_ordered_narrow_to_wide_although_their_rules_are_not(self) -> None:
         patterns = ("{{major}}", "{{major}}.{{minor}}", "{{version}}")
         rules = "\n".join(f"type=semver,pattern={pattern}" for pattern in patterns)
         assert names(decided(facts({"v1.4.2": HEAD}), rules))[1] == ["1.4", "1", "latest"]

@@ -104,7 +104,7 @@ PIECES = st.lists(st.sampled_from(['"', ",", "\n", "#", " ", "a", "b=c", "é"]),
 
 class TestProperties:
     @given(PIECES | st.text(max_size=30))
-    def test_any_text_is_a_list_or_a_config_error(self, text: str) -> None:
+    def test_any_text_is_a_list_of_rules_or_a_config_error(self, text: str) -> None:
         try:
             for item in parse_items(text, source="tags"):
                 parse_fields(item)
