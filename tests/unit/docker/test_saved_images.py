@@ -62,7 +62,7 @@ def manifest(config_name: str, *layers: str) -> tuple[str, bytes]:
 
 
 def old_form(*layers: bytes) -> list[tuple[str, bytes | str]]:
-    """Return the entries of an archive in the old format: folders with `layer.tar`, a link for an equal layer, manifest last."""
+    """Return the entries of an old archive: folders with `layer.tar`, a link for an equal layer, manifest last."""
     members: list[tuple[str, bytes | str]] = []
     seen: dict[bytes, str] = {}
     names = []
@@ -78,7 +78,7 @@ def old_form(*layers: bytes) -> list[tuple[str, bytes | str]]:
 
 
 def new_form(*layers: bytes, compress: Callable[[bytes], bytes] = bytes) -> list[tuple[str, bytes | str]]:
-    """Return the entries of an archive in the newer format: blobs by digest, with an OCI index."""
+    """Return the entries of a newer archive: blobs by digest, with an OCI index."""
     raw = config(*layers)
     blobs = [compress(layer) for layer in layers]
     names = [f"blobs/sha256/{sha(blob)}" for blob in blobs]
