@@ -38,7 +38,7 @@ def test_tag_rules_as_mapping_and_line_are_applied_with_the_flavor(
     assert result.stdout.split() == ["1.4.2-alpine", "stable-alpine"]
 
 
-def test_an_error_in_a_tag_rule_names_file_line_and_column(make_project: Callable[..., Project]) -> None:
+def test_an_error_in_a_tag_rule_names_file_and_line(make_project: Callable[..., Project]) -> None:
     project = make_project()
     project.repo.write({"shipmark.yml": f"image: {project.image}\ntags: |\n  type=semvr,pattern=x\n"})
     result = project("tags")

@@ -70,7 +70,7 @@ class TestMembers:
         assert found == {os.path.normpath(name): content for name, content in entries}
 
     @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-    def test_members_with_long_and_non_ascii_names_are_found(self, form: int) -> None:
+    def test_tar_members_with_long_and_non_ascii_names_are_found(self, form: int) -> None:
         entries = [("g/" * 200 + "h", b"1"), ("ü" * 120, b"2")]
         assert _members(_tar(*entries, form=form)) == dict(entries)
 
