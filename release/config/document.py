@@ -20,6 +20,9 @@ from release.limits import DOCUMENT_NODES, DOCUMENT_PATHS
 __all__ = ["Document", "Position", "parse"]
 
 
+_QUOTES = 'a value that begins with `>` or `|` needs quotes: `">=0.2"`'
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """A YAML document: its values, and the position of each by its path (`$.build.platforms[0]`).
 
@@ -61,7 +64,11 @@ def _compose(text: str, source: str) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark is not None else source
-        raise ConfigError(f"{where}: {error.problem or error.context or 'not valid YAML'}") from error
+        # `requires: >=0.2` without quotes: YAML reads `>` and `|` as the beginning of a block of text.
+        hint = _QUOTES if error.context == "while scanning a block scalar" else None
+        raise ConfigError(
+            f"{where}: {error.problem or error.context or 'not valid YAML'}", hint=hint
+        ) from error
     except (yaml.YAMLError, UnicodeEncodeError) as error:
         raise ConfigError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
     if node is not None and node.size > DOCUMENT_NODES:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from release import __version__
 from release.build_spec import BuildSpec
 from release.config.checks import require_component, require_graph
 from release.config.document import Document, Position, parse
@@ -20,6 +21,7 @@ from release.config.model import (
     LogSection,
     TargetSection,
 )
+from release.config.requires import require_version
 from release.config.untrusted import readable
 from release.config.variables import expand_name, expand_url
 from release.decoding import convert
@@ -74,6 +76,8 @@ def load(
     """
     document = _NO_FILE if text is None else parse(text, source or "shipmark.yml")
     ignored: tuple[str, ...] = ()
+    if public is None:
+        require_version(document, __version__)
     if public is not None and isinstance(document.value, dict):
         value, ignored = readable(document.value, public)
         document = msgspec.structs.replace(document, value=value)

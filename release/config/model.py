@@ -165,6 +165,9 @@ class ComponentSection(_Section, frozen=True, kw_only=True):
 class ConfigFile(ComponentSection, frozen=True, kw_only=True):
     """The whole file."""
 
+    requires: Annotated[
+        str | None, Meta(description='versions of shipmark that may read this file: `">=0.2"`, `">=0.2 <1"`')
+    ] = None
     project: Annotated[
         str | None, Meta(description="names the releases; the first image's repository if not given")
     ] = None

@@ -55,6 +55,7 @@ DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
             "bump",
             "project",
             "log",
+            "requires",
         }
     ),
     ComponentSection: frozenset(

@@ -71,6 +71,7 @@ KEYS = {
     "log.ref": CONFIG + "log: {store: git, ref: '--upload-pack=@TRAP@'}\n",
     "log.remote": CONFIG + "log: {store: git, remote: 'ext::@TRAP@ %S'}\n",
     "log.url": CONFIG + "log: {store: sql, url: 'postgresql://u:${PGPASSWORD}@@LISTENER@/x'}\n",
+    "requires": CONFIG + "requires: '>=99 $(@TRAP@)'\n",
     "log.allow_network_fs": CONFIG + "log: {path: /proc/self/environ, allow_network_fs: true}\n",
 }
 
@@ -78,7 +79,7 @@ KEYS = {
 _DENIED = frozenset(
     """
     images.insecure images.create checks checks.name checks.run checks.timeout
-    log log.store log.path log.ref log.remote log.url log.allow_network_fs
+    requires log log.store log.path log.ref log.remote log.url log.allow_network_fs
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 _GREEN = {"tags": 0, "version": 0, "preview": 0, "run": 0}
