@@ -174,7 +174,7 @@ def test_option_release_with_a_components_git_tag_releases_that_component_alone(
     assert mono("run", "--release", "none/v1.0.1", **env).code == 3
 
 
-def test_a_git_tag_at_head_releases_its_component_alone_on_a_laptop(mono: Monorepo) -> None:
+def test_a_git_tag_at_head_releases_its_component_alone_without_ci(mono: Monorepo) -> None:
     mono.repo.tag("web/v2.0.0")
     assert released(mono.run()) == ["web"]
     assert mono.all_tags()["api"] == {}

@@ -318,7 +318,7 @@ def test_only_the_fixed_tag_of_a_version_that_was_taken_back_is_copied_and_only_
     assert promoted(released)[-1]["reason"] == "to test it"
 
 
-def test_promotion_copies_referrers_unless_the_option_says_no(
+def test_promotion_copies_referrers_unless_the_option_no_referrers_is_given(
     released: Project, make_targets: TargetsFactory
 ) -> None:
     digest, raw = released.registry.manifest(released.name, "1.4.2")

@@ -258,7 +258,7 @@ def test_an_image_built_by_the_docker_daemon_and_released_runs_after_a_pull(
 
 
 @pytest.mark.parametrize("scheme", ["basic", "token"])
-def test_credentials_of_the_docker_config_file_are_used(
+def test_release_uses_the_credentials_of_the_docker_config_file(
     scheme: str, make_project: Callable[..., Project], registry_factory: Any, tmp_path: Path
 ) -> None:
     import base64

@@ -71,7 +71,7 @@ def test_release_killed_between_fixed_and_moving_tags_is_finished_by_the_next_ru
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("tag", ["1.4.2", "1.4", "latest"])
-def test_release_killed_around_a_tag_is_finished_although_the_disk_is_lost(
+def test_release_killed_before_or_after_it_puts_a_tag_is_finished_although_the_disk_is_lost(
     guarded: Project, gate: Gate, tag: str, late: bool
 ) -> None:
     kill_at(guarded, gate, is_put_of(tag), late=late)

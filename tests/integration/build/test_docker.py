@@ -228,7 +228,7 @@ class TestLeftImages:
         project.build(labels={"docker-test": "gone"})
         assert self.labelled(docker_daemon, "gone") == []
 
-    def test_build_cache_of_the_daemon_is_kept(self, project: Project) -> None:
+    def test_build_cache_of_the_docker_daemon_is_kept_after_a_build(self, project: Project) -> None:
         project.write("Dockerfile", "FROM busybox:test\nRUN echo once; date +%N > /n\n")
         project.build(labels={"docker-test": "one"})
         project.sink.events.clear()

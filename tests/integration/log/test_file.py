@@ -178,7 +178,7 @@ def test_error_after_the_lock_timeout_of_the_log_names_the_holder(path: Path) ->
     assert len(lines(path)) == 2
 
 
-def test_cancellation_ends_the_wait_for_a_lock(path: Path) -> None:
+def test_cancellation_ends_the_wait_for_the_lock_of_the_log_file(path: Path) -> None:
     cancel = Cancel()
     writer(path).append([planned()])
     with (path.parent / "log.jsonl.lock").open("r+b") as held:
@@ -329,7 +329,7 @@ def test_failed_read_raises_log_error_with_its_cause(path: Path) -> None:
         store(path, files=Unreadable()).head()
 
 
-def test_append_succeeds_where_directories_cannot_be_synced(path: Path) -> None:
+def test_append_to_the_log_file_succeeds_where_directories_cannot_be_synced(path: Path) -> None:
     class NoDirectorySync(OsFiles):
         def sync(self, fd: int) -> None:
             if stat.S_ISDIR(os.fstat(fd).st_mode):
@@ -369,7 +369,7 @@ def test_file_size_limit_keeps_every_acknowledged_entry(path: Path) -> None:
     assert len(independently_verified(lines(path))) == int(acknowledged) > 3
 
 
-def test_full_disk_error_says_to_make_room(tmp_path: Path) -> None:
+def test_error_of_the_log_file_on_a_full_disk_says_to_make_room(tmp_path: Path) -> None:
     log = writer(tmp_path / "log.jsonl", files=Failing("write", errno.ENOSPC, *range(1, 9)))
     with pytest.raises(LogError, match="no space left on device") as caught:
         log.append([planned()])
@@ -440,7 +440,7 @@ def test_killed_writers_lose_and_repeat_no_entry(path: Path, tmp_path: Path) -> 
     assert herd.kills >= 4
 
 
-def test_threads_with_separate_writers_lose_no_entry(path: Path) -> None:
+def test_threads_with_separate_log_writers_lose_no_entry(path: Path) -> None:
     def work(name: str) -> None:
         log = writer(path)
         for number in range(10):

@@ -95,7 +95,7 @@ def store(remote: Remote, tmp_path: Path) -> Callable[..., GitStore]:
 Make = Callable[..., GitStore]
 
 
-def test_each_entry_is_one_commit_on_the_log_ref(remote: Remote, store: Make) -> None:
+def test_each_entry_of_a_git_log_is_one_commit_on_the_log_ref(remote: Remote, store: Make) -> None:
     log = writer(store())
     log.append(whole_release("r", "1.4.2"))
     log.append([planned(attempt="b")])
@@ -126,7 +126,7 @@ def test_two_git_stores_with_separate_caches_read_each_others_entries(store: Mak
     assert tuple(other.entries()) == tuple(one.entries())
 
 
-def test_append_succeeds_after_the_cache_was_removed(store: Make, tmp_path: Path) -> None:
+def test_append_to_a_git_log_succeeds_after_the_cache_was_removed(store: Make, tmp_path: Path) -> None:
     log = writer(store())
     log.append([planned()])
     shutil.rmtree(tmp_path / "cache")
@@ -294,7 +294,7 @@ def test_hanging_push_of_the_log_ends_at_its_timeout(remote: Remote, store: Make
         log.append([planned()])
 
 
-def test_append_leaves_the_users_clone_unchanged(
+def test_append_to_a_git_log_leaves_the_users_clone_unchanged(
     remote: Remote, store: Make, git_repo: GitRepo, tmp_path: Path
 ) -> None:
     git_repo.commit(message="one", files={"a": "1"})
@@ -361,7 +361,9 @@ def test_secrets_of_a_git_log_are_in_no_argument_list_and_no_error(
     assert not any("s3cret" in word or "t0ken" in word for word in seen)
 
 
-def test_append_ignores_hooks_and_settings_of_the_user(remote: Remote, store: Make, tmp_path: Path) -> None:
+def test_append_to_a_git_log_ignores_hooks_and_settings_of_the_user(
+    remote: Remote, store: Make, tmp_path: Path
+) -> None:
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     for name in ("pre-push", "post-checkout", "pre-auto-gc"):
@@ -376,7 +378,9 @@ def test_append_ignores_hooks_and_settings_of_the_user(remote: Remote, store: Ma
     assert writer(store(env=env)).append([planned()])
 
 
-def test_append_succeeds_with_git_settings_in_the_environment(remote: Remote, store: Make) -> None:
+def test_append_to_a_git_log_succeeds_with_git_settings_in_the_environment(
+    remote: Remote, store: Make
+) -> None:
     env = {
         **remote.env,
         "GIT_CONFIG_COUNT": "1",

@@ -278,7 +278,7 @@ def test_database_commit_of_an_append_with_a_lost_reply_is_read_back(postgres: P
     store.close()
 
 
-def test_append_succeeds_when_the_postgresql_server_restarts(own_postgres: Postgres) -> None:
+def test_append_to_a_sql_log_succeeds_when_the_postgresql_server_restarts(own_postgres: Postgres) -> None:
     url = own_postgres.database()
     migrate(url)
     store = SqlStore(url, cancel=Cancel())

@@ -60,7 +60,9 @@ def test_version_of_buildah_in_podman_is_found_by_podmans_version(
         ("something else 1.2", None),
     ],
 )
-def test_the_version_is_read_from_the_output_of_the_version_option(said: str, expected: str | None) -> None:
+def test_version_of_a_program_is_read_from_the_output_of_its_version_option(
+    said: str, expected: str | None
+) -> None:
     assert shown_version(said) == expected
 
 

@@ -48,5 +48,5 @@ def nodes(draw: st.DrawFn) -> Node:
 @given(path=NAMES, node=nodes(), mtime=st.sampled_from([0, 1_700_000_000, 8**11 - 1, 8**11]))
 @example(path="x" * 99, node=Node(kind="dir"), mtime=0)
 @example(path="x" * 100, node=Node(kind="dir"), mtime=0)
-def test_a_header_has_the_bytes_that_tarfile_writes(path: str, node: Node, mtime: int) -> None:
+def test_a_tar_header_has_the_bytes_that_tarfile_writes(path: str, node: Node, mtime: int) -> None:
     assert header(path, node, mtime) == by_tarfile(path, node, mtime)

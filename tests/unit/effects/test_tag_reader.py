@@ -57,7 +57,9 @@ def tags(clock: Clock) -> TagReader:
     return TagReader(clock)
 
 
-def test_one_answer_serves_reads_of_the_next_five_seconds(tags: TagReader, clock: Clock) -> None:
+def test_one_answer_about_a_tag_serves_its_reads_of_the_next_five_seconds(
+    tags: TagReader, clock: Clock
+) -> None:
     repository: Any = Repository()
     repository.held["1.4"] = DIGEST
     for clock.now in (0.0, 4.0, 6.0):

@@ -97,7 +97,7 @@ class TestWrite:
         assert (victim / "file").read_text() == "precious"
         assert os.listdir(victim) == ["file"]
 
-    def test_a_failed_write_leaves_no_file(self, workspace: Path) -> None:
+    def test_write_over_a_folder_is_refused_and_leaves_no_temporary_file(self, workspace: Path) -> None:
         (workspace / "folder").mkdir()
         with pytest.raises(RefusedError, match="is a folder"):
             write_file(str(workspace / "folder"), b"x", workspace=str(workspace))

@@ -274,7 +274,7 @@ def test_withheld_moving_tag_of_a_release_is_recorded_with_its_reason() -> None:
     assert {"name": "latest", "result": "withheld", "reason": "2.0.0 is higher"} in fact["tags"]
 
 
-def test_a_component_without_tags_plans_nothing() -> None:
+def test_plan_has_no_steps_for_a_component_without_tags() -> None:
     decision = msgspec.structs.replace(DECISION, tags=())
     assert plan_release([subject(decision=decision)]).steps == ()
 

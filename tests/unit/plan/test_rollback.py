@@ -69,7 +69,7 @@ class TestRebuildsAbove:
             (0, built(0, 1, 2, yanked=("1.0.0_r2",)), ("1.0.0_r1",)),
         ],
     )
-    def test_newer_builds_of_the_version_are_taken_back_by_name(
+    def test_rebuilds_above_lists_the_newer_builds_of_a_version(
         self, rebuild: int, releases: KnownReleases, expected: tuple[str, ...]
     ) -> None:
         assert rebuilds_above(parse("1.0.0"), rebuild, releases) == expected
@@ -188,7 +188,7 @@ def test_rollback_records_the_yank_before_the_tag_moves_and_the_moves_at_the_end
     ]
 
 
-def test_plan_of_a_settled_rollback_writes_nothing() -> None:
+def test_plan_of_a_settled_rollback_has_no_record_or_permission_steps() -> None:
     kinds = {step.kind for step in plan(landing(settled=True), yanks=()).steps}
     assert kinds == {"check-log", "check-target", "move-tag"}
 

@@ -49,7 +49,7 @@ def test_symbolic_mode_without_a_class_ignores_the_umask() -> None:
     assert change.of(0o644, is_folder=False) == 0o755
 
 
-def test_a_capital_x_adds_execution_to_folders() -> None:
+def test_capital_x_in_a_symbolic_mode_adds_execution_to_folders() -> None:
     change = read_mode("u=rwX,go=rX")
     assert change is not None
     assert (change.of(0o644, is_folder=True), change.of(0o644, is_folder=False)) == (0o755, 0o644)

@@ -342,7 +342,7 @@ class TestCopy:
     def test_copying_into_an_existing_folder_needs_no_slash(self) -> None:
         assert paths(build("FROM scratch\nWORKDIR /bin\nWORKDIR /\nCOPY app /bin")) == ["bin/app"]
 
-    def test_a_destination_behind_a_symlink_is_followed(self) -> None:
+    def test_copy_to_a_destination_behind_a_symlink_puts_files_at_its_target(self) -> None:
         context = {
             **CONTEXT,
             "root": folder(),
