@@ -17,6 +17,8 @@ from release.oci.reference import Reference, is_tag
 
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
+#: Kinds of entries that `cosign save` writes for the signatures and attestations of the image that has the same name.
+_OF_ANOTHER = frozenset({"dev.cosignproject.cosign/sigs", "dev.cosignproject.cosign/atts"})
 
 Item = dict[str, Any]
 
@@ -28,7 +30,12 @@ def annotation(item: Item, name: str) -> str | None:
 
 
 def tag_of(item: Item) -> str | None:
-    """The tag of an entry: its name, or the tag in the reference that is its name. None if it has neither."""
+    """The tag of an entry: its name, or the tag in the reference that is its name. None if it has neither.
+
+    Signatures in what `cosign save` wrote have the name of the image that they are for, but not its tag.
+    """
+    if annotation(item, "kind") in _OF_ANOTHER:
+        return None
     name = annotation(item, REF_NAME)
     if name is not None and is_tag(name):
         return name
@@ -83,6 +90,8 @@ def only_image(items: Sequence[Item]) -> Item | None:
 
 def _is_own(item: Item) -> bool:
     """Whether an entry is a manifest that belongs to no other image."""
+    if annotation(item, "kind") in _OF_ANOTHER:
+        return False
     return item["mediaType"] in INDEX_TYPES | MANIFEST_TYPES and not is_attached(tag_of(item) or "")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from release.errors import Invalid
+from release.layout.entry_names import REF_NAME
 from release.layout.index import Entries, read_entries
 from release.oci import OCI_INDEX, OCI_MANIFEST, Descriptor
 
@@ -28,6 +29,10 @@ def entries(*items: dict[str, Any]) -> Entries:
 
 WHOLE = "ghcr.io/acme/app:1.0"
 TWO_REPOSITORIES = (entry(A, "1.0", "docker.io/acme/app:1.0"), entry(B, "1.0", "docker.io/acme/web:1.0"))
+
+
+#: The entry of the signatures of `WHOLE`, as `cosign save` writes it: with the name of the image.
+SIGNATURES = {**entry(B), "annotations": {"kind": "dev.cosignproject.cosign/sigs", REF_NAME: WHOLE}}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +77,8 @@ def test_a_name_selects_the_first_entry_of_index_json_that_has_the_name(
         ((entry(A, "1.0"), entry(B, artifactType="application/spdx+json")), (A, "1.0")),
         ((entry(A, "1.0"), entry(B, "x", mediaType="application/vnd.buildkit.cacheconfig.v0")), (A, "1.0")),
         ((entry(A, mediaType=OCI_INDEX),), (A, None)),
+        ((entry(A, WHOLE), SIGNATURES), (A, "1.0")),
+        ((SIGNATURES,), None),
         ((), None),
     ],
 )
@@ -88,6 +95,7 @@ def test_the_only_image_of_a_layout_is_found_whatever_its_name(
         ((entry(A, "1.0"), entry(B, "1.0")), True),
         ((entry(A, "1.0"), entry(A, "1.0")), False),
         (TWO_REPOSITORIES, True),
+        ((entry(A, WHOLE), SIGNATURES), False),
     ],
 )
 def test_a_name_is_ambiguous_if_entries_of_index_json_give_it_several_digests(
