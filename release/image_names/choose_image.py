@@ -8,6 +8,7 @@ import msgspec
 
 from release.errors import ConfigError, NotFound
 from release.image_names.image_location import ImageLocation
+from release.layout.reader import LayoutReader
 from release.oci import INDEX_TYPES, Descriptor, Manifest, Repository
 from release.oci.graph import manifests_in
 from release.oci.image_config import read_config
@@ -36,7 +37,8 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 def choose(location: ImageLocation) -> Chosen:
     """The image that `location` names; without a name, `latest` in a registry, the only image elsewhere.
 
-    An image that is named by its digest has no tag. Raises `ConfigError` if there are several images or none.
+    An image that is named by its digest has no tag. Raises `ConfigError` if there are several images, `NotFound` if
+    there is none.
     """
     if location.digest is not None:
         return Chosen(reference=location.digest, tag=None)
@@ -46,6 +48,7 @@ def choose(location: ImageLocation) -> Chosen:
         return Chosen(reference="latest", tag="latest")
     found = location.repository.only() if isinstance(location.repository, HoldsImages) else None
     if found is None:
+        _require_images(location)
         tags = location.repository.tags()
         shown = ", ".join(f"`{tag}`" for tag in tags[:10]) or "none"
         raise ConfigError(
@@ -54,6 +57,16 @@ def choose(location: ImageLocation) -> Chosen:
         )
     descriptor, tag = found
     return Chosen(reference=descriptor.digest, tag=tag)
+
+
+def _require_images(location: ImageLocation) -> None:
+    """Raise `NotFound` unless the layout or archive lists several images: a folder has one, or none."""
+    repository = location.repository
+    if not (isinstance(repository, LayoutReader) and any(repository.entries().descriptors())):
+        raise NotFound(
+            f"there is no image at `{location.text}`",
+            hint="check the path, which counts from the folder where the command runs, or from that of `-C`",
+        )
 
 
 def read(location: ImageLocation, *, platform: str | None = None) -> Manifest:

@@ -616,3 +616,12 @@ def test_certificate_of_a_private_ca_is_accepted_with_shipmark_ca_file(
     assert shipmark("image", "copy", f"oci:{tmp_path}/l:1.0", place, env=env).code == 0
     lost = shipmark("image", "list", place, env={"SHIPMARK_CA_FILE": str(tmp_path / "none.pem")})
     assert (lost.code, "none.pem` cannot be read" in lost.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["oci:none", "dir:none", "oci:folder"])
+def test_a_folder_without_an_image_is_named_as_such(text: str, shipmark: Shipmark, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    result = shipmark("image", "copy", text, "oci:copy", cwd=tmp_path)
+    assert result.code == 5
+    assert f"there is no image at `{text}`" in result.stderr
+    assert "hint: check the path" in result.stderr
