@@ -26,10 +26,9 @@ def redact(text: str) -> str:
     """`text` with the user part of each URL replaced by `***` where it may hold a secret.
 
     The user part ends at the URL's last `@`, so a password may contain raw `@`, `/`, `#`, `?` and `%`; but an `@` in
-    the path counts only if the text before the path is not a plain host. A user name
-    without a password (`ssh://git@host`) is kept, except over http and https, where it may be a token. In doubt more is
-    replaced. In queries the values of parameters that look secret are replaced too (`?password=…`,
-    `X-Amz-Signature=…`).
+    the path counts only if the text before the path is not a plain host. A user name without a password
+    (`ssh://git@host`) is kept, except over http and https, where it may be a token. In doubt more is replaced. In
+    queries the values of parameters that look secret are replaced too (`?password=…`, `X-Amz-Signature=…`).
     """
     if "://" not in text:
         return text

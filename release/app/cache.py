@@ -46,7 +46,7 @@ def store_path(session: Session) -> str:
 
 
 def trim_at_exit(session: Session) -> None:
-    """Have the cache folder trimmed to its size limit when this process ends well.
+    """Have the cache folder trimmed to its size limit at the end of this process, unless the run is cancelled.
 
     Raises `ConfigError` if `SHIPMARK_CACHE_SIZE` is not a size.
     """

@@ -137,8 +137,9 @@ def whole_history(session: Session, *, trees: bool = False) -> Git | None:
     ends = {commit.decode() for commit in edge & history} or {taken.head}
     fetched = fetched_history(session, remote.name, trees=trees).of(ends)
     if fetched.git is None:
+        lacks = "is shallow" if taken.shallow else "has no trees"
         session.warn(
-            f"this clone is shallow, and its history could not be fetched from `{remote.name}`: {fetched.cause}"
+            f"this clone {lacks}, and its history could not be fetched from `{remote.name}`: {fetched.cause}"
         )
     return fetched.git
 

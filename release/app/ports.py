@@ -83,4 +83,4 @@ class Ports(Protocol):
         """The `Presence` of this user's runs of this repository; called each time that it is needed."""
 
     def at_exit(self, last: Callable[[], None]) -> None:
-        """Call `last` when the process ends well."""
+        """Call `last` at the end of the process, unless a signal kills it."""

@@ -337,7 +337,7 @@ class Session:
 
     @cached_property
     def tags(self) -> TagReader:
-        """A reader of tags, which reads the labels of each digest once."""
+        """A reader of tags, which keeps the labels of each digest."""
         from release.effects.tag_reader import TagReader
 
         return TagReader(self.clock.monotonic)

@@ -141,4 +141,7 @@ def _load(path: str) -> Any:
         raw = read_file(path, limit=CREDENTIAL_BYTES)
         return None if raw is None else parse_json(raw, path)
     except (OSError, ConfigError) as error:
-        raise BuilderUnavailable(f"`{path}` cannot be read: {error}", hint="repair or remove it") from error
+        cause = error.message if isinstance(error, ConfigError) else f"`{path}`: {error.strerror or error}"
+        raise BuilderUnavailable(
+            f"docker's configuration cannot be read: {cause}", hint="repair or remove the file"
+        ) from error

@@ -145,7 +145,7 @@ class _Reader:
 
     def _take_document(self, name: str, content: IO[bytes], size: int) -> None:
         if size > _LARGEST_DOCUMENT or len(self._documents) >= _MOST_DOCUMENTS:
-            raise self.broken(f"`{name}` is above the limit of {_MOST_DOCUMENTS} documents of 8 MiB")
+            raise self.broken(f"`{name}` is above the limits: {_MOST_DOCUMENTS} documents, each of 8 MiB")
         self._documents[name] = content.read()
 
     def _compress(self, content: IO[bytes]) -> CompressedLayer:
@@ -191,6 +191,6 @@ class _Reader:
     def broken(self, what: str) -> BuildError:
         """The error for an archive that cannot be used."""
         return BuildError(
-            f"the image that {self._source} exported is damaged: {what}",
+            f"the image that {self._source} exported cannot be used: {what}",
             hint=f"build again; if that does not help, update {self._source}",
         )

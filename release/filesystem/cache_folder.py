@@ -41,11 +41,11 @@ _PATIENCE = 30.0
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """The environment of a command. workspace: absolute; None outside of repositories.
+    """The environment of a command. `workspace`: absolute; None outside of repositories.
 
-    repository: the folder that the state belongs to: git's common folder, else the working directory. private: the run
-    is not trusted, and gets a fresh folder. warn: prints a warning. guard: raises unless `.shipmark` in the workspace
-    is shipmark's own; called if the cache lies in `.shipmark`. wait: sleeps; raises when cancelled.
+    `repository`: the folder that the state belongs to: git's common folder, else the working directory. `private`: the
+    run is not trusted, and gets a fresh folder. `warn`: prints a warning. `guard`: raises unless `.shipmark` in the
+    workspace is shipmark's own; called if the cache lies in `.shipmark`. `wait`: sleeps; raises when cancelled.
     """
 
     env: Mapping[str, str]
@@ -136,7 +136,7 @@ def fresh_folder() -> str:
 
 
 def repository_key(folder: str) -> str:
-    """The name of a repository's folder in the cache. folder: git's common folder, which its worktrees share."""
+    """The name of a repository's folder in the cache. `folder`: git's common folder, which its worktrees share."""
     text = f"shipmark.cache/1\0{os.geteuid()}\0".encode() + os.fsencode(os.path.realpath(folder))
     return hashlib.sha256(text).hexdigest()
 

@@ -31,7 +31,7 @@ _STREAM = re.compile(r"/dev/(stdout|stderr|null|tty|fd/[0-9]+)|/proc/self/fd/[0-
 def read_file(path: str, *, limit: int, within: str | None = None) -> bytes | None:
     """The bytes of the regular file at `path`; None if it does not exist.
 
-    limit: bytes. within: the folder that the file must lie in after symlinks are resolved; None: anywhere.
+    `limit`: bytes. `within`: the folder that the file must lie in after symlinks are resolved; None: anywhere.
     Raises `ConfigError` for a device, pipe, folder, a file that is too large, or a symlink that leads out of `within`;
     `OSError` for other errors of the operating system.
     """
@@ -98,8 +98,8 @@ def write_file(
 ) -> None:
     """Write `content` to `path`, completely or not at all.
 
-    path: absolute. workspace: absolute; no symlink below it is followed. Missing folders are created.
-    mode: of a new file, before the umask; a replaced file keeps its mode. durable: fsync before the rename.
+    `path`: absolute. `workspace`: absolute; no symlink below it is followed. Missing folders are created.
+    `mode`: of a new file, before the umask; a replaced file keeps its mode. `durable`: fsync before the rename.
     Raises `RefusedError` if a symlink, a folder or a device is in the way, and `OSError`. A stream (`/dev/stdout`,
     `/dev/fd/N`) is written directly, so a part of `content` may stay written.
     """

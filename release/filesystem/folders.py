@@ -32,8 +32,8 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def open_folder(path: str, workspace: str | None, *, make: bool = False) -> OpenFolder:
     """The folder at `path`, reached without following a symlink below `workspace`.
 
-    path: absolute, or relative to the current folder. workspace: absolute; None: symlinks are followed everywhere.
-    make: create missing folders. Raises `RefusedError` for a symlink or a file on the way, and `OSError`.
+    `path`: absolute, or relative to the current folder. `workspace`: absolute; None: symlinks are followed everywhere.
+    `make`: create missing folders. Raises `RefusedError` for a symlink or a file on the way, and `OSError`.
     """
     path = normal(path)
     start = start_of(path, workspace)

@@ -19,7 +19,7 @@ PARTIAL = ".partial-"
 class NewFile:
     """A new file in `folder` with a temporary name, written through `stream`. `place` renames it; `discard` removes it.
 
-    mode: before the umask. readable: `stream` can be read too.
+    `mode`: before the umask. `readable`: `stream` can be read too.
     """
 
     def __init__(self, folder: OpenFolder, *, mode: int = PRIVATE, readable: bool = False) -> None:
@@ -53,8 +53,9 @@ class NewFile:
     ) -> None:
         """Rename the file to `name` (in `into`, else in its own folder), atomically replacing a file there.
 
-        mode: permission bits, regardless of the umask; the mode of a replaced file is kept. durable: fsync the content
-        first. replace: False keeps an existing file, and discards the new one. Raises `RefusedError` if `name` exists
+        `mode`: permission bits, regardless of the umask; the mode of a replaced file is kept. `durable`: fsync the
+        content first. `replace`: False keeps an existing file, and discards the new one. Raises `RefusedError` if
+        `name` exists
         and is not a regular file, and `OSError`.
         """
         target = into or self._folder
@@ -84,7 +85,7 @@ class NewFile:
         return True
 
     def discard(self, *, close: bool = True) -> None:
-        """Remove the file unless it was placed. close: also close its stream."""
+        """Remove the file unless it was placed. `close`: also close its stream."""
         if self._gone:
             return
         if close:

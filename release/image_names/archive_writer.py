@@ -176,8 +176,8 @@ def _image(layout: Layout, top: Manifest, platform: str | None, *, needed: bool)
         found = _first(layout, top, None)
     if found is None:
         if needed:
-            wanted = platform or "any platform"
-            raise Invalid(f"`{top.digest}` has no image for `{wanted}`", hint="see its platforms")
+            wanted = f"`{platform}`" if platform else "any platform"
+            raise Invalid(f"`{top.digest}` has no image for {wanted}", hint="see its platforms")
         return None
     config, *layers = children(found)
     lacking = [layer.digest for layer in layers if not layout.has_blob(layer)]

@@ -31,8 +31,7 @@ class PathAndName(msgspec.Struct, frozen=True, kw_only=True):
 def split_path(text: str, root: str, *, is_file: bool = False) -> PathAndName:
     """Split `text`. `root`: the base of relative paths. `is_file`: what stands behind the first colon is a name.
 
-    Raises
-    `ConfigError` for an invalid digest and, with `is_file`, for an invalid name.
+    Raises `ConfigError` for an invalid digest and, with `is_file`, for an invalid name.
     """
     rest, digest = _without_digest(text)
     path, name = _existing(rest, root) or (_of_file(rest) if is_file else _of_folder(rest))

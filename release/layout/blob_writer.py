@@ -59,8 +59,7 @@ class BlobWriter:
         """Have the kernel write to the disk meanwhile: fsync at the end of a large blob waits for little then.
 
         On Linux, POSIX_FADV_DONTNEED starts to write bytes that are not on the disk yet; the call does not wait, and
-        these
-        bytes stay in the page cache. Other systems may do nothing.
+        these bytes stay in the page cache. Other systems may do nothing.
         """
         self._new.stream.flush()
         if hasattr(os, "posix_fadvise"):

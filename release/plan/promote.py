@@ -182,8 +182,8 @@ class _Steps:
             "to": self._destination.target,
             "tags": (*records.taken(tags), *records.left(self._destination.withheld)),
             "reason": self._promotion.reason,
-            # Two equal facts have one id and are recorded once. `follows` distinguishes a promotion
-            # from an earlier one of the same image, if the tag held another image in between.
+            # Two equal facts have one id and are recorded once. `follows` distinguishes a promotion from an earlier one
+            # of the same image, if the tag held another image in between.
             "follows": self._destination.follows,
         }
         after = ids([one for one in tags if one.phase == "moving"])

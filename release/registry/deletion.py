@@ -1,7 +1,7 @@
 """Deletes tags and manifests; reports whether a registry deletes nothing, or only cannot delete a tag alone.
 
-Source: OCI distribution-spec v1.1, "Content Management". A registry may answer 405 to the deletion
-of a tag or a digest; distribution 2.8, which deletes digests only, answers 400 for a tag.
+Source: OCI distribution-spec v1.1, "Content Management". A registry may answer 405 to the deletion of a tag or a
+digest; distribution 2.8, which deletes digests only, answers 400 for a tag.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ def semver(version: Version) -> str:
 def pep440(version: Version) -> str:
     """PEP 440: `1.5.0-rc.1` is `1.5.0rc1`, `1.4.3-dev.5.g3f2a…` is `1.4.3.dev5+g3f2a…`.
 
-    `1.5.0-rc.1.dev.5.g…` comes after the candidate, so it is `1.5.0rc2.dev5+g…`. A prerelease without
-    a word, such as `1.2.3-4`, is an error.
+    `1.5.0-rc.1.dev.5.g…` comes after the candidate, so it is `1.5.0rc2.dev5+g…`. A prerelease without a word, such as
+    `1.2.3-4`, is an error.
     """
     parts = _parts(version, "PEP 440")
     text = _numbers(version)

@@ -139,8 +139,8 @@ def _judge_commits(line: Line, candidate: Candidate, held: Held | None, branch_t
             return Move(reason=f"build of {what}")
     # The tag does not exist or was not read, or the two histories diverged or cannot be compared.
     if line.kind == "pull-request" or branch_tip == candidate.commit:
-        # An earlier build of the request may have been a temporary merge commit, which no clone has, so
-        # the relation is unknown.
+        # An earlier build of the request may have been a temporary merge commit, which no clone has, so the relation is
+        # unknown.
         return Move(reason=f"build of {what}")
     if branch_tip is not None:
         return Withhold(reason=f"{what} is at `{branch_tip[:12]}` on the remote by now")

@@ -24,14 +24,13 @@ IGNORED_TAGS = ("v[0-9]", "v[0-9][0-9]")
 class TagPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one component's tags are chosen.
 
-    `prefix`: of git tags, before the version (`api/`); an optional `v` may follow it.
-    `versions`: the scheme of git tags. `latest`: `auto` follows the highest stable release;
-    `default-branch` moves `latest` to every build of the default branch; `never` sets no `latest`.
-    `follows_default_branch`: whether a tag may depend on which branch is the default branch. `as_action`: rules
-    see each event as docker/metadata-action does. `ignore_tags`: globs of
-    git tags that are known not to be releases. `release_on`: events for which a branch's run releases a version tag at
-    HEAD. `other_prefixes`: the prefixes of the other components' git tags. `counted`: whether git counts the commits
-    since the last release, which the version of an untagged commit needs.
+    `prefix`: of git tags, before the version (`api/`); an optional `v` may follow it. `versions`: the scheme of git
+    tags. `latest`: `auto` follows the highest stable release; `default-branch` moves `latest` to every build of the
+    default branch; `never` sets no `latest`. `follows_default_branch`: whether a tag may depend on which branch is the
+    default branch. `as_action`: rules see each event as docker/metadata-action does. `ignore_tags`: globs of git tags
+    that are known not to be releases. `release_on`: events for which a branch's run releases a version tag at HEAD.
+    `other_prefixes`: the prefixes of the other components' git tags. `counted`: whether git counts the commits since
+    the last release, which the version of an untagged commit needs.
     """
 
     prefix: str = ""

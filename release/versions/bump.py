@@ -33,8 +33,8 @@ _LONGEST = 72  # characters of a subject in the reason: git's own advice for sub
 class BumpRules(msgspec.Struct, frozen=True, kw_only=True):
     """The part that each type raises, in addition to `DEFAULT_TYPES`.
 
-    A breaking change raises `major`, whatever its type. `major_on_zero`: whether a breaking change leads
-    from `0.4.2` to `1.0.0`, and not to `0.5.0`.
+    A breaking change raises `major`, whatever its type. `major_on_zero`: whether a breaking change leads from `0.4.2`
+    to `1.0.0`, and not to `0.5.0`.
     """
 
     types: Mapping[str, Part | Literal["none"]] = {}

@@ -24,7 +24,7 @@ class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeleteReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The tags and digests that were deleted, or in a preview would be deleted.
+    """The tags, and the digest, that were deleted, or in a preview would be deleted.
 
     `digest`: None if only a tag goes. `deleted`: false in a preview.
     """

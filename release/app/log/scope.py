@@ -11,8 +11,8 @@ def scope_of(session: Session, *, project: str | None = None, all_projects: bool
     """The scope of a question.
 
     Without `project` and `all_projects` it is the workspace's own: the projects of the config's components, or of the
-    one that
-    `--component` names. A workspace without an image and without `project:` belongs to no project, and asks about all.
+    one that `--component` names. A workspace without an image and without `project:` belongs to no project, and asks
+    about all.
     """
     settings = session.settings
     named = (settings.component,) if settings.component is not None else settings.components

@@ -59,7 +59,10 @@ class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnchangedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A component that is not built. `digest`: of the image that the component's branch tag holds, or None."""
+    """A component that is not built. `digest`: of the image that the tag of its branch holds, or None.
+
+    For a pull request the branch is the target branch.
+    """
 
     component: str
     reason: str
@@ -78,8 +81,8 @@ class MatrixReport(msgspec.Struct, frozen=True, kw_only=True):
 def changed_matrix(session: Session, request: MatrixRequest) -> MatrixReport:
     """The components that this run has to build, and the others.
 
-    Reads nothing from registries but the branch tag of each component with `paths`, and not even that for a pull
-    request or a git tag.
+    Of registries only the branch tag of each component with `paths` is read; for a pull request that of its target
+    branch, if the component did not change, and for a git tag nothing.
     """
     components = session.components_named(request.component)
     # The names of branch tags depend on no version unless rules make them, so git need not count commits.

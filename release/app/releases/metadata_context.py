@@ -94,7 +94,8 @@ def _now(session: Session) -> int:
     # 11 digits last until the year 5138; later years would soon exceed what `datetime` can represent (9999).
     if not (text.isascii() and text.isdecimal() and len(text) < 12):
         raise ConfigError(
-            f"`SOURCE_DATE_EPOCH` is `{text}`", hint="seconds since 1970: `git log -1 --format=%ct`"
+            f"`SOURCE_DATE_EPOCH` is `{text}`, which is not a number of seconds since 1970",
+            hint="`git log -1 --format=%ct` prints the time of the commit",
         )
     return int(text) * 1000
 

@@ -194,7 +194,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of `promote` or `rollback`. `details`: the runner's report."""
+    """The result of `promote`, `rollback` or `restore`. `details`: the runner's report."""
 
     report: PromoteReport | RollbackReport | RestoreReport
     details: Report

@@ -126,7 +126,7 @@ def history_of(session: Session, snapshot: Snapshot, policy: TagPolicy, *, paths
     whole = session.whole_history(trees=paths)
     if whole is None:
         raise ShallowClone(
-            "the next version depends on the commits since the last release, and this clone is shallow",
+            "the next version depends on the commits since the last release, which this clone does not have in full",
             hint=f"{remedy(session.ci.system, 'shallow')}, or add `--deepen`",
         )
     return history(whole, snapshot, policy.prefix, scheme=policy.versions, paths=paths)

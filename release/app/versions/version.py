@@ -25,8 +25,8 @@ class VersionRequest(msgspec.Struct, frozen=True, kw_only=True):
 class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
     """A version by its parts. `base`: the git tag from which the version counts. `distance`: commits since that tag.
 
-    `date`: of the commit, RFC 3339 in UTC. `dirty`: whether tracked files differ from the commit. `reason`: the part
-    of the version that the commits raise, and which commits; only of a next version that was read from commits.
+    `date`: of the commit, RFC 3339 in UTC. `dirty`: whether tracked files differ from the commit. `reason`: only of a
+    next version: which commits raise which part of the version, and which versions elsewhere are taken or higher.
     `known_from`: how much was read of each source of releases.
     """
 

@@ -1,4 +1,4 @@
-"""Prints the result of a promotion or a rollback, and writes its CI outputs."""
+"""Prints the result of a promotion, a rollback or a restore, and writes its CI outputs."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ _HOLDS = frozenset({"made", "done"})
 
 
 def change_outputs(session: Session, result: ChangeResult, document: str) -> Outputs:
-    """The outputs of `promote` or `rollback`. The output `tags` has every reference that holds the image now."""
+    """The outputs of `promote`, `rollback` or `restore`. Output `tags`: every reference that holds the image now."""
     outcomes, changed = result.details.outcomes, result.changed
     recorded = any(one.step.kind == "record" and one.state in _HOLDS for one in outcomes)
     head = session.log.head
@@ -236,7 +236,7 @@ def tag_of(operands: PutTag | MoveTag | SetTag) -> str:
 
 
 def change_summary(result: ChangeResult, outputs: Outputs) -> Summary:
-    """The job summary of `promote` or `rollback`: a table of all tags."""
+    """The job summary of `promote`, `rollback` or `restore`: a table of all tags."""
     rows = [
         (f"{operands.target}:{tag_of(operands)}", outcome.state, outcome.reason)
         for outcome in result.details.outcomes

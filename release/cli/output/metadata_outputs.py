@@ -86,5 +86,8 @@ def write_outputs(session: Session, outputs: Mapping[str, str]) -> None:
 def _sets_environment(env: Mapping[str, str]) -> bool:
     text = env.get("DOCKER_METADATA_SET_OUTPUT_ENV") or "true"
     if text not in _TRUTH:
-        raise ConfigError(f"`DOCKER_METADATA_SET_OUTPUT_ENV` is `{text}`", hint="set it to `true` or `false`")
+        raise ConfigError(
+            f"`DOCKER_METADATA_SET_OUTPUT_ENV` is `{text}`, which is not a truth value",
+            hint="set it to `true` or `false`",
+        )
     return _TRUTH[text]

@@ -147,8 +147,7 @@ class Credentials:
 
         Raises `ConfigError` for a variable that several hosts could claim and for a helper's name that no program can
         have, `Denied` if a helper is missing or fails, or AWS refuses a token for a private registry. A file that
-        cannot
-        be used is named in a warning, as by docker.
+        cannot be used is named in a warning, as by docker.
         """
         return self._search(registry, repository, [])
 

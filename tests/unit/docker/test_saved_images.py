@@ -174,7 +174,7 @@ RAW = config(ONE)
         ),
         ([(f"blobs/sha256/{HEX}", b"\x28\xb5\x2f\xfd" + b"x" * 600)], "is damaged"),
         ([(f"blobs/sha256/{HEX}", b"\x1f\x8b\x08" + b"x" * 600)], "is damaged"),
-        ([(f"{HEX}.json", b"{}" + b" " * (9 << 20))], "above the limit of 64 documents of 8 MiB"),
+        ([(f"{HEX}.json", b"{}" + b" " * (9 << 20))], "above the limits: 64 documents, each of 8 MiB"),
     ],
 )
 def test_inconsistent_archive_is_refused_with_the_cause(
@@ -182,7 +182,7 @@ def test_inconsistent_archive_is_refused_with_the_cause(
 ) -> None:
     with pytest.raises(BuildError) as caught:
         store(members, tmp_path)
-    assert str(caught.value).startswith("the image that the docker daemon exported is damaged: ")
+    assert str(caught.value).startswith("the image that the docker daemon exported cannot be used: ")
     assert cause in str(caught.value)
     assert not list(tmp_path.rglob(".partial-*"))
 
@@ -201,7 +201,7 @@ def test_members_with_paths_outside_of_the_archive_are_ignored(tmp_path: Path) -
 @pytest.mark.parametrize("size", [0, 100, 512, 2000, 5000])
 def test_truncated_archive_is_refused(tmp_path: Path, size: int) -> None:
     raw = pack(old_form(ONE, TWO))
-    with pytest.raises(BuildError, match="exported is damaged"):
+    with pytest.raises(BuildError, match="exported cannot be used"):
         store_archive(io.BytesIO(raw[:size]), Layout(str(tmp_path)))
 
 

@@ -1,8 +1,8 @@
 """The texts of the templates. `@NAME@` is the program's name, `@BUILD@` and `@RUN@` are base images.
 
-Instructions that change with every release stand last. So dependencies are installed
-before the source is copied, and `ARG VERSION` stands directly above its first use. The ignore files list what the build
-needs and exclude everything else, so that no secret and no build output gets into the context by accident.
+Instructions that change with every release stand last. So dependencies are installed before the source is copied, and
+`ARG VERSION` stands directly above its first use. The ignore files list what the build needs and exclude everything
+else, so that no secret and no build output gets into the context by accident.
 """
 
 from __future__ import annotations

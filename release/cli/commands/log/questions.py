@@ -1,4 +1,4 @@
-"""`shipmark log find`, `at`, `history` and `diff`: questions to the version log about digests, tags and releases."""
+"""`shipmark log find`, `at`, `history`, `deployed` and `diff`: questions to the version log."""
 
 from __future__ import annotations
 

@@ -27,5 +27,6 @@ def recover(ctx: click.Context, attempt: str | None, evidence: str | None, as_js
         document(msgspec.to_builtins(recover_report(found)))
         return
     lines = [f"abandoned {one.id}: {why}" for one, why in found.settled]
-    lines += [f"open      {one.id}: begun {one.at}, and its time has not passed" for one in found.open]
+    why = ", and its time has not passed" if attempt is None else ""
+    lines += [f"open      {one.id}: begun {one.at}{why}" for one in found.open]
     data(*(lines or ["no attempt is open"]))
