@@ -155,7 +155,7 @@ def fetched_history(session: Session, remote: str, *, trees: bool = False) -> Fe
     from release.git.fetched_history import FetchedHistory
 
     taken = session.any_snapshot()
-    # A remote's name may hold characters that no file name takes, such as `/`.
+    # A remote's name may hold characters that a file name must not have, such as `/`.
     digest = hashlib.sha256(remote.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     kind = f"{'-trees' if trees else ''}{'' if taken.shallow else '-beside'}"
     return FetchedHistory(

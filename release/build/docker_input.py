@@ -1,8 +1,8 @@
 """Prepares what a daemon's classic builder gets: the context's entries, the Dockerfile, arguments, registries.
 
-The classic builder does not set `TARGETPLATFORM` and the other platform arguments, as BuildKit does. They are
-passed as build arguments where the Dockerfile declares them, and are declared for `FROM` lines, where BuildKit needs no
-declaration.
+The classic builder does not set `TARGETPLATFORM` and the other platform arguments, as BuildKit does. So platform
+arguments are passed as build arguments where the Dockerfile declares them, and are declared for `FROM` lines, where
+BuildKit needs no declaration.
 """
 
 from __future__ import annotations

@@ -27,9 +27,9 @@ class Followed(Protocol):
 
 
 class Ahead(msgspec.Struct, frozen=True, kw_only=True):
-    """Where layers are sent ahead of the push of an image. `targets`: the registry of each component that has one.
+    """The registries that get layers of an image before the image is pushed. `targets`: by component.
 
-    See `targets_ahead`: layers of a component that is not in `targets` are sent with the push.
+    Layers of a component that is not in `targets` are sent with the push; see `targets_ahead`.
     """
 
     targets: Mapping[str, str]

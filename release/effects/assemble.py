@@ -56,7 +56,7 @@ class Assembly:
         return f"make one image of {', '.join(part.platform for part in operands.parts)}"
 
     def observe(self, work: Work[Assemble]) -> Assembled:
-        """The expected index, and the index found where it should be stored, if any.
+        """The expected index, and the index in the repository where it should be stored, or None.
 
         Raises errors of reading there, and `NotFound` if no source has the image of a platform.
         """

@@ -52,7 +52,7 @@ class Attestations:
     def observe(self, work: Work[Attest]) -> StatementObservation | None:
         """The statement to attach and the one that the image has; None while the log lacks the release's entries.
 
-        Also None before the image's digest is known. Raises `NotFound` if the target lacks the image.
+        The result is also None before the image's digest is known. Raises `NotFound` if the target lacks the image.
         """
         release = self._release(work.operands)
         if release is None:

@@ -76,7 +76,7 @@ class Content:
     def act(self, work: Work[PushContent], seen: ContentObservation) -> Bindings:
         """Copy the image, or what the target lost of it, from the first source that has it.
 
-        Raises `NotFound` if none has.
+        Raises `NotFound` if no source has the image.
         """
         sent = binding(_sent(work.id), value=True)
         if seen.top is None:

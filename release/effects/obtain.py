@@ -210,7 +210,7 @@ class Find:
         return f"{operands.mode} {operands.digest}{platform}: {operands.reason}"
 
     def observe(self, work: Work[FindImage]) -> Found:
-        """The image from the first source that has it. Raises the error of the last source if none has."""
+        """The image from the first source that has it. Raises the error of the last if all fail."""
         digest = work.operands.digest
         trouble: RegistryError = NotFound(f"no known source has {digest}")
         for name in work.operands.sources:

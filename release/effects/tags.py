@@ -234,8 +234,8 @@ class MovingTags:
     def _newer_build(self, operands: MoveTag, sight: TagObservation) -> str | None:
         """The fixed tag of the branch's tip; None if the tip is unknown, the candidate, or older than the candidate.
 
-        None also with `--allow-backward`. The guard does not notice a newer tip: right after the move the tag holds the
-        candidate itself.
+        With `--allow-backward` the result is None. The guard does not notice a newer tip: right after the move the tag
+        holds the candidate itself.
         """
         tip, commit = sight.branch_tip, operands.candidate.commit
         if tip is None or tip == commit or operands.allow_backward or self._watcher.is_behind(tip, commit):

@@ -9,7 +9,7 @@ from release.errors import ConfigError
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or below it. Both paths: absolute, normalised. Symlinks are not resolved."""
+    """Whether `path` is `folder` or below it. Both paths are absolute and normalised. Symlinks are not resolved."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 

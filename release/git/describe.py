@@ -49,7 +49,7 @@ def position_of(
 ) -> Position:
     """(Base and distance, commit time, parents, number of commits) of HEAD, in at most three processes.
 
-    If HEAD has a version tag, base and number are None. Otherwise the number is given only without a base.
+    If HEAD has a version tag, base and number are None. The number is given only if there is no base.
     `edge`: the commits whose parents a shallow clone lacks. If the missing history could change the result, base and
     number are None.
     `nearest`: count from the nearest release, not the highest. `walk`: walk HEAD's history at once, in one process,

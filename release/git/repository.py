@@ -141,8 +141,8 @@ def _lies_in_a_work_tree(bare: str, env: Mapping[str, str]) -> str:
 def _require_own(found: Discovery) -> None:
     """Raise `GitError` if `.git` is a file or symlink that leads into another repository's work tree.
 
-    Git makes `.git` files for submodules and linked work trees. These files lead into a folder called `.git`, which a
-    commit cannot contain, or to a bare repository outside of work trees.
+    Git makes `.git` files for submodules and linked work trees. Files that git made lead into a folder called `.git`,
+    which a commit cannot contain, or to a bare repository outside of work trees.
     """
     own = os.path.realpath(_common(found.git_dir))
     for target in (os.path.realpath(found.git_dir), own):

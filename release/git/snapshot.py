@@ -77,8 +77,8 @@ def snapshot(
 def remote_of(remotes: Sequence[str], tracked: str | None) -> str | None:
     """The remote whose tags and branches count, chosen as `git fetch` without arguments does.
 
-    That is `tracked`, the remote of the branch that is checked out; else the only remote; else `origin`. None if there
-    is no remote, or there are several and none of them is called `origin`.
+    The first of these that exists: `tracked`, the remote of the branch that is checked out; the only remote; `origin`.
+    None if there is no remote, or there are several and none of them is called `origin`.
     """
     if tracked in remotes:
         return tracked

@@ -63,7 +63,7 @@ class WorkTree:
         return tuple(found)
 
     def filtered(self, folder: str, files: GitFiles, paths: Sequence[str], name: str) -> tuple[str, ...]:
-        """Those of the tracked `paths` whose attributes say `filter=NAME`. No filter is run."""
+        """The files among the tracked `paths` whose attributes say `filter=NAME`. No filter is run."""
         found = []
         for prefix, own in _by_repository(files, paths):
             given = b"".join(os.fsencode(path) + b"\0" for path in own)

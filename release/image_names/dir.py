@@ -58,7 +58,7 @@ class Folder:
         return f"dir:{self._shown}"
 
     def resolve(self, reference: str) -> Descriptor | None:
-        """The descriptor of the image or of a manifest in its index, by digest. None for a tag: there are none."""
+        """The descriptor of the image or of a manifest in its index, by digest. None for a tag: no tag is stored."""
         raw = self._document(reference)
         return None if raw is None else describe(self._read(raw, reference))
 

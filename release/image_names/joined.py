@@ -51,7 +51,7 @@ class JoinedImages(ReadOnly):
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """A stream of the blob: from the repository whose manifest names it, if that manifest was read.
 
-        Otherwise the blob is read from the first repository that has it. Raises `NotFound`.
+        A blob that no read manifest names comes from the first repository that has it. Raises `NotFound`.
         """
         return self._place_of(descriptor).open_blob(descriptor)
 

@@ -30,7 +30,7 @@ def annotation(item: Item, name: str) -> str | None:
 
 
 def tag_of(item: Item) -> str | None:
-    """The tag of an entry: its name, or the tag in the reference that is its name. None if it has neither.
+    """The tag of an entry: its name, or the tag in the reference that is its name; else None.
 
     Signatures in what `cosign save` wrote have the name of the image that they are for, but not its tag.
     """

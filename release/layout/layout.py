@@ -67,7 +67,7 @@ class Layout(LayoutReader):
         return f"oci:{self._shown}"
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob's file. Its size is checked, its digest is not: the receiver of a transfer compares the digest.
+        """The blob's file. The size is checked, the digest is not: the receiver of a transfer compares that.
 
         Raises `NotFound` if the file is missing, and `DigestMismatch` for another size.
         """
@@ -157,7 +157,7 @@ class Layout(LayoutReader):
 
     @contextlib.contextmanager
     def writer(self, algorithm: str = "sha256") -> Iterator[BlobWriter]:
-        """A new blob. Its temporary file is removed unless the body commits it."""
+        """A new blob. The temporary file is removed unless the body commits it."""
         try:
             with self._making() as folder, BlobWriter(folder, algorithm) as writer:
                 yield writer

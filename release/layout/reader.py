@@ -29,7 +29,7 @@ class LayoutReader:
         raise NotImplementedError
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob as a stream. Its size is checked, its digest is not: the receiver of a transfer compares that."""
+        """The blob as a stream. The size is checked, the digest is not: the receiver of a transfer compares that."""
         raise NotImplementedError
 
     def has_blob(self, descriptor: Descriptor) -> bool:

@@ -30,8 +30,8 @@ def parse_anchor(text: str, *, given: str) -> Head:
 def contradiction(anchor: Head, entry: Entry | None, entries: int) -> str | None:
     """How a log contradicts `anchor`, as the end of a sentence that begins with the log's name; None if it does not.
 
-    entry: the log's entry at the anchor's position; None if the log has none there. entries: the number of entries in
-    the log.
+    `entry`: the log's entry at the anchor's position; None if the log has none there. `entries`: the number of entries
+    in the log.
     """
     if entry is None and not entries:
         return f"is empty, and had {anchor.seq + 1} entries or more"

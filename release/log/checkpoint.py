@@ -47,9 +47,8 @@ class _Tag(msgspec.Struct, frozen=True):
 class FileIndex:
     """The index of the log file at `path`, stored in the file `index`. Raises `sqlite3.Error` if storing it fails.
 
-    batch: entries in one transaction; bounds the memory of a rebuild.
-    index: must lie in a folder that only this user can write. A database that somebody else prepared can hold triggers
-    and views, which run when SQLite uses it.
+    `batch`: entries in one transaction; bounds the memory of a rebuild. `index`: must lie in a folder that only this
+    user can write. A database that somebody else prepared can hold triggers and views, which run when SQLite uses it.
     """
 
     def __init__(self, path: str, index: str, *, files: Files | None = None, batch: int = 20_000) -> None:

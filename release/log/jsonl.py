@@ -79,8 +79,8 @@ def _entry(raw: bytes) -> Entry | None:
 def may_begin_a_log(start: bytes) -> bool:
     """Whether a file that begins with `start` is a log, or may be one whose first append a power cut tore.
 
-    start: the first `LINE_LIMIT` + 1 bytes. A torn append is the beginning of a record, possibly with zeros in place of
-    disk blocks that were not written. A record begins with `{"a`: canonical JSON sorts members, and all have `at`.
+    `start`: the first `LINE_LIMIT` + 1 bytes. A torn append is the beginning of a record, possibly with zeros in place
+    of disk blocks that were not written. A record begins with `{"a`: canonical JSON sorts members, and all have `at`.
     """
     first, ended, _ = start.partition(b"\n")
     if b"\0" not in first:

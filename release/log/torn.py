@@ -1,7 +1,8 @@
 """Tells one append that a crash tore from damage to several appends. Pure.
 
-A crash can leave the last append cut short, and zeros where sectors of it did not reach the disk. It cannot damage the
-append before, which was durable earlier. What is still readable of damaged lines says to which append they belonged.
+A crash can leave the last append cut short, and zeros where sectors of it did not reach the disk. A crash cannot damage
+the append before, which was durable earlier. What is still readable of damaged lines says to which append they
+belonged.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class MayTear(Protocol):
 def is_one_append(lines: Sequence[bytes], first: int) -> bool:
     """Whether the damaged `lines` at a log's end may be one append, whose first entry is entry `first`.
 
-    lines: without newlines, in the order of the file; damage may have joined several entries into one line.
+    `lines`: without newlines, in the order of the file; damage may have joined several entries into one line.
     """
     if any(named != first for line in lines for named in _appends_named(line)):
         return False

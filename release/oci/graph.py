@@ -1,7 +1,7 @@
 """Reads the graph of an image: all manifests below a digest, and the blobs that they reference.
 
-An index may list content that is not a manifest, such as the layers in a cache of BuildKit. Such a child counts as a
-blob, as for crane.
+An index may list content that is not a manifest, such as the layers in a cache of BuildKit. Content that is not a
+manifest counts as a blob, as for crane.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Checks manifests and indexes, and reads the descriptors in them.
 
 Callers pass the media type, from `Content-Type` or a descriptor. The media type must agree with the document's
-`mediaType`, if there is one, and with the document's members. Otherwise a document could be read as an image by one
-program and as an index by another (CVE-2021-41190). Docker's schema 1 is refused.
+`mediaType`, if there is one, and with the document's members. Without this check a document could be read as an image
+by one program and as an index by another (CVE-2021-41190). Docker's schema 1 is refused.
 """
 
 from __future__ import annotations

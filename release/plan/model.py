@@ -126,7 +126,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The ordered steps of a release, promotion or rollback (`purpose`).
 
     `basis`: the observations on which the plan relies. `depends`: component -> those components of the plan that it
-    depends on; None if none does.
+    depends on; None if no component depends on another.
     """
 
     purpose: str

@@ -47,8 +47,8 @@ def choose(
     """Choose the first possible way in the order resume, adopt, reuse, build.
 
     While the release is not visible, adopting an image other than the recorded one comes first. With `supply`, the
-    image of `--from` is used, in place of another recorded image that nobody has seen, too. It gives way to itself as
-    the recorded image, and to an image of the commit that a first-wins tag holds.
+    image of `--from` is used, in place of another recorded image that nobody has seen, too. There are two exceptions:
+    if the recorded image is the same, it is resumed; if a first-wins tag holds an image of the commit, that is adopted.
     The log's digest of an image counts only if the image's labels agree. Raises `InputsChanged` if the release became
     visible with other inputs, `TagConflict` if two targets hold different images of the release, `RefusedError` if
     `reuse` finds no branch build or if the log says that another image was released, `RegistryError` if the recorded

@@ -1,4 +1,4 @@
-"""Finds out whether a host speaks http or https. Only for hosts where plain http is allowed."""
+"""Finds out whether a host speaks http or https. Used only for hosts where plain http is allowed."""
 
 from __future__ import annotations
 

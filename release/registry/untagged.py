@@ -1,6 +1,7 @@
 """Registries that show a manifest only while a tag names it, such as Quay before 3.9.
 
-They accept a manifest by digest, and then answer 404 for the digest until a tag, or an index under a tag, leads to it.
+Such registries accept a manifest by digest, and then answer 404 for the digest until a tag, or an index under a tag,
+leads to it.
 What such a registry stored is verified by the blobs of the manifest, and by the tag when it is read back.
 """
 

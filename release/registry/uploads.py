@@ -62,7 +62,8 @@ class Sessions:
     def mount(self, digest: str, source: str) -> str | None:
         """Mount a blob of the repository `source`; returns None if the registry mounted it.
 
-        Otherwise returns the URL of the upload session that the registry opened instead, or "" if there is none.
+        If the registry did not mount it, returns the URL of the upload session that it opened instead, or "" without
+        one.
         """
         path = f"/v2/{self.repository}/blobs/uploads/?mount={digest}&from={source}"
         try:

@@ -70,7 +70,7 @@ def pep440(version: Version) -> str:
     elif parts.stage is not None:
         if parts.stage.lower() not in _PEP440_STAGES:
             raise _unsayable(
-                version, "PEP 440", f"it knows `a`, `b`, `rc` and `dev` only, not `{parts.stage}`"
+                version, "PEP 440", f"PEP 440 knows `a`, `b`, `rc` and `dev` only, not `{parts.stage}`"
             )
         text += f"{_PEP440_STAGES[parts.stage.lower()]}{number + (parts.distance is not None)}"
     if parts.distance is not None:
@@ -108,13 +108,13 @@ def maven(version: Version) -> str:
     """A Maven version: `1.5.0-rc-1`; for an untagged commit the `-SNAPSHOT` of the next version."""
     parts = _parts(version, "Maven")
     if version.build_metadata:
-        raise _unsayable(version, "Maven", "it has no build metadata")
+        raise _unsayable(version, "Maven", "a Maven version has no build metadata")
     text = _numbers(version)
     if parts.stage is not None:
         if parts.stage.lower() not in _MAVEN_STAGES:
             known = ", ".join(sorted(_MAVEN_STAGES))
             raise _unsayable(
-                version, "Maven", f"it sorts `{parts.stage}` after the release; it knows {known}"
+                version, "Maven", f"Maven sorts `{parts.stage}` after the release; known words are {known}"
             )
         number = (parts.number or 0) + (parts.distance is not None)
         text += f"-{parts.stage}" + (f"-{number}" if parts.number is not None or number else "")

@@ -49,7 +49,7 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """The manifests of the image `digest` to copy to a destination. `missing`: children before parents.
 
-    These are the manifests that the destination lacks, or all of them if it needs the foreign layers, too.
+    `missing` has the manifests that the destination lacks, or all if the destination needs the foreign layers, too.
     """
 
     digest: str

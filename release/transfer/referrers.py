@@ -77,12 +77,12 @@ def copy_attached(
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Copy the attachments of `digests` (an index and its children), and what is attached to those, up to a depth.
+    """Copy the attachments of `digests` (an index and its children), and their own attachments, up to a depth.
 
     Returns the copied digests.
 
     A tag of cosign with other content at the destination is replaced only if the source's content includes all of it.
-    Otherwise it stays, with a warning if the destination lacks something.
+    A tag that is not replaced is warned of if the destination lacks something.
     """
     copied: dict[str, None] = {}
     waiting = [(digest, 0) for digest in digests]
@@ -169,8 +169,8 @@ def attach(
 
     Without the referrers API the list is an index under a tag. Tags have no compare-and-swap, so two writers may
     overwrite each other's entry: the list is read back, and written again until it has this entry. Raises `Unreachable`
-    if others have overwritten the list six times. With the API, the registry lists the manifest itself; if it does not
-    do so within about 3 s, no error is raised. A manifest without a subject is ignored.
+    if others have overwritten the list six times. With the API, the registry lists the manifest itself; no error is
+    raised if that takes longer than about 3 s. A manifest without a subject is ignored.
     """
     about = subject(manifest)
     if about is None:

@@ -1,7 +1,7 @@
 """Finds blobs that a repository lost although it has their manifests, and copies them from other repositories.
 
-A registry checks a manifest's blobs only when the manifest is put. Afterwards garbage collection, a lost disk or a
-person may delete a blob, and nobody sees that before a pull fails.
+A registry checks a manifest's blobs only when the manifest is put. Garbage collection, a lost disk or a person may
+delete a blob later, and nobody sees that before a pull fails.
 """
 
 from __future__ import annotations

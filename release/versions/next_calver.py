@@ -51,7 +51,7 @@ def next_calver(known: Sequence[Version], now: int, pattern: str = "") -> Versio
     later = [one for one in known if one.is_stable and precedence_key(one) >= precedence_key(made)]
     if later:
         raise ValueError(
-            f"{max(later, key=precedence_key)} exists, and is not below {made}, which today gives"
+            f"today gives {made}, and {max(later, key=precedence_key)} exists, which is not lower"
         )
     return made
 

@@ -15,7 +15,8 @@ from release.versions.semver import parse, precedence_key
 def next_version(base: Version | None, part: Part) -> Version:
     """`base` with `part` raised. A prerelease whose `part` is raised already gives its release.
 
-    So `1.5.0-rc.1` and `minor` give `1.5.0`. Without a base the first version is `0.1.0`, or `1.0.0` for `major`.
+    For example, `1.5.0-rc.1` and `minor` give `1.5.0`. Without a base the first version is `0.1.0`, or `1.0.0` for
+    `major`.
     """
     if base is None:
         return Version(major=1, minor=0, patch=0) if part == "major" else Version(major=0, minor=1, patch=0)

@@ -75,7 +75,7 @@ def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
     not trusted an error is raised, since the log is not read.
     """
     if request.blobs and not request.registry:
-        raise ConfigError("`--blobs` looks into registries", hint="add `--registry`")
+        raise ConfigError("`--blobs` has no effect without `--registry`", hint="add `--registry`")
     anchor = _anchor(workspace, request)
     store = workspace.log.store
     if not workspace.trust.trusted:

@@ -106,7 +106,7 @@ def _land(
     if image.digest is None:
         raise NotFound(
             f"`{name}` has no tag `{fixed}`, to whose image {_listed(aims)} would return",
-            hint=f"choose another version, or bring it back with `shipmark promote … --to {name}:{fixed}`",
+            hint=f"choose another version, or bring the image back with `shipmark promote … --to {name}:{fixed}`",
         )
     state: LogState = ground.session.log_state
     recorded = _release_of(state, ground.project, aims[0])

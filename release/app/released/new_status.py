@@ -98,7 +98,7 @@ def proposal(
 
 
 def changed(report: Report, version: Version, title: str, notes: tuple[str, ...]) -> Changed:
-    """The image of `version`. Its `digest` is `""` if no tag moves to that version."""
+    """The image of `version`. `digest` is `""` if no tag moves to `version`."""
     images = [
         operands.image
         for outcome in report.outcomes

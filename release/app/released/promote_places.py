@@ -216,7 +216,7 @@ def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> st
 def _recorded(state: LogState, digest: str, project: str) -> list[ReleaseState]:
     """The releases that the log has for the digest: those of `project` first, as two projects may build one image.
 
-    Then finished ones come first, then those with a version, then newer ones.
+    In each project finished releases come first, then those with a version, then newer ones.
     """
     found = [one for one in state.releases.values() if one.image is not None and one.image.digest == digest]
     # The image of a branch build may be the image of a version, too (`reuse: commit`): then the version is taken.

@@ -18,7 +18,10 @@ _ENDED_WELL = frozenset({"done", "made", "withheld"})
 def ending_facts(
     plan: Plan, outcomes: tuple[Outcome, ...], error: ReleaseError, context: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """One `failed` or `cancelled` fact for each release that the attempt began; of several, for those not finished."""
+    """One `failed` or `cancelled` fact for each release that the attempt began.
+
+    Of several releases only those that are not finished get one.
+    """
     if not plan.releases:
         return [{**context, **release, **_how(error, outcomes)} for release in _named(outcomes)]
     found = []

@@ -59,7 +59,7 @@ def read_ahead(
 def _needs_every(tag: FixedTag | MovingTag, decision: Decision) -> bool:
     """Whether the labels of all platforms are needed: only where the image may be adopted.
 
-    That is under a fixed tag, or under any tag if none is fixed.
+    An image may be adopted that is under a fixed tag, or under any tag if none is fixed.
     """
     return isinstance(tag, FixedTag) or not any(isinstance(one, FixedTag) for one in decision.tags)
 

@@ -46,7 +46,8 @@ def from_git(
     """The versions of all git tags of the snapshot, reachable from HEAD or not.
 
     `remote`: `answered` if the snapshot holds the tags of the remote too, which makes git `complete`; `refused` makes
-    it `partial`. Otherwise git is `partial` if the clone may lack tags. `git_tag`: the git tag that triggered the run.
+    it `partial`. In other states git is `partial` if the clone may lack tags. `git_tag`: the git tag that triggered the
+    run.
     """
     lacks = may_lack_tags(snapshot, git_tag) if remote != "answered" else False
     return KnownReleases(

@@ -125,7 +125,7 @@ def _checkout(snapshot: Snapshot, policy: TagPolicy) -> Checkout:
 
 
 def _refs_at(snapshot: Snapshot) -> list[str]:
-    """The refs that name HEAD, tags before branches; the listing shows what an annotated tag peels to as `^{}`."""
+    """The refs that name HEAD, tags before branches. The commit of an annotated tag is on the tag's line with `^{}`."""
     refs = []
     for line in snapshot.tag_listing.decode("utf-8", "backslashreplace").splitlines():
         name, _, ref = line.partition(" ")

@@ -41,7 +41,7 @@ def require_taggable(session: Session, policy: TagPolicy, *, push: bool, force_u
         )
     if push and remote.state == "no remote":
         raise GitError(
-            "there is no remote to push to", hint="leave out `--push`, or add one: `git remote add`"
+            "there is no remote to push to", hint="leave out `--push`, or add a remote: `git remote add`"
         )
     _require_known_tags(session, taken, policy)
     if not force_unpushed and not is_published(session, taken.head):

@@ -1,6 +1,7 @@
 """Checks the options of `build:` that only BuildKit supports, and makes their paths absolute. Pure.
 
-Their texts are what `docker buildx build` takes. Keys for credentials are refused, because plans and lists of processes
+Texts of options such as `cache_from` are those that `docker buildx build` takes. Keys for credentials are refused,
+because plans and lists of processes
 would show their values.
 """
 

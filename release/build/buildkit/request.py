@@ -61,7 +61,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A command line, and the environment variables to set for it.
 
-    Do not print it: the variables hold values of build arguments.
+    Do not print a call: its variables hold values of build arguments.
     """
 
     argv: tuple[str, ...]
@@ -129,7 +129,7 @@ def buildctl_call(program: str, request: Request, env: Mapping[str, str], *, tak
 
 
 def output_option(request: Request) -> str:
-    """The text of `--output`: an OCI layout in a folder, or a push by digest. Both programs read it in one format."""
+    """The text of `--output`: an OCI layout in a folder, or a push by digest. buildx and buildctl read it alike."""
     has_index = len(request.platforms) > 1 or request.provenance != "none" or request.sbom
     kinds = ("annotation", "annotation-index") if has_index else ("annotation",)
     annotations = [f"{kind}.{name}={text}" for kind in kinds for name, text in request.annotations.items()]

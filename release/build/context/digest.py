@@ -1,7 +1,7 @@
 """The digest of a context: SHA-256 over a canonical listing of its files.
 
-The listing begins with `shipmark.context/1` and a newline. Then follow the entries in the order of the bytes of their
-paths, each as fields that end with NUL: kind (`file`, `dir`, `symlink`), mode in octal, size in bytes, SHA-256 of
+The listing begins with `shipmark.context/1` and a newline. The entries follow in the order of the bytes of their paths,
+each as fields that end with NUL: kind (`file`, `dir`, `symlink`), mode in octal, size in bytes, SHA-256 of
 the content in hex (of a symlink its target), path. Nothing in `.git` is an entry, and no pipe, socket or device.
 """
 
@@ -85,7 +85,7 @@ def hashing(chosen: Selection, cancel: Cancel) -> Iterator[Hashing]:
 class SharedHashing:
     """The digest of a context from which several images are built in turn, computed during the first build.
 
-    Each file is read once: the build hashes the files that it reads, and a thread the others.
+    Each file is read once: the build hashes the files that it reads, and a thread hashes the others.
     """
 
     def __init__(self, chosen: Selection, cancel: Cancel) -> None:

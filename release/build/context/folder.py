@@ -86,7 +86,7 @@ def open_context(task: BuildTask) -> Context:
 
 
 def _read_dockerfile(task: BuildTask, root: str) -> tuple[bytes, str]:
-    """The Dockerfile's bytes and real path. Its name is relative to the top folder, or else to the context.
+    """The Dockerfile's bytes and real path. It is searched in the top folder, then in the context.
 
     With `own_dockerfile`, as for components, the context is searched first, since the top folder may have another
     Dockerfile.

@@ -95,8 +95,8 @@ def _node(folder: OpenFolder, name: str, root: str) -> Node:
 def _drop_hollow(nodes: dict[str, Node], hollow: set[str]) -> None:
     """Remove folders whose whole content was left out, and folders that contained only such folders.
 
-    Otherwise the layout that the first release writes to `dist/` would appear in the second release's context as an
-    empty folder `dist/`, and change the image.
+    If they stayed, the layout that the first release writes to `dist/` would appear in the second release's context as
+    an empty folder `dist/`, and change the image.
     """
     counts = Counter(posixpath.dirname(path) for path in nodes)
     waiting = list(hollow)

@@ -1,7 +1,7 @@
 """Scans a Dockerfile's operand for quotes, escapes and variables. Pure.
 
-Follows BuildKit 0.34, `frontend/dockerfile/shell/lex.go`. Its `raw` modes keep quotes and escapes in the result; they
-serve to find here-documents, for which no variable has a value.
+Follows BuildKit 0.34, `frontend/dockerfile/shell/lex.go`. The lexer's `raw` modes keep quotes and escapes in the
+result; they serve to find here-documents, for which no variable has a value.
 """
 
 from __future__ import annotations

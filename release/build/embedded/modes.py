@@ -35,7 +35,7 @@ class ModeChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_mode(text: str) -> ModeChange | None:
-    """The change that `text` describes; None if it is neither an octal nor a symbolic mode."""
+    """The change of permissions that `text` describes; None if `text` is neither an octal nor a symbolic mode."""
     if _OCTAL.fullmatch(text):
         number = int(text, 8)
         return ModeChange(number=number) if number <= _ALL else None

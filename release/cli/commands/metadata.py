@@ -110,7 +110,7 @@ def _request(options: Mapping[str, Any], env: Mapping[str, str], component: str 
     source = options["source"] or _input(env, "context") or "workflow"
     if source not in ("workflow", "git"):
         raise ConfigError(
-            f"unknown context `{source}`", hint="`workflow` or `git`; `-C DIR` for another folder"
+            f"unknown context `{source}`", hint="write `workflow` or `git`; `-C DIR` names another folder"
         )
     texts = {name: "\n".join(options[f"{name}_lines"]) or _input(env, name) for name in _LISTS}
     levels = (level.strip() for level in env.get("DOCKER_METADATA_ANNOTATIONS_LEVELS", "").split(","))

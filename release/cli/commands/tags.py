@@ -56,7 +56,7 @@ def _several(session: Session, form: str, result_file: str | None) -> None:
     """Print the decisions of several components, in the order of the config."""
     if form == "env" or takes_outputs(session, result_file):
         raise ConfigError(
-            "KEY=VALUE lines and outputs have the tags of one component",
+            "KEY=VALUE lines and outputs can hold the tags of one component only",
             hint="give one `--component`, or `--json`",
         )
     chosen = session.components_named(None)

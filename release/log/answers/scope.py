@@ -12,9 +12,9 @@ from release.log.state import TagHold
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """The projects and components that a question is about; None: all.
 
-    projects: the name of a project includes its components: `acme` includes `acme/api`. images: a project with the name
-    of an image, or whose name ends with `/` and the image's name, is included too. targets: all tags of these targets
-    are included, whichever project set them.
+    `projects`: the name of a project includes its components: `acme` includes `acme/api`. `images`: a project with the
+    name of an image, or whose name ends with `/` and the image's name, is included too. `targets`: all tags of these
+    targets are included, whichever project set them.
     """
 
     projects: frozenset[str] | None = None

@@ -1,6 +1,6 @@
 """The version log as a git ref: one commit for each entry, appended by a push without force: a compare-and-swap.
 
-A commit's tree holds only `entry.json`: the entry's bytes and a newline. Its parent is the commit of the entry before.
+A commit's tree holds only `entry.json`: the entry's bytes and a newline. A commit's parent is that of the entry before.
 A writer that lost a race parks its facts under a ref of their own, which cannot conflict; the next writer appends them.
 """
 

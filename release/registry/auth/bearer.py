@@ -106,7 +106,7 @@ class Tokens:
             return known.text
 
     def _wider(self, key: Key) -> Token | None:
-        """A fresh token for more actions in the same repository, which serves as well."""
+        """A fresh token that allows the actions of `key` and more in the same repository, or None."""
         realm, service, scopes = key
         with self._lock:
             known = list(self._known.items())

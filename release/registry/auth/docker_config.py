@@ -86,7 +86,7 @@ def keys_for(registry: str, repository: str) -> tuple[str, ...]:
 def names_host(key: str, registry: str) -> bool:
     """Whether a key is an older spelling of the whole registry, which Docker and podman still accept.
 
-    These are URLs (`https://ghcr.io/acme`: the path does not count), and paths of the API (`ghcr.io/v1/`).
+    Older spellings are URLs (`https://ghcr.io/acme`: the path does not count), and paths of the API (`ghcr.io/v1/`).
     """
     host, path = key, ""
     for scheme in ("https://", "http://"):

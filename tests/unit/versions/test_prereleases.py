@@ -95,7 +95,7 @@ def test_the_next_calendar_version_has_todays_date_and_a_free_number(
 @pytest.mark.parametrize(
     ("known", "pattern", "message"),
     [
-        (["2024.12.1"], "", "2024.12.1 exists, and is not below 2024.10.0"),
+        (["2024.12.1"], "", "today gives 2024.10.0, and 2024.12.1 exists, which is not lower"),
         (["2024.57"], "", "do not show what their numbers mean"),
         (["2024.10.3.1"], "", "do not show what their numbers mean"),
     ],

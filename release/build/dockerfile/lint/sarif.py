@@ -18,7 +18,7 @@ def sarif(
 ) -> dict[str, Any]:
     """A SARIF document with one run for each checker that ran.
 
-    paths: file of a finding -> its path below the repository's root, by which services find the file.
+    `paths`: file of a finding -> its path below the repository's root, by which services find the file.
     """
     found = list(findings)
     return {

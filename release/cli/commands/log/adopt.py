@@ -24,7 +24,8 @@ def adopt(ctx: click.Context, tags: tuple[str, ...], as_json: bool) -> None:
     """Record version tags that the registry has and the log does not, as other tools or a lost log leave them.
 
     A tag is recorded if its image says of which commit it is, and no git tag of its version names another commit.
-    Without TAG, every such tag is; `shipmark log verify --registry` lists them as `unrecorded`.
+    Without TAG, every version tag that the log lacks is meant; `shipmark log verify --registry` lists these tags as
+    `unrecorded`.
     """
     report = use_case.adopt(open_session(ctx), AdoptRequest(tags=tags))
     if as_json:
