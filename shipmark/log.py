@@ -10,6 +10,13 @@ from release.app.log.export import ExportReport, export, page, statements
 from release.app.log.import_entries import ImportReport, ImportRequest, import_entries
 from release.app.log.move import CopyLogReport, CopyLogRequest, MigrateReport, copy_log, migrate
 from release.app.log.questions import at, deployed, diff, find, history, list_releases, show
+from release.app.log.rebuild import (
+    RebuildReport,
+    RebuildRequest,
+    RebuiltRelease,
+    RebuiltStatus,
+    rebuild,
+)
 from release.app.log.recover import RecoverReport, RecoverRequest, recover
 from release.app.log.reports import (
     AtReport,
@@ -34,6 +41,7 @@ from release.app.log.reports import (
 from release.app.log.verify import TagFinding, VerifyReport, VerifyRequest, fault, verify
 from release.log.answers.deployments import Deployment
 from release.log.questions import Change, Mention, TagHistory, TagThen
+from release.log.rebuilt.identify import LeftOut
 from release.log.state import TagHold
 from release.log.torn import Torn
 
@@ -59,11 +67,16 @@ __all__ = [
     "HistoryRequest",
     "ImportReport",
     "ImportRequest",
+    "LeftOut",
     "ListReport",
     "ListRequest",
     "ListedRelease",
     "Mention",
     "MigrateReport",
+    "RebuildReport",
+    "RebuildRequest",
+    "RebuiltRelease",
+    "RebuiltStatus",
     "RecoverReport",
     "RecoverRequest",
     "RunningImage",
@@ -90,6 +103,7 @@ __all__ = [
     "list_releases",
     "migrate",
     "page",
+    "rebuild",
     "recover",
     "show",
     "statements",

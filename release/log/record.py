@@ -126,7 +126,11 @@ class RecordedError(_Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
-    """The members of every record. `attempt`: the id of one run of shipmark. `seq` is the order, never `at`."""
+    """The members of every record. `attempt`: the id of one run of shipmark. `seq` is the order, never `at`.
+
+    `evidence`: of what was found in a registry and recorded later, as by `log adopt` and `log rebuild`; of an attempt
+    that another process ended; of what runs in an environment.
+    """
 
     schema: Literal["shipmark.log/1"]
     seq: Natural
@@ -142,6 +146,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
     ci: CiRunOf | None = None
     actor: str = ""
     tools: dict[str, str] = {}
+    evidence: str = ""
 
 
 class OfAttempt(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -177,7 +182,7 @@ class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pla
 
 
 class Built(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="built"):
-    """The image exists. `via`: `build`, `adopt`, `reuse`, `resume`, `from` or `archive`.
+    """The image exists. `via`: `build`, `adopt`, `reuse`, `resume`, `from`, `archive` or `rebuilt`.
 
     `context`: of a build by shipmark. `as_commit`: the image was taken although its labels do not name the commit.
     """
@@ -207,29 +212,21 @@ class BuiltPlatform(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class Pushed(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pushed"):
-    """A target holds the image and its fixed tags, which was checked by reading them back.
-
-    `evidence`: as in `released`.
-    """
+    """A target holds the image and its fixed tags, which was checked by reading them back."""
 
     target: str
     image: RecordedImage
     tags: tuple[RecordedTag, ...] = ()
     duration_ms: Natural = 0
-    evidence: str = ""
 
 
 class Released(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="released"):
-    """Every required target holds the fixed tags: the version exists from this record on.
-
-    `evidence`: of a release that was found in a registry and recorded later.
-    """
+    """Every required target holds the fixed tags: the version exists from this record on."""
 
     image: RecordedImage
     version: str = ""
     rebuild: Natural = 0
     via: str = ""
-    evidence: str = ""
 
 
 class Moved(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="moved"):
@@ -264,7 +261,6 @@ class Abandoned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="a
     """
 
     reason: str = ""
-    evidence: str = ""
     lost: str = ""
 
 
@@ -333,7 +329,6 @@ class Deployed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="deplo
     image: RecordedImage
     target: str = ""
     version: str = ""
-    evidence: str = ""
     follows: Natural = 0
 
 

@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from release.decoding import decode
+
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/release/v0.1"
 # Name of our extension member: a URI, so that it cannot collide with members that in-toto defines.
@@ -62,6 +64,67 @@ class Attested(msgspec.Struct, frozen=True, kw_only=True):
         where = f"repository_url={quote(self.target, safe='/:')}"
         tag = f"&tag={quote(self.tags[0])}" if self.tags else ""
         return f"pkg:oci/{quote(name)}@{quote(self.digest)}?{where}{tag}"
+
+
+class ReadStatement(msgspec.Struct, frozen=True, kw_only=True):
+    """A release statement that was found in a registry; whoever can push to the registry can have made it.
+
+    `digest`: of the statement's own manifest. `subject`: the digest of the image that it is about.
+    """
+
+    digest: str
+    subject: str
+    project: str
+    key: str
+    version: str
+    commit: str
+    tags: tuple[str, ...]
+    anchor: str
+
+
+class _Extension(msgspec.Struct):
+    release: str
+    version: str
+    commit: str
+    tags: tuple[str, ...]
+    log: str = ""
+
+
+class _Predicate(msgspec.Struct, rename={"package": "packageId", "extension": EXTENSION}):
+    package: str
+    extension: _Extension
+
+
+class _Subject(msgspec.Struct):
+    digest: dict[str, str]
+
+
+class _Statement(msgspec.Struct, rename={"kind": "_type", "predicate_type": "predicateType"}):
+    kind: str
+    predicate_type: str
+    subject: tuple[_Subject, ...]
+    predicate: _Predicate
+
+
+def read_statement(payload: bytes, digest: str) -> ReadStatement | None:
+    """The release statement in `payload`; None for another document. `digest`: of the manifest that has it."""
+    try:
+        found = decode(payload, _Statement)
+    except (ValueError, RecursionError):
+        return None
+    if found.kind != STATEMENT or found.predicate_type != PREDICATE or len(found.subject) != 1:
+        return None
+    said = found.predicate.extension
+    return ReadStatement(
+        digest=digest,
+        subject=f"sha256:{found.subject[0].digest.get('sha256', '')}",
+        project=found.predicate.package,
+        key=said.release,
+        version=said.version,
+        commit=said.commit,
+        tags=said.tags,
+        anchor=said.log,
+    )
 
 
 def _tags(pushed: dict[str, Any]) -> Iterator[str]:

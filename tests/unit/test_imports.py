@@ -79,6 +79,7 @@ PURE = (
     "release.log.page.html",
     "release.log.questions",
     "release.log.waiters",
+    "release.log.rebuilt.*",
     "release.log.record",
     "release.log.members",
     "release.log.jsonl",

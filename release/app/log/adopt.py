@@ -12,11 +12,10 @@ from release.app.releases.known import project_of
 from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import ConfigError, RegistryError
+from release.log.rebuilt.proof import proof_of
 from release.oci import ImageFacts, Repository
 from release.oci.image_config import image_facts
 from release.plan.release import release_key
-from release.ref_names import is_commit
-from release.tagging.labels import REVISION, VERSION
 from release.versions.git_tags import versions_in
 from release.versions.model import Version
 from release.versions.semver import version_of_image_tag
@@ -117,22 +116,10 @@ def _evidence(
         facts: ImageFacts | None = image_facts(repository, one.digest, every=True)
     except RegistryError as error:
         return "", "", error.message
-    labels = facts.labels if facts is not None else {}
-    commit, said = labels.get(REVISION, ""), labels.get(VERSION)
-    if not is_commit(commit):
-        return "", "", f"its image has no label `{REVISION}` with a whole commit id"
-    if said is not None and said != str(version):
-        return commit, "", f"its image says version {said}"
     policy = policy_of(component)
     tags = versions_in(session.completed(policy).tag_listing, policy.prefix, policy.versions).of(version)
-    if tags and all(tag.commit != commit for tag in tags):
-        return (
-            commit,
-            "",
-            f"its image says commit {commit[:12]}, and git tag `{tags[0].git_tag}` names {tags[0].commit[:12]}",
-        )
-    known = f", as git tag `{tags[0].git_tag}` does" if tags else "; there is no git tag of this version"
-    return commit, f"the label `{REVISION}` of the image names {commit}{known}", ""
+    proof = proof_of(version, facts.labels if facts is not None else {}, tags)
+    return proof.commit, proof.text, proof.refused
 
 
 def _facts(

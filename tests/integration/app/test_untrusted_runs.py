@@ -422,6 +422,7 @@ REFUSED = [
     ("image", "copy", "HOST/acme/app:1", "HOST/acme/app:2"),
     ("log", "recover"),
     ("log", "adopt"),
+    ("log", "rebuild"),
     ("log", "import", "file"),
     ("log", "copy", "--from", "file:a", "--to", "sql:postgresql://u@HOST/x"),
     ("log", "migrate"),

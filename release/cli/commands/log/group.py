@@ -17,6 +17,7 @@ _COMMANDS: dict[str, Row] = {
     "verify": Row("log.verify", "Check the chain; with --registry every recorded tag, too.", "verify"),
     "recover": Row("log.recover", "Settle attempts whose run is over.", "recover"),
     "adopt": Row("log.adopt", "Record version tags that only the registry has.", "adopt"),
+    "rebuild": Row("log.rebuild", "Rebuild a lost log from registries and git.", "rebuild"),
     "copy": Row("log.move", "Move a log between stores, bytes unchanged.", "copy"),
     "migrate": Row("log.move", "Make or change the tables of a SQL log.", "migrate"),
     "import": Row("log.import_entries", "Take what a run could not record when the log was down.", "import_"),
