@@ -22,6 +22,15 @@ from release.config.model import (
     TargetSection,
 )
 from release.config.requires import require_version
+from release.config.retention import (
+    DeleteSection,
+    InUseSection,
+    KeepSection,
+    LimitsSection,
+    LogWindowSection,
+    PolicyFile,
+    RetentionSection,
+)
 from release.config.untrusted import readable
 from release.config.variables import expand_name, expand_url
 from release.decoding import convert
@@ -96,6 +105,19 @@ def load(
         ignored=ignored,
         has_components=bool(file.components),
     )
+
+
+def load_policy(text: str, source: str) -> RetentionSection:
+    """The section `retention:` of a file that holds nothing else. Raises `ConfigError` with `file:line:column`."""
+    document = parse(text, source)
+    if not isinstance(document.value, dict) or "retention" not in document.value:
+        raise ConfigError(
+            f"{document.at('$')}: there is no key `retention`", hint="write the policy as in shipmark.yml"
+        )
+    try:
+        return convert(_without_empty(document.value), PolicyFile, strict=False).retention
+    except msgspec.ValidationError as error:
+        _explain(document, error)
 
 
 def _among_others(components: tuple[Component, ...]) -> tuple[Component, ...]:
@@ -178,7 +200,14 @@ def _fields_at(path: str) -> tuple[str, ...]:
         "log": LogSection,
         "images": TargetSection,
         "bump": BumpSection,
+        "retention": RetentionSection,
+        "delete": DeleteSection,
+        "keep": KeepSection,
+        "limits": LimitsSection,
+        "in_use": InUseSection,
     }
+    if ".keep[" in path and last == "log":
+        return LogWindowSection.__struct_fields__
     return sections.get(last, ComponentSection).__struct_fields__
 
 

@@ -16,8 +16,8 @@ from release.handler import Work
 from release.oci import Registries, Repository
 from release.plan.model import Bindings, Done, Free, Judgement
 from release.plan.operands import PutStatus
-from release.statements.version_status import STATUS_TAG, StatusDocument, artifact_of, layer_of, read_document
-from release.versions.status import KnownStatus, lacking
+from release.statements.version_status import StatusDocument, artifact_of, layer_of, read_document
+from release.versions.status import STATUS_TAG, KnownStatus, lacking
 
 # Attempts to write. A race of two writers ends after two or three; a registry that loses what it accepted would keep a
 # writer busy for ever.

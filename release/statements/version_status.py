@@ -19,10 +19,8 @@ from release.errors import ConfigError, Invalid
 from release.json_text import parse_json
 from release.oci import OCI_MANIFEST, Descriptor, Manifest
 from release.oci.manifest import EMPTY, EMPTY_CONTENT, digest_bytes, encode_manifest
-from release.versions.status import KnownStatus, lacking, merged
+from release.versions.status import STATUS_TAG, KnownStatus, lacking, merged
 
-#: The tag under which the artifact is stored. It names no release.
-STATUS_TAG = "shipmark-status"
 ARTIFACT_TYPE = "application/vnd.shipmark.status.v1+json"
 SCHEMA = "shipmark.status/1"
 #: Bytes of the JSON document. As base64 it then fits into a manifest of 4 MiB, which every registry accepts.

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+#: The reserved tag under which a repository tells the statuses of its versions. It names no release.
+STATUS_TAG = "shipmark-status"
 #: Statuses from the least to the most cautious one. Among statuses with equal numbers the most cautious one counts: two
 #: people who decided at once without seeing each other are both heard that way.
 _CAUTION = {"stable": 0, "restored": 0, "prerelease": 1, "yanked": 2}

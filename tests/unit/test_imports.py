@@ -91,6 +91,8 @@ PURE = (
     "release.log.yanked",
     "release.plan",
     "release.redaction",
+    "release.retention",
+    "release.retention.*",
     "release.schema",
     "release.secret_names",
     "release.plan.*",

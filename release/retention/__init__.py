@@ -1,0 +1,1 @@
+"""Decides which tags and manifests of a repository a prune deletes. Pure: values in, values out."""

@@ -1,0 +1,68 @@
+"""The rails of a prune: conditions under which a plan is refused instead of executed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from release.config.retention import LimitsSection
+from release.retention.decide import Decision
+from release.retention.snapshot import Inventory
+
+# Milliseconds by which the registry's clock may be ahead of ours before ages are not believed: clocks of machines
+# without NTP differ by seconds to a few minutes.
+_CLOCKS = 300_000
+
+
+def refusals(limits: LimitsSection, inventory: Inventory, decision: Decision) -> tuple[str, ...]:
+    """Why the plan for one repository must not be executed, with the numbers; () if it may be."""
+    if decision.is_empty:
+        return ()
+    return (*_unclear(inventory), *_clock(inventory), *_beyond(limits, decision))
+
+
+def _unclear(inventory: Inventory) -> list[str]:
+    unclear = inventory.unclear()
+    if not unclear:
+        return []
+    more = f", and {len(unclear) - 1} more" if len(unclear) > 1 else ""
+    return [f"not everything in {inventory.repository} could be read: {unclear[0]}{more}"]
+
+
+def _clock(inventory: Inventory) -> list[str]:
+    newest = max((one.pushed for one in inventory.manifests.values() if one.pushed is not None), default=None)
+    if newest is None or newest <= inventory.now + _CLOCKS:
+        return []
+    ahead = (newest - inventory.now) // 1000
+    return [
+        f"the newest push to {inventory.repository} lies {ahead} s in the future: this machine's clock is wrong"
+    ]
+
+
+def _beyond(limits: LimitsSection, decision: Decision) -> list[str]:
+    deleted, images = decision.deleted_images, decision.images
+    where = f"of {decision.repository}"
+    found = []
+    if deleted > limits.max_delete:
+        found.append(f"{deleted} images {where} would go, `max_delete` is {limits.max_delete}")
+    if deleted > limits.max_fraction * images:
+        share = f"{deleted} of {images} images {where} would go, {deleted / images:.0%}"
+        found.append(f"{share}; `max_fraction` is {limits.max_fraction:g}")
+    if deleted and images - deleted < limits.min_keep:
+        found.append(f"{images - deleted} images {where} would remain, `min_keep` is {limits.min_keep}")
+    return found
+
+
+def freed_bytes(inventory: Inventory, deleted: Mapping[str, object]) -> int:
+    """Bytes that a garbage collection can free after `deleted` are gone: manifests, and blobs that only they name."""
+    kept = {
+        blob
+        for digest, manifest in inventory.manifests.items()
+        if digest not in deleted
+        for blob, _ in manifest.blobs
+    }
+    freed: dict[str, int] = {}
+    for digest in deleted:
+        if (manifest := inventory.manifests.get(digest)) is not None:
+            freed[digest] = manifest.size
+            freed.update({blob: size for blob, size in manifest.blobs if blob not in kept})
+    return sum(freed.values())
