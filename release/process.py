@@ -146,9 +146,10 @@ def _require_folder(cwd: str | None) -> None:
 
 
 def _end_beside(child: subprocess.Popen[bytes]) -> None:
-    """Send SIGTERM to the child's process group, and SIGKILL after 0.4 s from a new thread.
+    """Send SIGTERM to the child's process group, and from a new thread SIGKILL as soon as the child has ended.
 
-    `Cancel.trip`, which calls this function, has other callbacks to run, so the function does not wait.
+    SIGKILL is sent after 0.4 s at the latest, and not at all if the child was waited for before. `Cancel.trip`, which
+    calls this function, has other callbacks to run, so the function does not wait.
     """
     _signal_group(child, signal.SIGTERM)
     threading.Thread(target=_end, args=(child, _GRACE_OF_CANCELLED), name="child's end", daemon=True).start()

@@ -273,7 +273,10 @@ def _errors_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Release
 
 
 def _stopped(plan: Plan, errors: Mapping[str, ReleaseError]) -> frozenset[str]:
-    """The scopes that get no further step: those with an error, and those that depend on them."""
+    """The scopes that get no further step: those with an error, and those that depend on them.
+
+    An error in the scope that components share stops all scopes. The shared scope stops once every component has.
+    """
     if not errors:
         return frozenset()
     if "" in errors:

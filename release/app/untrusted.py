@@ -68,7 +68,10 @@ def run_untrusted(session: Session) -> UntrustedResult:
 
 
 def _result(session: Session, schema: Schema, *, offline: bool) -> UntrustedResult:
-    """The report of a plan without steps."""
+    """Decide for every component with all tags withheld; the report is that of a plan without steps.
+
+    `offline`: no registry is asked.
+    """
     releases = tuple(_release(session, component, offline=offline) for component in session.components)
     plan = Plan(purpose="release", releases=releases, phases=PHASES, steps=())
     return UntrustedResult(

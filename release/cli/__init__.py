@@ -1,4 +1,6 @@
-"""The command line: parses options, calls use cases and prints. No other package reads the environment or prints."""
+"""The command line: parses options, calls use cases and prints. No other package prints or reads
+`os.environ`: others are given `env`.
+"""
 
 import gc
 

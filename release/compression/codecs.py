@@ -40,7 +40,10 @@ class Compressor(Protocol):
 
 
 class Codec(msgspec.Struct, frozen=True, kw_only=True):
-    """A way to compress. `name`: algorithm, library, level and version; `suffix`: of the layer's media type."""
+    """A way to compress. `suffix`: of the layer's media type.
+
+    `name`: all that decides the bytes: algorithm, library, level, version and how the input is cut.
+    """
 
     name: str
     suffix: str

@@ -168,7 +168,10 @@ class TagReader:
 
 
 def _together(calls: Sequence[Callable[[], object]]) -> None:
-    """Make all calls at once. Errors of a registry are kept with the observation; everything else is raised here."""
+    """Make all calls at once. A `ReleaseError` is dropped here: the read that needs the answer meets it again.
+
+    Other exceptions are raised.
+    """
     group = TaskGroup(jobs=_AT_ONCE, name="tags")
     tasks = [group.start(call) for call in calls[1:]]
     if calls:

@@ -209,7 +209,10 @@ def detach(repository: Repository, manifest: Manifest) -> None:
 def _is_listed(
     repository: Repository, manifest: Manifest, about: str, answered: tuple[Descriptor, ...] | None
 ) -> bool:
-    """Whether the API or the tag lists the manifest. Where the tag does not, add it and read the tag back."""
+    """Whether the registry's API lists the manifest or, without an API (`answered`: None), the fallback tag does.
+
+    A manifest that the index under the fallback tag lacks is added to the index first, and the tag is read back.
+    """
     if answered is not None:
         return any(item.digest == manifest.digest for item in answered)
     index = _index(repository, about)

@@ -103,7 +103,8 @@ def origin_of(session: Session, text: str) -> Origin:
 def yanked_version(session: Session, origin: Origin) -> str | None:
     """The image's version if the version log, or the status artifact of its repository, says that it was taken back.
 
-    None for other versions, and where neither says so: an archive, for example, holds no such artifact.
+    None if the image's version is unknown, and if neither the log nor the artifact says that it was taken back. An
+    archive has no such artifact: of its images only the log says anything.
     """
     candidate = origin.candidate
     if candidate is None or candidate.version is None:
@@ -199,8 +200,8 @@ def _version(labels: Mapping[str, str]) -> str | None:
 def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> str | None:
     """The reason why the image's labels contradict the image's release in the log, or None if they agree.
 
-    The label of a branch build that was released by `reuse` has another version. An image with another version is
-    accepted if the release's fixed tag holds the image.
+    A branch build that was released by `reuse` keeps its own version in the label. So a label with another version than
+    the release's is no contradiction if the release's fixed tag holds the image.
     """
     doubt = contradiction(known, facts, any_version=True)
     said = facts.labels.get(VERSION)

@@ -17,7 +17,8 @@ from release.log.stores.syscalls import Files
 # Longer pauses would leave a free lock unused, shorter ones would use a CPU for waiting.
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
-# The content of our lock files.
+# The content of our lock files, whole or cut short by a full disk or a power cut: `_OURS` from the first digit on,
+# `_BEGINS` before it.
 # A file with other content is refused, since it belongs to another program: `log.path: yarn` would need `yarn.lock`.
 _OURS = re.compile(rb"process \d+( (o(n( [^\n]*\n?)?)?)?)?")
 _BEGINS = b"process "

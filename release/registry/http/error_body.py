@@ -19,7 +19,8 @@ from release.registry.http.retry import TRANSIENT
 #: Of a larger answer only the status is reported.
 LARGEST_ERROR = 64 * 1024
 # Characters of the registry's code and message in our one-line error; the rest is cut.
-# A proxy's or a registry's text may be as long as the whole answer.
+# A proxy's or a registry's text may be as long as the whole answer. The specification's longest code has 21 characters
+# (`MANIFEST_BLOB_UNKNOWN`), and messages are a sentence or two: real ones are hardly ever cut.
 _SHOWN_CODE = 60
 _SHOWN = 300
 # What `ratelimit-limit` holds: a number, and the seconds for which it counts.

@@ -20,7 +20,10 @@ FORK_IS_GREEN = {"tags": 0, "version": 0, "preview": 0, "run": 0}
 
 
 def imitate(scene: Scene, folder: Path, *, worktree: str = ".") -> None:
-    """Make `folder` a bare repository of tracked files whose config names the trap wherever git would run it."""
+    """Lay out `folder` like a bare repository, whose config and hooks name the trap wherever git would run a program.
+
+    The scene tracks its files afterwards.
+    """
     inner = GitRepo(scene.folder / "inner", home=scene.home)
     inner.commit("inner", {".gitattributes": "* filter=x diff=x\n", "file": "1\n"})
     inner.tag("v9.9.9")

@@ -4,8 +4,9 @@
 which the process kills itself by SIGKILL. `COUNTED_WHEN`: `before` the effect happens, `after` it has, or `torn`:
 a write of which only the first half happens.
 
-An effect is a file opened to create it, a write, fsync, rename, link, mkdir, truncate or unlink, or the start of a
-program. Writes to a terminal or a pipe are not counted.
+An effect is a call of `os.open` that may create a file, or of `os.write`, `pwrite`, `fsync`, `ftruncate`, `rename`,
+`replace`, `link`, `mkdir` or `unlink`, or the start of a program. Writes to a terminal or a pipe are not counted, nor
+what Python's own file objects write.
 """
 
 from __future__ import annotations
