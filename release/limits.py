@@ -14,6 +14,9 @@ MIB = 1 << 20
 #: Bytes of `shipmark.yml` or of the file named by `--config`. Far above what people write by hand; the whole file is
 #: parsed in memory.
 CONFIG_BYTES = 1 * MIB
+#: CI files in one folder, and config files of one repository, that `doctor` and `init` read. Large repositories have
+#: about a hundred workflows.
+CI_FILES = 200
 #: Levels of nested lists and mappings in YAML and JSON. Hand-written files have fewer than ten; the readers call
 #: themselves once for each level, and Python's stack ends at about 1,000 calls.
 DOCUMENT_DEPTH = 64

@@ -39,6 +39,8 @@ from release.app.releases.run import preview, run
 from release.app.releases.tags import TagsRequest, tags
 from release.app.report import DecisionReport, WithheldTag
 from release.app.session import Session as Workspace
+from release.app.setup.doctor.doctor import DoctorRequest, doctor
+from release.app.setup.doctor.report import DoctorReport, Finding
 from release.app.versions.next_version import NextVersionRequest, next_version
 from release.app.versions.version import VersionReport, VersionRequest, version
 from release.app.workspace import open_workspace
@@ -67,8 +69,11 @@ __all__ = [
     "DecisionReport",
     "DeployedReport",
     "DeployedRequest",
+    "DoctorReport",
+    "DoctorRequest",
     "ErrorReport",
     "Event",
+    "Finding",
     "FixedTag",
     "GitError",
     "Interrupted",
@@ -115,6 +120,7 @@ __all__ = [
     "build",
     "changed_matrix",
     "deployed",
+    "doctor",
     "metadata",
     "next_version",
     "open_workspace",

@@ -31,6 +31,8 @@ _REQUEST_WORDS = frozenset("pr mr pull merge pullrequest mergerequest comment no
 _CLOSED_WORDS = frozenset("closed close merged fulfilled rejected declined abandoned".split())  # noqa: SIM905
 #: Words of events about a branch or git tag that was deleted.
 _DELETED_WORDS = frozenset({"delete", "deleted"})
+#: Words of pushes, tags and published releases in the names that Git servers use: `Tag Push Hook`, `repo:push`.
+_PUSH_WORDS = frozenset("push tag release create repo refs".split())  # noqa: SIM905
 #: Words that name a merge queue if the event also has the word `merge`: `merge_group`, `merge train`.
 _QUEUE_WORDS = frozenset({"group", "queue", "train"})
 
@@ -62,6 +64,17 @@ def read(evidence: Evidence) -> Findings:
         job=evidence.variable("SHIPMARK_JOB"),
         run_url=evidence.variable("SHIPMARK_RUN_URL"),
         actor=evidence.variable("SHIPMARK_ACTOR"),
+    )
+
+
+def is_event_word(text: str) -> bool:
+    """Return whether `text` is an event that `read` understands: of a push, a request, a queue or a deletion."""
+    lower = text.strip().lower()
+    words = frozenset(_WORD.findall(lower))
+    return bool(
+        lower in _TRIGGERS
+        or words & (_REQUEST_WORDS | _DELETED_WORDS | _PUSH_WORDS)
+        or any(part in lower for part in ("pullrequest", "mergerequest", "comment"))
     )
 
 

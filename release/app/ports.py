@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from release.git.model import RemoteRefs, Snapshot
     from release.log.writer import Writer
     from release.registry.auth.keychain import Finder
+    from release.registry.rights import Rights
     from release.tagging.model import TagPolicy
 
 
@@ -27,6 +28,9 @@ class OpenRegistries(Registries, Protocol):
 
     def credentials(self) -> Finder:
         """The finder of credentials."""
+
+    def rights(self, target: str) -> Rights:
+        """The questions about the credential's rights in a repository of a registry. Raises `ConfigError`."""
 
 
 class Presence(Protocol):

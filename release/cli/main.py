@@ -31,6 +31,7 @@ COMMANDS: dict[str, Row] = {
     "cache": Row("cache", "The folder with state between runs: its size, and emptying it."),
     "ci": Row("ci", "Show which CI system was detected, and from what."),
     "config": Row("config", "Show and check the configuration in force."),
+    "doctor": Row("doctor", "Check what a release needs; print the fix for what is wrong."),
     "demo": Row("demo", "A whole release in a scratch folder: no daemon, no registry, no network."),
 }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from release.registry.auth.keychain import Finder
     from release.registry.host import Host, Ports, Sizes
     from release.registry.http.watchdog import Limits
+    from release.registry.rights import Rights
 
 _LAYOUT = "oci:"
 
@@ -89,6 +90,15 @@ class RegistryPool:
         """The object that finds credentials, to report which one is used."""
         with self._lock:
             return self._world().credentials
+
+    def rights(self, target: str) -> Rights:
+        """The questions about the credential's rights in a repository of a registry. Raises `ConfigError`."""
+        from release.registry.rights import Rights
+
+        reference = parse_repository(target)
+        with self._lock:
+            self._registries |= {reference.registry}
+            return Rights(self._host(reference), reference.repository)
 
     def close(self) -> None:
         """Close all connections."""

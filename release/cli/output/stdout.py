@@ -42,6 +42,16 @@ def data(*lines: str) -> None:
     _write([one_line(line) for line in lines])
 
 
+def terminal_width() -> int | None:
+    """The columns of the terminal that stdout is; None for a pipe or a file."""
+    if not os.isatty(1):
+        return None
+    import shutil  # imported late: only wide output needs it
+
+    size = shutil.get_terminal_size()
+    return size.columns
+
+
 def document(value: Any, *, indent: int | None = 2) -> None:
     """Write `value` to stdout as one JSON document. `indent`: None for one line.
 

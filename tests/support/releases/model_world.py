@@ -208,6 +208,10 @@ class World:
         """Raise an error, since the model has no credentials."""
         raise NotImplementedError
 
+    def rights(self, target: str) -> NoReturn:
+        """Raise an error, since the model has no credentials."""
+        raise NotImplementedError
+
     def open_log(
         self, sections: Sequence[LogSection], ground: LogContext, *, budget: float = 120.0
     ) -> Writer:
