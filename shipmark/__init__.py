@@ -41,6 +41,8 @@ from release.app.report import DecisionReport, WithheldTag
 from release.app.session import Session as Workspace
 from release.app.setup.doctor.doctor import DoctorRequest, doctor
 from release.app.setup.doctor.report import DoctorReport, Finding
+from release.app.setup.init.convert.model import Left
+from release.app.setup.init.init import InitFile, InitReport, InitRequest, init
 from release.app.versions.next_version import NextVersionRequest, next_version
 from release.app.versions.version import VersionReport, VersionRequest, version
 from release.app.workspace import open_workspace
@@ -76,8 +78,12 @@ __all__ = [
     "Finding",
     "FixedTag",
     "GitError",
+    "InitFile",
+    "InitReport",
+    "InitRequest",
     "Interrupted",
     "KnownFrom",
+    "Left",
     "Line",
     "LogError",
     "MatrixReport",
@@ -121,6 +127,7 @@ __all__ = [
     "changed_matrix",
     "deployed",
     "doctor",
+    "init",
     "metadata",
     "next_version",
     "open_workspace",

@@ -32,6 +32,7 @@ COMMANDS: dict[str, Row] = {
     "ci": Row("ci", "Show which CI system was detected, and from what."),
     "config": Row("config", "Show and check the configuration in force."),
     "doctor": Row("doctor", "Check what a release needs; print the fix for what is wrong."),
+    "init": Row("init", "Show, or write, a config and CI files; convert docker/metadata-action workflows."),
     "demo": Row("demo", "A whole release in a scratch folder: no daemon, no registry, no network."),
 }
 

@@ -24,6 +24,10 @@ PURE = (
     "release.app.setup.doctor.checks.*",
     "release.app.setup.doctor.report",
     "release.app.setup.doctor.scene",
+    "release.app.setup.init.config_text",
+    "release.app.setup.init.convert",
+    "release.app.setup.init.convert.*",
+    "release.app.setup.init.yaml_text",
     "release.app.setup.workflows",
     "release.app.setup.workflows.*",
     "release.build.buildah.config",
@@ -196,6 +200,11 @@ COMMAND_LINE = ("release.cli", "release.cli.*")
 
 #: Exceptions outside the tree, each caught by the module's own callers.
 CAUGHT_INSIDE = {
+    "release.app.setup.init.convert.*": {
+        "CannotConvert",
+        "NotPlain",
+        "Unresolved",
+    },  # becomes a line of what was not converted, with its place
     "release.build.embedded.archives": {"ReadError"},  # becomes BuildError with the archive's name
     "release.build.embedded.base_tree": {"ReadError"},  # likewise, with the base's name
     "release.build.dockerfile.json_words": {"NotStrings"},  # gets its Dockerfile line from the caller

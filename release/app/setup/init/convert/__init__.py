@@ -1,0 +1,1 @@
+"""Converts workflows with docker/metadata-action and docker/build-push-action. Pure."""

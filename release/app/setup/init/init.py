@@ -1,0 +1,218 @@
+"""`init`: shows, or writes, a starting config and the CI files of a repository."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import posixpath
+from typing import Any, Literal
+
+import msgspec
+
+from release.app.session import CONFIG_NAME, Session, require_targets
+from release.app.setup.init.config_text import config_text
+from release.app.setup.init.convert.jobs import Facts
+from release.app.setup.init.convert.model import Converted, Draft, Left
+from release.app.setup.init.convert.workflows import convert_workflows
+from release.app.setup.init.definitions import Source, github, gitlab, jenkins
+from release.app.setup.init.discover import Found, discover
+from release.app.setup.init.source import source_of
+from release.app.setup.init.write import write_files
+from release.config.load import load
+from release.errors import ConfigError
+from release.oci.reference import Reference
+
+_NEW_WORKFLOW = ".github/workflows/shipmark.yml"
+_LOG = {"store": "git"}
+
+
+class InitRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`write`: write the files that are shown. `source`: of shipmark, as `HOST/OWNER/REPOSITORY@COMMIT`."""
+
+    write: bool = False
+    source: str | None = None
+
+
+class InitFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file. `diff`: unified, from the file's root; `text`: its whole new text."""
+
+    path: str
+    state: Literal["new", "changed"]
+    text: str
+    diff: str
+
+
+class InitReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`shipmark.init/1`. `written`: whether the files were written. `left`: what was not converted, by place.
+
+    `notes`: what is left to do by hand.
+    """
+
+    schema: Literal["shipmark.init/1"] = "shipmark.init/1"
+    written: bool
+    files: tuple[InitFile, ...]
+    left: tuple[Left, ...]
+    notes: tuple[str, ...]
+
+
+def init(session: Session, request: InitRequest) -> InitReport:
+    """Find out what the repository has, and make the files that it lacks. An existing config is never changed.
+
+    A workflow is changed only with `write`, and only if git holds its present content, so that it can be restored.
+    Raises `ConfigError` where the image, or where shipmark came from, is not known, and `RefusedError` for a file that
+    may not be changed.
+    """
+    found = discover(session)
+    # Without a CI file to write, it does not matter where shipmark comes from.
+    source = source_of(session, request.source) if found.systems or request.source is not None else None
+    converted = () if found.has_config or source is None else _converted(found, source)
+    drafts = [draft for one in converted for draft in one.drafts]
+    notes: list[str] = []
+    files: list[InitFile] = []
+    if not found.has_config:
+        text = _config(session, found, drafts)
+        for component in load(text, CONFIG_NAME, _any_variable(text)).components:
+            require_targets(component)
+        files.append(_new(CONFIG_NAME, text))
+        if drafts:
+            notes.append(
+                "the version log is a file that goes with the runner; to keep it: `log: {store: git}` in shipmark.yml, "
+                "`permissions: {contents: write}` on the job, and its token as SHIPMARK_LOG_TOKEN"
+            )
+    elif any(_has_metadata(one) for one in found.workflows):
+        notes.append(f"`{CONFIG_NAME}` exists, so workflows with docker/metadata-action stay as they are")
+    before = {one.path: one.text for one in found.workflows}
+    files += [
+        _changed(one.path, before[one.path], one.text) for one in converted if one.text != before[one.path]
+    ]
+    if source is None:
+        notes.append("no CI system is found here, so there is no CI file to write")
+    else:
+        files += _definitions(session, found, source, notes, is_converted=bool(drafts))
+    notes += [f"`{one.path}` cannot be read, and stays as it is: {one.reason}" for one in found.unread]
+    if not found.dockerfiles and not drafts:
+        notes.append("there is no Dockerfile: `shipmark dockerfile new --template go` writes one")
+    if request.write:
+        write_files(session, files)
+    return InitReport(
+        written=request.write,
+        files=tuple(files),
+        left=tuple(left for one in converted for left in one.left),
+        notes=tuple(notes),
+    )
+
+
+def _converted(found: Found, source: Source) -> tuple[Converted, ...]:
+    owner = found.path.split("/")[0]
+    known = {"repository": found.path.lower(), "repository_owner": owner.lower()} if found.path else {}
+    facts = Facts(
+        action=source.action, github={**known, "server_url": f"https://{found.host}"}, files=found.bake
+    )
+    return convert_workflows(found.workflows, facts)
+
+
+def _has_metadata(workflow: Any) -> bool:
+    return any(step.action == "docker/metadata-action" for job in workflow.jobs for step in job.steps)
+
+
+def _config(session: Session, found: Found, drafts: list[Draft]) -> str:
+    """The text of the config: of what was converted, else one component for each Dockerfile."""
+    if drafts:
+        return config_text(drafts, {})
+    more: dict[str, Any] = {"log": _LOG} if "github" in found.systems[:1] else {}
+    images = session.settings.images or _guessed(found)
+    if not images:
+        raise ConfigError(
+            "where the image goes is not known: this clone has no remote on a host with a registry",
+            hint="name it: `shipmark init --image ghcr.io/acme/app`",
+        )
+    if len(found.dockerfiles) > 1 and "Dockerfile" not in found.dockerfiles and len(images) == 1:
+        return config_text([_part(images[0], one) for one in found.dockerfiles], more)
+    section: dict[str, Any] = {"image": images[0]} if len(images) == 1 else {"images": [*images]}
+    first = next(iter(found.dockerfiles), "Dockerfile")
+    if first != "Dockerfile":
+        folder = posixpath.dirname(first) or "."
+        section["build"] = {**({"context": folder} if folder != "." else {}), "dockerfile": first}
+    return config_text([Draft(name="app", section=section)], more)
+
+
+def _part(image: str, dockerfile: str) -> Draft:
+    """A component for the folder of one Dockerfile, with git tags of its own: `api/v1.2.0`."""
+    folder = posixpath.dirname(dockerfile)
+    name = folder.replace("/", "-").lower()
+    section: dict[str, Any] = {"image": f"{image}/{name}", "prefix": f"{folder}/", "paths": [f"{folder}/**"]}
+    section["build"] = {"context": folder, "dockerfile": dockerfile}
+    return Draft(name=name, section=section)
+
+
+def _guessed(found: Found) -> tuple[str, ...]:
+    registry = {"github.com": "ghcr.io", "gitlab.com": "registry.gitlab.com"}.get(found.host)
+    return (f"{registry}/{found.path.lower()}",) if registry and found.path else ()
+
+
+def _any_variable(text: str) -> dict[str, str]:
+    """A value for every variable that the new config uses, so that it can be checked before the job runs."""
+    from release.config.variables import names_in
+
+    return dict.fromkeys(names_in(text), "x")
+
+
+def _definitions(
+    session: Session, found: Found, source: Source, notes: list[str], *, is_converted: bool
+) -> list[InitFile]:
+    """The CI files of systems that have none of shipmark yet."""
+    files: list[InitFile] = []
+    used = any(step.uses_shipmark for one in found.workflows for job in one.jobs for step in job.steps)
+    for system in found.systems:
+        if system == "github" and not is_converted and not used:
+            _require_loadable(source, found)
+            text = github(source, branch=found.branch, registry=_registry(session, found))
+            files.append(_new(_NEW_WORKFLOW, text))
+        elif system == "gitlab":
+            text = gitlab(source, registry=_registry(session, found))
+            exists = os.path.lexists(os.path.join(session.root, ".gitlab-ci.yml"))
+            files.append(_new(".gitlab/shipmark.yml" if exists else ".gitlab-ci.yml", text))
+            if exists:
+                notes.append("add to `.gitlab-ci.yml`: `include: [{local: .gitlab/shipmark.yml}]`")
+        elif system == "jenkins":
+            files.append(_new("shipmark.Jenkinsfile", jenkins(source, branch=found.branch)))
+            notes.append(
+                "let a multibranch job use `shipmark.Jenkinsfile`, or take its stages into `Jenkinsfile`"
+            )
+        elif system != "github":
+            notes.append(f"{system}: take the example of `{source.url}/tree/{source.commit}/ci`")
+    return [one for one in files if not os.path.lexists(os.path.join(session.root, one.path))]
+
+
+def _registry(session: Session, found: Found) -> str:
+    images = session.settings.images or _guessed(found) or ("ghcr.io/x/y",)
+    return Reference.parse(images[0]).registry
+
+
+def _require_loadable(source: Source, found: Found) -> None:
+    """Raise `ConfigError` if GitHub would look for the action's repository at another host."""
+    host = source.url.split("/")[2]
+    if host not in {"github.com", found.host}:
+        raise ConfigError(
+            f"GitHub loads no action from `{host}`, where this shipmark came from",
+            hint="name a repository on github.com: `shipmark init --shipmark github.com/OWNER/shipmark@COMMIT`",
+        )
+
+
+def _new(path: str, text: str) -> InitFile:
+    return InitFile(path=path, state="new", text=text, diff=_diff(path, "", text))
+
+
+def _changed(path: str, before: str, after: str) -> InitFile:
+    return InitFile(path=path, state="changed", text=after, diff=_diff(path, before, after))
+
+
+def _diff(path: str, before: str, after: str) -> str:
+    lines = difflib.unified_diff(
+        before.split("\n")[:-1] if before else [],
+        after.split("\n")[:-1],
+        fromfile=f"a/{path}" if before else "/dev/null",
+        tofile=f"b/{path}",
+        lineterm="",
+    )
+    return "\n".join(lines)

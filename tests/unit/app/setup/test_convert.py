@@ -1,0 +1,137 @@
+"""Pieces of the conversion of workflows: YAML that is written, lines that are edited, bake files, expressions."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.app.setup.init.convert.bake_files import NotPlain, bake_blocks, target_in, targets_of
+from release.app.setup.init.convert.expressions import Values
+from release.app.setup.init.convert.jobs import Facts
+from release.app.setup.init.convert.matrix import matrix_of
+from release.app.setup.init.convert.model import CannotConvert, Edit, edited
+from release.app.setup.init.convert.spans import comments
+from release.app.setup.init.convert.workflows import convert_workflows
+from release.app.setup.init.yaml_text import mapping_lines
+from release.app.setup.workflows.model import Job, parse_workflow
+from release.errors import ConfigError
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
+KEYS = st.from_regex(r"\A[A-Za-z_][\w-]{0,8}\Z")
+FACTS = Facts(action=f"acme/shipmark@{'a' * 40}", github={"repository": "acme/app"})
+
+
+@given(
+    st.dictionaries(
+        KEYS, TEXTS | st.booleans() | st.lists(TEXTS, max_size=3) | st.dictionaries(KEYS, TEXTS, min_size=1)
+    )
+)
+def test_written_yaml_is_read_back_as_the_same_text(value: dict[str, object]) -> None:
+    text = "\n".join(mapping_lines(value))
+    assert yaml.load(text, yaml.SafeLoader) == value or (not value and not text)
+
+
+def test_edits_leave_every_other_line_and_one_blank_line_around_a_removed_step() -> None:
+    text = "a\n\nb\n\nc\nd"
+    assert edited(text, [Edit(first=3, last=3)]) == "a\n\nc\nd"
+    assert edited(text, [Edit(first=5, last=5, lines=("x", "y"))]) == "a\n\nb\n\nx\ny\nd"
+    assert edited(text, [Edit(first=1, last=0, lines=("new",))]) == f"new\n{text}"
+
+
+def test_lines_of_a_block_scalar_are_no_comments() -> None:
+    lines = [
+        "- name: x",
+        "  # one",
+        "  run: |",
+        "    # a shell comment",
+        "",
+        "    echo",
+        "  # two",
+        "  with: {a: b} # three",
+    ]
+    assert comments(lines, 1, len(lines)) == ["# one", "# two"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "spans"),
+    [
+        ("      - uses: a\n      - uses: b\n", [(4, 4), (5, 5)]),
+        (
+            "      -\n        # about a\n        uses: a\n\n      # about b\n      -\n        uses: b\n",
+            [(4, 6), (9, 10)],
+        ),
+        ("    - uses: a\n      with:\n        b: |\n          c\n\n          d\n    # end\n", [(4, 9)]),
+        ("    - {uses: a}\n    - {uses: b, with: {c: d}} # e\n", [(4, 4), (5, 5)]),
+        ("      [{uses: a}]\n", [(0, 0)]),
+    ],
+    ids=["plain", "dash alone", "block scalar", "flow step", "flow list"],
+)
+def test_lines_of_each_step_are_found(steps: str, spans: list[tuple[int, int]]) -> None:
+    workflow = parse_workflow("w.yml", f"jobs:\n  j:\n    steps:\n{steps}")
+    assert [(step.first, step.last) for step in workflow.jobs[0].steps] == spans
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'target "a" { tags = ["${TAG}"] }',
+        'target "a" { args = { V = VERSION } }',
+        'variable "TAG" { default = "x" }',
+        'function "f" { params = [] }',
+        'target "a" { context = upper("x") }',
+        'target "a" { platforms = ["x"',
+        "target a",
+        "[" * 100_000,
+        'target "a" { x = ' + "[" * 50 + "]" * 50 + "}",
+    ],
+    ids=range(9),
+)
+def test_bake_file_with_more_than_values_is_not_read(text: str) -> None:
+    with pytest.raises(NotPlain):
+        bake_blocks("docker-bake.hcl", text)
+
+
+def test_bake_target_has_what_it_inherits_and_groups_name_targets() -> None:
+    text = 'group "default" { targets = ["b"] }\ntarget "a" { context = "x", target = "t" }\n'
+    blocks = bake_blocks("docker-bake.hcl", text + 'target "b" { inherits = ["a"] target = "u" }\n')
+    assert targets_of(blocks, []) == ["b"]
+    assert target_in(blocks, "b") == {"context": "x", "target": "u"}
+    with pytest.raises(NotPlain, match="inherits from itself"):
+        target_in(bake_blocks("b.json", '{"target": {"a": {"inherits": ["a"]}}}'), "a")
+
+
+def test_expressions_become_values_or_variables_that_no_program_reads() -> None:
+    values = Values(
+        env={"A": "x-${{ env.B }}", "B": "y", "C": "${{ env.C }}"}, matrix={"m": "1"}, facts={}, steps={}
+    )
+    assert values.literal("${{ env.A }}/${{ matrix.m }}/${{ 'it''s' }}") == "x-y/1/it's"
+    assert values.literal("${{ env.C }}") is None
+    text = values.text("${{ inputs.path }} ${{ github.sha }} ${{ a && b }} ${{ vars.path }}", form="<%s>")
+    assert text == "<VALUE_PATH> <GITHUB_SHA> <VALUE_1> <VALUE_2>"
+    assert values.variables == {"VALUE_PATH": "inputs.path", "VALUE_1": "a && b", "VALUE_2": "vars.path"}
+
+
+def test_matrix_that_is_made_by_another_job_is_not_converted() -> None:
+    job = Job(name="j", line=3, value={"strategy": {"matrix": "${{ fromJSON(needs.a.outputs.b) }}"}})
+    with pytest.raises(CannotConvert, match="known only when the job runs"):
+        matrix_of(job, ["${{ matrix.x }}"])
+    assert matrix_of(job, ["no matrix"]).combinations == ({},)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_converted_or_left_without_an_error(text: str) -> None:
+    step = {
+        "uses": "docker/build-push-action@v6",
+        "with": {"tags": text, "context": text, "push": text, "build-args": text},
+    }
+    given = yaml.safe_dump(
+        {"jobs": {"j": {"steps": [{"uses": "docker/metadata-action@v5", "with": {"images": text}}, step]}}}
+    )
+    try:
+        workflow = parse_workflow("w.yml", given)
+    except ConfigError:
+        return  # YAML that shipmark does not read
+    for one in convert_workflows([workflow], FACTS):
+        assert one.left or one.drafts
