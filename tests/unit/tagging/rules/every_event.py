@@ -25,6 +25,10 @@ _REQUEST: dict[str, Any] = {
 }
 
 
+#: GitHub names the branch of a check's commit where that is a branch of this repository, and null for a fork's.
+_SUITE = {"head_sha": HEAD, "head_branch": "trunk"}
+
+
 class Event(NamedTuple):
     """A run. `git_tags`: name -> commit, in the clone. `payload`: the event file without the repository."""
 
@@ -46,10 +50,12 @@ def _request(action: str) -> dict[str, Any]:
 #: One row for each event of GitHub's documentation that has a ref; most of them run on the default branch.
 DOCUMENTED: Final = {
     "branch_protection_rule": Event("branch_protection_rule", TRUNK, payload={"action": "edited"}),
-    "check_run": Event("check_run", TRUNK, payload={"action": "completed", "check_run": {"head_sha": HEAD}}),
-    "check_suite": Event(
-        "check_suite", TRUNK, payload={"action": "completed", "check_suite": {"head_sha": HEAD}}
+    "check_run": Event(
+        "check_run",
+        TRUNK,
+        payload={"action": "completed", "check_run": {"head_sha": HEAD, "check_suite": _SUITE}},
     ),
+    "check_suite": Event("check_suite", TRUNK, payload={"action": "completed", "check_suite": _SUITE}),
     "create": Event("create", "refs/heads/topic/new", payload={"ref": "topic/new", "ref_type": "branch"}),
     "delete": Event("delete", TRUNK, payload={"ref": "topic/old", "ref_type": "branch"}),
     "deployment": Event(
