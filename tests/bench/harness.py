@@ -7,6 +7,7 @@ The peak is never below the harness's memory, since the system also counts what 
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import platform
 import statistics
@@ -131,6 +132,20 @@ def row(name: str, taken: Sequence[Sample]) -> str:
     cpu, rss = statistics.median(sample.cpu for sample in taken), max(sample.rss for sample in taken)
     wall = f"{min(walls):.2f}, **{statistics.median(walls):.2f}**, {max(walls):.2f}"
     return f"| {name} | {wall} | {cpu:.2f} | {rss:.0f} |"
+
+
+def paired(own: Sequence[Sample], other: Sequence[Sample]) -> tuple[float, float]:
+    """Return the median over the rounds of the ratio of two commands' CPU times, and its upper bound.
+
+    The bound is an order statistic, so it assumes nothing about how the ratios are distributed: the median is above the
+    k-th largest of n ratios with the probability that at most k - 1 of n coins show heads, here at most 5 %. With fewer
+    than five rounds no ratio is such a bound, and the largest is given.
+    """
+    ratios = sorted(one.cpu / two.cpu for one, two in zip(own, other, strict=True))
+    count, above, tail = len(ratios), 0, 0.0
+    while (tail := tail + math.comb(count, above) / 2**count) <= 0.05:
+        above += 1
+    return statistics.median(ratios), ratios[-max(above, 1)]
 
 
 def ratio_of(own: Sequence[Sample], other: Sequence[Sample]) -> float:

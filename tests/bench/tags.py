@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.bench.harness import Command, compare, table
+from tests.bench.harness import Command, Series, compare, paired, table
 from tests.bench.repositories import at_tag, large, small
 from tests.support.programs.environment import scrubbed
 
@@ -23,7 +23,17 @@ def run(folder: Path, *, rounds: int) -> Iterator[str]:
         ("tags: the same, HEAD at a version tag, refs in files of their own", at_tag(folder, packed=False)),
         ("tags: the same, HEAD at a version tag, packed refs", at_tag(folder, packed=True)),
     ):
-        yield table(title, compare(_commands(repository, peers, folder), rounds=rounds))
+        series = compare(_commands(repository, peers, folder), rounds=rounds)
+        yield "\n".join([table(title, series), "", *_ratios(series)])
+
+
+def _ratios(series: Sequence[Series]) -> Iterator[str]:
+    """Yield the ratios of CPU that the project holds itself to: `tags` to git, and to dunamai."""
+    by_name = {one.name: one.samples for one in series}
+    for peer in ("git describe", "dunamai"):
+        if by_name["shipmark tags"] and by_name[peer]:
+            ratio, most = paired(by_name["shipmark tags"], by_name[peer])
+            yield f"shipmark tags / {peer}: {ratio:.2f}, with 95 % confidence below {most:.2f}"
 
 
 def _commands(repository: Path, peers: Path, folder: Path) -> list[Command]:
