@@ -9,6 +9,7 @@ from html import escape
 from release.log.questions import Filter, select, tags_of
 from release.log.state import LogState, ReleaseState, TagHold
 from release.log.yanked import Yank, Yanks, yank_of
+from release.versions.status import KnownStatus
 
 
 def page(template: str, state: LogState, yanks: Yanks, *, title: str, head: str, now: str) -> str:
@@ -27,7 +28,9 @@ def page(template: str, state: LogState, yanks: Yanks, *, title: str, head: str,
         "lanes": "\n".join(lanes) or "<p>No tag moved yet.</p>",
         "first": escape(first[:10]),
         "now": escape(now[:10]),
-        "releases": "\n".join(_release(release, yank_of(yanks, release)) for release in releases),
+        "releases": "\n".join(
+            _release(release, yank_of(yanks, release), _status(state, release)) for release in releases
+        ),
     }
     return _fill(template, filled)
 
@@ -47,12 +50,18 @@ def _options(names: Iterable[str]) -> str:
     return "".join(f"<option>{escape(name)}</option>" for name in sorted(set(names)) if name)
 
 
-def _release(release: ReleaseState, yank: Yank | None) -> str:
+def _status(state: LogState, release: ReleaseState) -> KnownStatus | None:
+    return None if release.between_releases else state.statuses.get((release.project, release.version))
+
+
+def _release(release: ReleaseState, yank: Yank | None, status: KnownStatus | None) -> str:
     tags = tags_of(release)
     digest = release.image.digest if release.image is not None else ""
     words = " ".join([release.version, release.commit, digest, release.channel, *tags]).lower()
     state = "yanked" if yank is not None else release.state
     kind = "" if state == "released" else f' class="{"yanked" if yank is not None else "open"}"'
+    boxed = yank is None and status is not None and status.status == "prerelease"
+    shown = f"{state}, pre-release" if boxed else state
     why = f'<div class="more">taken back: {escape(yank.reason)}</div>' if yank is not None else ""
     chips = "".join(f"<span>{escape(tag)}</span>" for tag in tags)
     when = yank.at if yank is not None else release.released_at or release.planned_at
@@ -60,7 +69,7 @@ def _release(release: ReleaseState, yank: Yank | None) -> str:
         f'<li{kind} data-text="{escape(words)}" data-channel="{escape(release.channel)}"'
         f' data-state="{escape(state)}">'
         f'<span class="name">{escape(release.version or release.channel)}</span> '
-        f'<span class="when">{escape(state)} <time datetime="{escape(when)}">{escape(when[:19])}</time></span>'
+        f'<span class="when">{escape(shown)} <time datetime="{escape(when)}">{escape(when[:19])}</time></span>'
         f'<div class="tags">{chips}</div>{why}'
         f'<div class="more">commit <code>{escape(release.commit[:12])}</code> <code>{escape(digest)}</code></div></li>'
     )

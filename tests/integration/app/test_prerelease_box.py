@@ -70,6 +70,7 @@ def test_tags_follow_the_pre_release_box_although_the_git_tag_was_pushed_before_
     kinds = project.kinds()
     project.must("run", env=event("v1.5.0", box=True))
     assert project.kinds() == kinds
+    assert project.must("log", "export", "--format", "html").stdout.count("released, pre-release") == 1
     # With the box cleared the version counts again, under the next number.
     project.must("run", env=event("v1.5.0", box=False))
     assert project.tags["latest"] == project.tags["1"] == project.tags["1.5"] == project.tags["1.5.0"]
