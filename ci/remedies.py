@@ -1,10 +1,10 @@
-"""Instructions for each CI system against frequent problems of a first run: shallow clones, missing tags, ownership."""
+"""Instructions for each CI system against frequent problems of a first run: what the clone lacks, and its owner."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-What = Literal["shallow", "no-tags", "dubious-ownership"]
+What = Literal["shallow", "no-tags", "dubious-ownership", "no-credential"]
 Lack = Literal["submodules", "sparse", "lfs"]
 
 _GITHUB_CHECKOUT = "set `with: {fetch-depth: 0}` on `actions/checkout`"
@@ -54,6 +54,25 @@ _CLONES: dict[str, tuple[str, str]] = {
     "none": ("run `git fetch --unshallow --tags --force`", "run `git fetch --tags --force`"),
 }
 
+_NO_CREDENTIAL = "give the job a credential that may read the repository: `git ls-remote` has to work in it"
+_GITHUB_CREDENTIAL = (
+    "take `persist-credentials: false` out of `with:` of `actions/checkout`, and give the job "
+    "`permissions: {contents: read}`"
+)
+#: System -> what lets later steps of a job ask the remote with the credential of its checkout.
+_CREDENTIALS: dict[str, str] = {
+    "github": _GITHUB_CREDENTIAL,
+    "gitea": _GITHUB_CREDENTIAL,
+    "forgejo": _GITHUB_CREDENTIAL,
+    "gitlab": "set `variables: {GIT_STRATEGY: fetch}` on the job, so that the clone has the token of this job",
+    "jenkins": "run shipmark in `withCredentials([gitUsernamePassword(credentialsId: 'ID')]) { … }`, "
+    "or in `sshagent(['ID']) { … }`",
+    "tekton": "annotate a secret of the task's service account: `tekton.dev/git-0: https://HOST`",
+    "azure": "set `- {checkout: self, persistCredentials: true}` as the first step",
+    "circleci": "add `- add_ssh_keys` before the step",
+    "none": "`git ls-remote` has to work here: sign in with git's credential helper, or use an SSH key",
+}
+
 #: System -> the variable with the folder of the checkout. Systems without such a variable are not listed.
 _WORKSPACE: dict[str, str] = {
     "github": "$GITHUB_WORKSPACE",
@@ -73,10 +92,13 @@ def remedy(system: str, what: What) -> str:
     """Return the instruction against the problem `what` on `system`: a sentence fragment with the line in backticks.
 
     `shallow`: history is missing. `no-tags`: the history is complete, git tags are missing. `dubious-ownership`: git
-    refuses the folder of another user. A system that is not known gets the plain git command.
+    refuses the folder of another user. `no-credential`: the remote asks for a credential, and the clone has none, as
+    with `persist-credentials: false`. A system that is not known gets the plain git command.
     """
     if what == "dubious-ownership":
         return f'run `git config --global --add safe.directory "{_WORKSPACE.get(system, "$PWD")}"` before'
+    if what == "no-credential":
+        return _CREDENTIALS.get(system, _NO_CREDENTIAL)
     shallow, no_tags = _CLONES.get(system, _CLONES["none"])
     return shallow if what == "shallow" else no_tags
 

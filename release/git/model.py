@@ -54,7 +54,8 @@ class RemoteRefs(msgspec.Struct, frozen=True, kw_only=True):
     """The branches and tags of a remote, each with its commit, as one `git ls-remote` lists them.
 
     `name`: of the remote; None if the clone has none. `tags`: with the object that each tag peels to. `cause`: of state
-    `refused`, one line. In every state but `answered`, `heads` and `tags` are empty.
+    `refused`, one line. In every state but `answered`, `heads` and `tags` are empty. `locked`: the remote wants a
+    credential that this clone does not have.
     """
 
     state: RemoteState
@@ -62,6 +63,7 @@ class RemoteRefs(msgspec.Struct, frozen=True, kw_only=True):
     heads: Mapping[str, str] = {}
     tags: Mapping[str, str] = {}
     cause: str = ""
+    locked: bool = False
 
 
 class GitFiles(msgspec.Struct, frozen=True, kw_only=True):

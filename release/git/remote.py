@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from release.errors import GitError
 from release.git.command import Git, told_by
@@ -17,6 +18,13 @@ Relation = Literal["same", "ancestor", "descendant", "diverged", "unknown"]
 Ancestry = Callable[[str, str], Relation]
 # Seconds for `git ls-remote`. A remote that answers at all lists 100,000 refs in a few seconds.
 _TIMEOUT = 30.0
+# Messages of git, ssh and hosts when a credential is missing or not admitted. A host may say that a private repository
+# does not exist.
+_LOCKED = (
+    r"could not read (?:Username|Password)|terminal prompts disabled|Authentication failed|invalid credentials"
+    r"|HTTP Basic: Access denied|returned error: 40[13]\b|Permission denied|Permission to \S+ denied"
+    r"|Repository not found|repository '[^']*' not found|project you were looking for could not be found"
+)
 
 
 def is_ancestor(git: Git, a: str, b: str) -> bool | None:
@@ -73,8 +81,8 @@ def remote_refs(
     A failure is not raised: the result has the state `refused` and the cause.
     """
     found = _ls_remote(process, root, env, remote, timeout, "--heads", "--tags")
-    if isinstance(found, str):
-        return RemoteRefs(state="refused", name=remote, cause=found)
+    if isinstance(found, _Refusal):
+        return RemoteRefs(state="refused", name=remote, cause=found.cause, locked=found.locked)
     return RemoteRefs(
         state="answered",
         name=remote,
@@ -89,24 +97,32 @@ def remote_tip(
 ) -> str | None:
     """The commit of `branch` on the remote; None if the remote has no such branch or does not answer."""
     found = _ls_remote(process, root, env, remote, _TIMEOUT, "--heads")
-    return None if isinstance(found, str) else found.get(f"refs/heads/{branch}")
+    return None if isinstance(found, _Refusal) else found.get(f"refs/heads/{branch}")
 
 
 def _below(start: str, refs: Mapping[str, str]) -> dict[str, str]:
     return {ref.removeprefix(start): commit for ref, commit in refs.items() if ref.startswith(start)}
 
 
+class _Refusal(NamedTuple):
+    """Why a remote did not list its refs. `locked`: for want of a credential."""
+
+    cause: str
+    locked: bool = False
+
+
 def _ls_remote(
     process: Process, root: str, env: Mapping[str, str], remote: str, timeout: float, *which: str
-) -> dict[str, str] | str:
-    """Ref -> object, in the remote's order; or, as text, the reason why the remote did not list its refs."""
+) -> dict[str, str] | _Refusal:
+    """Ref -> object, in the remote's order; or the reason why the remote did not list its refs."""
     try:
         done = Git(process, root, env, online=True).run(
             "ls-remote", "--quiet", *which, "--", remote, timeout=timeout
         )
     except GitError as error:
-        return error.message
+        return _Refusal(error.message)
     if done.code != 0:
-        return redact(told_by(done))
+        text = done.stderr.decode("utf-8", "backslashreplace")
+        return _Refusal(redact(told_by(done)), locked=re.search(_LOCKED, text, re.IGNORECASE) is not None)
     lines = done.stdout.decode("utf-8", "backslashreplace").split("\n")
     return {ref: commit for commit, _, ref in (line.partition("\t") for line in lines) if is_commit(commit)}

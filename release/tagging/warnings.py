@@ -75,6 +75,8 @@ def _refused(facts: Facts, known: KnownReleases) -> list[str]:
         return []
     whose = f"remote `{remote.name}`" if remote.name else "remotes"
     text = f"the {whose} could not be asked for git tags: {remote.cause}"
+    if remote.locked:
+        text += f" ({remedy(facts.ci.system, 'no-credential')})"
     by_registry = known.known_from.registry == "complete"
     return [f"{text}; moving tags are judged by the registry's list of tags" if by_registry else text]
 

@@ -37,7 +37,9 @@ def require_taggable(session: Session, policy: TagPolicy, *, push: bool, force_u
     if remote.state == "refused":
         raise GitError(
             f"no version is tagged without the tags of the remote, which could not be asked: {remote.cause}",
-            hint="`git ls-remote` has to work here, with the credentials of this clone",
+            hint=remedy(session.ci.system, "no-credential")
+            if remote.locked
+            else "`git ls-remote` has to work here, with the credentials of this clone",
         )
     if push and remote.state == "no remote":
         raise GitError(

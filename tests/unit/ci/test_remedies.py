@@ -11,7 +11,7 @@ from ci.systems import NAMES
 
 
 @pytest.mark.parametrize("system", NAMES)
-@pytest.mark.parametrize("what", ["shallow", "no-tags", "dubious-ownership"])
+@pytest.mark.parametrize("what", ["shallow", "no-tags", "dubious-ownership", "no-credential"])
 def test_every_remedy_for_a_clone_is_one_line_with_a_setting_to_copy(system: str, what: str) -> None:
     said = remedy(system, what)  # type: ignore[arg-type]
     assert re.search(r"`[^`]+`", said)
@@ -31,6 +31,10 @@ def test_every_remedy_for_a_clone_is_one_line_with_a_setting_to_copy(system: str
         ("none", "shallow", "git fetch --unshallow --tags"),
         ("none", "dubious-ownership", "safe.directory"),
         ("hudson", "no-tags", "git fetch --tags --force"),
+        ("github", "no-credential", "`persist-credentials: false`"),
+        ("jenkins", "no-credential", "withCredentials([gitUsernamePassword(credentialsId: 'ID')])"),
+        ("azure", "no-credential", "persistCredentials: true"),
+        ("hudson", "no-credential", "`git ls-remote`"),
     ],
 )
 def test_remedy_for_a_clone_contains_the_setting_of_the_ci_system(system: str, what: str, line: str) -> None:
