@@ -27,6 +27,7 @@ Source: actions/runner `ActionCommand.cs` (`TryParseV2` trims the start, `TryPar
 from __future__ import annotations
 
 import re
+from functools import cache
 
 # CSI sequences. They are dropped and not shown, because coloured output of builders is frequent and harmless.
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -36,7 +37,6 @@ _CONTROLS = (
     r"\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
-_UNPRINTABLE = re.compile(rf"[\n{_CONTROLS}]")
 # Each match of the next two patterns ends at the position where a blank is inserted.
 _ANYWHERE = re.compile(
     r"##(?=\[|(?:vso|teamcity)\[)|travis_(?:fold|time)(?=:)|SPINNAKER_CONFIG(?=_JSON=)", re.IGNORECASE
@@ -44,12 +44,23 @@ _ANYWHERE = re.compile(
 _LEADING = re.compile(
     r"\A\s*(?::(?=:)|--(?=-(?:\s|\Z))|\+\+(?=\+(?:\s|\Z))|~~(?=~(?:\s|\Z))|\^\^(?=\^\s)|SPINNAKER(?=_PROPERTY_))"
 )
-# Characters that are written as `\uXXXX` in JSON, which keeps the value of the string.
-_IN_JSON = re.compile(
-    rf"[{_CONTROLS}]|(?<=#)#(?=\[|(?:vso|teamcity)\[)|:(?=:)|(?<=travis_fold):|(?<=travis_time):"
-    r"|(?<=SPINNAKER)_(?=PROPERTY_|CONFIG_JSON=)",
-    re.IGNORECASE,
-)
+
+
+# The next two patterns are compiled when they are needed: that takes longer than all other patterns together, and most
+# commands print plain text only.
+@cache
+def _unprintable() -> re.Pattern[str]:
+    return re.compile(rf"[\n{_CONTROLS}]")
+
+
+@cache
+def _in_json() -> re.Pattern[str]:
+    """Matches characters that are written as `\\uXXXX` in JSON, which keeps the value of the string."""
+    return re.compile(
+        rf"[{_CONTROLS}]|(?<=#)#(?=\[|(?:vso|teamcity)\[)|:(?=:)|(?<=travis_fold):|(?<=travis_time):"
+        r"|(?<=SPINNAKER)_(?=PROPERTY_|CONFIG_JSON=)",
+        re.IGNORECASE,
+    )
 
 
 def escape_foreign(line: str) -> str:
@@ -58,8 +69,10 @@ def escape_foreign(line: str) -> str:
     Colours are dropped, other controls are shown (`\\r`, `\\x1b`, `\\u2028`), commands get a blank in their middle.
     Escaping an escaped line again changes nothing.
     """
-    text = _UNPRINTABLE.sub(_shown, _COLOUR.sub("", line))
     # Remove colours before commands are searched: `##ESC[0m[group]` becomes `##[group]`, which is a command.
+    text = (
+        line if line.isascii() and line.isprintable() else _unprintable().sub(_shown, _COLOUR.sub("", line))
+    )
     text = _ANYWHERE.sub(_with_blank, text)
     return _LEADING.sub(_with_blank, text)
 
@@ -70,7 +83,7 @@ def escape_json(document: str) -> str:
     `document`: JSON as a serializer wrote it. Each replaced character is inside of a string and outside of an escape
     sequence: JSON's own syntax has no control characters, `::` or `##[`.
     """
-    return _IN_JSON.sub(_as_json, document)
+    return _in_json().sub(_as_json, document)
 
 
 def _with_blank(match: re.Match[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,6 +28,8 @@ def require_canonical(value: Any) -> None:
 
 def digest_of(schema: str, value: Any) -> str:
     """64 lower-case hex: SHA-256 over the schema name, a newline, and the canonical bytes."""
+    import hashlib  # imported late: it loads OpenSSL, and `tags` needs no digest
+
     return hashlib.sha256(schema.encode() + b"\n" + canonical(value)).hexdigest()
 
 

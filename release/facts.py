@@ -131,7 +131,7 @@ def may_lack_tags(snapshot: Snapshot, git_tag: str | None = None) -> bool:
 
 def local_branches(snapshot: Snapshot) -> dict[str, str]:
     """The branches of the clone, each with its commit."""
-    # `git show-ref` lists `refs/heads/` before `refs/tags/`. Cutting there saves decoding the tags, of which a
+    # The listing has `refs/heads/` before `refs/tags/`. Cutting there saves decoding the tags, of which a
     # repository may have twenty thousand.
     heads = snapshot.tag_listing.partition(b" refs/tags/")[0].decode("utf-8", "backslashreplace")
     rows = (line.partition(" refs/heads/") for line in heads.splitlines())

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote, quote_plus, unquote
 
 from release.redaction import HIDDEN, secrets_of
 
@@ -89,6 +87,9 @@ def secrets_in(env: Mapping[str, str]) -> Iterable[str]:
 def passwords_of(url: str) -> Iterable[str]:
     """The password or token in `url` and the values of its secret parameters, both raw and decoded."""
     for secret in secrets_of(url):
+        # Imported late, here and in `_spell`: every command imports this module, and most runs have no secrets.
+        from urllib.parse import unquote
+
         yield secret
         yield unquote(secret)
 
@@ -96,6 +97,9 @@ def passwords_of(url: str) -> Iterable[str]:
 def _spell(text: str) -> set[str]:
     if len(text) < _SHORTEST:
         return set()
+    import base64
+    from urllib.parse import quote, quote_plus
+
     raw = text.encode("utf-8", "surrogateescape")
     encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
     return {

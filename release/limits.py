@@ -77,6 +77,9 @@ GIT_POINTER_BYTES = 64 * KIB
 #: Bytes of `.git/shallow`, which has a line of 41 bytes for each commit where the history of a shallow clone ends:
 #: 400,000 lines. Each ref that is fetched with a depth adds one or a few.
 GIT_SHALLOW_BYTES = 16 * MIB
+#: Bytes of `.git/packed-refs` that are read without git; a larger file is left to git. A tag takes up to about 130
+#: bytes, so half a million tags fit.
+GIT_PACKED_REFS_BYTES = 64 * MIB
 #: Seconds that one regular expression may take on one text. Ordinary ones take a fraction of that on the name of a tag
 #: or branch; `(a+)+b` backtracks for ever.
 PATTERN_SECONDS = 0.5

@@ -13,7 +13,8 @@ RemoteState = Literal["no remote", "not asked", "answered", "refused"]
 class Describe(msgspec.Struct, frozen=True, kw_only=True):
     """The release that the version of an untagged HEAD counts from.
 
-    `distance`: number of commits in HEAD's history that are not in the release's history.
+    `git_tag`: for a release that only the version log has, the name that its git tag would have. `distance`: number of
+    commits in HEAD's history that are not in the release's history.
     """
 
     git_tag: str
@@ -24,13 +25,12 @@ class Describe(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a work tree, read once in at most six processes.
 
-    `tag_listing`: branches and tags in the format of `git show-ref --heads --tags -d`, parsed only where versions are
-    needed: making objects for 20,000 tags takes longer than the git process. `describe`: None if HEAD has a version
-        tag, if no version tag is reachable, if the history that a shallow clone lacks decides, or if nobody asked for
-        it. `dirty`: the first ten
-    changed tracked paths; `dirty_count`: the number of all changed tracked paths. `remote`: the name of the remote
-    whose tags and branches count, see `remote_of`; None if there is none, or if none of several `remotes` is chosen.
-    `remote_url`: the URL of `remote`.
+    `tag_listing`: branches, then tags, in one of the formats that `release.versions.git_tags` reads, parsed only where
+    versions are needed: making objects for 20,000 tags takes longer than reading them. `describe`: None if HEAD has a
+    version tag, if no version tag is reachable, if the history that a shallow clone lacks decides, or if nobody asked
+    for it. `dirty`: the first ten changed tracked paths; `dirty_count`: the number of all changed tracked paths.
+    `remote`: the name of the remote whose tags and branches count, see `remote_of`; None if there is none, or if none
+    of several `remotes` is chosen. `remote_url`: the URL of `remote`.
     """
 
     root: str

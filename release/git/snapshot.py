@@ -9,6 +9,7 @@ from release.errors import NoCommits
 from release.git.command import Git
 from release.git.describe import commit_of, position_of
 from release.git.model import Snapshot
+from release.git.packed_refs import packed_listing
 from release.git.repository import find_places
 from release.ports import Process
 from release.versions.git_tags import versions_in
@@ -43,7 +44,7 @@ def snapshot(
     head, branch, dirty = _status(git)
     settings = _settings(git)
     folders = find_places(directory, env, settings.get("core.worktree"))
-    listing, damaged = _listing(git)
+    listing, damaged = _listing(git, folders.common_dir)
     tags = versions_in(listing, prefix, versions)
     # A damaged ref costs one process more (`for-each-ref`). To start with the walk saves two, so six are not exceeded.
     edge = folders.shallow_edge()
@@ -123,11 +124,14 @@ def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
     )
 
 
-def _listing(git: Git) -> tuple[bytes, bool]:
-    """All branches and peeled tags in the format of `show-ref -d`, and whether a ref is damaged.
+def _listing(git: Git, common_dir: str) -> tuple[bytes, bool]:
+    """All branches and peeled tags (`Snapshot.tag_listing`), and whether a ref is damaged.
 
     `show-ref` fails at a damaged ref. `for-each-ref` skips damaged refs, but takes several times as long.
     """
+    packed = packed_listing(common_dir)
+    if packed is not None:
+        return packed, False
     done = git.run("show-ref", "--heads", "--tags", "-d")
     if done.code in {0, 1}:
         return done.stdout, False

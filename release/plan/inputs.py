@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from release.build_spec import BuildSpec, input_defaults, input_paths
-from release.canonical_json import digest_of
+from release.canonical_json import digest_of, require_canonical
 from release.errors import ConfigError
 from release.tagging.labels import INPUTS, REVISION, VERSION
 
@@ -45,6 +45,16 @@ def inputs_label(spec: BuildSpec, labels: Mapping[str, str]) -> str:
     clone are left out. Platforms are left out too: the label must be equal in an index and in each of its images.
     Raises `ConfigError`.
     """
+    return f"{SCHEMA}:{digest_of(SCHEMA, _steady(spec, labels))}"
+
+
+def require_inputs(spec: BuildSpec, labels: Mapping[str, str]) -> None:
+    """Raise the `ConfigError` that `inputs_label` raises, without hashing, which loads OpenSSL."""
+    _steady(spec, labels)
+
+
+def _steady(spec: BuildSpec, labels: Mapping[str, str]) -> dict[str, Any]:
+    """What the label `dev.shipmark.inputs` is a digest of."""
     steady = {
         name: text
         for name, text in labels.items()
@@ -52,12 +62,14 @@ def inputs_label(spec: BuildSpec, labels: Mapping[str, str]) -> str:
     }
     inputs = inputs_of(msgspec.structs.replace(spec, platforms=()), steady)
     try:
-        return f"{SCHEMA}:{digest_of(SCHEMA, _sparse(inputs))}"
+        steady_inputs = _sparse(inputs)
+        require_canonical(steady_inputs)
     except ValueError as error:
         raise ConfigError(
             f"the inputs of the build cannot be written down: {error}",
             hint="use ASCII in the names under `labels`, and no control characters in `build`",
         ) from error
+    return steady_inputs
 
 
 def changed_inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:

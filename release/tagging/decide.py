@@ -30,7 +30,7 @@ from release.tagging.unread import Unread
 from release.tagging.warnings import cautions
 from release.versions.git_tags import VersionTags, versions_in
 from release.versions.model import Version
-from release.versions.semver import off_tag_version
+from release.versions.semver import off_tag_version, parse_tag_name
 
 _LABEL = "org.opencontainers.image."
 
@@ -159,8 +159,8 @@ def _off_tag(facts: Facts, policy: TagPolicy, found: VersionTags) -> Version | N
     if policy.versions == "none":
         return None
     if snapshot.describe is not None:
-        base = found.named(snapshot.describe.git_tag)
-        return off_tag_version(base.version if base else None, snapshot.describe.distance, facts.commit)
+        base = parse_tag_name(snapshot.describe.git_tag, policy.prefix, policy.versions)
+        return off_tag_version(base, snapshot.describe.distance, facts.commit)
     if at_head := found.at(facts.commit):
         # This run may not release the version tag at HEAD: it has the tag's version, but sets no tags of a release.
         return at_head[0].version

@@ -7,19 +7,24 @@ year are compared one after another.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from release.versions.model import Version
 
-_CALVER = re.compile(
+_CALVER = (
     r"(?P<year>(?:19|2[01])[0-9]{2}|[0-9]{2})(?P<dot>[.-])(?P<second>[0-9]{1,4})"
     r"(?:(?P=dot)(?P<third>[0-9]{1,9})(?:(?P=dot)(?P<fourth>[0-9]{1,6}))?)?"
     r"(?:[-_](?P<modifier>[A-Za-z][0-9A-Za-z-]*(?:\.[0-9A-Za-z-]+)*))?"
-    r"(?:\+(?P<build>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?",
-    re.ASCII,
+    r"(?:\+(?P<build>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
 # The third and fourth number are compared as one, so that `2024.10.3` < `2024.10.3.1` < `2024.10.4`. The pattern gives
 # the fourth at most six digits, so it never reaches this factor.
 _FOURTH = 1_000_000
+
+
+@cache  # compiled when it is needed: few projects use calendar versions, and every command imports this module
+def _calver() -> re.Pattern[str]:
+    return re.compile(_CALVER, re.ASCII)
 
 
 def parse_calver(text: str) -> Version:
@@ -27,7 +32,7 @@ def parse_calver(text: str) -> Version:
 
     A modifier (`-rc1`) makes it a prerelease. `Version.text` keeps what was written. Raises `ValueError`.
     """
-    match = _CALVER.fullmatch(text)
+    match = _calver().fullmatch(text)
     if match is None:
         raise ValueError(f"`{text[:255]}` is not a calendar version")
     return Version(
@@ -42,7 +47,7 @@ def parse_calver(text: str) -> Version:
 
 def line_names(version: Version) -> tuple[str, str]:
     """The moving tags of a version: year with second number, and year alone. `24.04.1` gives `24.04` and `24`."""
-    match = _CALVER.fullmatch(version.text)
+    match = _calver().fullmatch(version.text)
     if match is None:
         return f"{version.major}.{version.minor}", f"{version.major}"
     return f"{match['year']}{match['dot']}{match['second']}", match["year"]
@@ -54,7 +59,7 @@ def after(base: Version, suffix: str) -> Version:
     `2024.10.03` gives `2024.10.04-<suffix>`. A version of two numbers gets a third: `24.04` gives `24.04.1-<suffix>`. A
     prerelease keeps its numbers: `24.04-rc1` gives `24.04-rc1.<suffix>`. The result sorts above `base`.
     """
-    match = _CALVER.fullmatch(base.text)
+    match = _calver().fullmatch(base.text)
     if match is None:
         raise ValueError(f"`{base.text}` is not a calendar version")
     numbers = [match[name] for name in ("year", "second", "third", "fourth") if match[name]]

@@ -1,8 +1,9 @@
-"""Reads version tags from the output of `git show-ref -d`.
+"""Reads version tags from a listing of refs: the output of `git show-ref -d`, or lines of the file `packed-refs`.
 
-The lines of the output are `<object> refs/tags/<name>`, and for annotated tags also `<commit> refs/tags/<name>^{}`. A
-repository may have 20,000 tags, and commands need little more than their versions. So one regular expression reads all
-versions in one pass; the name and commit of a single tag are searched in the output when they are needed.
+The lines of a listing are `<object> refs/tags/<name>`. The line after an annotated tag's has the commit that the tag
+peels to: `<commit> refs/tags/<name>^{}` in the output, `^<commit>` in the file. A repository may have 20,000 tags, and
+commands need little more than their versions. So one regular expression reads all versions in one pass; the name and
+commit of a single tag are searched in the listing when they are needed.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ _ODD_LENGTH = 100  # characters of one example, since a ref name may have hundre
 # Stands for a component's prefix in a listing, in which git allows no such character. With the prefix itself each of 40
 # components would need a regular expression of its own, and compiling one takes longer than a search in 20,000 tags.
 _PREFIX = "\0"
-_TAG_LINE = re.compile(rb"^([0-9a-f]+) refs/tags/([^^\n]+)", re.MULTILINE)
+# Object and name of a tag; for an annotated tag in `packed-refs` also the commit.
+_TAG_LINE = re.compile(rb"^([0-9a-f]+) refs/tags/([^^\n]+)(?:\^\{\})?\n(?:\^([0-9a-f]+)\n)?", re.MULTILINE)
 _VERSION_TAG = re.compile(rb" refs/tags/(?:[^\n^]*[/@_-])?v?[0-9]+[.-][0-9]+")
 # Compares stable versions in C: `precedence_key` would run Python code for each of 20,000 tags.
 _NUMBERS = attrgetter("major", "minor", "patch")
+_NUMBER_LISTS = msgspec.json.Decoder(list[tuple[int, int, int]])
 
 
 class VersionTag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -75,11 +78,9 @@ class VersionTags:
     @cached_property
     def tags(self) -> tuple[VersionTag, ...]:
         """Every version tag with its commit, in git's order. Parses the names of all tags, which takes time."""
-        rows = _TAG_LINE.findall(self._listing)
-        commits = {name: commit for commit, name in rows}  # an annotated tag's second line has its commit
         found = []
         own = set(self.versions)
-        for raw, commit in commits.items():
+        for raw, commit in _commits(self._listing).items():
             name = raw.decode("utf-8", "backslashreplace")
             version = parse_tag_name(name, self._prefix, self._scheme)
             if version in own:
@@ -144,14 +145,10 @@ def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> 
     if prefix:
         text = text.replace(f" refs/tags/{prefix}", f" refs/tags/{_PREFIX}")
     rows = _pattern(_PREFIX if prefix else "", numbers=scheme != "calver").findall(text)
-    versions = [
-        Version(major=int(major), minor=int(minor), patch=int(patch))
-        for major, minor, patch, _ in rows
-        if major
-    ]
+    versions = _of_numbers([numbers for numbers, _ in rows if numbers])
     odd: list[str] = []
     moving: list[str] = []
-    for name in [name for _, _, _, name in rows if name]:
+    for name in [name for _, name in rows if name]:
         # There may be thousands of nightly tags. A SemVer version has two dots or more, so other names are not parsed.
         hopeful = scheme == "calver" or name.count(".") >= (1 if scheme == "semver-loose" else 2)
         version = parse_tag_name(name, scheme=scheme) if hopeful else None
@@ -165,6 +162,13 @@ def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> 
     return VersionTags(listing, prefix, scheme, versions, odd)
 
 
+def _of_numbers(texts: Sequence[str]) -> list[Version]:
+    """The versions of texts such as `1.4.2`."""
+    # Decoding one JSON list of lists, in C, takes a fifth of the time of `int` for each number of 20,000 tags.
+    rows = _NUMBER_LISTS.decode(f"[[{'],['.join(texts).replace('.', ',')}]]") if texts else []
+    return [Version(major=major, minor=minor, patch=patch) for major, minor, patch in rows]
+
+
 def _without_line(names: Sequence[str], versions: Sequence[Version]) -> list[str]:
     """The names such as `v1.4` for which there is no version 1.4.x: they are not moving tags of a line."""
     if not names:
@@ -176,18 +180,24 @@ def _without_line(names: Sequence[str], versions: Sequence[Version]) -> list[str
 
 @cache
 def _pattern(start: str, *, numbers: bool) -> re.Pattern[str]:
-    """Matches one tag per line: its three numbers, or else its name. Peeled lines (`^{}`) do not match.
+    """Matches one tag per line: its three numbers, joined by dots, or else its name. Peeled lines do not match.
 
     `start`: the characters before the version, `_PREFIX` or none.
     """
     # At most 100 digits: `int` refuses more than 4300. Longer numbers match as names, which `parse_tag_name` limits.
     number = NUMBER.replace("*", "{0,99}")
-    plain = rf"v?({number})\.({number})\.({number})" if numbers else r"()()()(?!)"
+    plain = rf"v?({number}\.{number}\.{number})" if numbers else r"()(?!)"
     return re.compile(rf" refs/tags/{start}(?:{plain}|([^/\n^]+))\n")
 
 
+def _commits(listing: bytes) -> dict[bytes, bytes]:
+    """The name of each tag with the object that it peels to."""
+    # In the output of `show-ref -d` an annotated tag's second line has its commit, and replaces the first.
+    return {name: peeled or commit for commit, name, peeled in _TAG_LINE.findall(listing)}
+
+
 def _names_of(listing: bytes, commit: str) -> list[str]:
-    """The names after `refs/tags/` in the lines of `listing` that begin with `commit`."""
+    """The names after `refs/tags/` in the lines of `listing` that begin with `commit`, or are followed by `^commit`."""
     start = commit.encode() + b" refs/tags/"
     names, place = [], listing.find(start)
     while place >= 0:
@@ -195,6 +205,13 @@ def _names_of(listing: bytes, commit: str) -> list[str]:
         if place == 0 or listing[place - 1 : place] == b"\n":
             names.append(listing[place + len(start) : end].decode("utf-8", "backslashreplace"))
         place = listing.find(start, end)
+    peeled = b"\n^" + commit.encode() + b"\n"
+    place = listing.find(peeled)
+    while place >= 0:
+        start_of_line = listing.rfind(b"\n", 0, place) + 1
+        name = listing[start_of_line:place].partition(b" refs/tags/")[2]
+        names.append(name.decode("utf-8", "backslashreplace"))
+        place = listing.find(peeled, place + 1)
     return names
 
 
@@ -215,6 +232,9 @@ def commit_named(listing: bytes, git_tag: str) -> str | None:
         end = listing.find(b" refs/tags/" + git_tag.encode("utf-8", "backslashreplace") + suffix)
         if end >= 0:
             start = listing.rfind(b"\n", 0, end) + 1
+            next_line = listing.find(b"\n", end) + 1
+            if listing.startswith(b"^", next_line):
+                start, end = next_line + 1, listing.find(b"\n", next_line)
             return listing[start:end].decode("ascii", "backslashreplace")
     return None
 
@@ -238,8 +258,7 @@ class TagDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 def with_tags_of_remote(listing: bytes, remote_tags: Mapping[str, str]) -> TagDifference:
     """The clone's `listing` with the tags of its remote. `remote_tags`: each with the object that it peels to."""
-    # An annotated tag's second line has the object that it peels to, and replaces the first.
-    here = {name: commit for commit, name in _TAG_LINE.findall(listing)}
+    here = _commits(listing)
     there = {name.encode("utf-8", "backslashreplace"): text.encode() for name, text in remote_tags.items()}
     missing = tuple(name for name in there if name not in here)
     moved = tuple(name for name, commit in there.items() if here.get(name, commit) != commit)
@@ -255,8 +274,17 @@ def has_version_tag(listing: bytes) -> bool:
 
 
 def _without(listing: bytes, names: Iterable[bytes]) -> bytes:
-    ends = tuple(b" refs/tags/" + name + end for name in names for end in (b"\n", b"^{}\n"))
-    return b"".join(line for line in listing.splitlines(keepends=True) if not line.endswith(ends))
+    """`listing` without the lines of the tags called `names`, and those of their commits."""
+    left_out = set(names)
+    rows = re.split(
+        rb"^(?=[0-9a-f]+ )", listing, flags=re.MULTILINE
+    )  # each line with the `^<commit>` below it
+    return b"".join(row for row in rows if _name_in(row) not in left_out)
+
+
+def _name_in(row: bytes) -> bytes:
+    """The name of the tag in a line of a listing; empty for a branch."""
+    return row.partition(b"\n")[0].partition(b" refs/tags/")[2].removesuffix(b"^{}")
 
 
 def _names(names: Iterable[bytes]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from release.versions.calver import after, parse_calver
 from release.versions.model import Scheme, Version
@@ -16,11 +16,10 @@ _SEMVER = (
     r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
 _VERSION = re.compile(_SEMVER, re.ASCII)
-_LOOSE = re.compile(
+_LOOSE = (
     rf"({NUMBER})\.({NUMBER})(?:\.({NUMBER}))?"
     rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*)|([A-Za-z][0-9A-Za-z-]*(?:\.{_IDENTIFIER})*))?"
-    r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?",
-    re.ASCII,
+    r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
 _REBUILT = re.compile(r"_r([1-9][0-9]{0,17})", re.ASCII)
 # Characters of a version. An image tag has at most 128, so no longer version is released; and `int` refuses more than
@@ -47,9 +46,14 @@ def parse_as(text: str, scheme: Scheme) -> Version:
     return parse(text) if scheme == "semver" else parse_calver(text)
 
 
+@cache  # compiled when it is needed: few projects use this scheme, and every command imports this module
+def _loose() -> re.Pattern[str]:
+    return re.compile(_LOOSE, re.ASCII)
+
+
 def _parse_loose(text: str) -> Version:
     """Parse a SemVer version that may lack its third number, or the `-` before its prerelease: `1.4`, `1.4rc1`."""
-    match = _LOOSE.fullmatch(text) if len(text) <= LONGEST else None
+    match = _loose().fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
         raise ValueError(f"`{text[:LONGEST]}` is not a SemVer version, nor one without its third number")
     major, minor, patch, dashed, plain, build_metadata = match.groups(default="")
@@ -103,7 +107,10 @@ def off_tag_version(base: Version | None, distance: int, commit: str) -> Version
 
     `1.4.2` gives `1.4.3-dev.5.g3f2a9c1b7d40`, `1.5.0-rc.1` gives `1.5.0-rc.1.dev.5.g…`, and without a base it is
     `0.0.0-dev.N.g…` with the number of all commits. Without the `g`, SemVer would read an all-digit hash as a number.
+    With `distance` 0 the commit is that of `base`, which is its version.
     """
+    if base is not None and distance == 0:
+        return base
     suffix = f"dev.{distance}.g{commit[:12]}"
     if base is not None and base.text:
         return after(base, suffix)

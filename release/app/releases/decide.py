@@ -33,17 +33,20 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     request: RunRequest = RunRequest()
 
 
-def decide_component(session: Session, situation: Situation) -> Decision:
+def decide_component(session: Session, situation: Situation, *, labelled: bool = True) -> Decision:
     """The decision for a component, with the label `dev.shipmark.inputs`. Raises `ConfigError` for an invalid rule.
 
-    Runs git only if a rule counts commits.
+    Runs git only if a rule counts commits. `labelled`: False leaves that label out, which is a hash.
     """
     component = situation.component
     decision = decide_alone(session, situation)
     if situation.request.version is None:
         decision = only_released(session, component, situation.facts, decision)
-    from release.plan.inputs import inputs_label
+    from release.plan.inputs import inputs_label, require_inputs
 
+    if not labelled:
+        require_inputs(component.build, pairs(component.section.labels))
+        return decision
     label = inputs_label(component.build, pairs(component.section.labels))
     return msgspec.structs.replace(decision, labels={**decision.labels, INPUTS: label})
 

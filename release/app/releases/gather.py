@@ -15,6 +15,7 @@ from release.app.releases.concerned import unchanged, without_tags
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.held_tags import gather_held
 from release.app.releases.known import known_everywhere, project_of
+from release.app.releases.log_base import with_log_base
 from release.app.releases.rebuild import rebuild_number, require_checked_out, scheduled_rebuild
 from release.app.releases.request import RunRequest
 from release.app.releases.status import learned, require_not_yanked, status_change, told
@@ -72,6 +73,7 @@ def gather(
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
     moving = [one for one, target in zip(repositories, component.targets, strict=False) if target.moving]
     releases = known_everywhere(session, component, policy, moving)
+    facts = with_log_base(session, facts, releases, policy, online=not wishes.offline)
     situation = Situation(component=component, policy=policy, facts=facts, known=releases, request=wishes)
     first = decide_component(session, situation)
     if wishes.rebuild_of is not None:

@@ -12,6 +12,7 @@ from ci.systems import event_path
 from release.app.releases.known import from_git
 from release.app.session import Session
 from release.errors import ConfigError, GitError
+from release.facts import local_branches
 from release.filesystem.files import read_file
 from release.git.command import Git
 from release.git.model import Snapshot
@@ -24,7 +25,7 @@ from release.tagging.rules.context import RuleContext
 from release.tagging.rules.github import github_run
 from release.tagging.rules.run import Checkout, ci_run, with_history
 from release.tagging.warnings import without_version_tag
-from release.versions.git_tags import has_version_tag, names_of, versions_in
+from release.versions.git_tags import has_version_tag, names_of, tags_at, versions_in
 from release.versions.semver import precedence_key
 
 _GITHUB = frozenset({"github", "gitea", "forgejo"})
@@ -125,13 +126,10 @@ def _checkout(snapshot: Snapshot, policy: TagPolicy) -> Checkout:
 
 
 def _refs_at(snapshot: Snapshot) -> list[str]:
-    """The refs that name HEAD, tags before branches. The commit of an annotated tag is on the tag's line with `^{}`."""
-    refs = []
-    for line in snapshot.tag_listing.decode("utf-8", "backslashreplace").splitlines():
-        name, _, ref = line.partition(" ")
-        if name == snapshot.head:
-            refs.append(ref.removesuffix("^{}"))
-    return sorted(refs, key=lambda ref: not ref.startswith("refs/tags/"))
+    """The refs that name HEAD, tags before branches."""
+    tags = [f"refs/tags/{name}" for name in tags_at(snapshot.tag_listing, snapshot.head)]
+    branches = local_branches(snapshot).items()
+    return tags + [f"refs/heads/{branch}" for branch, commit in branches if commit == snapshot.head]
 
 
 def _completed(checkout: Checkout | None, env: Mapping[str, str]) -> Checkout | None:

@@ -10,6 +10,7 @@ import msgspec
 from ci.remedies import remedy
 from release.app.clone_history import edge_of, lacks_trees
 from release.app.releases.known import known_for_next
+from release.app.releases.log_base import log_listing
 from release.app.session import Session, policy_of
 from release.app.versions.next_step import Due, NextPart, Wish, next_due
 from release.app.versions.version import Found, VersionReport, version_report
@@ -17,6 +18,7 @@ from release.app.versions.version_tag import make_tag, require_taggable, require
 from release.config.components import Ownership
 from release.errors import ConfigError, ShallowClone
 from release.events import Note
+from release.facts import commit_of_tag
 from release.git.command import Git
 from release.git.history import History, history
 from release.tagging.guard import highest
@@ -78,8 +80,10 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     facts = session.facts(policy, online=True)
     snapshot = facts.snapshot
     reach = Ownership(session.config.components).reach(component.name)
-    found = history_of(session, snapshot, policy, paths=reach is not None)
     known = known_for_next(session, component, policy, request.git_tag)
+    logged = log_listing(snapshot, known, policy)
+    listed = msgspec.structs.replace(snapshot, tag_listing=snapshot.tag_listing + logged)
+    found = history_of(session, listed, policy, paths=reach is not None)
     wish = Wish(part=request.part, channel=request.channel)
     taken = [one.version for one in known.versions]
     due = next_due(component, found, wish, taken, session.clock.now(), reach=reach)
@@ -87,7 +91,11 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
         session.sink.emit(Note(level="info", text=f"note: {_nothing_asked(found)}"))
         return None
     version = due.version
-    reasons = [*([due.reason] if due.reason else []), *_elsewhere(due, known, found)]
+    reasons = [
+        *([due.reason] if due.reason else []),
+        *_untagged(snapshot, found),
+        *_elsewhere(due, known, found),
+    ]
     if reasons:
         session.sink.emit(Note(level="info", text=f"note: {version} is due: {'; '.join(reasons)}"))
     if due.warning:
@@ -130,6 +138,14 @@ def history_of(session: Session, snapshot: Snapshot, policy: TagPolicy, *, paths
             hint=f"{remedy(session.ci.system, 'shallow')}, or add `--deepen`",
         )
     return history(whole, snapshot, policy.prefix, scheme=policy.versions, paths=paths)
+
+
+def _untagged(snapshot: Snapshot, found: History) -> list[str]:
+    """That the last release has no git tag, so that a clone without the version log counts from an earlier one."""
+    last = found.highest
+    if last is None or commit_of_tag(snapshot, last.git_tag) is not None:
+        return []
+    return [f"it follows {last.version}, which only the version log has"]
 
 
 def _elsewhere(due: Due, known: KnownReleases, found: History) -> list[str]:

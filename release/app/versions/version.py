@@ -6,8 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from release.app.releases.tags import decide_locally
-from release.app.session import Session, policy_of
+from release.app.releases.decide import decide_component
+from release.app.releases.tags import situation_locally
+from release.app.session import Session
 from release.errors import ConfigError
 from release.tagging.decide import require_version
 from release.tagging.model import KnownFrom
@@ -23,7 +24,8 @@ class VersionRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A version by its parts. `base`: the git tag from which the version counts. `distance`: commits since that tag.
+    """A version by its parts. `base`: the git tag from which the version counts; for a release that only the log has,
+    the name that its tag would have. `distance`: commits since that tag.
 
     `date`: of the commit, RFC 3339 in UTC. `dirty`: whether tracked files differ from the commit. `reason`: only of a
     next version: which commits raise which part of the version, and which versions elsewhere are taken or higher.
@@ -69,11 +71,11 @@ def version_report(found: Found) -> VersionReport:
     return VersionReport(**fields_of(found.facts), known_from=found.known_from, warnings=found.warnings)
 
 
-def find_version(workspace: Session, request: VersionRequest) -> Found:
-    """HEAD's version, without a connection. Raises `ShallowClone` as `version`."""
-    decision = decide_locally(workspace, request.component)
-    policy = policy_of(workspace.components_named(request.component)[0])
-    facts = workspace.facts(policy)
+def find_version(workspace: Session, request: VersionRequest, *, labelled: bool = True) -> Found:
+    """HEAD's version, without a connection. Raises `ShallowClone` as `version`. `labelled`: as for `decide_locally`."""
+    situation = situation_locally(workspace, request.component)
+    decision = decide_component(workspace, situation, labelled=labelled)
+    facts, policy = situation.facts, situation.policy
     text = require_version(decision, facts)
     released = decision.candidate.version if decision.candidate is not None else None
     describe = None if released is not None else facts.snapshot.describe

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 import msgspec
 
-from release.app.releases.tags import TagsRequest, tags
-from release.app.report import DecisionReport
+from release.app.releases.tags import TagsRequest, decide_locally, tags
+from release.app.report import DecisionReport, decision_report
 from release.app.session import Session
 from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.stdout import data, document, talk
@@ -37,7 +37,9 @@ def command(ctx: click.Context, form: str, as_json: bool, result_file: str | Non
     if session.settings.components:
         _several(session, "json" if as_json else form, result_file)
         return
-    decision = tags(session, TagsRequest(component=session.settings.component))
+    # Loading the library that hashes takes a tenth of the command's time, and the text forms print no label.
+    labelled = as_json or form in ("json", "env") or takes_outputs(session, result_file)
+    decision = decision_report(decide_locally(session, session.settings.component, labelled=labelled))
     publish_decision(session, decision, result_file)
     if form == "json" or as_json:
         document(msgspec.to_builtins(decision))

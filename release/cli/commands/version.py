@@ -94,7 +94,7 @@ def command(
         if takes_outputs(session, result_file):
             # Published before the version is read: in a shallow clone the tags are known, and the version is an error.
             publish_decision(session, tags(session, TagsRequest(component=component)), result_file)
-        found = find_version(session, VersionRequest(component=component))
+        found = find_version(session, VersionRequest(component=component), labelled=form == "labels")
     if session.settings.verbosity >= 0:
         for warning in found.warnings:
             talk(f"warning: {warning}")

@@ -6,7 +6,6 @@ print.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ci.escape import escape_foreign, escape_json
@@ -53,6 +52,8 @@ def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False
 
     `indent`: None for one line.
     """
+    import json  # imported late, because every command imports this module, and few print JSON
+
     separators = (",", ":") if indent is None else None
     plain = cleaned(value)
     return escape_json(json.dumps(plain, indent=indent, separators=separators, ensure_ascii=ascii_only))

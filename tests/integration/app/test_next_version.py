@@ -242,7 +242,7 @@ class TestTaken:
         found = next_version(opened(clone, image="oci:dist/image"), NextVersionRequest(part="auto"))
         assert found is not None
         assert (found.version, found.known_from.log) == ("0.3.2", "complete")
-        assert "0.3.1 (log) is taken" in (found.reason or "")
+        assert "it follows 0.3.1, which only the version log has" in (found.reason or "")
 
     def test_next_version_passes_over_a_version_that_only_the_registry_has(self, clone: GitRepo) -> None:
         (clone.path / ".shipmark" / "log.jsonl").unlink()
