@@ -35,7 +35,7 @@ demo: environment
 	@$(BIN)/shipmark demo
 
 test: services
-	$(BIN)/pytest -q -n $(WORKERS) $(TESTS)
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(TESTS)
 
 # Not part of `make test`: measuring doubles the processor time of the tests' own processes (80 to 159 s for 2,760 tests).
 coverage: services

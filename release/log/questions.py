@@ -246,7 +246,7 @@ def _is_tag(release: ReleaseState, name: str) -> bool:
 
 
 def _is_identifier(release: ReleaseState, name: str) -> bool:
-    if len(name) < _SHORTEST_COMMIT:
+    if len(name.removeprefix("sha256:")) < _SHORTEST_COMMIT:
         return False
     image = release.image
     digests = [image.digest, *(one.digest for one in image.platforms)] if image is not None else []

@@ -387,4 +387,4 @@ def _is_followed(answer: Answer, call: Call) -> bool:
     if call.method in ("GET", "HEAD"):
         return answer.status in _REDIRECTS
     # The stream of an upload must be opened again: `release.registry.uploads` does that.
-    return answer.status in SAME_METHOD and not isinstance(call.body, Upload)
+    return answer.status in SAME_METHOD and not isinstance(call.body, (Upload, Growing))

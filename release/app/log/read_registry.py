@@ -14,9 +14,9 @@ from release.oci.attached import is_attached
 from release.oci.image_config import manifest_facts
 from release.oci.manifest import children, platform_of
 from release.statements.release_statement import ReadStatement, read_statement
-from release.statements.version_status import STATUS_TAG
 from release.task_group import run_all
 from release.transfer.referrers import IN_TOTO, find_referrers
+from release.versions.status import STATUS_TAG
 
 # Images that are read at once. Registries answer a few requests of one client side by side; more would be throttled.
 _JOBS = 8

@@ -21,7 +21,7 @@ def decision_lines(decision: Decision) -> list[str]:
     rows = [(tag.name, _kind(tag), tag.reason) for tag in decision.tags]
     rows += [(one.name, "withheld", one.reason) for one in decision.withheld]
     lines += [f"  {row}" for row in columns(rows)]
-    return lines or [f"{head}: nothing to name"]
+    return lines
 
 
 def _kind(tag: object) -> str:

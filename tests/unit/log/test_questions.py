@@ -195,6 +195,8 @@ def test_find_lists_lost_promoted_pruned_and_replaced_digests() -> None:
         (COMMIT[:12], ["a", "b", "v"]),
         (COMMIT[:6], []),
         ("9.9.9", []),
+        ("sha256:", []),
+        ("sha256:123456", []),
         ("", []),
     ],
 )
