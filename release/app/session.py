@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from release.filesystem.cache_folder import Cache
     from release.git.command import Git
     from release.git.completed import Completed
-    from release.log.state import LogState
+    from release.log.catalog.view import LogView
     from release.log.writer import Writer
 
 CONFIG_NAME = "shipmark.yml"
@@ -299,6 +299,7 @@ class Session:
             warn=self.warn,
             guard=self.require_own_folder,
             cache=lambda: self.cache.path,
+            indexes=self.indexes,
         )
 
     def warn(self, text: str) -> None:
@@ -317,11 +318,9 @@ class Session:
         return self.ports.open_log(self.config.log, self.ground)
 
     @cached_property
-    def log_state(self) -> LogState:
-        """The state of all releases, computed from the entries of the version log."""
-        from release.log.fold import fold
-
-        return fold(self.log.entries())
+    def log_state(self) -> LogView:
+        """The state of the version log, for questions."""
+        return self.log.view()
 
     @cached_property
     def image_store(self) -> str:

@@ -11,6 +11,9 @@ import click
 from release.app.settings import Settings
 from release.errors import ReleaseError
 
+#: How many releases, or digests of a tag, are listed unless more are asked for.
+NEWEST = 50
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 

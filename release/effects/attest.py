@@ -83,7 +83,7 @@ class Attestations:
         return next(
             (
                 one
-                for one in attested(self._log.entries(), key=operands.key)
+                for one in attested(self._log.of_release(operands.key), key=operands.key)
                 if one.target == operands.target and one.digest == operands.image
             ),
             None,

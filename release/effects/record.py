@@ -7,7 +7,6 @@ from typing import Any
 
 from release.handler import Work
 from release.log import Entry, LogWriter
-from release.log.identity import fact_id
 from release.plan.model import Bindings, Done, Free, Judgement, Slot, binding, unbound
 from release.plan.operands import LOG_ENTRY, Record
 
@@ -29,7 +28,7 @@ class Records:
         """The log entry with the fact's id; None if there is none, or if the fact has unbound slots."""
         if unbound(work.operands):
             return None
-        return self._log.find(fact_id(whole_fact(work.operands, self._context)))
+        return self._log.find(whole_fact(work.operands, self._context))
 
     def judge(self, work: Work[Record], seen: Entry | None) -> Judgement:
         """Done if the log has the fact, else free."""

@@ -104,8 +104,11 @@ class LogWriter(Protocol):
     def entries(self) -> Sequence[Entry]:
         """Return every entry, verified. Only entries that this writer has not read yet are read from the store."""
 
-    def find(self, identity: str) -> Entry | None:
-        """Read new entries; return the entry with this `id`, or None.
+    def of_release(self, key: str) -> Sequence[Entry]:
+        """Read new entries; return those of the release, oldest first."""
+
+    def find(self, fact: dict[str, Any]) -> Entry | None:
+        """Read new entries; return the entry that holds the fact, or None.
 
         The entry may not be durable yet: appending its fact again makes it durable.
         """

@@ -37,7 +37,7 @@ _SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned"})
 
 def fold(entries: Iterable[Entry]) -> LogState:
     """The state after all `entries`. Unknown kinds and members are skipped: a newer shipmark may have recorded them."""
-    folding = _Folding()
+    folding = Folding()
     for entry in entries:
         folding.add(entry.fields)
     return folding.result()
@@ -95,10 +95,7 @@ class _Release:
 
     def end_all(self, seq: int) -> None:
         """End all open attempts of this release: one has finished it, so that the others have nothing left to do."""
-        for attempt in self.attempts.values():
-            if attempt.ended is None:
-                ended = msgspec.structs.replace(attempt, ended="released", ended_seq=seq)
-                self.attempts[attempt.id] = ended
+        self.attempts = {key: _ended(one, seq) for key, one in self.attempts.items()}
 
     def result(self) -> ReleaseState:
         """The state of the release as an immutable value."""
@@ -107,8 +104,9 @@ class _Release:
         plan, first, released, built = self.plan, self.first, self.released, self.built.get(digest)
         moved = tuple(content for (of, _), content in self.moved.items() if of == digest)
         unfinished = _unfinished(plan.targets, moved) if released else ()
-        if released and not unfinished:
-            self.end_all(self.last_seq)  # attempts that began after the release record no end
+        attempts = tuple(self.attempts.values())
+        if released and not unfinished:  # attempts that began after the release record no end
+            attempts = tuple(_ended(one, self.last_seq) for one in attempts)
         version = (released.version if released else "") or plan.version
         return ReleaseState(
             key=self.key,
@@ -124,7 +122,7 @@ class _Release:
             image_version=plan.image_version,
             source=plan.source,
             targets=plan.targets,
-            attempts=tuple(self.attempts.values()),
+            attempts=attempts,
             image=image,
             parts=tuple(self.parts.values()),
             via=(released.via if released else "") or (built.via if built else ""),
@@ -148,15 +146,16 @@ class _Release:
         return "built" if self.built else "planned"
 
 
-class _Folding:
-    """The state of all releases during one pass over the log."""
+class Folding:
+    """The state of all releases, fed entry by entry. `seq`: of the last one."""
 
     def __init__(self) -> None:
         self._releases: dict[str, _Release] = {}
         self._holds: dict[tuple[str, str], list[TagHold]] = {}
         self._statuses: dict[tuple[str, str], KnownStatus] = {}
         self._skipped = 0
-        self._seq = -1
+        self._done: dict[str, ReleaseState] = {}  # what `state` made of releases that got no entry since
+        self.seq = -1
         self._of_release: dict[str, Callable[[_Release, Fields], None]] = {
             "planned": self._planned,
             "built-platform": self._built_platform,
@@ -181,10 +180,11 @@ class _Folding:
     def add(self, fields: Fields) -> None:
         """Change the state as one log entry says."""
         kind = text_of(fields, "kind")
-        self._seq = number_of(fields, "seq")
+        self.seq = number_of(fields, "seq")
         if kind in self._of_release and text_of(fields, "release"):
             release = self._release(fields)
-            release.last_seq = self._seq
+            self._done.pop(release.key, None)
+            release.last_seq = self.seq
             self._of_release[kind](release, fields)
         elif kind in self._beside:
             self._beside[kind](fields)
@@ -198,7 +198,20 @@ class _Folding:
             holds={tag: tuple(holds) for tag, holds in self._holds.items()},
             statuses=dict(self._statuses),
             skipped=self._skipped,
-            seq=self._seq,
+            seq=self.seq,
+        )
+
+    def state(self) -> LogState:
+        """The immutable state until now; more entries may follow."""
+        for key, release in self._releases.items():
+            if key not in self._done:
+                self._done[key] = release.result()
+        return LogState(
+            releases={key: self._done[key] for key in self._releases},
+            holds={tag: tuple(holds) for tag, holds in self._holds.items()},
+            statuses=dict(self._statuses),
+            skipped=self._skipped,
+            seq=self.seq,
         )
 
     def _release(self, fields: Fields) -> _Release:
@@ -215,7 +228,7 @@ class _Folding:
             release.attempts[attempt] = Attempt(
                 id=attempt,
                 release=release.key,
-                seq=self._seq,
+                seq=self.seq,
                 at=text_of(fields, "at"),
                 ci=object_of(fields, "ci"),
                 actor=text_of(fields, "actor"),
@@ -248,7 +261,7 @@ class _Folding:
     def _released(self, release: _Release, fields: Fields) -> None:
         if release.released is None:
             release.released = common_of(fields)
-        release.end_all(self._seq)
+        release.end_all(self.seq)
 
     def _moved(self, release: _Release, fields: Fields) -> None:
         content = self._content(fields)
@@ -269,7 +282,7 @@ class _Folding:
         attempt = release.attempts.get(text_of(fields, "attempt"))
         # Only the first recorded end counts: a frozen process that others declared dead may wake up and record another.
         if attempt is not None and attempt.ended is None:
-            release.attempts[attempt.id] = msgspec.structs.replace(attempt, ended=how, ended_seq=self._seq)
+            release.attempts[attempt.id] = msgspec.structs.replace(attempt, ended=how, ended_seq=self.seq)
 
     def _yanked(self, fields: Fields) -> None:
         versions = fields.get("versions")
@@ -285,7 +298,7 @@ class _Folding:
         # A yank that shipmark 0.1.0 recorded has no number: it is newer than all earlier statuses in the log.
         number = number_of(fields, "number", 0) or (0 if before is None else before.number) + 1
         said = KnownStatus(
-            version=version, number=number, status=status, reason=text_of(fields, "reason"), seq=self._seq
+            version=version, number=number, status=status, reason=text_of(fields, "reason"), seq=self.seq
         )
         if before is None or said.outranks(before):
             self._statuses[key] = said
@@ -300,7 +313,7 @@ class _Folding:
             digest=digest_of(fields),
             tags=tuple(text_of(tag, "name") for tag in tags if text_of(tag, "result") != "withheld"),
             withheld=tuple(text_of(tag, "name") for tag in tags if text_of(tag, "result") == "withheld"),
-            seq=self._seq,
+            seq=self.seq,
         )
 
     def _hold(self, fields: Fields, release: _Release | None) -> None:
@@ -316,7 +329,7 @@ class _Folding:
         version = release.plan.version if release else text_of(fields, "version")
         holds.append(
             TagHold(
-                seq=self._seq,
+                seq=self.seq,
                 at=text_of(fields, "at"),
                 digest=digest,
                 release=release.key if release else text_of(fields, "release"),
@@ -326,6 +339,13 @@ class _Folding:
                 project=text_of(fields, "project"),
             )
         )
+
+
+def _ended(attempt: Attempt, seq: int) -> Attempt:
+    """The attempt, ended by the release unless it has another end."""
+    if attempt.ended is not None:
+        return attempt
+    return msgspec.structs.replace(attempt, ended="released", ended_seq=seq)
 
 
 def tags_set(fields: Fields) -> Iterator[tuple[str, str, str]]:

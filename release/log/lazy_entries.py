@@ -1,4 +1,4 @@
-"""Keeps entries as undecoded lines, a fifth of the memory of decoded ones, and decodes each on access."""
+"""The entries of a log as a sequence whose members are read and decoded when they are used."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import overload
 
 from release.log import Entry
-from release.log.chain import stored
+from release.log.catalog.catalog import Catalog
 
 
-class Lines(Sequence[Entry]):
-    """The first `count` entries of `lines`, decoded on access. `lines`: verified; later lines may be appended."""
+class Entries(Sequence[Entry]):
+    """The first `count` entries of a catalog, which may get more."""
 
-    def __init__(self, lines: list[bytes], count: int) -> None:
-        self._lines = lines
+    def __init__(self, catalog: Catalog, count: int) -> None:
+        self._catalog = catalog
         self._count = count
 
     def __len__(self) -> int:
@@ -29,9 +29,13 @@ class Lines(Sequence[Entry]):
     def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
         """Return the entry at `index`, or a tuple of entries for a slice."""
         if isinstance(index, slice):
-            return tuple(stored(self._lines[position]) for position in range(self._count)[index])
-        return stored(self._lines[range(self._count)[index]])
+            return tuple(self._catalog.at(position) for position in range(self._count)[index])
+        return self._catalog.at(range(self._count)[index])
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate over the entries, oldest first."""
-        return (stored(self._lines[position]) for position in range(self._count))
+        return (self._catalog.at(position) for position in range(self._count))
+
+    def __reversed__(self) -> Iterator[Entry]:
+        """Iterate over the entries, newest first."""
+        return (self._catalog.at(position) for position in range(self._count - 1, -1, -1))

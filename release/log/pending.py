@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from release.errors import LogError, TagConflict
 from release.log import LogStore, PendingStore
+from release.log.catalog.catalog import Catalog
+from release.log.catalog.claims import claims_about, entry_of
 from release.log.identity import checked, fact_id
 from release.log.replicate import Mirrored
-from release.log.uniqueness import UniqueTags
 
 
 class PendingFacts:
@@ -29,24 +30,27 @@ class PendingFacts:
             with suppress(LogError):
                 self._inbox.park(new)
 
-    def waiting(self, known: Container[str], claims: UniqueTags) -> dict[str, dict[str, Any]]:
-        """Parked facts (id -> fact) that the log lacks and that do not contradict it. `known`: ids in the log."""
+    def waiting(self, catalog: Catalog) -> dict[str, dict[str, Any]]:
+        """Parked facts (id -> fact) that the log lacks and that do not contradict it."""
         if self._inbox is None:
             return {}
         return {
             identity: fact
             for _, facts in self._all()
             for identity, fact in facts
-            if identity not in known and _is_free(fact, claims)
+            if entry_of(catalog, fact, identity) is None and _is_free(fact, catalog)
         }
 
-    def clear(self, known: Container[str], claims: UniqueTags) -> None:
+    def clear(self, catalog: Catalog) -> None:
         """Remove parked facts that are in the log, and those that contradict it and so can never be appended."""
         if self._inbox is not None:
             done = [
                 name
                 for name, facts in self._all()
-                if all(identity in known or not _is_free(fact, claims) for identity, fact in facts)
+                if all(
+                    entry_of(catalog, fact, identity) is not None or not _is_free(fact, catalog)
+                    for identity, fact in facts
+                )
             ]
             with suppress(LogError):
                 self._inbox.unpark(done)
@@ -64,9 +68,9 @@ class PendingFacts:
                 yield name, ()  # not a valid fact: nobody can append it, so it may be removed
 
 
-def _is_free(fact: dict[str, Any], claims: UniqueTags) -> bool:
+def _is_free(fact: dict[str, Any], catalog: Catalog) -> bool:
     try:
-        claims.require_free([fact])
+        claims_about(catalog, [fact]).require_free([fact])
     except TagConflict:
         return False
     return True

@@ -143,7 +143,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def between_releases(self) -> bool:
         """Whether this is a build of a branch, pull request or snapshot, whose version sorts between releases."""
-        return self.channel in _BETWEEN_RELEASES
+        return self.channel in BETWEEN_RELEASES
 
     def pushed_to(self, target: str) -> TargetContent | None:
         """The digest and tags that were pushed to `target`; None if nothing was pushed there."""
@@ -151,7 +151,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 #: Channels whose builds have a version that sorts between releases.
-_BETWEEN_RELEASES = frozenset({"branch", "pull-request", "snapshot"})
+BETWEEN_RELEASES = frozenset({"branch", "pull-request", "snapshot"})
 
 
 class LogState(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +179,7 @@ class LogState(msgspec.Struct, frozen=True, kw_only=True):
             (release.version, release.commit, release.rebuild)
             for release in self.releases.values()
             if release.state == "released" and release.version and project in (None, release.project)
-            if release.channel not in _BETWEEN_RELEASES
+            if release.channel not in BETWEEN_RELEASES
         )
 
     def statuses_of(self, project: str | None = None) -> tuple[KnownStatus, ...]:

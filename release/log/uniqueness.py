@@ -30,7 +30,7 @@ class UniqueTags:
         release = str(fields.get("release", ""))
         if kind == "pushed":
             tags = self._tags.setdefault(str(fields.get("target", "")), {})
-            for name, digest in _version_tags(fields):
+            for name, digest in version_tags(fields):
                 tags.setdefault(name, (digest, release))
         elif kind == "released":
             self._released.setdefault(release, _digest(fields))
@@ -48,7 +48,7 @@ class UniqueTags:
     def _require_tags(self, fact: dict[str, Any]) -> None:
         target = str(fact.get("target", ""))
         tags = self._tags.get(target, {})
-        for name, digest in _version_tags(fact):
+        for name, digest in version_tags(fact):
             held, release = tags.get(name, (digest, ""))
             if held != digest:
                 raise TagConflict(
@@ -74,7 +74,7 @@ class UniqueTags:
                 del tags[name]
 
 
-def _version_tags(fields: dict[str, Any]) -> list[tuple[str, str]]:
+def version_tags(fields: dict[str, Any]) -> list[tuple[str, str]]:
     """Name and digest of each version tag in a record."""
     tags = fields.get("tags")
     return [

@@ -5,16 +5,22 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict
 from release.log import Entry, Exclusive, Head, HeadMoved, LogStore
-from release.log.chain import head_of, seal_all, stored, timestamp
+from release.log.catalog.catalog import Catalog
+from release.log.catalog.claims import claims_about, entry_of, of_release
+from release.log.catalog.index import IndexFailed
+from release.log.catalog.view import LogView
+from release.log.chain import seal_all, timestamp
+from release.log.fold import Folding
 from release.log.identity import checked, id_of_checked, with_masked_prose
-from release.log.lazy_entries import Lines
+from release.log.lazy_entries import Entries
 from release.log.pending import PendingFacts
-from release.log.uniqueness import UniqueTags
+from release.log.state import LogState
 from release.ports import Clock
 
 # Seconds between attempts, doubled from the first to the longest, times a jitter that spreads competing writers.
@@ -25,8 +31,10 @@ _LONGEST_PAUSE = 2.0
 
 
 class Writer:
-    """A `LogWriter` over `store`. Thread-safe. Lines stay in memory, and each call reads only new ones.
+    """A `LogWriter` over `store`. Thread-safe. Each call reads only new entries.
 
+    `catalog`: makes the catalog at the first use, with an index that it may fill or not; by default one without an
+    index, which holds every line.
     `budget`: seconds that one append may spend on lost races. `patience`: seconds from the start of an append during
     which an unavailable store is tried again. `mask`: removes known secrets from the prose in a fact.
     """
@@ -41,6 +49,7 @@ class Writer:
         patience: float = 20.0,
         jitter: Callable[[], float] = random.random,
         mask: Callable[[str], str] | None = None,
+        catalog: Callable[[bool], Catalog] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -51,17 +60,20 @@ class Writer:
         self._mask = mask
         # Serialises `append`, `find` and `entries` of several threads, which read and change all members below.
         # Without the lock, two threads would seal their entries after one head.
-        self._lock = threading.Lock()
-        self._lines: list[bytes] = []
-        self._by_id: dict[str, int] = {}  # id: index in `_lines`
-        self._claims = UniqueTags()
+        # Reentrant: a view's questions take it, too.
+        self._lock = threading.RLock()
+        self._make_catalog = catalog
+        self._fold = Folding()
         self._parking = PendingFacts(store)
         self._queue = store if isinstance(store, Exclusive) else None
         self._has_read = False
         # Whether an append lately failed because another writer was faster.
         # If so, the next append waits for its turn (`Exclusive`), and reads the log first: the known head may be old.
         self._contended = False
-        self._head = Head()
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        return self._make_catalog(True) if self._make_catalog is not None else Catalog()
 
     @property
     def store(self) -> LogStore:
@@ -71,19 +83,39 @@ class Writer:
     @property
     def head(self) -> Head:
         """The log's end as of this writer's latest read or append."""
-        return self._head
+        return self._catalog.head
 
     def entries(self) -> Sequence[Entry]:
         """Every entry, verified."""
         with self._lock:
             self._read_on()
-            return Lines(self._lines, len(self._lines))
+            return Entries(self._catalog, self._catalog.head.seq + 1)
 
-    def find(self, identity: str) -> Entry | None:
-        """Read new entries; return the entry with this `id`, or None."""
+    def view(self) -> LogView:
+        """The state of the log now, for questions. New entries are read first."""
         with self._lock:
             self._read_on()
-            return self._stored(identity) if identity in self._by_id else None
+            return LogView(self._catalog, self._lock, self._folded)
+
+    def _folded(self) -> LogState:
+        """The fold of every entry. Each entry is folded once, however often this is called."""
+        with self._lock:
+            count = self._catalog.head.seq + 1
+            for position in range(self._fold.seq + 1, count):
+                self._fold.add(self._catalog.at(position).fields)
+            return self._fold.state()
+
+    def find(self, fact: dict[str, Any]) -> Entry | None:
+        """Read new entries; return the entry that holds the fact, or None."""
+        with self._lock:
+            self._read_on()
+            return entry_of(self._catalog, fact)
+
+    def of_release(self, key: str) -> Sequence[Entry]:
+        """Read new entries; return those of the release, oldest first."""
+        with self._lock:
+            self._read_on()
+            return of_release(self._catalog, key)
 
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
         """Append the facts that the log lacks; return the durable entries of all `facts`, in their order.
@@ -98,7 +130,12 @@ class Writer:
         ids = [id_of_checked(fact) for fact in facts]
         with self._lock:
             made = self._append(dict(zip(ids, facts, strict=True)))
-            return tuple([made.get(identity) or self._stored(identity) for identity in ids])
+            return tuple(
+                [
+                    made.get(identity) or self._stored(identity, fact)
+                    for identity, fact in zip(ids, facts, strict=True)
+                ]
+            )
 
     def _append(self, wanted: dict[str, dict[str, Any]]) -> dict[str, Entry]:
         """Append the facts of `wanted` (id -> fact) that are missing; returns the new entries by id."""
@@ -111,8 +148,9 @@ class Writer:
             try:
                 made = self._attempt(wanted, fresh)
                 for entry in made.values():
-                    self._take(entry)
-                self._parking.clear(self._by_id, self._claims)
+                    self._catalog.take(entry)
+                self._catalog.may_fill()
+                self._parking.clear(self._catalog)
                 return made
             except HeadMoved:
                 self._require_time(started)
@@ -150,23 +188,30 @@ class Writer:
 
     def _attempt_now(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> dict[str, Entry]:
         if fresh:
-            before = self._head
+            before = self._catalog.head
             self._read_on()
-            self._contended = self._contended and self._head != before
+            self._contended = self._contended and self._catalog.head != before
         facts = self._missing(wanted)
-        self._claims.require_free(facts.values())
+        claims_about(self._catalog, facts.values()).require_free(facts.values())
         if facts:
             # Parked facts of others are appended only together with one of ours.
-            facts |= self._parking.waiting(self._by_id, self._claims)
-        entries = seal_all(facts, self._head, timestamp(self._clock.now()))
-        self._store.append([entry.raw for entry in entries], self._head)
+            facts |= self._parking.waiting(self._catalog)
+        head = self._catalog.head
+        entries = seal_all(facts, head, timestamp(self._clock.now()))
+        self._store.append([entry.raw for entry in entries], head)
         return dict(zip(facts, entries, strict=True))
 
-    def _stored(self, identity: str) -> Entry:
-        return stored(self._lines[self._by_id[identity]])
+    def _stored(self, identity: str, fact: dict[str, Any]) -> Entry:
+        entry = entry_of(self._catalog, fact, identity)
+        assert entry is not None  # noqa: S101 - `_append` ends with every fact in the log
+        return entry
 
     def _missing(self, wanted: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        return {identity: fact for identity, fact in wanted.items() if identity not in self._by_id}
+        return {
+            identity: fact
+            for identity, fact in wanted.items()
+            if entry_of(self._catalog, fact, identity) is None
+        }
 
     def _arrived(self, wanted: dict[str, dict[str, Any]]) -> bool:
         try:
@@ -186,13 +231,10 @@ class Writer:
             )
 
     def _read_on(self) -> None:
-        for entry in self._store.read(self._head.seq):
-            self._take(entry)
+        try:
+            self._catalog.follow(self._store.read(self._catalog.head.seq))
+        except IndexFailed:
+            # Go on without filling the index: what it held before is sound, or it is not opened again.
+            self._catalog = self._make_catalog(False) if self._make_catalog is not None else Catalog()
+            self._catalog.follow(self._store.read(self._catalog.head.seq))
         self._has_read = True
-
-    def _take(self, entry: Entry) -> None:
-        # Of entries with equal ids the first counts. This writer never appends an id twice, but other programs may.
-        self._by_id.setdefault(str(entry.fields.get("id", "")), len(self._lines))
-        self._lines.append(entry.raw)
-        self._claims.add(entry.fields)
-        self._head = head_of(entry)

@@ -77,12 +77,14 @@ def judge(
 
 def highest(line: Line, known: KnownReleases) -> KnownVersion | None:
     """The highest released version of `line`, without yanked versions and pre-releases; None if there is none."""
-    return _top(_in_line(line, known), line)
+    return _top([*_in_line(line, known), *_recorded_tops(line, known)], line)
 
 
 def other_commit(candidate: Candidate, known: KnownReleases) -> KnownVersion | None:
     """A known release of the candidate's version from another commit, or None."""
+    of_log = [one for log in known.recorded if candidate.version for one in log.of(candidate.version)]
     told = [one for one in known.versions if one.commit is not None and one.commit != candidate.commit]
+    told += [one for one in of_log if one.commit is not None and one.commit != candidate.commit]
     return next((one for one in told if one.version == candidate.version), None)
 
 
@@ -108,7 +110,7 @@ def _compare(
 ) -> Verdict:
     own = (precedence_key(version), candidate.rebuild)
     released = _in_line(line, known)
-    top = _top(released, line)
+    top = _top([*released, *_recorded_tops(line, known)], line)
     if top is not None and _rank(top) > own:
         return Withhold(reason=f"{_name(top)} is {'higher' if top.version != version else 'a newer build'}")
     if top is not None and _rank(top) == own and top.commit not in {None, candidate.commit}:
@@ -124,7 +126,12 @@ def _compare(
             and not candidate.rebuild
         ):
             return Keep(reason=f"it holds {version} already")
-    return Move(reason=f"{version} is the highest {_describe(line)} of {_count(released, version)} known")
+    count = f"{_count(released, version)} known"
+    if known.recorded:
+        # Git and the log may have the same versions, and comparing every one of a long log would take seconds.
+        most = max(_count(released, version), *(log.count(line) for log in known.recorded))
+        count = f"{most} or more known"
+    return Move(reason=f"{version} is the highest {_describe(line)} of {count}")
 
 
 def _judge_commits(line: Line, candidate: Candidate, held: Held | None, branch_tip: str | None) -> Verdict:
@@ -186,6 +193,16 @@ def _in_line(line: Line, known: KnownReleases) -> list[KnownVersion]:
     if known.yanked or known.prereleases:
         found = [one for one in found if not _is_out(one.version, one.rebuild, known)]
     return found
+
+
+def _recorded_tops(line: Line, known: KnownReleases) -> list[KnownVersion]:
+    """The highest version of the line in each long log."""
+
+    def is_out(version: Version, rebuild: int) -> bool:
+        return _is_out(version, rebuild, known)
+
+    tops = (log.highest(line, is_out) for log in known.recorded)
+    return [top for top in tops if top is not None]
 
 
 def _top(released: list[KnownVersion], line: Line) -> KnownVersion | None:

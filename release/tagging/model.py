@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -124,15 +124,33 @@ class KnownVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rebuild: int = 0
 
 
+class RecordedReleases(Protocol):
+    """The released versions of a long version log, which are asked for one by one."""
+
+    def highest(self, line: Line, is_out: Callable[[Version, int], bool]) -> KnownVersion | None:
+        """The highest version of the line. `is_out`: whether a version, or its rebuild of that number, counts not."""
+
+    def of(self, version: Version) -> tuple[KnownVersion, ...]:
+        """The builds of a version."""
+
+    def every(self) -> tuple[KnownVersion, ...]:
+        """All of them, which takes a second for 100,000."""
+
+    def count(self, line: Line) -> int:
+        """How many builds of versions of the line there are."""
+
+
 class KnownReleases(msgspec.Struct, frozen=True, kw_only=True):
     """The versions of a component in git tags, version log and registry. `yanked`: versions taken back.
 
     `prereleases`: versions that count for no stable line, because the pre-release box of their release is set.
     `statuses`: by version, its status in the log and in the registries' artifacts; `yanked` and `prereleases` follow
     from the statuses.
+    `recorded`: versions of long logs, which are not among `versions`.
     """
 
     versions: tuple[KnownVersion, ...] = ()
+    recorded: tuple[RecordedReleases, ...] = ()
     yanked: tuple[str, ...] = ()
     prereleases: tuple[str, ...] = ()
     known_from: KnownFrom = KnownFrom()

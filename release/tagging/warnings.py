@@ -119,7 +119,7 @@ def _below_released(
     # If all known versions come from git tags, `found` has the highest. Comparing 20,000 `KnownVersion`s would take
     # longer than git itself.
     elsewhere = [one for one in known.versions if one.source != "git tag"]
-    if elsewhere or known.yanked:
+    if elsewhere or known.recorded or known.yanked:
         best = highest(Line(kind="release"), known)
         top = None if best is None else best.version
     if top is None or precedence_key(top) < precedence_key(version):

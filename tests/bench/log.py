@@ -18,7 +18,8 @@ from release.log.chain import seal, timestamp
 from release.log.stores.file import FileStore
 from release.log.writer import Writer
 from tests.bench.log_contest import contest
-from tests.bench.log_large import questions
+from tests.bench.log_cost import costs
+from tests.bench.log_large import LARGE, entries_in, verify
 from tests.bench.log_writers import postgresql
 from tests.support.logs.facts import whole_release
 from tests.support.logs.stores import SystemClock, open_writer
@@ -30,7 +31,8 @@ ROOT = Path(__file__).parents[2]
 def run(folder: Path, *, rounds: int) -> Iterator[str]:
     """Yield a line for each measurement. `folder`: where the large log is kept."""
     yield _appends(rounds)
-    yield from questions(folder, rounds)
+    yield verify(entries_in(folder / "log-cost" / f"entries-{LARGE}.jsonl", LARGE))
+    yield from costs(folder, rounds)
     yield postgresql(rounds)
     yield _git(rounds)
 

@@ -34,8 +34,9 @@ MAY_WRITE: dict[str, dict[str, str]] = {
         "shutil.rmtree": "a half-made repository in our cache folder",
         "os.unlink": "git's lock file in our cache folder",
     },
-    "release.log.checkpoint": {
+    "release.log.catalog.sqlite_rows": {
         "sqlite3.connect": "an index in our cache folder",
+        "os.open": "the same index, made for this user alone",
         "os.unlink": "the same index, when it is not the log's",
     },
     "release.log.stores.sql_schema": {

@@ -80,6 +80,8 @@ PURE = (
     "release.statements.release_statement",
     "release.log.answers.*",
     "release.log.attested",
+    "release.log.catalog.ranks",
+    "release.log.catalog.terms",
     "release.log.anchor",
     "release.log.chain",
     "release.log.uniqueness",
@@ -95,6 +97,7 @@ PURE = (
     "release.log.jsonl",
     "release.log.served",
     "release.log.state",
+    "release.log.stores.file_lines",
     "release.log.stores.git_causes",
     "release.log.stores.sql_errors",
     "release.log.torn",
@@ -223,7 +226,7 @@ CAUGHT_INSIDE = {
     "release.cli.*": {"UsageError"},  # click's, printed by it with the usage
     "release.step_scheduler": {"RuntimeError"},  # steps that wait for one another are a defect of ours
     "release.git.describe": {"ValueError"},  # becomes GitError in `understood`
-    "release.log.checkpoint": {"LookupError"},  # becomes a new index
+    "release.log.catalog.*": {"IndexFailed", "Unfit", "_RollBack"},  # become a new index, or none
     "release.log.chain": {"Malformed"},  # becomes LogCorrupt or a torn last line, by its place
     "release.log.stores.sql_transaction": {
         "DBAPIError",

@@ -78,11 +78,11 @@ def adopt(session: Session, request: AdoptRequest) -> AdoptReport:
 
 
 def _of(session: Session, component: Component) -> Iterator[UnrecordedTag]:
-    scheme = component.section.versions
+    scheme, recorded = component.section.versions, session.log_state.last_hold
     for target in component.targets:
         repository = session.registries.open(target.image)
         for tag in sorted(repository.tags()):
-            if version_of_image_tag(tag, scheme) is None or (repository.name, tag) in session.log_state.holds:
+            if version_of_image_tag(tag, scheme) is None or recorded(repository.name, tag) is not None:
                 continue
             held = repository.resolve(tag)
             if held is not None:

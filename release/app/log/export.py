@@ -39,7 +39,7 @@ def page(workspace: Session) -> str:
     head = workspace.log.store.head()
     return html.page(
         template,
-        workspace.log_state,
+        workspace.log_state.whole,
         yanks_of(workspace.log.entries()),
         title=f"Releases in {workspace.log.store.name}",
         head=f"{head.seq + 1} entries, head {head.seq}:{head.hash}",

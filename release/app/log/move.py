@@ -7,6 +7,7 @@ import msgspec
 from release.app.log.open_log import open_store, section_of, sql_url
 from release.app.session import Session
 from release.errors import ConfigError
+from release.log.catalog.open import fill_tables
 
 
 class CopyLogRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +47,7 @@ def copy_log(workspace: Session, request: CopyLogRequest) -> CopyLogReport:
 
 
 def migrate(workspace: Session) -> MigrateReport:
-    """Create the tables of the first SQL log in the config, or bring them to the newest form.
+    """Create the tables of the first SQL log in the config, or bring them to the newest form, and index its entries.
 
     No other command changes the form of tables. Raises `ConfigError` without a SQL log, and `RefusedError` in a run
     that is not trusted.
@@ -63,4 +64,6 @@ def migrate(workspace: Session) -> MigrateReport:
 
     url = sql_url(sections[0], workspace.settings.env)
     before, after = migrate_tables(url, workspace=workspace.root)
+    # A store of its own: the one above may have found the tables without the index.
+    fill_tables(open_store(sections[0], workspace.ground))
     return MigrateReport(before=before, after=after)

@@ -6,9 +6,11 @@ import atexit
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
+from release import __version__
 from release.config.model import LogSection
 from release.config.variables import expand_url
 from release.control import Cancel
@@ -16,6 +18,8 @@ from release.errors import ConfigError
 from release.filesystem.workspace_paths import is_within
 from release.known_secrets import Secrets, passwords_of
 from release.log import LogStore
+from release.log.catalog.catalog import Catalog
+from release.log.catalog.open import open_catalog
 from release.log.writer import Writer
 from release.ports import Clock, Process
 from release.ref_names import remote_kind
@@ -25,6 +29,7 @@ class LogContext(msgspec.Struct, frozen=True, kw_only=True):
     """The arguments with which log stores are opened. `root`: the repository's top folder. `warn`: prints a warning.
 
     `guard`: raises if somebody else may have made the folder `.shipmark`. `cache`: gives the cache folder's path.
+    `indexes`: that of the folder for indexes of logs in it, which is made if it is missing.
     """
 
     root: str
@@ -35,6 +40,7 @@ class LogContext(msgspec.Struct, frozen=True, kw_only=True):
     warn: Callable[[str], None]
     guard: Callable[[], None]
     cache: Callable[[], str]
+    indexes: Callable[[], str]
     secrets: Secrets = msgspec.field(default_factory=Secrets)
 
 
@@ -44,13 +50,19 @@ def open_log(sections: Sequence[LogSection], ground: LogContext, *, budget: floa
     `budget`: seconds in which one append may retry after losing to others. Two minutes let the jobs of a matrix, which
     append at about the same time, take turns; more would delay the error if a writer never gets a turn.
     """
+    store = open_stores(sections, ground)
     return Writer(
-        open_stores(sections, ground),
+        store,
+        catalog=partial(_catalog, store, ground),
         clock=ground.clock,
         cancel=ground.cancel,
         budget=budget,
         mask=ground.secrets.mask,
     )
+
+
+def _catalog(store: LogStore, ground: LogContext, may_fill: bool) -> Catalog:
+    return open_catalog(store, ground.indexes, program=__version__, may_fill=may_fill)
 
 
 def unasked_log(reason: str, ground: LogContext) -> Writer:

@@ -33,19 +33,29 @@ from release.app.log.scope import scope_of
 from release.app.session import Session
 from release.errors import ConfigError, RefusedError
 from release.git.command import Git
-from release.log import Entry, query, questions
-from release.log.answers.deployments import Deployment, deployments, running
-from release.log.answers.scope import Scope
+from release.log import Entry, questions
+from release.log.answers.deployments import Deployment, running
+from release.log.answers.scope import EVERYTHING, Scope
+from release.log.catalog.view import LogView
 from release.log.fold import tags_set
 from release.log.questions import Filter
-from release.log.state import LogState, ReleaseState
-from release.log.yanked import Yank, Yanks, yank_of, yanks_of
+from release.log.state import ReleaseState
+from release.log.yanked import Yank, Yanks, yank_of
 from release.ref_names import is_commit
 
 
 def list_releases(workspace: Session, request: ListRequest) -> ListReport:
     """The releases that match the request."""
-    yanks = yanks_of(workspace.log.entries())
+    view = workspace.log_state
+    scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
+    if view.is_long and request.limit is not None and scope.components is None and not _filters(request):
+        found, total = view.newest(scope, request.limit)
+        yanks = view.yanks(view.covered(scope))
+        return ListReport(
+            releases=tuple(_listed(view, one, yank_of(yanks, one)) for one in found), total=total
+        )
+    state = view.whole
+    yanks = view.yanks(view.projects)
     only_yanked = request.state == "yanked"
     chosen = Filter(
         image=request.image,
@@ -58,19 +68,24 @@ def list_releases(workspace: Session, request: ListRequest) -> ListReport:
         # `yanked` is not a state of `LogState`, where a yanked release stays `released`; it is filtered below.
         state=None if only_yanked else request.state,
         actor=request.actor,
-        scope=scope_of(workspace, project=request.project, all_projects=request.all_projects),
+        scope=scope,
     )
     found = [
         one
-        for one in questions.select(workspace.log_state, chosen)
+        for one in questions.select(state, chosen)
         # `released` means those that still count: a yanked release is listed as `yanked`.
         if (yank_of(yanks, one) is not None) == only_yanked or request.state is None
     ]
-    state = workspace.log_state
     return ListReport(
-        releases=tuple(_listed(state, one, yank_of(yanks, one)) for one in found[: request.limit]),
+        releases=tuple(_listed(view, one, yank_of(yanks, one)) for one in found[: request.limit]),
         total=len(found),
     )
+
+
+def _filters(request: ListRequest) -> bool:
+    """Whether the request asks for some releases only, other than those of a project and the newest."""
+    names = ("image", "tag", "version", "channel", "branch", "since", "until", "state", "actor")
+    return any(getattr(request, name) is not None for name in names)
 
 
 def show(workspace: Session, request: ShowRequest) -> ShowReport:
@@ -80,18 +95,20 @@ def show(workspace: Session, request: ShowRequest) -> ShowReport:
     """
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
     releases = releases_named(workspace, request.name, scope)
-    entries, state = workspace.log.entries(), workspace.log_state
-    yanks = yanks_of(entries)
+    view = workspace.log_state
+    yanks = view.yanks({one.project for one in releases})
     keys = {one.key for one in releases}
     named = {(one.project, name) for one in releases if one.version for name in (one.version, one.name)}
     images = {(one.project, one.image.digest) for one in releases if one.image is not None}
-    told = deployments(entries, scope)
+    told = view.deployments(scope)
+    entries = {entry.seq: entry for release in releases for entry in view.about(release)}
+    about = [entries[seq] for seq in sorted(entries)]
     return ShowReport(
-        entries=tuple(one.fields for one in entries if _is_about(one.fields, keys, named, images)),
+        entries=tuple(one.fields for one in about if _is_about(one.fields, keys, named, images)),
         releases=tuple(
             ShownRelease(
-                release=_listed(state, one, yank_of(yanks, one)),
-                destinations=_destinations(entries, one),
+                release=_listed(view, one, yank_of(yanks, one)),
+                destinations=_destinations(about, one),
                 running=tuple(run for run in running(told) if _runs(run, one)),
             )
             for one in releases
@@ -137,7 +154,7 @@ def _runs(run: Deployment, release: ReleaseState) -> bool:
 def find(workspace: Session, request: FindRequest) -> FindReport:
     """The mentions of a digest in the log. Raises `ConfigError` for text that does not begin a digest."""
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
-    found = query.find(workspace.log.store, request.digest, workspace.indexes)
+    found = workspace.log_state.mentions(request.digest)
     return FindReport(mentions=tuple(one for one in found if scope.covers(one.project)))
 
 
@@ -145,28 +162,31 @@ def at(workspace: Session, request: AtRequest) -> AtReport:
     """The digest that the tag held at the time, by target. Raises `ConfigError` for text that is not a time."""
     moment = questions.moment(request.time)
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
-    found = query.at(workspace.log.store, request.tag, moment, workspace.indexes)
+    found = workspace.log_state.at(request.tag, moment)
     return AtReport(tags=tuple(one for one in found if scope.covers_tag(one.target, [one.hold])))
 
 
 def history(workspace: Session, request: HistoryRequest) -> HistoryReport:
     """The digests that the tag held over time, by target."""
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
-    found = query.history(workspace.log.store, request.tag, workspace.indexes)
-    return HistoryReport(tags=tuple(one for one in found if scope.covers_tag(one.target, one.holds)))
+    found = workspace.log_state.holds(request.tag, request.limit)
+    return HistoryReport(
+        tags=tuple(one for one in found.tags if scope.covers_tag(one.target, one.holds)),
+        whole=found.is_whole,
+    )
 
 
 def deployed(workspace: Session, request: DeploymentsRequest) -> DeploymentsReport:
     """What runs in the environments, or ran there at a time. Raises `ConfigError` for text that is not a time."""
     time = questions.moment(request.time) if request.time else None
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
-    entries = workspace.log.entries()
-    found = deployments(entries, scope, environment=request.environment)
+    view = workspace.log_state
+    found = view.deployments(scope, request.environment)
     if not request.history:
         found = running(found, time)
     elif time is not None:
         found = tuple(one for one in found if one.since <= time)
-    yanks = yanks_of(entries)
+    yanks = view.yanks({one.project for one in found})
     return DeploymentsReport(deployments=tuple(_running(one, yanks) for one in found))
 
 
@@ -197,9 +217,9 @@ def releases_named(workspace: Session, name: str, scope: Scope) -> tuple[Release
 
     `name`: a version, git tag, image tag, digest, commit or release key.
     """
-    found = questions.resolve(workspace.log_state, name, scope)
+    found = workspace.log_state.named(name, scope)
     if not found:
-        others = {one.project for one in questions.resolve(workspace.log_state, name)}
+        others = {one.project for one in workspace.log_state.named(name, EVERYTHING)}
         hint = "`shipmark log list` lists the recorded releases"
         if others:
             hint = f"another project has one, `{min(others)}`: `--project NAME` or `--all-projects` asks about it"
@@ -207,8 +227,8 @@ def releases_named(workspace: Session, name: str, scope: Scope) -> tuple[Release
     return found
 
 
-def _listed(state: LogState, release: ReleaseState, yank: Yank | None) -> ListedRelease:
-    hold = state.statuses.get((release.project, release.version))
+def _listed(view: LogView, release: ReleaseState, yank: Yank | None) -> ListedRelease:
+    hold = view.status_of(release.project, release.version)
     return ListedRelease(
         release=release.name or release.channel,
         key=release.key,

@@ -65,14 +65,14 @@ def settle(workspace: Session, request: RecoverRequest) -> Settlement:
         )
     workspace.require_trusted("log recover")
     now = workspace.clock.now()
-    judged = [(one, _evidence(one, now, request)) for one in workspace.log_state.open_attempts()]
+    judged = [(one, _evidence(one, now, request)) for one in workspace.log_state.whole.open_attempts()]
     settled = tuple((one, why) for one, why in judged if why is not None)
     if attempt is not None and not settled:
         raise ConfigError(
             f"the log has no open attempt `{attempt}`",
             hint="`shipmark log recover` lists the open attempts, and settles those whose time has passed",
         )
-    projects = {key: release.project for key, release in workspace.log_state.releases.items()}
+    projects = {key: release.project for key, release in workspace.log_state.whole.releases.items()}
     workspace.log.append([_fact(one, projects[one.release], why) for one, why in settled])
     return Settlement(settled=settled, open=tuple(one for one, why in judged if why is None))
 

@@ -123,18 +123,23 @@ class AtReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`tag`: `latest`, or `ghcr.io/acme/app:latest`."""
+    """`tag`: `latest`, or `ghcr.io/acme/app:latest`. `limit`: only this many digests of each target, the newest."""
 
     tag: str
+    limit: int | None = None
     project: str | None = None
     all_projects: bool = False
 
 
 class HistoryReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The digests that the tag held over time, for each target that ever had the tag."""
+    """The digests that the tag held over time, for each target that ever had the tag.
+
+    `whole`: whether these are all of them, and not only the newest.
+    """
 
     schema: Literal["shipmark.log-history/1"] = "shipmark.log-history/1"
     tags: tuple[TagHistory, ...]
+    whole: bool = True
 
 
 class DeploymentsRequest(msgspec.Struct, frozen=True, kw_only=True):

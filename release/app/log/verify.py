@@ -153,7 +153,7 @@ def _compare(workspace: Session, *, blobs: bool) -> tuple[TagFinding, ...]:
     # Several tags name one image; its labels are read once.
     read: dict[tuple[str, str, str], tuple[Finding, str]] = {}
     scope = scope_of(workspace)
-    for (target, tag), holds in workspace.log_state.holds.items():
+    for (target, tag), holds in workspace.log_state.whole.holds.items():
         last = holds[-1]
         if not last.digest or not scope.covers_tag(target, holds):
             continue
@@ -214,7 +214,9 @@ def _look_for_blobs(workspace: Session, target: str, digest: str) -> tuple[Findi
 
 def _places_with(workspace: Session, digest: str) -> list[Repository]:
     """The local store, and every repository that the log names for the digest."""
-    named = [target for (target, _), holds in workspace.log_state.holds.items() if holds[-1].digest == digest]
+    named = [
+        target for (target, _), holds in workspace.log_state.whole.holds.items() if holds[-1].digest == digest
+    ]
     opened = [workspace.registries.open(target) for target in dict.fromkeys(named)]
     return [workspace.store.open(), *opened]
 

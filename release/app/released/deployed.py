@@ -12,6 +12,7 @@ from release.app.session import Session
 from release.errors import ConfigError
 from release.events import Note
 from release.log import Entry
+from release.log.answers.scope import Scope
 from release.versions.semver import version_of_image_tag
 
 # Characters of an environment's name. Longer than any real one (image tags have this limit, too); more would break the
@@ -94,14 +95,16 @@ def _append(workspace: Session, request: DeployedRequest, origin: Origin, last: 
 
 def _last(workspace: Session, environment: str, project: str) -> Entry | None:
     """The newest deployment of the project to the environment; other projects call theirs `production`, too."""
+    found = workspace.log_state.deployed(Scope(projects=frozenset({project})))
     place = (environment, project)
-    for entry in reversed(workspace.log.entries()):
-        if (
-            entry.kind == "deployed"
-            and (entry.fields.get("environment"), entry.fields.get("project")) == place
-        ):
-            return entry
-    return None
+    return next(
+        (
+            entry
+            for entry in reversed(found)
+            if (entry.fields.get("environment"), entry.fields.get("project")) == place
+        ),
+        None,
+    )
 
 
 def _reference(workspace: Session, request: DeployedRequest) -> str:

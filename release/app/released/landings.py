@@ -108,7 +108,7 @@ def _land(
             f"`{name}` has no tag `{fixed}`, to whose image {_listed(aims)} would return",
             hint=f"choose another version, or bring the image back with `shipmark promote … --to {name}:{fixed}`",
         )
-    state: LogState = ground.session.log_state
+    state: LogState = ground.session.log_state.whole
     recorded = _release_of(state, ground.project, aims[0])
     _require_recorded(name, image, recorded)
     held = [tags.read(repository, name, aim.tag) for aim in aims]

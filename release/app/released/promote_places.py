@@ -19,8 +19,9 @@ from release.errors import ConfigError, RegistryError
 from release.events import Note
 from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation, locate_target
+from release.log.catalog.view import LogView
 from release.log.served import contradiction
-from release.log.state import LogState, ReleaseState
+from release.log.state import ReleaseState
 from release.oci import ImageFacts, Repository
 from release.oci.image_config import manifest_facts
 from release.oci.reference import Reference, require_tag
@@ -214,12 +215,14 @@ def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> st
     return f"the image says version {said or 'nothing'}"
 
 
-def _recorded(state: LogState, digest: str, project: str) -> list[ReleaseState]:
+def _recorded(state: LogView, digest: str, project: str) -> list[ReleaseState]:
     """The releases that the log has for the digest: those of `project` first, as two projects may build one image.
 
     In each project finished releases come first, then those with a version, then newer ones.
     """
-    found = [one for one in state.releases.values() if one.image is not None and one.image.digest == digest]
+    found = [
+        one for one in state.releases_with(digest) if one.image is not None and one.image.digest == digest
+    ]
     # The image of a branch build may be the image of a version, too (`reuse: commit`): then the version is taken.
     return sorted(
         found,
@@ -228,9 +231,9 @@ def _recorded(state: LogState, digest: str, project: str) -> list[ReleaseState]:
     )
 
 
-def history(state: LogState, target: str, tags: Sequence[str], digest: str) -> tuple[bool, int | None]:
+def history(state: LogView, target: str, tags: Sequence[str], digest: str) -> tuple[bool, int | None]:
     """Whether the log says that every tag holds the digest; and the position of the last entry that set one of them."""
-    last = [holds[-1] for tag in tags if (holds := state.holds.get((target, tag)))]
+    last = [hold for tag in tags if (hold := state.last_hold(target, tag)) is not None]
     recorded = bool(tags) and len(last) == len(tags) and all(one.digest == digest for one in last)
     return recorded, max((one.seq for one in last), default=None)
 

@@ -103,7 +103,7 @@ def _warn_elsewhere(ground: Ground, yanks: tuple[str, ...]) -> None:
     session = ground.session
     try:
         notes = still_standing(
-            session.log_state,
+            session.log_state.whole,
             session.log.entries(),
             project=ground.project,
             targets=[session.registries.open(one.image).name for one in ground.component.targets],

@@ -25,8 +25,8 @@ from release.config.load import Component
 from release.config.model import TargetSection
 from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
 from release.facts import Facts
+from release.log.catalog.view import LogView
 from release.log.chain import timestamp
-from release.log.state import LogState
 from release.oci import INDEX_TYPES, Connects, Repository
 from release.oci.reference import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded, RecordedPart
@@ -72,7 +72,7 @@ def gather(
     facts = session.facts(policy, online=not wishes.offline)
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
     moving = [one for one, target in zip(repositories, component.targets, strict=False) if target.moving]
-    releases = known_everywhere(session, component, policy, moving)
+    releases = known_everywhere(session, component, policy, moving, summary=True)
     facts = with_log_base(session, facts, releases, policy, online=not wishes.offline)
     situation = Situation(component=component, policy=policy, facts=facts, known=releases, request=wishes)
     first = decide_component(session, situation)
@@ -215,7 +215,7 @@ def _recorded(session: Session, project: str, decision: Decision) -> Recorded:
     return recorded_in(session.log_state, release_key(project, decision.commit, primary), primary)
 
 
-def recorded_in(log: LogState, key: str, primary: str) -> Recorded:
+def recorded_in(log: LogView, key: str, primary: str) -> Recorded:
     """The log's record of the release `key`. `primary`: the release's fixed tag, for hints. Raises `LogCorrupt`."""
     state = log.release(key)
     if state is None:

@@ -119,6 +119,7 @@ def unite(*sources: KnownReleases) -> KnownReleases:
     """The union of all sources. Sources of one kind are `partial` together when, for example, only some answered."""
     united = KnownReleases(
         versions=tuple(one for source in sources for one in source.versions),
+        recorded=tuple(one for source in sources for one in source.recorded),
         known_from=KnownFrom(
             git=_all([source.known_from.git for source in sources]),
             log=_all([source.known_from.log for source in sources]),
@@ -146,19 +147,29 @@ def project_of(session: Session, component: Component) -> str:
     return component.targets[0].image
 
 
-def known_locally(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
-    """The releases that are known without a connection: from git tags and, in a trusted run, from a log file."""
+def known_locally(
+    session: Session, component: Component, policy: TagPolicy, *, summary: bool = False
+) -> KnownReleases:
+    """The releases that are known without a connection: from git tags and, in a trusted run, from a log file.
+
+    `summary`: see `known_from_log`.
+    """
     of_git = from_git(session.snapshot(policy), policy.prefix, policy.versions, git_tag=session.ci.git_tag)
-    return _with_file_log(of_git, session, component, policy)
+    return _with_file_log(of_git, session, component, policy, summary=summary)
 
 
-def known_by_remote(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
-    """The releases that are known from git tags, those of the remote included, and from the version log."""
+def known_by_remote(
+    session: Session, component: Component, policy: TagPolicy, *, summary: bool = False
+) -> KnownReleases:
+    """The releases that are known from git tags, those of the remote included, and from the version log.
+
+    `summary`: see `known_from_log`.
+    """
     snapshot, remote = session.completed(policy), session.remote.state
     of_git = from_git(snapshot, policy.prefix, policy.versions, git_tag=session.ci.git_tag, remote=remote)
     if session.config.log[0].store == "file":
-        return _with_file_log(of_git, session, component, policy)
-    return unite(of_git, known_from_log(session, component, policy))
+        return _with_file_log(of_git, session, component, policy, summary=summary)
+    return unite(of_git, known_from_log(session, component, policy, summary=summary))
 
 
 def known_for_next(
@@ -193,15 +204,20 @@ def known_for_next(
 
 
 def _with_file_log(
-    of_git: KnownReleases, session: Session, component: Component, policy: TagPolicy
+    of_git: KnownReleases, session: Session, component: Component, policy: TagPolicy, *, summary: bool
 ) -> KnownReleases:
     if session.config.log[0].store != "file" or not session.trust.trusted:
         return of_git
-    return unite(of_git, known_from_log(session, component, policy))
+    return unite(of_git, known_from_log(session, component, policy, summary=summary))
 
 
-def known_from_log(session: Session, component: Component, policy: TagPolicy) -> KnownReleases:
-    """The versions that the version log has as released or taken back."""
+def known_from_log(
+    session: Session, component: Component, policy: TagPolicy, *, summary: bool = False
+) -> KnownReleases:
+    """The versions that the version log has as released or taken back.
+
+    `summary`: a long log answers questions about its versions, and they are not listed. The guard needs no more.
+    """
     section = session.config.log[0]
     if section.store == "file":
         session.require_own_folder()
@@ -209,7 +225,11 @@ def known_from_log(session: Session, component: Component, policy: TagPolicy) ->
         return KnownReleases(known_from=KnownFrom(log="complete"))  # saves importing the log's modules
     state = session.log_state
     project = project_of(session, component) if component.targets or session.config.project else None
-    released = state.released_versions(project)
+    if summary and state.is_long and project is not None:
+        recorded = (state.recorded(project, policy.versions),)
+        known = KnownReleases(recorded=recorded, known_from=KnownFrom(log="complete"))
+        return with_statuses(known, state.statuses_of(project))
+    released = state.whole.released_versions(project)
     named = [
         (f"{version}_r{rebuild}" if rebuild else version, commit) for version, commit, rebuild in released
     ]
@@ -217,18 +237,23 @@ def known_from_log(session: Session, component: Component, policy: TagPolicy) ->
 
 
 def known_everywhere(
-    session: Session, component: Component, policy: TagPolicy, repositories: list[Repository]
+    session: Session,
+    component: Component,
+    policy: TagPolicy,
+    repositories: list[Repository],
+    *,
+    summary: bool = False,
 ) -> KnownReleases:
     """The releases known from git, the log, and the tags and statuses of `repositories`; without these, offline.
 
     A required target that does not answer makes the registries `unknown` or `partial`. An optional target that does not
-    answer is ignored, so that it does not keep the tags of other targets from moving.
+    answer is ignored, so that it does not keep the tags of other targets from moving. `summary`: see `known_from_log`.
     """
     from release.effects.version_status import told_in
 
     optional = {session.registries.open(one.image).name for one in component.targets if not one.required}
     known = known_by_remote if repositories else known_locally
-    parts = [known(session, component, policy)]
+    parts = [known(session, component, policy, summary=summary)]
     listed = [partial(session.tags.ahead, repository, listing=True) for repository in repositories]
     run_all(listed, jobs=len(listed) or 1, cancel=session.cancel)
     for repository in repositories:

@@ -60,7 +60,8 @@ def with_log_base(
 
 def log_listing(snapshot: Snapshot, known: KnownReleases, policy: TagPolicy) -> bytes:
     """Lines as of `show-ref` for the releases that only the log has, under the names that their git tags would have."""
-    logged = [one for one in known.versions if one.source == "log" and one.commit and not one.rebuild]
+    of_log = [*known.versions, *(one for log in known.recorded for one in log.every())]
+    logged = [one for one in of_log if one.source == "log" and one.commit and not one.rebuild]
     if not logged:
         return b""
     found = versions_in(snapshot.tag_listing, policy.prefix, policy.versions)

@@ -22,8 +22,9 @@ def at_own_targets(session: Session) -> ReleaseSource:
     def releases(scope: str, line: Line, repository: Repository) -> KnownReleases:
         component = next(one for one in session.config.components if one.name == scope)
         if line.kind == "release":
-            return known_everywhere(session.again(), component, policy_of(component), [repository])
-        return known_everywhere(session, component, policy_of(component), [])
+            again = session.again()
+            return known_everywhere(again, component, policy_of(component), [repository], summary=True)
+        return known_everywhere(session, component, policy_of(component), [], summary=True)
 
     return releases
 
@@ -43,7 +44,8 @@ def with_decided(session: Session, component: Component, statuses: Sequence[Know
 
     def releases(scope: str, line: Line, repository: Repository) -> KnownReleases:
         del scope, line
-        found = known_everywhere(session.again(), component, policy_of(component), [repository])
+        again = session.again()
+        found = known_everywhere(again, component, policy_of(component), [repository], summary=True)
         return known.with_statuses(found, statuses)
 
     return releases
@@ -57,7 +59,7 @@ def known_at(session: Session, project: str, repository: Repository) -> KnownRel
     """
     for component in session.config.components:
         if repository.name in {session.registries.open(one.image).name for one in component.targets}:
-            return known_everywhere(session, component, policy_of(component), [repository])
+            return known_everywhere(session, component, policy_of(component), [repository], summary=True)
     try:
         tags = session.tags.listing(repository)
         there = known.from_registry_tags(tags, statuses=told_in(repository, tags))

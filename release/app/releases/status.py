@@ -5,7 +5,7 @@ from __future__ import annotations
 from release.errors import RefusedError
 from release.events import Note
 from release.facts import Facts
-from release.log.state import LogState
+from release.log.catalog.view import LogView
 from release.tagging.model import Decision, KnownReleases
 from release.versions.semver import image_tag_of
 from release.versions.status import KnownStatus, lacking
@@ -34,7 +34,7 @@ def status_change(facts: Facts, decision: Decision, known: KnownReleases) -> Kno
     )
 
 
-def learned(log: LogState, project: str, known: KnownReleases) -> tuple[KnownStatus, ...]:
+def learned(log: LogView, project: str, known: KnownReleases) -> tuple[KnownStatus, ...]:
     """The statuses that the registries have and this log lacks."""
     return lacking(log.statuses_of(project), known.statuses.values())
 

@@ -43,6 +43,6 @@ def situation_locally(workspace: Session, name: str | None) -> Situation:
         raise ConfigError(f"there are several components: {names}", hint="choose one with `--component NAME`")
     component = chosen[0]
     policy = policy_of(component)
-    known = known_locally(workspace, component, policy)
+    known = known_locally(workspace, component, policy, summary=True)
     facts = with_log_base(workspace, workspace.facts(policy), known, policy)
     return Situation(component=component, policy=policy, facts=facts, known=known)

@@ -15,7 +15,6 @@ from release.config.load import Component
 from release.events import Note, StepEvent
 from release.log import Entry
 from release.log.chain import timestamp
-from release.log.fold import fold
 from release.log.state import Attempt, LogState
 from release.log.waiters import ahead, lease_end
 
@@ -34,7 +33,7 @@ def wait_for_others(session: Session, components: Sequence[Component]) -> None:
     told: dict[str, Attempt] = {}
     while True:
         entries = session.log.entries()
-        state = fold(entries)
+        state = session.log.view().whole
         waited_for = {one.id: one for one in _ahead(session, components, state, entries)}
         for one in waited_for.values():
             if one.id not in told:

@@ -17,10 +17,12 @@ from release.control import Cancel
 from release.errors import LogCorrupt, LogError, RefusedError
 from release.filesystem.new_files import PRIVATE
 from release.log import Entry, Head, HeadMoved
-from release.log.chain import envelope_of, head_of
+from release.log.chain import head_of
 from release.log.jsonl import last_entry, may_begin_a_log, scan
 from release.log.record import LINE_LIMIT
+from release.log.stores.file_errors import cause_of, hint_for, refused
 from release.log.stores.file_folder import LogFolder, torn_copies
+from release.log.stores.file_lines import groups_of, line_at_end
 from release.log.stores.file_lock import FileLock
 from release.log.stores.syscalls import FileFacts, Files, OsFiles
 from release.log.torn import Torn
@@ -89,16 +91,12 @@ class FileStore:
 
     def head(self) -> Head:
         """The log's end now. Only the last line is read, unless it is damaged."""
-        with self._translated("read"):
-            fd = self._open_read()
+        with self._opened() as fd:
             if fd is None:
                 return Head()
-            try:
-                size = self._files.facts(fd).size
-                start = max(0, size - LINE_LIMIT - 2)
-                entry = last_entry(b"".join(self._files.read(fd, start)), whole=start == 0)
-            finally:
-                self._files.close(fd)
+            size = self._files.facts(fd).size
+            start = max(0, size - LINE_LIMIT - 2)
+            entry = last_entry(b"".join(self._files.read(fd, start)), whole=start == 0)
         if entry is not None:
             return head_of(entry)
         for _ in self.read(self._position.head.seq):
@@ -117,6 +115,33 @@ class FileStore:
             # A writer may have repaired a torn tail during this read: read once more before reporting damage.
             yield from (entry for entry, _ in self._scan(position) if entry.seq > after)
 
+    def resume(self, head: Head, offset: int) -> bool:
+        """Continue behind entry `head`, which this process or an earlier one verified, and which ends at byte `offset`.
+
+        Returns False, and changes nothing, unless the file has that entry there.
+        """
+        with self._opened() as fd:
+            if fd is None:
+                return False
+            facts = self._files.facts(fd)
+            self._require_same(facts, self._position)
+            start = max(0, offset - LINE_LIMIT - 2)
+            before = self._files.part(fd, start, offset - start)
+        if facts.size < offset or line_at_end(before) != head:
+            return False
+        self._position = _Position(offset=offset, head=head, file=(facts.device, facts.inode))
+        return True
+
+    def size(self) -> int:
+        """The file's size in bytes; 0 if it does not exist."""
+        with self._opened() as fd:
+            return self._files.facts(fd).size if fd is not None else 0
+
+    def part(self, start: int, end: int) -> bytes:
+        """The bytes of the file from `start` to `end`."""
+        with self._opened() as fd:
+            return self._files.part(fd, start, end - start) if fd is not None else b""
+
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
         """See `LogStore.append`.
 
@@ -133,22 +158,18 @@ class FileStore:
         except OSError as error:
             raise self._failure("written", error) from error
         except RefusedError as error:
-            raise _refused(error) from error
+            raise refused(error) from error
 
     def torn(self) -> tuple[Torn, ...]:
         """See `MayTear.torn`."""
         for _ in self.read(self._position.head.seq):
             pass
         offset, folder = self._position.offset, os.path.dirname(self._path)
-        with self._translated("read"):
+        with self._opened() as fd:
             found = torn_copies(folder, os.path.basename(self._path))
-            fd = self._open_read()
             if fd is None:
                 return found
-            try:
-                size = self._files.facts(fd).size - offset
-            finally:
-                self._files.close(fd)
+            size = self._files.facts(fd).size - offset
         return (*found, Torn(offset=offset, size=size)) if size > 0 else found
 
     def check_writable(self) -> None:
@@ -190,7 +211,7 @@ class FileStore:
         if self._position.head != expected:
             raise HeadMoved
         self._settle(fd)
-        for data, head in _groups(lines, expected):
+        for data, head in groups_of(lines, expected):
             self._write(fd, data, head)
 
     def _repair(self, fd: int) -> None:
@@ -272,7 +293,7 @@ class FileStore:
             self._doubted = offset
             self._durable = -1
             raise LogError(
-                f"it is unknown whether version log `{self._name}` holds what was written: {_cause(error)}",
+                f"it is unknown whether version log `{self._name}` holds what was written: {cause_of(error)}",
                 hint="check the disk, then run again: the next run looks for the entry",
             ) from error
         self._position = _Position(offset=offset + len(data), head=head, file=self._position.file)
@@ -291,15 +312,21 @@ class FileStore:
                 ) from None
             return None
 
-    def _scan(self, position: _Position) -> Iterator[tuple[Entry, _Position]]:
+    @contextmanager
+    def _opened(self) -> Iterator[int | None]:
+        """The file, open for reading; None if it does not exist."""
         with self._translated("read"):
             fd = self._open_read()
-            if fd is None:
-                return
             try:
-                yield from self._scan_open(fd, position)
+                yield fd
             finally:
-                self._files.close(fd)
+                if fd is not None:
+                    self._files.close(fd)
+
+    def _scan(self, position: _Position) -> Iterator[tuple[Entry, _Position]]:
+        with self._opened() as fd:
+            if fd is not None:
+                yield from self._scan_open(fd, position)
 
     def _scan_open(self, fd: int, position: _Position) -> Iterator[tuple[Entry, _Position]]:
         facts = self._files.facts(fd)
@@ -358,42 +385,9 @@ class FileStore:
         except OSError as error:
             raise self._failure(done, error) from error
         except RefusedError as error:
-            raise _refused(error) from error
+            raise refused(error) from error
 
     def _failure(self, done: str, error: OSError) -> LogError:
-        return LogError(f"version log `{self._name}` cannot be {done}: {_cause(error)}", hint=_hint(error))
-
-
-def _groups(lines: Sequence[bytes], head: Head) -> list[tuple[bytes, Head]]:
-    """Bytes to write at once (a line, or the lines of a batch), each with the head after them."""
-    groups = []
-    group: list[bytes] = []
-    for raw in lines:
-        envelope = envelope_of(raw, head)
-        head = Head(seq=envelope.seq, hash=envelope.hash)
-        group += (raw, b"\n")
-        if envelope.batch is None or envelope.batch.get("last") == head.seq:
-            groups.append((b"".join(group), head))
-            group = []
-    if group:
-        raise LogError(f"entry {head.seq} is part of a batch that is not complete")
-    return groups
-
-
-def _refused(error: RefusedError) -> LogCorrupt:
-    """The refusal of a symlink or device at the log's path as `LogCorrupt`, since callers handle errors of the log."""
-    return LogCorrupt(f"version log: {error.message}", hint=error.hint)
-
-
-def _cause(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
-def _hint(error: OSError) -> str:
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            return "make room on the disk, then run again"
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return "give this user the right to write there, or name another file with `log: {path: …}`"
-        case _:
-            return "check the disk and the path, then run again"
+        return LogError(
+            f"version log `{self._name}` cannot be {done}: {cause_of(error)}", hint=hint_for(error)
+        )

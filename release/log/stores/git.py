@@ -25,6 +25,8 @@ DEFAULT_REF = "refs/shipmark/log"
 _INBOX = "refs/shipmark/inbox"
 _FETCHED = "refs/fetched/log"
 _FETCHED_INBOX = "refs/fetched-inbox"
+# Commits whose entries are read at once. Bounds memory; fewer would need more git processes for a long log.
+_PORTION = 4000
 # The newest commit of the log that was verified, kept between runs: a fetched log without it was rewritten.
 _SEEN = "refs/seen/log"
 
@@ -38,6 +40,9 @@ class GitStore:
         self._ref = ref
         self._tip: str | None = None
         self._head = Head()
+        self._commits: dict[
+            int, str
+        ] = {}  # position of an entry that this process read or appended: its commit
         # Name of parked facts: commit that holds them. Each fetch replaces all.
         self._parked: dict[str, str] = {}
 
@@ -61,13 +66,38 @@ class GitStore:
         """See `LogStore.read`."""
         with self._remote.exclusive():
             tip = self._fetch()
-            if after < self._head.seq:
-                entries = self._load(None, tip, Head())
-            else:
-                entries = self._load(self._tip, tip, self._head)
-            if tip != self._tip:
-                self._remember(tip, head_of(entries[-1]) if entries else self._head)
-        yield from (entry for entry in entries if entry.seq > after)
+            base, head = (None, Head()) if after < self._head.seq else (self._tip, self._head)
+            commits = self._commits_behind(base, tip)
+        # The lock is not held while the caller uses the entries: the caller may need it.
+        for start in range(0, len(commits), _PORTION):
+            with self._remote.exclusive():
+                entries = self._load(commits[start : start + _PORTION], head)
+            head = head_of(entries[-1])
+            yield from (entry for entry in entries if entry.seq > after)
+        if tip != self._tip:
+            with self._remote.exclusive():
+                self._remember(tip, head)
+
+    def resume(self, head: Head, commit: str) -> bool:
+        """Continue behind entry `head`, which an earlier process verified, and which `commit` holds.
+
+        Returns False, and changes nothing, unless the commit is part of the log that was verified last. The next read
+        checks that the log on the remote continues that one.
+        """
+        with self._remote.exclusive():
+            if not self._remote.succeeds("merge-base", "--is-ancestor", commit, _SEEN):
+                return False
+        self._tip, self._head = commit, head
+        return True
+
+    @property
+    def folder(self) -> str:
+        """The folder of the private repository, which differs for each log."""
+        return self._remote.folder
+
+    def commit_of(self, seq: int) -> str:
+        """The commit of an entry that this process read or appended."""
+        return self._commits[seq]
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
         """See `LogStore.append`. How durable an entry is depends on the remote: many do not fsync by default."""
@@ -81,6 +111,7 @@ class GitStore:
                 entry = verify_line(line, head)
                 head = head_of(entry)
                 tip = self._commit(entry, tip)
+                self._commits[head.seq] = tip
             (push,) = self._remote.push(f"{tip}:{self._ref}")
             self._require_done(push)
             self._remember(str(tip), head)
@@ -130,7 +161,8 @@ class GitStore:
             ref.removeprefix(start): commit for ref, commit in refs.items() if ref.startswith(start)
         }
         tip, seen = refs.get(_FETCHED), refs.get(_SEEN)
-        known = self._tip or seen
+        # The tip that this user's runs verified last, by whichever of them; `resume` may have begun before it.
+        known = seen or self._tip
         if known is not None and tip != known and not self._continues(known, tip):
             raise LogCorrupt(
                 f"version log `{self._name}` was rewritten: it ended with commit {known[:12]}, "
@@ -144,29 +176,38 @@ class GitStore:
     def _continues(self, known: str, tip: str | None) -> bool:
         return tip is not None and self._remote.succeeds("merge-base", "--is-ancestor", known, tip)
 
-    def _load(self, base: str | None, tip: str | None, head: Head) -> list[Entry]:
-        """The verified entries of the commits after `base`, up to `tip`."""
+    def _commits_behind(self, base: str | None, tip: str | None) -> list[str]:
+        """The commits after `base`, up to `tip`, oldest first. Raises `LogCorrupt` unless each continues the last."""
         if tip is None or tip == base:
             return []
         span = f"{base}..{tip}" if base else tip
         lines = self._remote.read("rev-list", "--reverse", "--topo-order", "--parents", span).decode()
-        commits = [line.split(" ") for line in lines.splitlines()]
+        commits = []
         parent = [base] if base else []
-        for commit, *parents in commits:
+        for line in lines.splitlines():
+            commit, *parents = line.split(" ")
             if parents != parent:
                 raise LogCorrupt(
                     f"version log `{self._name}` is not a single line of commits at {commit[:12]}"
                 )
             parent = [commit]
-        wanted = "".join(f"{commit}:entry.json\n" for commit, *_ in commits).encode()
-        contents = _blobs(self._remote.read("cat-file", "--batch", stdin=wanted))
+            commits.append(commit)
+        return commits
+
+    def _load(self, commits: Sequence[str], head: Head) -> list[Entry]:
+        """The verified entries of `commits`, which follow entry `head`."""
+        wanted = "".join(f"{commit}:entry.json\n" for commit in commits).encode()
         entries = []
-        for content in contents:
+        contents = _blobs(self._remote.read("cat-file", "--batch", stdin=wanted))
+        for commit, content in zip(commits, contents, strict=False):
             if content is None:
                 raise LogCorrupt(f"entry {head.seq + 1} is missing: a commit of the log has no `entry.json`")
             entry = verify_line(content.removesuffix(b"\n"), head)
             head = head_of(entry)
+            self._commits[head.seq] = commit
             entries.append(entry)
+        if len(entries) < len(commits):
+            raise LogCorrupt(f"entry {head.seq + 1} is missing: git does not give its commit")
         return entries
 
     def _remember(self, tip: str | None, head: Head) -> None:

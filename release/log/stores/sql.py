@@ -13,10 +13,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError
+from release.filesystem.workspace_paths import is_below
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import Malformed, envelope_of, head_of, read_line, verify_line
 from release.log.stores.sql_errors import translated
-from release.log.stores.sql_schema import REVISION, engine_of, name_of, parse_url
+from release.log.stores.sql_schema import INDEX_REVISION, NEEDED, engine_of, name_of, parse_url
 from release.log.stores.sql_session import SqlSession
 from release.log.stores.sql_transaction import (
     PAGE,
@@ -45,6 +46,9 @@ class SqlStore:
         self._session = SqlSession(engine_of(parsed, workspace=workspace), cancel)
         self._cancel = cancel
         self._checked = False
+        self._revision = ""
+        # A SQLite file in the workspace may be an outsider's: its tables are not taken for an index.
+        self._is_own = self._path is None or not is_below(self._path, workspace)
         # The newest line that was read or appended, and the resulting head: `_base` need not verify that line again.
         self._last = (b"", Head())
         self._turn: Locked | None = None
@@ -99,6 +103,16 @@ class SqlStore:
         if head.seq < end.seq:
             raise self._lost(end, f"the entries end with {head.seq}" if head.seq >= 0 else "there are none")
 
+    def has_index(self) -> bool:
+        """Whether the database has the tables of the index, and they can be taken for one."""
+        with self._reading():
+            return self._is_own and self._revision >= INDEX_REVISION
+
+    def lines(self, first: int, count: int) -> list[bytes]:
+        """The lines of at most `count` entries from position `first` on. They are not verified."""
+        with self._reading() as connection:
+            return lines_behind(connection, first - 1, count)
+
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
         """See `LogStore.append`. Stored entries need not be made durable, since every commit is durable."""
         if not lines:
@@ -134,7 +148,7 @@ class SqlStore:
 
     def check_writable(self) -> None:
         """See `LogStore.check_writable`."""
-        with self._connected("written") as connection, transaction(connection):
+        with self.connected("written") as connection, transaction(connection):
             if self._is_postgres:
                 self._require_rights(connection)
             elif self._path is not None and not os.access(self._path, os.W_OK):
@@ -201,11 +215,12 @@ class SqlStore:
         if self._turn is not None:
             yield self._turn.connection
             return
-        with self._connected("read") as connection:
+        with self.connected("read") as connection:
             yield connection
 
     @contextmanager
-    def _connected(self, done: str) -> Iterator[Connection]:
+    def connected(self, done: str) -> Iterator[Connection]:
+        """Lend a connection, for what is `done` (`read`, `written`). The driver's errors become those of the log."""
         with self._translated(done), self._session.use() as connection:
             if not self._checked:
                 self._first_time(connection)
@@ -217,7 +232,7 @@ class SqlStore:
         if self._turn is not None:
             yield self._turn
             return
-        with self._connected("written") as connection, locked(connection, behind) as turn:
+        with self.connected("written") as connection, locked(connection, behind) as turn:
             yield turn
 
     def _first_time(self, connection: Connection) -> None:
@@ -246,10 +261,11 @@ class SqlStore:
         if not connection.dialect.has_table(connection, "alembic_version"):
             raise LogError(f"version log `{self._name}` has no tables yet", hint=hint)
         found = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        if found is None or found < REVISION:
+        if found is None or found < NEEDED:
             raise LogError(
-                f"version log `{self._name}` has tables of revision {found}, {REVISION} is needed", hint=hint
+                f"version log `{self._name}` has tables of revision {found}, {NEEDED} is needed", hint=hint
             )
+        self._revision = found
 
     @contextmanager
     def _translated(self, done: str) -> Iterator[None]:

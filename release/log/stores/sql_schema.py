@@ -8,8 +8,11 @@ Rights of the role that writes releases (the tables' owner only runs `shipmark l
     GRANT SELECT, INSERT ON log_entry TO shipmark_ci;
     GRANT SELECT, UPDATE ON log_head TO shipmark_ci;
     GRANT SELECT ON alembic_version TO shipmark_ci;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON log_index, log_index_block, log_index_hex, log_index_term, log_index_name,
+        log_index_version TO shipmark_ci;
 
-A role that only reads needs SELECT on these three tables.
+A role that only reads needs SELECT on all of them. The tables `log_index…` are an index of the entries and can be made
+again at any time; a role without rights on them keeps an index in its cache folder.
 """
 
 from __future__ import annotations
@@ -27,9 +30,12 @@ from release.errors import ConfigError
 from release.filesystem.files import require_file
 from release.filesystem.workspace_paths import is_below
 
-#: The revision that this code needs. Later revisions must only add tables and columns, so that this code also works
-#: with them.
-REVISION = "0001"
+#: The newest revision, which `shipmark log migrate` makes. Later ones must only add, so that newer tables can be used.
+REVISION = "0002"
+#: The revision that this code needs. Tables of it can be used as they are.
+NEEDED = "0001"
+#: The revision from which the database has the tables of the index; see `catalog.tables`.
+INDEX_REVISION = "0002"
 
 METADATA = MetaData()
 HEAD = Table(

@@ -97,9 +97,9 @@ def head_in(connection: Connection) -> Head:
     return Head(seq=row.seq, hash=row.hash)
 
 
-def lines_behind(connection: Connection, seq: int) -> list[bytes]:
-    """The first `PAGE` lines after `seq`."""
-    query = select(ENTRY.c.line).where(ENTRY.c.seq > seq).order_by(ENTRY.c.seq).limit(PAGE)
+def lines_behind(connection: Connection, seq: int, count: int = PAGE) -> list[bytes]:
+    """The first `count` lines after `seq`."""
+    query = select(ENTRY.c.line).where(ENTRY.c.seq > seq).order_by(ENTRY.c.seq).limit(count)
     return [line.encode() for line in connection.scalars(query)]
 
 

@@ -59,6 +59,9 @@ class Files(Protocol):
     def read(self, fd: int, offset: int) -> Iterator[bytes]:
         """The bytes of a file from `offset` on, in chunks."""
 
+    def part(self, fd: int, offset: int, size: int) -> bytes:
+        """At most `size` bytes of a file from `offset` on; fewer only at its end."""
+
     def start(self, fd: int) -> bytes:
         """The first 200 bytes of a file, or all of a shorter one."""
 
@@ -133,6 +136,14 @@ class OsFiles:
         while chunk := os.pread(fd, _CHUNK, offset):
             offset += len(chunk)
             yield chunk
+
+    def part(self, fd: int, offset: int, size: int) -> bytes:
+        """See `Files.part`."""
+        parts = []
+        while size > 0 and (part := os.pread(fd, size, offset)):
+            parts.append(part)
+            offset, size = offset + len(part), size - len(part)
+        return b"".join(parts)
 
     def start(self, fd: int) -> bytes:
         """See `Files.start`."""

@@ -14,6 +14,7 @@ import pytest
 from release.control import Cancel
 from release.errors import ConfigError, LogCorrupt, LogError, LogUnavailable, Terminated
 from release.log import Head, HeadMoved
+from release.log.catalog.tables import TABLES
 from release.log.chain import seal
 from release.log.stores.sql import SqlStore
 from release.log.stores.sql_migrate import migrate
@@ -73,8 +74,23 @@ def test_reading_a_missing_database_creates_no_file(tmp_path: Path) -> None:
 
 
 def test_migrating_a_sql_log_twice_changes_nothing(empty_url: str) -> None:
-    assert migrate(empty_url) == (None, "0001")
-    assert migrate(empty_url) == ("0001", "0001")
+    assert migrate(empty_url) == (None, "0002")
+    assert migrate(empty_url) == ("0002", "0002")
+
+
+def test_tables_of_0_1_0_are_used_as_they_are_and_get_an_index_by_migrating(url: str) -> None:
+    for table in TABLES:
+        _execute(url, f"DROP TABLE {table.name}")
+    _execute(url, "UPDATE alembic_version SET version_num = '0001'")
+    old = SqlStore(url, cancel=Cancel())
+    writer(old).append(whole_release("r", "1.4.2"))
+    assert not old.has_index()
+    old.close()
+    assert migrate(url) == ("0001", "0002")
+    new = SqlStore(url, cancel=Cancel())
+    assert new.has_index()
+    assert len(independently_verified([entry.raw for entry in new.read()])) == 5
+    new.close()
 
 
 def test_older_tables_of_a_sql_log_are_refused_and_newer_ones_accepted(url: str) -> None:
@@ -301,7 +317,7 @@ def test_concurrent_migrations_of_a_sql_log_migrate_once_and_raise_no_error(post
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(done, key=str) == [("0001", "0001"), ("0001", "0001"), (None, "0001")]
+    assert sorted(done, key=str) == [("0002", "0002"), ("0002", "0002"), (None, "0002")]
 
 
 def _execute(url: str, statement: str) -> None:

@@ -234,6 +234,9 @@ class ModelFiles:
         if data := self._file(fd).data[offset:]:
             yield data
 
+    def part(self, fd: int, offset: int, size: int) -> bytes:
+        return self._file(fd).data[offset : offset + size]
+
     def start(self, fd: int) -> bytes:
         return self._file(fd).data[:200]
 

@@ -211,8 +211,8 @@ def test_writer_finds_entries_of_other_writers() -> None:
     assert tuple(log.entries()) == ()
     assert log.head == Head()
     (entry,) = writer(store).append([planned()])
-    assert log.find(str(entry.fields["id"])) == entry
-    assert log.find("0" * 32) is None
+    assert log.find(planned()) == entry
+    assert log.find(planned("other")) is None
     assert tuple(log.entries()) == (entry,)
     assert log.head.seq == 0
     assert log.store is store

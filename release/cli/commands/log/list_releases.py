@@ -13,7 +13,7 @@ import msgspec
 from release.app.log.questions import list_releases
 from release.app.log.questions import show as show_release
 from release.app.log.reports import ListedRelease, ListRequest, ShownRelease, ShowRequest
-from release.cli.options import Command, global_options, image_options, project_options
+from release.cli.options import NEWEST, Command, global_options, image_options, project_options
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns, csv_cell
 from release.cli.session import open_session
@@ -32,8 +32,6 @@ _COLUMNS = (
     "project",
     "component",
 )
-#: How many releases are listed unless more are asked for.
-_NEWEST = 50
 
 
 @click.command("list", cls=Command)
@@ -55,7 +53,7 @@ _NEWEST = 50
 )
 @click.option("--actor", metavar="NAME", help="Whoever ran them.")
 @click.option(
-    "-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N [default: {_NEWEST}]."
+    "-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N [default: {NEWEST}]."
 )
 @click.option("--all", "every", is_flag=True, help="Every release, and not only the newest.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
@@ -67,7 +65,7 @@ def list_(
     """List the newest releases of this project, newest first."""
     session = open_session(ctx)
     images = session.settings.images
-    shown = limit if every or limit is not None else _NEWEST
+    shown = limit if every or limit is not None else NEWEST
     request = ListRequest(image=images[0] if images else None, limit=shown, **wanted)
     report = list_releases(session, request)
     if limit is None and len(report.releases) < report.total:

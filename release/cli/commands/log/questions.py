@@ -14,11 +14,12 @@ from release.app.log.reports import (
     HistoryRequest,
     RunningImage,
 )
-from release.cli.options import Command, global_options, project_options
+from release.cli.options import NEWEST, Command, global_options, project_options
 from release.cli.output.stdout import data, document
 from release.cli.output.text import columns
 from release.cli.session import open_session
 from release.errors import ConfigError
+from release.events import Note
 from release.log.state import TagHold
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
@@ -85,13 +86,29 @@ def at(
 @global_options
 @project_options
 @_JSON
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N [default: {NEWEST}]."
+)
+@click.option("--all", "all_digests", is_flag=True, help="Every digest, and not only the newest.")
 @click.argument("tag")
 @click.pass_context
-def history(ctx: click.Context, tag: str, project: str | None, all_projects: bool, as_json: bool) -> None:
-    """Show the digests that TAG held over time, on each target."""
-    report = questions.history(
-        open_session(ctx), HistoryRequest(tag=tag, project=project, all_projects=all_projects)
-    )
+def history(
+    ctx: click.Context,
+    tag: str,
+    limit: int | None,
+    all_digests: bool,
+    project: str | None,
+    all_projects: bool,
+    as_json: bool,
+) -> None:
+    """Show the newest digests that TAG held, on each target, oldest first."""
+    session = open_session(ctx)
+    shown = limit if all_digests or limit is not None else NEWEST
+    request = HistoryRequest(tag=tag, limit=shown, project=project, all_projects=all_projects)
+    report = questions.history(session, request)
+    if limit is None and not report.whole:
+        text = f"the newest {shown} digests of each target: `--all` lists every one"
+        session.sink.emit(Note(level="info", text=text))
     if as_json:
         document(msgspec.to_builtins(report))
         return

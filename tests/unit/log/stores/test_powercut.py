@@ -10,8 +10,8 @@ import pytest
 from release.log import Entry, Head, HeadMoved
 from release.log import chain as chain_module
 from release.log import writer as writer_module
+from release.log.catalog.claims import entry_of
 from release.log.chain import head_of, seal
-from release.log.identity import fact_id
 from release.log.stores.file import FileStore
 from release.log.writer import Writer
 from tests.support.disks.powercut import Directory, Disk, File, ModelFiles
@@ -166,10 +166,10 @@ class NoReadingOnUnderTheLock(FileStore):
 class NoDeduplication(Writer):
     _mine = range(0)
 
-    def _take(self, entry: Entry) -> None:
-        super()._take(entry)
-        if entry.seq not in self._mine:
-            self._by_id.pop(str(entry.fields["id"]), None)
+    def _missing(self, wanted: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        there = {one: entry_of(self._catalog, fact, one) for one, fact in wanted.items()}
+        mine = {one for one, entry in there.items() if entry is not None and entry.seq in self._mine}
+        return {one: fact for one, fact in wanted.items() if one not in mine}
 
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
         self._mine = range(len(self.entries()), 1 << 30)
@@ -178,7 +178,7 @@ class NoDeduplication(Writer):
 
 class FoundIsDurable(Writer):
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
-        there = [self.find(fact_id(fact)) for fact in facts]
+        there = [self.find(fact) for fact in facts]
         if all(there):
             return tuple(entry for entry in there if entry)
         return super().append(facts)

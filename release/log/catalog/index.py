@@ -1,0 +1,249 @@
+"""The index of a log's older entries: which blocks of entries have a term, and which versions were released.
+
+The index is never the truth. It gives numbers of blocks; the entries themselves are read from the log, and verified
+against the hashes that the index kept when it verified them before. An index that does not fit its log is made again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from release.errors import LogCorrupt
+from release.log import Entry, Head
+from release.log.catalog.filling import Filling, hash_of
+from release.log.catalog.tables import BLOCK, FORMAT, Rows
+from release.log.catalog.terms import DIGITS
+from release.log.chain import head_of, verify_line
+
+# Blocks that stay in memory once they were read, about 5 MB: one command often asks about neighbouring entries.
+_KEPT = 32
+# Terms whose blocks stay in memory. A command asks for a few hundred; a server that appends for ever needs a limit.
+_REMEMBERED = 10_000
+# Numbers of blocks that the first query for the newest ones returns. Most questions need one or two.
+_PAGE = 32
+
+
+class Unfit(Exception):
+    """Raised for an index of another format, program or log. Users never see this exception."""
+
+
+class IndexFailed(Exception):
+    """Raised when an index cannot be read or written: the disk is full, or its file is damaged.
+
+    Users never see this exception.
+    """
+
+
+class Source(Protocol):
+    """Where the index finds entries in the log."""
+
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether the index has to keep the lines themselves, because the log is read as a whole only."""
+
+    def lines(self, number: int, place: str, end: str) -> list[bytes]:
+        """The lines of a block. `place`, `end`: of the entries before the block and at its end."""
+
+    def place_behind(self, place: str, entries: Sequence[Entry]) -> str:
+        """Where the log continues behind `entries`, which begin at `place`."""
+
+
+class Released(NamedTuple):
+    """A released version, as a row of the index."""
+
+    version: str
+    rebuild: int
+    commit: str
+    rank: str
+    release: str
+
+
+class Index:
+    """An index in `rows` of the log that `source` reads. `program`: another program's index is `Unfit`; "": any."""
+
+    def __init__(self, rows: Rows, source: Source, *, program: str = "") -> None:
+        self._rows = rows
+        self._source = source
+        self._program = program
+        self._read: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
+        self._found: dict[object, list[int]] = {}  # blocks by term; the blocks before `position` never change
+        self._filling: Filling | None = None
+        found = rows.ask("SELECT format, program, seq, hash, place FROM log_index")
+        layout, made_by, seq, digest, place = found[0] if found else (FORMAT, program, -1, Head().hash, "")
+        if layout != FORMAT or made_by != program or (seq + 1) % BLOCK:
+            raise Unfit(f"format {layout} of {made_by}")
+        #: The last entry that is indexed, the last one of a block.
+        self.position = Head(seq=seq, hash=digest)
+        self.place: str = place
+
+    @property
+    def count(self) -> int:
+        """How many blocks are indexed."""
+        return (self.position.seq + 1) // BLOCK
+
+    @property
+    def is_shared(self) -> bool:
+        """See `Rows.is_shared`."""
+        return self._rows.is_shared
+
+    def close(self) -> None:
+        """Close the database."""
+        self._rows.close()
+
+    # Finding blocks.
+
+    def with_hex(self, start: str) -> list[int]:
+        """The blocks that have a hexadecimal term beginning with `start`, oldest first."""
+        digits = start[:DIGITS]
+        low, high = (int(digits.ljust(DIGITS, fill), 16) for fill in "0f")
+        query = "SELECT DISTINCT block FROM log_index_hex WHERE prefix BETWEEN ? AND ? AND block < ? ORDER BY block"
+        return self._blocks(query, low, high)
+
+    def with_text(self, term: str) -> list[int]:
+        """The blocks that have a term, oldest first."""
+        return self._blocks(
+            "SELECT block FROM log_index_term WHERE term = ? AND block < ? ORDER BY block", hash_of(term)
+        )
+
+    def _blocks(self, query: str, *values: int) -> list[int]:
+        if not self.count:
+            return []
+        if len(self._found) > _REMEMBERED:
+            self._found.clear()
+        if values not in self._found:
+            self._found[values] = [block for (block,) in self._rows.ask(query, *values, self.count)]
+        return self._found[values]
+
+    def newest_with_text(self, term: str, *, below: int, time: str | None = None) -> Iterator[int]:
+        """The blocks before `below` that have a term, newest first; with `time` only those with an entry until then."""
+        below, size = min(below, self.count), _PAGE
+        query = "SELECT t.block FROM log_index_term t WHERE t.term = ? AND t.block < ? ORDER BY t.block DESC LIMIT ?"
+        extra: tuple[str, ...] = ()
+        if time is not None:
+            extra = (time,)
+            query = query.replace(
+                "WHERE", "JOIN log_index_block b ON b.number = t.block WHERE b.least_at <= ? AND"
+            )
+        while True:
+            found = self._rows.ask(query, *extra, hash_of(term), below, size)
+            yield from (block for (block,) in found)
+            if len(found) < size:
+                return
+            below, size = found[-1][0], size * 4
+
+    def following_with_text(self, term: str, block: int) -> Iterator[int]:
+        """The blocks after `block` that have a term, oldest first."""
+        size = _PAGE
+        query = "SELECT block FROM log_index_term WHERE term = ? AND block > ? AND block < ? ORDER BY block LIMIT ?"
+        while True:
+            found = self._rows.ask(query, hash_of(term), block, self.count, size)
+            yield from (number for (number,) in found)
+            if len(found) < size:
+                return
+            block, size = found[-1][0], size * 4
+
+    def is_current(self) -> bool:
+        """Whether no other process has indexed more entries since this index was opened."""
+        return self._rows.ask("SELECT seq FROM log_index") == [(self.position.seq,)]
+
+    def names(self, kind: str) -> dict[str, int]:
+        """The projects or targets of the log (`project`, `target`), with the number of a project's releases."""
+        return dict(
+            self._rows.ask("SELECT name, releases FROM log_index_name WHERE kind = ? ORDER BY name", kind)
+        )
+
+    def released(
+        self, project: str, channel: str, low: str, high: str, *, limit: int, offset: int = 0
+    ) -> list[Released]:
+        """Released versions of a project with ranks from `low` to `high`, highest first. See `ranks`."""
+        query = (
+            "SELECT version, rebuild, commit_id, rank, release FROM log_index_version "
+            "WHERE project = ? AND channel = ? AND rank >= ? AND rank <= ? "
+            "ORDER BY rank DESC, release DESC LIMIT ? OFFSET ?"
+        )
+        return [Released(*row) for row in self._rows.ask(query, project, channel, low, high, limit, offset)]
+
+    def all_released(self, project: str) -> list[Released]:
+        """Every released version of a project."""
+        query = "SELECT version, rebuild, commit_id, rank, release FROM log_index_version WHERE project = ?"
+        return [Released(*row) for row in self._rows.ask(query, project)]
+
+    def count_released(self, project: str, channel: str, low: str, high: str) -> int:
+        """How many rows `released` has without a limit."""
+        query = "SELECT count(*) FROM log_index_version WHERE project = ? AND channel = ? AND rank >= ? AND rank <= ?"
+        return int(self._rows.ask(query, project, channel, low, high)[0][0])
+
+    # Reading blocks.
+
+    def block(self, number: int) -> tuple[Entry, ...]:
+        """The entries of a block, verified. Raises `LogCorrupt` if they are not those that were indexed."""
+        if number in self._read:
+            self._read.move_to_end(number)
+            return self._read[number]
+        entries = self._block(number)
+        self._read[number] = entries
+        if len(self._read) > _KEPT:
+            self._read.popitem(last=False)
+        return entries
+
+    def _block(self, number: int) -> tuple[Entry, ...]:
+        query = "SELECT hash, place, lines FROM log_index_block WHERE number BETWEEN ? AND ? ORDER BY number"
+        found = self._rows.ask(query, number, number + 1)
+        if not found:
+            raise _changed(number, "the index has no such block")
+        digest, place, kept = found[0]
+        end_hash, end = (
+            found[1][:2] if number + 1 < self.count and len(found) > 1 else (self.position.hash, self.place)
+        )
+        lines = bytes(kept).split(b"\n") if kept else self._source.lines(number, place, end)
+        head = Head(seq=number * BLOCK - 1, hash=digest)
+        entries = []
+        for line in lines:
+            try:
+                entry = verify_line(line, head)
+            except LogCorrupt as error:
+                raise _changed(number, error.message) from error
+            head = head_of(entry)
+            entries.append(entry)
+        if head != Head(seq=number * BLOCK + BLOCK - 1, hash=end_hash):
+            raise _changed(number, f"they end with entry {head.seq}, {head.hash[:12]}…")
+        return tuple(entries)
+
+    # Filling.
+
+    def extend(self, entries: Sequence[Entry]) -> int:
+        """Index the whole blocks of `entries`, which follow the indexed ones; `commit` keeps them.
+
+        Returns the number of entries that are indexed now. Returns 0 if another process fills the index.
+        """
+        if self._filling is None:
+            filling = Filling(self._rows, self._source, self.position, self.place)
+            if not filling.begun(self._program):
+                return 0
+            self._filling = filling
+        done = self._filling.add(entries)
+        self.position, self.place = self._filling.position, self._filling.place
+        self._found.clear()
+        if self._rows.is_shared:
+            self.commit()
+        return done
+
+    def commit(self) -> None:
+        """Keep what was indexed since the last `commit`."""
+        if self._filling is not None:
+            self._filling.commit(self._program, self._of_release)
+            self._filling = None
+
+    def _of_release(self, key: str) -> list[Entry]:
+        found = (entry for number in self.with_hex(key) for entry in self.block(number))
+        return [entry for entry in found if entry.fields.get("release") == key]
+
+
+def _changed(number: int, found: str) -> LogCorrupt:
+    first = number * BLOCK
+    return LogCorrupt(
+        f"entries {first} to {first + BLOCK - 1} are not those that were verified before: {found}",
+        hint="`shipmark log verify` checks the whole log; if that is whole, `shipmark cache clean` removes the index",
+    )

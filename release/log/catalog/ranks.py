@@ -1,0 +1,69 @@
+"""Text that sorts as versions do, so that a database finds the highest version of a line. Pure.
+
+Databases compare it byte by byte. A number is written after the count of its digits (`10` is `00210`, which sorts above
+`9`, `0019`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from release.versions.model import Scheme, Version
+from release.versions.semver import version_of_image_tag
+
+#: The characters after which no other character of a rank sorts.
+LAST = "\x7f"
+# A calendar version's fourth number; see `versions.calver`.
+_FOURTH = 1_000_000
+
+
+class Rank(NamedTuple):
+    """Where a version stands. `channel`: the first identifier of its prerelease (`rc`); `""` for a stable version."""
+
+    channel: str
+    text: str
+
+
+def rank_of(name: str) -> Rank | None:
+    """The rank of a version or of one of its builds (`1.4.2_r1`); None for text that is not a version in any scheme."""
+    for scheme in _SCHEMES:
+        read = version_of_image_tag(name.replace("+", "_"), scheme)
+        if read is not None:
+            version, rebuild = read
+            return Rank(version.prerelease.split(".", 1)[0], _text(version) + _number(rebuild))
+    return None
+
+
+_SCHEMES: tuple[Scheme, ...] = ("semver", "calver")
+
+
+def line_start(major: int | None, minor: int | None) -> str:
+    """How the ranks of a line's versions begin."""
+    if major is None:
+        return ""
+    return _number(major) + (_number(minor) if minor is not None else "")
+
+
+def version_start(version: Version) -> str:
+    """How the ranks of all builds of a version begin; build metadata does not count."""
+    return _text(version)
+
+
+def _text(version: Version) -> str:
+    # A calendar version of four numbers has the last two in `patch`. Written apart, they sort among versions of three
+    # numbers, which both schemes read.
+    third, fourth = divmod(version.patch, _FOURTH) if version.text else (version.patch, 0)
+    core = "".join(_number(one) for one in (version.major, version.minor, third, fourth))
+    # `~` sorts above all identifiers, `!` below: a prerelease is lower than its version, `rc` lower than `rc.1`.
+    return core + (f"{_prerelease(version.prerelease)}!" if version.prerelease else "~")
+
+
+def _prerelease(text: str) -> str:
+    # SemVer 2.0.0, 11.4: numbers are lower than words; `#` sorts below `$`, and both below the characters of a word.
+    parts = text.split(".")
+    return "".join(f"#{_number(int(part))}" if part.isdecimal() else f"${part}" for part in parts)
+
+
+def _number(number: int) -> str:
+    digits = str(number)
+    return f"{len(digits):03}{digits}"

@@ -1,0 +1,321 @@
+"""The state of a log for questions: of one release, one tag, one digest, or of the versions of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
+from itertools import islice
+from typing import NamedTuple
+
+from release.log import Entry
+from release.log.answers.deployments import Deployment, deployments
+from release.log.answers.scope import Scope
+from release.log.catalog.catalog import Catalog
+from release.log.catalog.claims import of_release, sets_tag
+from release.log.catalog.recorded import Lock, RecordedVersions
+from release.log.catalog.terms import deployed_term, project_term, status_term, tag_term, version_term
+from release.log.fold import fold, tags_set
+from release.log.lazy_entries import Entries
+from release.log.members import Fields, text_of
+from release.log.questions import Mention, TagHistory, TagThen, find, require_digest, resolve
+from release.log.state import LogState, ReleaseState, TagHold
+from release.log.yanked import Yanks, yanks_of
+from release.versions.model import Scheme
+from release.versions.status import KnownStatus
+
+
+class NewestHolds(NamedTuple):
+    """The newest digests that the tags of some targets held, and whether there are older ones."""
+
+    tags: tuple[TagHistory, ...]
+    is_whole: bool
+
+
+class LogView:
+    """Answers from entries that it finds through the catalog. `whole` folds every entry, and takes long for a long log.
+
+    Thread-safe. Entries that are added to the catalog later are part of later answers.
+    """
+
+    def __init__(self, catalog: Catalog, lock: Lock, folded: Callable[[], LogState]) -> None:
+        self._catalog = catalog
+        self._lock = lock
+        self._folded_whole = folded
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the log is so long that it has an index: then `whole` takes seconds."""
+        return self._catalog.indexed > 0
+
+    @cached_property
+    def whole(self) -> LogState:
+        """The state of every release and tag."""
+        return self._folded_whole()
+
+    @cached_property
+    def projects(self) -> frozenset[str]:
+        """Every project of the log."""
+        with self._lock:
+            return frozenset(self._catalog.names("project"))
+
+    def release(self, key: str) -> ReleaseState | None:
+        """The release with this key, or None."""
+        with self._lock:
+            return fold(of_release(self._catalog, key)).release(key)
+
+    def releases_with(self, text: str) -> list[ReleaseState]:
+        """The releases with an entry that names a digest, commit or key beginning with `text`, oldest first."""
+        with self._lock:
+            found = self._catalog.with_hex(text.removeprefix("sha256:"), _has_release)
+            return self._folded({text_of(entry.fields, "release"): None for entry in found})
+
+    def statuses_of(self, project: str | None = None) -> tuple[KnownStatus, ...]:
+        """The valid status of each version that has one, of one project or of all."""
+        return self._statuses(project).statuses_of(project)
+
+    def status_of(self, project: str, version: str) -> KnownStatus | None:
+        """The valid status of a version."""
+        return self._statuses(project).statuses.get((project, version))
+
+    def _statuses(self, project: str | None) -> LogState:
+        with self._lock:
+            key = ("statuses", project)
+            if key not in self._catalog.memory:
+                self._catalog.memory[key] = fold(self._about_statuses(project))
+            found: LogState = self._catalog.memory[key]
+            return found
+
+    def yanks(self, projects: Iterable[str]) -> Yanks:
+        """The yanks of some projects' versions."""
+        return {key: yank for one in projects for key, yank in yanks_of(self._about_statuses(one)).items()}
+
+    def deployments(self, scope: Scope, environment: str | None = None) -> tuple[Deployment, ...]:
+        """Every recorded deployment; see `answers.deployments`."""
+        return deployments(self.deployed(scope), scope, environment=environment)
+
+    def deployed(self, scope: Scope) -> list[Entry]:
+        """The entries of the kind `deployed`, oldest first."""
+        with self._lock:
+            return _in_order(
+                entry
+                for project in self.covered(scope)
+                for entry in self._catalog.with_text(
+                    deployed_term(project),
+                    lambda fields, own=project: (
+                        fields.get("kind") == "deployed"  # type: ignore[misc]
+                        and text_of(fields, "project") == own
+                    ),
+                )
+            )
+
+    def covered(self, scope: Scope) -> list[str]:
+        """The projects of the log that the scope covers, sorted."""
+        return sorted(project for project in self.projects if scope.covers(project))
+
+    def mentions(self, digest: str) -> tuple[Mention, ...]:
+        """See `questions.find`. Raises `ConfigError`."""
+        start = require_digest(digest)
+        with self._lock:
+            found = self._catalog.with_hex(start.removeprefix("sha256:"), _is_any)
+            return find(_in_order(found), start)
+
+    def about(self, release: ReleaseState) -> list[Entry]:
+        """The entries of a release, those that name its image, and those about the status of its project's versions."""
+        with self._lock:
+            found = of_release(self._catalog, release.key)
+            if release.image is not None:
+                digits = release.image.digest.removeprefix("sha256:")
+                found += self._catalog.with_hex(digits, _is_any)
+            return _in_order([*found, *self._about_statuses(release.project)])
+
+    def recorded(self, project: str, scheme: Scheme) -> RecordedVersions:
+        """The released versions of a project, for the guard of moving tags."""
+        return RecordedVersions(self._catalog, self._lock, project, scheme)
+
+    # Tags.
+
+    def last_hold(self, target: str, tag: str) -> TagHold | None:
+        """What the tag of the target holds, by the log; None if it never had the tag."""
+        with self._lock:
+            return next(self._holds(target, tag), None)
+
+    def holds(self, tag: str, newest: int | None) -> NewestHolds:
+        """The digests that `tag` held, at most the `newest` of each target. See `questions.history`."""
+        found, is_whole = [], True
+        with self._lock:
+            for target, name in self._named(tag):
+                holds = list(islice(self._holds(target, name), None if newest is None else newest + 1))
+                is_whole = is_whole and (newest is None or len(holds) <= newest)
+                if holds:
+                    found.append(TagHistory(target=target, tag=name, holds=tuple(holds[:newest][::-1])))
+            found.sort(key=lambda one: self._first(one.target, one.tag))
+        return NewestHolds(tags=tuple(found), is_whole=is_whole)
+
+    def at(self, tag: str, time: str) -> tuple[TagThen, ...]:
+        """See `questions.at`."""
+        found = []
+        with self._lock:
+            for target, name in self._named(tag):
+                hold = self._hold_at(target, name, time)
+                if hold is not None and hold.digest:
+                    until = self._end(target, name, hold)
+                    found.append(TagThen(target=target, tag=name, hold=hold, until=until))
+            return tuple(sorted(found, key=lambda one: self._first(one.target, one.tag)))
+
+    def _hold_at(self, target: str, tag: str, time: str) -> TagHold | None:
+        """The last hold, in the log's order, that began until `time`. Clocks differ, so times do not order entries."""
+        for entry in self._setting(target, tag, time=time):
+            if text_of(entry.fields, "at") > time:
+                continue
+            before = next(self._setting(target, tag, before=entry.seq), None)
+            if before is None or _digest(target, tag, before.fields) != _digest(target, tag, entry.fields):
+                return self._hold(target, tag, entry)
+        return None
+
+    def _end(self, target: str, tag: str, hold: TagHold) -> str | None:
+        """When the hold ended; None if the tag holds the digest still."""
+        term, wanted = tag_term(target, tag), partial(sets_tag, target, tag)
+        for entry in self._catalog.following_with_text(term, hold.seq, wanted):
+            if _digest(target, tag, entry.fields) != hold.digest:
+                return text_of(entry.fields, "at")
+        return None
+
+    def _first(self, target: str, tag: str) -> int:
+        """The position of the first entry that sets the tag."""
+        found = self._catalog.following_with_text(tag_term(target, tag), -1, partial(sets_tag, target, tag))
+        return next(found).seq
+
+    def _setting(
+        self, target: str, tag: str, *, before: int | None = None, time: str | None = None
+    ) -> Iterator[Entry]:
+        """The entries that set the tag or remove it, newest first; see `Catalog.newest_with_text`."""
+        wanted = partial(sets_tag, target, tag)
+        return self._catalog.newest_with_text(tag_term(target, tag), wanted, before=before, time=time)
+
+    def _named(self, tag: str) -> list[tuple[str, str]]:
+        """The target and tag that `tag` may name: `latest` on every target, or `ghcr.io/acme/app:latest`."""
+        _, _, name = tag.rpartition(":")
+        targets = sorted(self._catalog.names("target"))
+        return [(target, name) for target in targets if tag in (name, f"{target}:{name}")]
+
+    def _holds(self, target: str, tag: str) -> Iterator[TagHold]:
+        """The digests that the tag held, newest first."""
+        # An entry that sets the digest that the tag has already begins nothing.
+        begun: Entry | None = None
+        for entry in self._setting(target, tag):
+            if begun is not None and _digest(target, tag, entry.fields) != _digest(target, tag, begun.fields):
+                yield self._hold(target, tag, begun)
+            begun = entry
+        if begun is not None:
+            yield self._hold(target, tag, begun)
+
+    def _hold(self, target: str, tag: str, entry: Entry) -> TagHold:
+        """The hold that begins with `entry`; its version stands in the newest plan of its release before it."""
+        key = text_of(entry.fields, "release")
+        plans = [
+            one for one in of_release(self._catalog, key) if one.kind == "planned" and one.seq < entry.seq
+        ]
+        return fold([*plans[-1:], entry]).holds[target, tag][-1]
+
+    # Releases.
+
+    def named(self, name: str, scope: Scope) -> tuple[ReleaseState, ...]:
+        """See `questions.resolve`."""
+        with self._lock:
+            keys = {
+                text_of(entry.fields, "release"): None
+                for entry in self._catalog.with_text(version_term(name), _has_release)
+            }
+            of_version = _resolved(self._folded(keys), name, scope)
+            if any(name in (one.version, one.name, one.git_tag) for one in of_version):
+                return of_version
+            for target, tag in self._named(name):
+                found = self._catalog.with_text(tag_term(target, tag), partial(sets_tag, target, tag))
+                keys |= {text_of(entry.fields, "release"): None for entry in found}
+            return _resolved([*self._folded(keys), *self._identified(name)], name, scope)
+
+    def newest(self, scope: Scope, limit: int) -> tuple[list[ReleaseState], int]:
+        """The newest releases of a scope without components, newest first, and how many there are in all."""
+        with self._lock:
+            projects = self.covered(scope)
+            found: dict[str, ReleaseState] = {}
+            folded: dict[str, ReleaseState | None] = {}
+            for key, seq in self._begun(projects):
+                if len(found) == limit:
+                    break
+                release = folded[key] if key in folded else folded.setdefault(key, self.release(key))
+                if release is not None and release.planned_seq == seq and scope.covers(release.project):
+                    found[key] = release
+            return list(found.values()), self._count(projects)
+
+    def _begun(self, projects: list[str]) -> Iterator[tuple[str, int]]:
+        """Keys of releases with the positions of entries about them, newest entries first."""
+        own = frozenset(projects)
+        entries = (
+            self._catalog.newest()
+            if len(own) != 1
+            else self._catalog.newest_with_text(project_term(projects[0]), _has_release)
+        )
+        for entry in entries:
+            if text_of(entry.fields, "project") in own and _has_release(entry.fields):
+                yield text_of(entry.fields, "release"), entry.seq
+
+    def _count(self, projects: list[str]) -> int:
+        index = self._catalog.index
+        if index is not None and not index.is_current():
+            return len([one for one in self.whole.releases.values() if one.project in projects])
+        counted = index.names("project") if index is not None else {}
+        indexed = sum(counted.get(one, 0) for one in projects)
+        behind = fold(Entries(self._catalog, self._catalog.head.seq + 1)[self._catalog.indexed :])
+        new = [one for one in behind.releases.values() if one.project in projects]
+        return indexed + sum(self._is_new(one.key) for one in new)
+
+    def _is_new(self, key: str) -> bool:
+        return of_release(self._catalog, key)[0].seq >= self._catalog.indexed
+
+    def _identified(self, name: str) -> list[ReleaseState]:
+        text = name.removeprefix("sha256:")
+        is_hex = len(text) >= 7 and not text.strip("0123456789abcdef")
+        return self.releases_with(text) if is_hex else []
+
+    def _folded(self, keys: Iterable[str]) -> list[ReleaseState]:
+        found = [self.release(key) for key in keys if key]
+        return sorted((one for one in found if one is not None), key=lambda one: one.planned_seq)
+
+    def _about_statuses(self, project: str | None) -> list[Entry]:
+        with self._lock:
+            return _in_order(
+                entry
+                for one in (self.projects if project is None else (project,))
+                for entry in self._catalog.with_text(status_term(one), _is_about(one))
+            )
+
+
+_STATUS_KINDS = frozenset({"yanked", "restored", "status"})
+
+
+def _resolved(releases: Iterable[ReleaseState], name: str, scope: Scope) -> tuple[ReleaseState, ...]:
+    ordered = sorted(releases, key=lambda one: one.planned_seq)
+    return resolve(LogState(releases={one.key: one for one in ordered}), name, scope)
+
+
+def _is_about(project: str) -> Callable[[Fields], bool]:
+    return lambda fields: fields.get("kind") in _STATUS_KINDS and text_of(fields, "project") == project
+
+
+def _is_any(fields: Fields) -> bool:
+    del fields
+    return True
+
+
+def _has_release(fields: Fields) -> bool:
+    return bool(text_of(fields, "release"))
+
+
+def _digest(target: str, tag: str, fields: Fields) -> str:
+    """The digest that an entry gives the tag; `""` if it removes it."""
+    return [digest for of, name, digest in tags_set(fields) if (of, name) == (target, tag)][-1]
+
+
+def _in_order(entries: Iterable[Entry]) -> list[Entry]:
+    return [one for _, one in sorted({entry.seq: entry for entry in entries}.items())]

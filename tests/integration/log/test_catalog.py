@@ -1,0 +1,460 @@
+"""The index of a long log gives the answers of the log itself, whatever happened to log and index in between."""
+
+from __future__ import annotations
+
+import operator
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release.control import Cancel
+from release.errors import ConfigError, LogCorrupt, TagConflict
+from release.log import Entry, Head, LogStore
+from release.log.answers.deployments import deployments
+from release.log.answers.scope import EVERYTHING, Scope
+from release.log.catalog import catalog as catalog_module
+from release.log.catalog.catalog import Catalog
+from release.log.catalog.claims import claims_about, entry_of
+from release.log.catalog.open import fill_tables, open_catalog
+from release.log.catalog.tables import BLOCK
+from release.log.catalog.view import LogView
+from release.log.chain import seal
+from release.log.fold import fold
+from release.log.identity import ENVELOPE
+from release.log.questions import Filter, at, find, history, resolve, select
+from release.log.replicate import copy
+from release.log.state import LogState
+from release.log.stores.file import FileStore
+from release.log.uniqueness import UniqueTags
+from release.log.writer import Writer
+from release.log.yanked import yanks_of
+from release.tagging.guard import highest
+from release.tagging.model import KnownReleases, KnownVersion, Line
+from release.versions.semver import version_of_image_tag
+from tests.support.logs.descriptions import STORES, describe
+from tests.support.logs.facts import PROJECT, TickingClock, digest, key, planned, pushed, whole_release
+from tests.support.logs.random_log import MIRROR, OTHER, random_entries
+from tests.support.logs.stores import open_store
+
+ENTRIES = 4 * BLOCK + 17
+Open = Callable[[], Catalog]
+
+
+def file_of(path: Path, entries: list[Entry]) -> FileStore:
+    """Write a log file without fsync, and open it."""
+    path.write_bytes(b"".join(entry.raw + b"\n" for entry in entries))
+    return store(path)
+
+
+def store(path: Path) -> FileStore:
+    return FileStore(str(path), cancel=Cancel(), monotonic=time.monotonic)
+
+
+def indexed(log: LogStore, folder: Path, *, program: str = "test") -> Catalog:
+    """Return the catalog of the whole log, with everything in the index that fills a block."""
+    folder.mkdir(exist_ok=True)
+    found = open_catalog(log, lambda: str(folder), program=program, worth=1)
+    found.may_fill()
+    found.follow(log.read(found.head.seq))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _short_tails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog_module, "LARGEST_TAIL", BLOCK)
+    monkeypatch.setattr(catalog_module, "_PORTION", 2 * BLOCK)
+
+
+@pytest.fixture
+def entries() -> list[Entry]:
+    return random_entries(5, ENTRIES)
+
+
+@pytest.fixture(params=STORES)
+def filled(request: pytest.FixtureRequest, tmp_path: Path, entries: list[Entry]) -> Iterator[LogStore]:
+    """Give a store with the entries."""
+    description = describe(request.param, request, tmp_path)
+    log: LogStore = open_store(description)
+    if request.param == "file":
+        Path(description["path"]).parent.mkdir(parents=True)
+        log = file_of(Path(description["path"]), entries)
+    else:
+        copy(file_of(tmp_path / "source.jsonl", entries), log)
+    yield log
+    getattr(log, "close", lambda: None)()
+
+
+def view_of(catalog: Catalog) -> LogView:
+    def whole() -> LogState:
+        return fold(catalog.at(seq) for seq in range(catalog.head.seq + 1))
+
+    return LogView(catalog, threading.RLock(), whole)
+
+
+def same_answers(catalog: Catalog, entries: list[Entry]) -> None:
+    """Compare every answer with that of a fold over all entries."""
+    view, state = view_of(catalog), fold(entries)
+    for name, release in state.releases.items():
+        assert view.release(name) == release
+        assert release in view.releases_with(release.commit[:9])
+    for project in (PROJECT, OTHER, None):
+        statuses = sorted(state.statuses_of(project), key=lambda one: one.version)
+        assert sorted(view.statuses_of(project), key=lambda one: one.version) == statuses
+    assert view.yanks((PROJECT, OTHER)) == yanks_of(entries)
+    same_tags(view, state, entries)
+    same_lists(view, state, entries)
+    for name in ("0005", "0030"):
+        for wanted in (digest(f"{name}-image"), digest(f"{name}-image-amd64")):
+            for length in (14, 20, 30, 71):
+                assert view.mentions(wanted[:length]) == find(entries, wanted[:length])
+    assert view.mentions("sha256:" + "0" * 64) == ()
+    some = list(state.releases.values())[::9]
+    for one in some:
+        for name in (one.version, one.name, one.git_tag, one.key[:9], one.commit, f"{PROJECT}:{one.version}"):
+            assert view.named(name, EVERYTHING) == resolve(state, name), name
+    for name in ("production", "unheard-of", ""):
+        assert view.named(name, EVERYTHING) == resolve(state, name), name
+
+
+def same_lists(view: LogView, state: LogState, entries: list[Entry]) -> None:
+    for scope in (EVERYTHING, Scope(projects=frozenset({OTHER}))):
+        assert view.deployments(scope) == deployments(entries, scope)
+        for limit in (1, 7, 1000):
+            chosen = select(state, Filter(scope=scope))
+            assert view.newest(scope, limit) == (list(chosen[:limit]), len(chosen))
+
+
+def same_tags(view: LogView, state: LogState, entries: list[Entry]) -> None:
+    for (target, tag), holds in state.holds.items():
+        assert view.last_hold(target, tag) == holds[-1]
+    assert view.last_hold("nowhere", "latest") is None
+    times = ["1970", "9999", *(str(entry.fields["at"]) for entry in entries[::23])]
+    for tag in (
+        "latest",
+        "1",
+        f"{PROJECT}:latest",
+        f"{MIRROR}:latest",
+        "production",
+        "unheard-of",
+        "a:latest",
+    ):
+        whole = view.holds(tag, None)
+        assert (whole.tags, whole.is_whole) == (history(state, tag), True)
+        few = view.holds(tag, 3)
+        assert {one.target: one.holds for one in few.tags} == {
+            one.target: one.holds[-3:] for one in history(state, tag)
+        }
+        assert few.is_whole == all(len(one.holds) <= 3 for one in history(state, tag))
+        for moment in times:
+            assert view.at(tag, moment) == at(state, tag, moment), (tag, moment)
+
+
+def same_versions(catalog: Catalog, entries: list[Entry]) -> None:
+    """Compare the versions that the guard asks for with those that a fold lists."""
+    view, state = view_of(catalog), fold(entries)
+    for project in (PROJECT, OTHER, "nobody"):
+        listed = tuple(
+            KnownVersion(version=read[0], rebuild=read[1], source="log", commit=commit)
+            for version, commit, rebuild in state.released_versions(project)
+            if (read := version_of_image_tag(f"{version}_r{rebuild}" if rebuild else version)) is not None
+        )
+        recorded = view.recorded(project, "semver")
+        top = max((one.version.patch for one in listed), default=0)
+        for yanked in ((), tuple(str(one.version) for one in listed if one.version.patch > top - 9)):
+            whole = KnownReleases(versions=listed, yanked=yanked)
+            summary = KnownReleases(recorded=(recorded,), yanked=yanked)
+            for line in (
+                Line(kind="release"),
+                Line(kind="release", major=1),
+                Line(kind="release", major=1, minor=3),
+                Line(kind="release", major=2),
+                Line(kind="release", channel="rc"),
+                Line(kind="release", major=1, minor=3, channel="beta"),
+            ):
+                expected, found = highest(line, whole), highest(line, summary)
+                assert (found and (found.version, found.rebuild)) == (
+                    expected and (expected.version, expected.rebuild)
+                ), line
+        key_of = operator.attrgetter("version", "rebuild", "commit")
+        assert {key_of(one) for one in recorded.every()} == {key_of(one) for one in listed}
+        for one in listed[::5]:
+            builds = {known.rebuild for known in listed if known.version == one.version}
+            assert {known.rebuild for known in recorded.of(one.version)} == builds
+
+
+def same_claims(catalog: Catalog, entries: list[Entry]) -> None:
+    """Compare which facts the log has, and which contradict it, with what all entries together say."""
+    claims = UniqueTags()
+    for entry in entries:
+        claims.add(entry.fields)
+    for entry in entries[::3]:
+        fact = {name: value for name, value in entry.fields.items() if name not in ENVELOPE}
+        assert entry_of(catalog, fact) == entry
+        for other in (fact, {**fact, "image": {"digest": digest("other")}} if "image" in fact else fact):
+            assert _is_refused(claims, other) == _is_refused(claims_about(catalog, [other]), other)
+        if fact["kind"] == "pushed":
+            tags = [{**tag, "digest": digest("other")} for tag in fact["tags"]]
+            other = {**fact, "release": key("another"), "tags": tags}
+            assert _is_refused(claims, other) == _is_refused(claims_about(catalog, [other]), other)
+    assert entry_of(catalog, planned("unheard-of")) is None
+
+
+def _is_refused(claims: UniqueTags, fact: dict[str, Any]) -> bool:
+    try:
+        claims.require_free([fact])
+    except TagConflict:
+        return True
+    return False
+
+
+def test_index_gives_the_answers_of_the_log(filled: LogStore, entries: list[Entry], tmp_path: Path) -> None:
+    found = indexed(filled, tmp_path / "indexes")
+    assert found.indexed == len(entries) // BLOCK * BLOCK
+    for catalog in (found, indexed(filled, tmp_path / "indexes")):
+        same_answers(catalog, entries)
+        same_versions(catalog, entries)
+        same_claims(catalog, entries)
+        assert [catalog.at(seq) for seq in range(len(entries))] == entries
+
+
+def test_index_that_grows_with_the_log_gives_the_answers_of_the_log(
+    tmp_path: Path, entries: list[Entry]
+) -> None:
+    path = tmp_path / "log.jsonl"
+    for count in (BLOCK + 1, 2 * BLOCK + 40, 3 * BLOCK - 1, len(entries)):
+        found = indexed(file_of(path, entries[:count]), tmp_path / "indexes")
+        there = entries[: found.head.seq + 1]  # without the beginning of a batch
+        assert found.indexed == len(there) // BLOCK * BLOCK
+        same_answers(found, there)
+    same_versions(found, entries)
+
+
+def test_catalog_without_an_index_gives_the_answers_of_the_log(tmp_path: Path, entries: list[Entry]) -> None:
+    found = Catalog()
+    found.follow(iter(entries))
+    assert found.index is None
+    same_answers(found, entries)
+    same_versions(found, entries)
+    same_claims(found, entries)
+
+
+def test_index_keeps_a_release_that_was_lost_and_released_again(tmp_path: Path) -> None:
+    entries = random_entries(11, 7 * BLOCK)
+    lost = [entry for entry in entries if entry.fields.get("lost")]
+    assert lost
+    path = tmp_path / "log.jsonl"
+    for count in range(2 * BLOCK, len(entries), 2 * BLOCK):
+        found = indexed(file_of(path, entries[:count]), tmp_path / "indexes")
+    there = entries[: found.head.seq + 1]
+    same_versions(found, there)
+    same_claims(found, there)
+
+
+def only_index(folder: Path) -> Path:
+    (found,) = folder.glob("*.sqlite")
+    return found
+
+
+@pytest.mark.parametrize(
+    "damage", ["garbage", "empty", "cut", "another format", "another program", "another log", "shorter log"]
+)
+def test_index_that_is_damaged_or_does_not_fit_the_log_is_made_again(
+    tmp_path: Path, entries: list[Entry], damage: str
+) -> None:
+    path, folder = tmp_path / "log.jsonl", tmp_path / "indexes"
+    indexed(file_of(path, entries), folder)
+    index = only_index(folder)
+    program = "test"
+    match damage:
+        case "garbage":
+            index.write_bytes(b"no database at all" * 500)
+        case "empty":
+            index.write_bytes(b"")
+        case "cut":
+            for other in folder.glob("*.sqlite-*"):
+                other.unlink()
+            index.write_bytes(index.read_bytes()[: 3 * 4096])
+        case "another format":
+            with closing(sqlite3.connect(index)) as base:
+                base.execute("UPDATE log_index SET format = 0")
+                base.commit()
+        case "another program":
+            program = "another"
+        case "another log":
+            entries = random_entries(6, ENTRIES)
+            file_of(path, entries)
+        case _:
+            entries = list(file_of(path, entries[: 2 * BLOCK + 5]).read())
+    found = indexed(store(path), folder, program=program)
+    assert found.indexed == len(entries) // BLOCK * BLOCK
+    same_answers(found, entries)
+
+
+def test_index_is_private_and_lies_where_the_folder_says(tmp_path: Path, entries: list[Entry]) -> None:
+    path, folder = tmp_path / "log.jsonl", tmp_path / "indexes"
+    indexed(file_of(path, entries), folder)
+    assert only_index(folder).stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["log.jsonl"]
+
+
+def test_entry_that_was_changed_after_it_was_indexed_is_refused_when_it_is_used(
+    tmp_path: Path, entries: list[Entry]
+) -> None:
+    """Also an entry whose own hash was made to fit: the index has the hash of the entry that stood there."""
+    path, folder = tmp_path / "log.jsonl", tmp_path / "indexes"
+    indexed(file_of(path, entries), folder)
+    for changed in (_changed(entries, 5, reseal=False), _changed(entries, 5, reseal=True)):
+        log = file_of(path, changed)
+        found = indexed(log, folder)
+        with pytest.raises(LogCorrupt, match="entries 0 to 63 are not those that were verified before"):
+            view_of(found).release(str(entries[5].fields["release"]))
+        with pytest.raises(LogCorrupt):
+            list(store(path).read())
+
+
+def _changed(entries: list[Entry], seq: int, *, reseal: bool) -> list[Entry]:
+    """The entries with another time in one, and with a hash that fits it for `reseal`."""
+    fields = entries[seq].fields
+    raw = entries[seq].raw.replace(b'"at":"2', b'"at":"3', 1)
+    if reseal:
+        batch = fields.get("batch")
+        span = (batch["first"], batch["last"]) if batch else None
+        raw = seal(fields, Head(seq=seq - 1, hash=fields["prev"]), f"3{fields['at'][1:]}", span)
+    assert len(raw) == len(entries[seq].raw)
+    return [*entries[:seq], Entry(raw=raw, fields=fields), *entries[seq + 1 :]]
+
+
+def test_damage_behind_the_index_is_told_by_every_reader(tmp_path: Path, entries: list[Entry]) -> None:
+    path, folder = tmp_path / "log.jsonl", tmp_path / "indexes"
+    indexed(file_of(path, entries), folder)
+    last = entries[-3]
+    path.write_bytes(path.read_bytes().replace(last.raw, last.raw.replace(b'"at":"2', b'"at":"3', 1)))
+    for _ in range(2):
+        with pytest.raises(LogCorrupt):
+            indexed(store(path), folder)
+
+
+def test_log_that_cannot_be_indexed_is_read_as_a_whole(tmp_path: Path, entries: list[Entry]) -> None:
+    path, folder = tmp_path / "log.jsonl", tmp_path / "indexes"
+    indexed(file_of(path, entries), folder)
+    index = only_index(folder)
+    index.unlink()
+    index.mkdir()
+    found = indexed(store(path), folder)
+    assert found.index is None
+    same_answers(found, entries)
+
+
+def test_index_of_a_short_log_is_not_made(tmp_path: Path, entries: list[Entry]) -> None:
+    log = file_of(tmp_path / "log.jsonl", entries)
+    asked: list[str] = []
+
+    def folder() -> str:
+        asked.append("asked")
+        return str(tmp_path)
+
+    assert open_catalog(log, folder, program="test").index is None
+    assert asked == []
+
+
+def test_answers_about_an_empty_log_are_empty(tmp_path: Path) -> None:
+    view = view_of(indexed(store(tmp_path / "log.jsonl"), tmp_path / "indexes"))
+    assert view.mentions("sha256:" + "0" * 64) == ()
+    assert view.at("latest", "9999") == ()
+    assert view.newest(EVERYTHING, 50) == ([], 0)
+    with pytest.raises(ConfigError, match="is not a digest"):
+        view.mentions("latest")
+
+
+def test_two_processes_that_fill_one_index_end_with_the_same(tmp_path: Path, entries: list[Entry]) -> None:
+    path, folder = tmp_path / "log.jsonl", tmp_path / "indexes"
+    folder.mkdir()
+    log = file_of(path, entries[: 2 * BLOCK])
+    first, second = (
+        open_catalog(one, lambda: str(folder), program="test", worth=1) for one in (log, store(path))
+    )
+    file_of(path, entries)
+    first.follow(store(path).read(-1))
+    second.follow(store(path).read(-1))
+    assert (first.indexed, second.indexed) == (4 * BLOCK, 0)
+    for found in (first, second, indexed(store(path), folder)):
+        same_answers(found, entries)
+
+
+def test_writer_on_an_indexed_log_appends_each_fact_once(filled: LogStore, tmp_path: Path) -> None:
+    folder = tmp_path / "indexes"
+    folder.mkdir()
+
+    def again() -> Writer:
+        def catalog(may_fill: bool) -> Catalog:
+            return open_catalog(filled, lambda: str(folder), program="test", worth=1, may_fill=may_fill)
+
+        return Writer(filled, clock=TickingClock(), cancel=Cancel(), catalog=catalog)
+
+    before = again().head.seq
+    facts = whole_release("fresh", "7.0.0")
+    made = again().append(facts)
+    assert again().append(facts) == made
+    assert len(again().entries()) == len(list(filled.read()))
+    assert before <= made[0].seq
+    with pytest.raises(TagConflict, match=r"app:7\.0\.0` is"):
+        again().append([pushed("another", "another", tag="7.0.0")])
+
+
+def test_sql_index_is_filled_by_migrate_and_then_by_writers(
+    request: pytest.FixtureRequest, tmp_path: Path, entries: list[Entry]
+) -> None:
+    for kind in ("sqlite", "postgresql"):
+        description = describe(kind, request, tmp_path)
+        log = open_store(description)
+        copy(file_of(tmp_path / "source.jsonl", entries[: 3 * BLOCK]), log)
+        reader = open_catalog(log, lambda: str(tmp_path), program="test")
+        reader.follow(log.read(reader.head.seq))
+        assert (reader.indexed, len(reader.tail)) == (0, reader.head.seq + 1), (
+            "a command that only reads changes no table"
+        )
+        fill_tables(log)
+        assert open_catalog(log, lambda: str(tmp_path), program="test").indexed == 2 * BLOCK
+        copy(file_of(tmp_path / "source.jsonl", entries), log)
+        found = indexed(log, tmp_path)
+        assert found.indexed == 4 * BLOCK
+        same_answers(found, entries)
+        assert list(tmp_path.glob("*.sqlite")) == [], "the tables were used, and no file in the cache folder"
+        getattr(log, "close", lambda: None)()
+
+
+def test_sqlite_log_in_the_workspace_keeps_its_index_in_the_cache(
+    tmp_path: Path, entries: list[Entry]
+) -> None:
+    """An outsider may have written the workspace, and with it the tables of the index."""
+    from release.log.stores.sql import SqlStore
+    from release.log.stores.sql_migrate import migrate
+
+    url = f"sqlite:///{tmp_path}/workspace/log.db"
+    (tmp_path / "workspace").mkdir()
+    migrate(url, workspace=str(tmp_path / "workspace"))
+    log = SqlStore(url, cancel=Cancel(), workspace=str(tmp_path / "workspace"))
+    copy(file_of(tmp_path / "source.jsonl", entries), log)
+    fill_tables(log)
+    found = indexed(log, tmp_path / "indexes")
+    assert only_index(tmp_path / "indexes").exists()
+    same_answers(found, entries)
+    log.close()
+
+
+def test_unused_indexes_are_named_by_the_file_that_a_symlink_leads_to(
+    tmp_path: Path, entries: list[Entry]
+) -> None:
+    (tmp_path / "real").mkdir()
+    file_of(tmp_path / "real" / "log.jsonl", entries)
+    os.symlink(tmp_path / "real", tmp_path / "link")
+    for name in ("real", "link"):
+        indexed(store(tmp_path / name / "log.jsonl"), tmp_path / "indexes")
+    assert only_index(tmp_path / "indexes").exists()
