@@ -60,7 +60,9 @@ class RecordedVersions:
         """Every build of every version, in no order. Only what the index lists is read, and not each release."""
         with self._lock:
             behind = [one for _, one in self._all_behind()]
-            lost = {str(stored(line).fields.get("release")) for line in self._catalog.tail if b'"lost":' in line}
+            lost = {
+                str(stored(line).fields.get("release")) for line in self._catalog.tail if b'"lost":' in line
+            }
             index = self._catalog.index
             rows = index.all_released(self._project) if index is not None else []
             kept = [one for one in rows if one.release not in lost]
