@@ -17,9 +17,10 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 # at most 4 bytes in UTF-8.
 _LONGEST = 1024
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)")
+# Patterns as text: most runs need none of them, and compiling all takes longer than the rest of the module.
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)"
 # `host:path` or `user@host:path`; no slash stands before the first colon, and no second colon follows it (`ext::`).
-_SCP = re.compile(r"(?:[A-Za-z0-9_][^@:/\s]*@)?(?:[A-Za-z0-9_][^@:/\s]*|\[[0-9A-Fa-f:]+\]):(?!:)[^\s]+")
+_SCP = r"(?:[A-Za-z0-9_][^@:/\s]*@)?(?:[A-Za-z0-9_][^@:/\s]*|\[[0-9A-Fa-f:]+\]):(?!:)[^\s]+"
 _SCHEMES = frozenset({"https", "ssh", "git", "git+ssh", "ssh+git", "file"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -73,7 +74,7 @@ def remote_kind(key: str, text: str) -> RemoteKind:
     Raises `ConfigError` that names `key` for any other text: options, `ext::` and other remote helpers, schemes other
     than https, ssh, git, file and git+ssh (http only to this machine), and URLs with credentials or without a host.
     """
-    scheme = _SCHEME.match(text)
+    scheme = re.match(_SCHEME, text)
     if scheme is not None:
         _require_url(key, text, scheme[1].lower(), scheme[2])
         return "url"
@@ -81,7 +82,7 @@ def remote_kind(key: str, text: str) -> RemoteKind:
         return "path"
     if is_ref(f"refs/remotes/{text}/HEAD") and not text.startswith("-"):
         return "name"
-    if _SCP.fullmatch(text) and not _has_control(text):
+    if re.fullmatch(_SCP, text) and not _has_control(text):
         return "url"
     raise ConfigError(
         f"`{key}`: `{text}` is not a remote's name, an absolute path, or a URL with https, ssh, git or file",

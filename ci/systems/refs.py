@@ -8,12 +8,13 @@ import msgspec
 
 from ci.systems.evidence import Said
 
-_REQUEST = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/([0-9]{1,18})(?:/.*)?", re.DOTALL)
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)")
-_PLAIN_HOST = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::[0-9]+)?")
-_BUILD_QUERY = re.compile(r"\?buildId=[0-9]+$")
-_PATH = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
-_SCP = re.compile(r"(?:([^/@:\s]+)@)?([^/@:\s]+):(?!//)([^@\s]+)")
+# Patterns as text: most runs need none of them, and compiling all takes longer than the rest of the module.
+_REQUEST = r"refs/(?:pull|pull-requests|merge-requests)/([0-9]{1,18})(?:/.*)?"
+_URL = r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)"
+_PLAIN_HOST = r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::[0-9]+)?"
+_BUILD_QUERY = r"\?buildId=[0-9]+$"
+_PATH = r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*"
+_SCP = r"(?:([^/@:\s]+)@)?([^/@:\s]+):(?!//)([^@\s]+)"
 
 
 class Ref(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +32,7 @@ def read_ref(said: Said | None) -> Ref:
     """
     if said is None:
         return Ref()
-    if request := _REQUEST.fullmatch(said.value):
+    if request := re.fullmatch(_REQUEST, said.value, re.DOTALL):
         return Ref(number=Said(request[1], said.source))
     if tag := below(said, "refs/tags/"):
         return Ref(git_tag=tag)
@@ -62,15 +63,15 @@ def public_url(text: str) -> str | None:
     `buildId` of Azure stays, which identifies the run.
     """
     text = text.strip()
-    if url := _URL.fullmatch(text.partition("#")[0].partition("?")[0]):
+    if url := re.fullmatch(_URL, text.partition("#")[0].partition("?")[0]):
         scheme, authority, path = url.groups()
         user, _, host = authority.rpartition("@")
-        if "@" in text[len(scheme) + 3 + len(authority) :] and (user or not _PLAIN_HOST.fullmatch(host)):
+        if "@" in text[len(scheme) + 3 + len(authority) :] and (user or not re.fullmatch(_PLAIN_HOST, host)):
             return None  # a raw `/`, `#` or `?` in a password: what looks like the host is the password's beginning
         kept = "git@" if scheme.lower().endswith("ssh") and user.split(":")[0] == "git" else ""
-        query = _BUILD_QUERY.search(text)
+        query = re.search(_BUILD_QUERY, text)
         return f"{scheme}://{kept}{host}{path}{query[0] if query else ''}" if host else None
-    if address := _SCP.fullmatch(text):
+    if address := re.fullmatch(_SCP, text):
         user, host, path = address.groups()
         return f"git@{host}:{path}" if user == "git" else f"{host}:{path}"
     return None
@@ -78,7 +79,7 @@ def public_url(text: str) -> str | None:
 
 def is_path(text: str) -> bool:
     """Whether `text` may become a part of a URL's path: `acme/app`, and nothing that could be another URL."""
-    return _PATH.fullmatch(text) is not None
+    return re.fullmatch(_PATH, text) is not None
 
 
 def host_of(url: str) -> str | None:
@@ -86,7 +87,7 @@ def host_of(url: str) -> str | None:
 
     None for text that is neither a URL nor an scp-like address.
     """
-    found = _URL.fullmatch(url) or _SCP.fullmatch(url)
+    found = re.fullmatch(_URL, url) or re.fullmatch(_SCP, url)
     if found is None:
         return None
     host = found[2].rpartition("@")[2].partition(":")[0].lower()
@@ -95,9 +96,9 @@ def host_of(url: str) -> str | None:
 
 def repository_name(url: str) -> str | None:
     """Return the path in a repository's URL, such as `acme/app`, without `.git`; None for other text."""
-    if found := _URL.fullmatch(url):
+    if found := re.fullmatch(_URL, url):
         path = found[3]
-    elif address := _SCP.fullmatch(url):
+    elif address := re.fullmatch(_SCP, url):
         path = address[3]
     else:
         return None

@@ -69,7 +69,13 @@ class Session:
     @cached_property
     def directory(self) -> str:
         """The absolute path of the working folder. Raises `ConfigError` if `-C` does not name a folder."""
-        path = os.path.abspath(self.settings.directory)
+        try:
+            path = os.path.abspath(self.settings.directory)
+        except FileNotFoundError as error:
+            raise ConfigError(
+                "the folder in which the command was started does not exist any more",
+                hint="change to a folder that exists, or name one with `-C`",
+            ) from error
         if not os.path.isdir(path):
             raise ConfigError(
                 f"`{self.settings.directory}` is not a folder", hint="check the path behind `-C`"

@@ -25,7 +25,7 @@ _PIECE = 1 << 20
 _NO_FILE = frozenset({errno.ENXIO, errno.ENODEV, errno.ELOOP})
 #: Paths that are written to directly, because they cannot be replaced by a new file: streams that the process has open
 #: (a shell's `>(command)` is `/dev/fd/N`), the terminal and `/dev/null`.
-_STREAM = re.compile(r"/dev/(stdout|stderr|null|tty|fd/[0-9]+)|/proc/self/fd/[0-9]+")
+_STREAM = r"/dev/(stdout|stderr|null|tty|fd/[0-9]+)|/proc/self/fd/[0-9]+"
 
 
 def read_file(path: str, *, limit: int, within: str | None = None) -> bytes | None:
@@ -103,7 +103,7 @@ def write_file(
     Raises `RefusedError` if a symlink, a folder or a device is in the way, and `OSError`. A stream (`/dev/stdout`,
     `/dev/fd/N`) is written directly, so a part of `content` may stay written.
     """
-    if _STREAM.fullmatch(path):
+    if re.fullmatch(_STREAM, path):
         _write_stream(path, content)
         return
     with open_parent(path, workspace, make=True) as (folder, name):
@@ -119,7 +119,7 @@ def append_file(path: str, content: bytes, *, workspace: str | None, mode: int =
 
     Arguments and errors as for `write_file`. A file with several hard links is refused too.
     """
-    if _STREAM.fullmatch(path):
+    if re.fullmatch(_STREAM, path):
         _write_stream(path, content)
         return
     with open_parent(path, workspace, make=True) as (folder, name), folder.append(name, mode) as file:
@@ -131,7 +131,7 @@ def require_file(path: str, *, workspace: str | None, append: bool = False) -> N
 
     A missing file or folder is accepted. Whether this user may write there is not checked.
     """
-    if _STREAM.fullmatch(path):
+    if re.fullmatch(_STREAM, path):
         return
     try:
         with open_parent(path, workspace) as (folder, name):

@@ -36,10 +36,9 @@ def held_image(target: str, tag: str, digest: str, facts: ImageFacts | None) -> 
     )
 
 
-_SCP_LIKE = re.compile(r"(?:[^@/:]+@)?([A-Za-z0-9.-]+):(?!//)(.+)", re.ASCII)
-_WITH_SCHEME = re.compile(
-    r"(?:https?|ssh|git|git\+ssh)://(?:[^@/]*@)?([A-Za-z0-9.-]+)(?::[0-9]+)?/(.+)", re.ASCII
-)
+# Patterns as text: most runs need none of them, and compiling all takes longer than the rest of the module.
+_SCP_LIKE = r"(?:[^@/:]+@)?([A-Za-z0-9.-]+):(?!//)(.+)"
+_WITH_SCHEME = r"(?:https?|ssh|git|git\+ssh)://(?:[^@/]*@)?([A-Za-z0-9.-]+)(?::[0-9]+)?/(.+)"
 
 
 def source_url(remote: str | None) -> str | None:
@@ -49,7 +48,7 @@ def source_url(remote: str | None) -> str | None:
     """
     if remote is None:
         return None
-    match = _WITH_SCHEME.fullmatch(remote) or _SCP_LIKE.fullmatch(remote)
+    match = re.fullmatch(_WITH_SCHEME, remote, re.ASCII) or re.fullmatch(_SCP_LIKE, remote, re.ASCII)
     if match is None or "." not in match[1]:
         return None
     path = match[2].strip("/").removesuffix(".git")

@@ -19,7 +19,7 @@ from release.versions.version_like import looks_like_version
 # In the order in which they are recommended: `2024.10.3` is a version of the first two.
 _SCHEMES: tuple[Scheme, ...] = ("semver", "calver", "semver-loose")
 # Where the version begins in a tag such as `release-1.2.3`. Digits are limited as in `version_like`.
-_NUMBERS = re.compile(r"v?[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
+_NUMBERS = r"v?[0-9]{1,9}\.[0-9]{1,9}"
 # Characters of a git tag that are compared with `ignore_tags`, and shown. A longer name is not a version of any scheme.
 _LONGEST = 255
 
@@ -90,7 +90,7 @@ def _reading(git_tag: str, policy: TagPolicy) -> str:
     if git_tag.startswith(policy.prefix) and (found := _scheme_of(git_tag, policy.prefix)):
         scheme, version = found
         return f"`versions: {scheme}` reads it as {version}"
-    numbers = _NUMBERS.search(git_tag)
+    numbers = re.search(_NUMBERS, git_tag, re.ASCII)
     prefix = git_tag[: numbers.start()] if numbers else ""
     if not prefix:
         return ""

@@ -47,7 +47,7 @@ def parse_calver(text: str) -> Version:
 
 def line_names(version: Version) -> tuple[str, str]:
     """The moving tags of a version: year with second number, and year alone. `24.04.1` gives `24.04` and `24`."""
-    match = _calver().fullmatch(version.text)
+    match = _calver().fullmatch(version.text) if version.text else None
     if match is None:
         return f"{version.major}.{version.minor}", f"{version.major}"
     return f"{match['year']}{match['dot']}{match['second']}", match["year"]

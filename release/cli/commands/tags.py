@@ -49,6 +49,9 @@ def command(ctx: click.Context, form: str, as_json: bool, result_file: str | Non
         data(*(tag.name for tag in decision.tags))
     else:
         data(*decision.references)
+    if not decision.tags and decision.withheld and session.settings.verbosity >= 0:
+        first = decision.withheld[0]
+        talk(f"warning: no tag is due: `{first.name}` is withheld: {first.reason}")
     if session.settings.verbosity >= 0:
         for warning in decision.warnings:
             talk(f"warning: {warning}")

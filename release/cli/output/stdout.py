@@ -34,12 +34,13 @@ _TROUBLE = frozenset({"conflict", "unknown", "failed"})
 
 
 def data(*lines: str) -> None:
-    """Write each of `lines` to stdout as one line: a line break inside one is shown as `\\n`.
+    """Write each of `lines` to stdout as one line: a line break inside one is shown as `\\n`. Without lines, nothing.
 
     A closed pipe is ignored: the command's work is done. Raises `ReleaseError` if stdout cannot be written for another
     reason.
     """
-    _write([one_line(line) for line in lines])
+    if lines:
+        _write([one_line(line) for line in lines])
 
 
 def terminal_width() -> int | None:

@@ -347,3 +347,60 @@ def test_ci_none_keeps_the_commands_of_every_ci_system_out_of_the_output(
                 if code != 2 or (way and loud) or (not way and marker not in said):
                     wrong.append((name, way, code, said))
     assert wrong == []
+
+
+#: Runs without a tag, by the variables of the CI system, and a part of the warning.
+NO_TAG: dict[str, tuple[dict[str, str], str]] = {
+    "a request without a number": (
+        {"SHIPMARK_CI": "tekton", "SHIPMARK_REF": "main", "SHIPMARK_EVENT": "pull_request"},
+        "does not say which repository the pull request comes from",
+    ),
+    "a request whose number is no number": (
+        {"SHIPMARK_CI": "tekton", "SHIPMARK_REF": "main", "SHIPMARK_PR": "12;id"}, "no request number",
+    ),
+    "a fork's branch called main": (
+        {"SHIPMARK_CI": "tekton", "SHIPMARK_REF": "main", "SHIPMARK_PR": "12", "SHIPMARK_PR_FORK": "true"},
+        "comes from another repository",
+    ),
+    "a request of the repository": (
+        {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": "7",
+         "CI_MERGE_REQUEST_PROJECT_ID": "1", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1",
+         "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "x"},
+        "only with `pull_requests: true`",
+    ),
+    "a branch that is deleted": (
+        {"SHIPMARK_CI": "tekton", "SHIPMARK_REF": MAIN, "SHIPMARK_EVENT": "delete"}, "releases nothing",
+    ),
+    "a git tag that is no version": (
+        {"SHIPMARK_CI": "tekton", "SHIPMARK_REF": "refs/tags/nightly", "SHIPMARK_EVENT": "push"}, "nightly",
+    ),
+}  # fmt: skip
+
+
+def test_tags_prints_nothing_but_the_reason_where_a_run_has_no_tag(
+    at_tag: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repo = copied(at_tag, tmp_path / "repo")
+    repo.tag("nightly")
+    monkeypatch.chdir(repo.path)
+    wrong: list[tuple[object, ...]] = []
+    for name, (env, says) in NO_TAG.items():
+        with monkeypatch.context() as context:
+            for variable, text in {**repo.env, **env}.items():
+                context.setenv(variable, text)
+            code = command(["tags", "--image", "a/b"])
+        out, err = capsys.readouterr()
+        if (code, out) != (0, "") or "warning: " not in err or says not in err:
+            wrong.append((name, code, out, err))
+    assert wrong == []
+
+
+def test_a_command_in_a_folder_that_was_deleted_is_an_error_with_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert command(["tags"]) == 2
+    assert "does not exist any more" in capsys.readouterr().err
