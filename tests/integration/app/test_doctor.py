@@ -15,6 +15,7 @@ from release.app.setup.doctor.checks.table import CHECKS
 from release.app.setup.doctor.doctor import DoctorRequest, doctor
 from release.app.setup.doctor.report import DoctorReport, Finding
 from release.app.workspace import open_workspace
+from release.limits import CI_FILES
 from tests.support.pages import text_of
 from tests.support.programs.command import Shipmark
 from tests.support.registries.faults import FaultProxy, Header, Rule
@@ -247,6 +248,16 @@ class TestCiFiles:
         assert only(report, "tekton", "warning").seen == "the task shipmark gets no param `ref`, `event`"
         assert only(report, "tekton", "warning").place == ".tekton/release.yaml:6"
         assert report.exit_code == 2
+
+    def test_workflows_of_forgejo_are_read_too_and_files_above_the_limit_are_told(
+        self, git_repo: GitRepo
+    ) -> None:
+        many = {f".gitea/workflows/{number:03}.yml": "on: push\n" for number in range(CI_FILES + 2)}
+        configured(git_repo).commit(files={".forgejo/workflows/release.yml": WORKFLOW, **many})
+        report = examined(git_repo, offline=True)
+        assert of(report, "inputs", "problem")[0].place == ".forgejo/workflows/release.yml:13"
+        told = only(report, "ci-files", "not checked").seen
+        assert told == "`.gitea/workflows`: 2 of its files are above the limit of 200"
 
     def test_fixed_workflow_has_no_finding(self, git_repo: GitRepo) -> None:
         cached = FIXED + "      - uses: actions/cache@v5\n        with: {path: .shipmark, key: log}\n"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from release.app.setup.doctor.scene import TaskFile, Unread
-from release.app.setup.workflows.model import FOLDER, Workflow, parse_workflow
+from release.app.setup.workflows.model import FOLDERS, Workflow, parse_workflow
 from release.config.document import parse
 from release.errors import ConfigError
 from release.filesystem.files import read_file
@@ -28,11 +28,18 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
     unread: tuple[Unread, ...] = ()
 
 
-def read_ci_files(root: str) -> Files:
-    """Read the files below `root`. A file that cannot be read, or has YAML that shipmark does not read, is `unread`."""
-    workflows, odd = _parsed(root, FOLDER, parse_workflow)
+def read_ci_files(root: str, folders: Sequence[str] = FOLDERS) -> Files:
+    """Read the files below `root`. A file that cannot be read, or has YAML that shipmark does not read, is `unread`.
+
+    folders: of workflows.
+    """
+    read = [_parsed(root, folder, parse_workflow) for folder in folders]
     tasks, other = _parsed(root, _TEKTON, lambda path, text: TaskFile(path=path, document=parse(text, path)))
-    return Files(workflows=workflows, tasks=tasks, unread=(*odd, *other))
+    return Files(
+        workflows=tuple(one for workflows, _ in read for one in workflows),
+        tasks=tasks,
+        unread=(*(one for _, odd in read for one in odd), *other),
+    )
 
 
 def _parsed(
@@ -40,7 +47,8 @@ def _parsed(
 ) -> tuple[tuple[T, ...], tuple[Unread, ...]]:
     found: list[T] = []
     unread: list[Unread] = []
-    for path in _names(root, folder):
+    names = _names(root, folder)
+    for path in names[:CI_FILES]:
         try:
             found.append(parsed(path, text_of(root, path)))
         except ConfigError as error:
@@ -49,6 +57,9 @@ def _parsed(
             unread.append(
                 Unread(path=path, reason=str(getattr(error, "strerror", None) or "not UTF-8").lower())
             )
+    if len(names) > CI_FILES:
+        more = len(names) - CI_FILES
+        unread.append(Unread(path=folder, reason=f"{more} of its files are above the limit of {CI_FILES}"))
     return tuple(found), tuple(unread)
 
 
@@ -63,4 +74,4 @@ def _names(root: str, folder: str) -> list[str]:
         names = os.listdir(os.path.join(root, folder))
     except OSError:
         return []
-    return [f"{folder}/{name}" for name in sorted(names) if name.endswith(_ENDINGS)][:CI_FILES]
+    return [f"{folder}/{name}" for name in sorted(names) if name.endswith(_ENDINGS)]

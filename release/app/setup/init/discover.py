@@ -12,7 +12,7 @@ from release.app.default_branch import clone_default_branch
 from release.app.session import CONFIG_NAME, Session
 from release.app.setup.doctor.ci_files import read_ci_files, text_of
 from release.app.setup.doctor.scene import Unread
-from release.app.setup.workflows.model import Workflow
+from release.app.setup.workflows.model import FOLDER, Workflow
 from release.errors import ConfigError, GitError
 from release.git.command import Git
 from release.limits import CI_FILES
@@ -66,7 +66,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 def discover(session: Session) -> Found:
     """Read the repository; outside of one, the working folder."""
     root = session.root
-    files = read_ci_files(root)
+    files = read_ci_files(root, [FOLDER])
     url = source_url(_asked(session, "config", "--get", "remote.origin.url") or None)
     systems = [
         name

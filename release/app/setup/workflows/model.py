@@ -11,6 +11,8 @@ import msgspec
 from release.config.document import Document, parse
 
 FOLDER = ".github/workflows"
+#: Where workflows of GitHub, Forgejo and Gitea lie; all have the same keys.
+FOLDERS = (FOLDER, ".forgejo/workflows", ".gitea/workflows")
 _DASH = re.compile(r"([ ]*)-(?:[ ]|$)")
 # `acme/shipmark@v1`, `acme/shipmark/ci/github/metadata@…`; `[1]` is the action's folder in the repository.
 _OWN_ACTION = re.compile(r"[\w.-]+/shipmark(?:/([\w./-]+))?@[^@\s]+", re.ASCII)
