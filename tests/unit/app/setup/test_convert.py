@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from release.app.setup.init.convert.bake_files import NotPlain, bake_blocks, target_in, targets_of
@@ -23,6 +23,7 @@ KEYS = st.from_regex(r"\A[A-Za-z_][\w-]{0,8}\Z")
 FACTS = Facts(action=f"acme/shipmark@{'a' * 40}", github={"repository": "acme/app"})
 
 
+@settings(max_examples=40)  # dictionaries of dictionaries are slow to draw
 @given(
     st.dictionaries(
         KEYS, TEXTS | st.booleans() | st.lists(TEXTS, max_size=3) | st.dictionaries(KEYS, TEXTS, min_size=1)
@@ -120,6 +121,7 @@ def test_matrix_that_is_made_by_another_job_is_not_converted() -> None:
     assert matrix_of(job, ["no matrix"]).combinations == ({},)
 
 
+@settings(max_examples=60)
 @given(st.text(max_size=60))
 def test_any_text_is_converted_or_left_without_an_error(text: str) -> None:
     step = {
