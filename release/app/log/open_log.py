@@ -62,7 +62,10 @@ def open_log(sections: Sequence[LogSection], ground: LogContext, *, budget: floa
 
 
 def _catalog(store: LogStore, ground: LogContext, may_fill: bool) -> Catalog:
-    return open_catalog(store, ground.indexes, program=__version__, may_fill=may_fill)
+    catalog = open_catalog(store, ground.indexes, program=__version__, may_fill=may_fill)
+    if catalog.index is not None:
+        atexit.register(catalog.index.close)  # closing lets SQLite merge its write-ahead log into the index
+    return catalog
 
 
 def unasked_log(reason: str, ground: LogContext) -> Writer:
