@@ -55,6 +55,8 @@ CREDENTIAL_BYTES = 4 * MIB
 #: Bytes of a plan file of `preview -o`, or of a file for `log import`. Far above what shipmark writes for hundreds of
 #: components; the whole file is parsed in memory.
 PLAN_BYTES = 64 * MIB
+#: Bytes of an answer of a source of `in_use:`. A cluster of 10,000 pods prints about 100 MB.
+IN_USE_BYTES = 512 * MIB
 #: Bytes of `index.json` of an image layout. Four times the largest manifest (8 MiB), since the file has an entry for
 #: each tag of the layout.
 LAYOUT_INDEX_BYTES = 32 * MIB

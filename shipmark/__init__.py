@@ -38,6 +38,20 @@ from release.app.releases.results import (
 from release.app.releases.run import preview, run
 from release.app.releases.tags import TagsRequest, tags
 from release.app.report import DecisionReport, WithheldTag
+from release.app.retention.explain import explain_tag
+from release.app.retention.prune import prune
+from release.app.retention.reports import (
+    DeletedImage,
+    ExplainReport,
+    PruneReport,
+    PruneRequest,
+    PruneResult,
+    RemovedTag,
+    RepositoryReport,
+    UndoneRepository,
+    UndoReport,
+)
+from release.app.retention.undo import undo_prune
 from release.app.session import Session as Workspace
 from release.app.setup.doctor.doctor import DoctorRequest, doctor
 from release.app.setup.doctor.report import DoctorReport, Finding
@@ -58,6 +72,7 @@ from release.errors import (
     ReleaseError,
 )
 from release.events import Event, Note, Output, Progress, Sink, StepEvent
+from release.retention.explain import Explanation
 from release.tagging.metadata import Metadata
 from release.tagging.model import FixedTag, KnownFrom, Line, MovingTag, Withheld
 
@@ -69,12 +84,15 @@ __all__ = [
     "ChangeResult",
     "ConfigError",
     "DecisionReport",
+    "DeletedImage",
     "DeployedReport",
     "DeployedRequest",
     "DoctorReport",
     "DoctorRequest",
     "ErrorReport",
     "Event",
+    "ExplainReport",
+    "Explanation",
     "Finding",
     "FixedTag",
     "GitError",
@@ -100,10 +118,15 @@ __all__ = [
     "Progress",
     "PromoteReport",
     "PromoteRequest",
+    "PruneReport",
+    "PruneRequest",
+    "PruneResult",
     "RefusedError",
     "RegistryError",
     "ReleaseError",
     "ReleaseReport",
+    "RemovedTag",
+    "RepositoryReport",
     "RestoreReport",
     "RestoreRequest",
     "RollbackReport",
@@ -116,6 +139,8 @@ __all__ = [
     "StepReport",
     "TagsRequest",
     "UnchangedRow",
+    "UndoReport",
+    "UndoneRepository",
     "VersionReport",
     "VersionRequest",
     "Withheld",
@@ -127,16 +152,19 @@ __all__ = [
     "changed_matrix",
     "deployed",
     "doctor",
+    "explain_tag",
     "init",
     "metadata",
     "next_version",
     "open_workspace",
     "preview",
     "promote",
+    "prune",
     "restore",
     "rollback",
     "run",
     "tags",
+    "undo_prune",
     "version",
     "version_of",
 ]

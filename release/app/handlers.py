@@ -26,6 +26,11 @@ from release.effects.local_store import ContentStore, Sources
 from release.effects.obtain import Build, BuilderCheck, Find
 from release.effects.record import Records
 from release.effects.referrers import Referrers
+from release.effects.retention.delete import ManifestDeletions, TagDeletions
+from release.effects.retention.listing import Listings
+from release.effects.retention.restore import RestoredManifests
+from release.effects.retention.save import SavedManifests, Vault
+from release.effects.retention.settle import PruneEnds
 from release.effects.set_tag import Names
 from release.effects.tag_reader import TagReader
 from release.effects.tags import FixedTags, MovingTags
@@ -85,13 +90,14 @@ def handlers(
     builds: Mapping[str, Choice | ReleaseError],
     supplied: Repository | None = None,
     ahead: Mapping[str, str] | None = None,
+    listed: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Handlers:
     """Maps each step kind to its handler. `releases`: gives the releases that count when a moving tag moves.
 
     `context`: members that every record of this run gets. `builds`: by component, its prepared build, or the error that
     says why there is none.
     `supplied`: the image that `run --from` was given. `ahead`: as `targets_ahead` gives it; None: no layer is sent
-    before its image is built.
+    before its image is built. `listed`: for a prune, the tags of each repository as its plan found them.
     """
     registries, tags, log = ports.registries, ports.tags, ports.log
     sink, cancel = ports.sink, ports.cancel
@@ -125,6 +131,21 @@ def handlers(
         "put-status": acting(VersionStatuses(registries, cancel=cancel)),
         "record": acting(Records(log, context)),
         "attest": acting(Attestations(registries, log, cancel=cancel)),
+        **_of_prunes(ports, context, Listings(listed)),
+    }
+
+
+def _of_prunes(ports: StepPorts, context: Mapping[str, Any], listings: Listings) -> Handlers:
+    """The handlers of prunes, and of taking them back."""
+    registries, log, sink, cancel = ports.registries, ports.log, ports.sink, ports.cancel
+    vault = Vault(log)
+    tags = TagDeletions(registries, listings, sink=sink, cancel=cancel)
+    return {
+        "save-manifests": acting(SavedManifests(registries, log, context, cancel=cancel)),
+        "delete-manifest": acting(ManifestDeletions(registries, vault, listings, sink=sink, cancel=cancel)),
+        "delete-tag": acting(tags),
+        "settle-prune": acting(PruneEnds(registries, vault, listings, tags, sink=sink, cancel=cancel)),
+        "restore-manifest": acting(RestoredManifests(registries, vault)),
     }
 
 

@@ -27,6 +27,7 @@ COMMANDS: dict[str, Row] = {
     "rollback": Row("rollback", "Take versions back, and move the tags to the highest that is left."),
     "restore": Row("restore", "Let a version count again that a rollback took back."),
     "deployed": Row("deployed", "Record that an image runs in an environment from now on."),
+    "prune": Row("prune.group", "Delete old images by the policy: shows the plan, executes an approved one."),
     "image": Row("image.group", "Registries and OCI layouts: list, inspect, copy, tag, delete."),
     "dockerfile": Row("dockerfile.group", "Dockerfiles: new ones from templates, and checks."),
     "cache": Row("cache", "The folder with state between runs: its size, and emptying it."),

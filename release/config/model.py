@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from release.build_spec import BuildSpec
+from release.config.retention import RetentionSection
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -160,6 +161,9 @@ class ComponentSection(_Section, frozen=True, kw_only=True):
     bump: Annotated[BumpSection, Meta(description="how `version --next` reads commits and dates")] = (
         BumpSection()
     )
+    retention: Annotated[
+        RetentionSection | None, Meta(description="what `shipmark prune` deletes, and what it keeps")
+    ] = None
 
 
 class ConfigFile(ComponentSection, frozen=True, kw_only=True):

@@ -53,13 +53,24 @@ DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
             "ignore_tags",
             "events",
             "bump",
+            "retention",
             "project",
             "log",
             "requires",
         }
     ),
     ComponentSection: frozenset(
-        {"reuse", "attest", "checks", "pull_requests", "release_on", "ignore_tags", "events", "bump"}
+        {
+            "reuse",
+            "attest",
+            "checks",
+            "pull_requests",
+            "release_on",
+            "ignore_tags",
+            "events",
+            "bump",
+            "retention",
+        }
     ),
     TargetSection: frozenset({"insecure"}),
     BuildSpec: frozenset(name for name, option in options().items() if not option.untrusted),

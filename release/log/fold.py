@@ -32,7 +32,7 @@ from release.log.state import (
 )
 from release.versions.status import KnownStatus
 
-_SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned"})
+_SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned", "unpruned"})
 
 
 def fold(entries: Iterable[Entry]) -> LogState:
@@ -172,7 +172,9 @@ class Folding:
             "restored": self._yanked,
             "status": self._status,
             "promoted": self._tagged,
+            "saved-manifest": _nothing,
             "pruned": self._tagged,
+            "unpruned": self._tagged,
             "deployed": _nothing,
             "note": _nothing,
         }

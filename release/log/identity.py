@@ -85,6 +85,8 @@ def _identity(fact: dict[str, Any]) -> Any:
             for tag in fact.get("tags", ())
         )
         return [kind, release, fact["target"], tags, *([fact["follows"]] if "follows" in fact else [])]
+    if kind == "saved-manifest":
+        return [kind, *(fact.get(name, 0) for name in ("target", "digest", "part", "follows"))]
     return {name: value for name, value in fact.items() if name not in _WHO_AND_WHEN}
 
 

@@ -289,7 +289,8 @@ def digests_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(fields.get("attestations"), list):
         yield from ((str(digest), "attestation") for digest in fields["attestations"])
     if isinstance(fields.get("digests"), list):
-        yield from ((str(digest), "pruned") for digest in fields["digests"])
+        role = "put back" if fields.get("kind") == "unpruned" else "pruned"
+        yield from ((str(digest), role) for digest in fields["digests"])
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,8 @@
-"""The records of `shipmark.log/1`: what each kind holds, as types, and the JSON Schema made from them.
+"""The records of `shipmark.log/1`: what each kind holds, as types.
 
-A fact is a plain dict that a writer hands over; the log adds `schema`, `seq`, `prev`, `hash`, `id` and `at`.
-The types serve reading and the schema. Fields and kinds without a type stay in the log, and readers skip them.
-Durations are milliseconds, sizes bytes, times RFC 3339 UTC with milliseconds.
+A fact is a plain dict that a writer hands over; the log adds `schema`, `seq`, `prev`, `hash`, `id` and `at`. The types
+serve reading and the JSON Schema that is shipped. Fields and kinds without a type stay in the log, and readers skip
+them. Durations are milliseconds, sizes bytes, times RFC 3339 UTC with milliseconds.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-
-from release.decoding import convert
 
 SCHEMA = "shipmark.log/1"
 # Bytes of one stored line.
@@ -314,12 +312,41 @@ class Promoted(Record, frozen=True, kw_only=True, omit_defaults=True, tag="promo
     follows: Natural = 0
 
 
+class SavedManifest(Record, frozen=True, kw_only=True, omit_defaults=True, tag="saved-manifest"):
+    """A manifest of a target, recorded before a prune deletes it. Version 0.1.0 skips this kind.
+
+    `content`: base64 of the manifest's bytes; of part `part` (from 1) of `parts` for a large one. `tags`: the tags that
+    go with it. `follows`: `seq` of the last entry `pruned` or `unpruned` about the target, so that a manifest that is
+    pruned again is recorded again.
+    """
+
+    target: str
+    digest: Digest
+    media_type: str
+    content: str
+    part: Natural = 1
+    parts: Natural = 1
+    tags: tuple[str, ...] = ()
+    follows: Natural = 0
+
+
 class Pruned(Record, frozen=True, kw_only=True, omit_defaults=True, tag="pruned"):
-    """Retention removed tags or manifests from a target."""
+    """Retention removed tags or manifests from a target.
+
+    `tag_deletion`: `refused` if the registry cannot delete a tag without its digest. `follows`: as in `saved-manifest`.
+    """
 
     target: str
     tags: tuple[RecordedTag, ...] = ()
     digests: tuple[str, ...] = ()
+    tag_deletion: str = ""
+    follows: Natural = 0
+
+
+class Unpruned(Pruned, frozen=True, kw_only=True, omit_defaults=True, tag="unpruned"):
+    """`prune undo` put manifests and tags back. Version 0.1.0 skips this kind. `run`: the attempt that deleted them."""
+
+    run: str = ""
 
 
 class Deployed(Record, frozen=True, kw_only=True, omit_defaults=True, tag="deployed"):
@@ -352,43 +379,12 @@ KINDS: dict[str, type[Record]] = {
     "restored": Restored,
     "status": VersionStatus,
     "promoted": Promoted,
+    "saved-manifest": SavedManifest,
     "pruned": Pruned,
+    "unpruned": Unpruned,
     "deployed": Deployed,
     "note": Remark,
 }
 
 
 ENDS = frozenset({"failed", "cancelled", "abandoned"})  # kinds that end an attempt, never a release
-
-
-def typed(fields: dict[str, Any]) -> Record | None:
-    """The typed form of stored fields, for reading; None for a kind, or a shape, that this version does not know."""
-    known = KINDS.get(fields.get("kind", ""))
-    if known is None:
-        return None
-    try:
-        return convert(fields, known)
-    except msgspec.ValidationError:
-        return None
-
-
-def record_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of one line. Unknown members and kinds are valid, as readers skip them."""
-    kinds = tuple(KINDS.values())
-    _, components = msgspec.json.schema_components((Record, *kinds), ref_template="#/$defs/{name}")
-    envelope = components.pop("Record")
-    envelope["properties"]["kind"] = {"type": "string", "not": {"enum": sorted(KINDS)}}
-    components["OtherKind"] = {**envelope, "title": "OtherKind", "description": "A kind of a later version."}
-    schema: dict[str, Any] = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": SCHEMA,
-        "description": "One line of a version log.",
-        "anyOf": [
-            *({"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds),
-            {"$ref": "#/$defs/OtherKind"},
-        ],
-        "$defs": dict(sorted(components.items())),
-    }
-    from release.schema import cleaned  # imported late: only writing the schema needs it
-
-    return dict(cleaned(schema))

@@ -1,4 +1,4 @@
-"""Reads a plan file of `preview -o`, and checks its hash and its members. Pure."""
+"""Reads a plan file of `preview -o` or `prune -o`, and checks its hash and its members. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from release.decoding import convert
 from release.errors import ConfigError, StalePlan
 from release.json_text import parse_json
 from release.plan.model import PLAN_SCHEMA
-
-_HINT = "write it with `preview -o`"
 
 
 class _Tag(msgspec.Struct):
@@ -47,24 +45,25 @@ class _Plan(msgspec.Struct):
     request: _Request
 
 
-def read_plan(raw: bytes, source: str) -> dict[str, Any]:
-    """The plan in a plan file, as plain values. `source`: the file's name in messages.
+def read_plan(raw: bytes, source: str, *, written_by: str = "preview -o") -> dict[str, Any]:
+    """The plan in a plan file, as plain values. `source`: the file's name in messages; `written_by`: the command.
 
     Raises `ConfigError` if the file is not a plan file, `StalePlan` if it was changed after it was written.
     """
-    value = parse_json(raw, source, hint=_HINT)
+    hint = f"write it with `{written_by}`"
+    value = parse_json(raw, source, hint=hint)
     if not isinstance(value, dict) or value.get("schema") != PLAN_SCHEMA:
-        raise ConfigError(f"`{source}` is not a plan of schema `{PLAN_SCHEMA}`", hint=_HINT)
+        raise ConfigError(f"`{source}` is not a plan of schema `{PLAN_SCHEMA}`", hint=hint)
     plan: Any = value.get("plan")
     if value.get("hash") != _digest(plan):
         raise StalePlan(
-            f"plan `{source}` was changed after it was written", hint="write a new one with `preview -o`"
+            f"plan `{source}` was changed after it was written", hint=f"write a new one with `{written_by}`"
         )
     try:
         convert(plan, _Plan)
     except msgspec.ValidationError as error:
         raise ConfigError(
-            f"`{source}` is not a plan of schema `{PLAN_SCHEMA}`: {error}", hint=_HINT
+            f"`{source}` is not a plan of schema `{PLAN_SCHEMA}`: {error}", hint=hint
         ) from error
     return plan  # type: ignore[no-any-return]  # a mapping, since `convert` accepted it
 

@@ -75,6 +75,7 @@ PURE = (
     "release.errors",
     "release.facts",
     "release.git.model",
+    "release.inventory.in_use.references",
     "release.json_text",
     "release.limits",
     "release.statements.release_statement",

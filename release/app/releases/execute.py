@@ -1,4 +1,4 @@
-"""Surveys and executes plans of releases, promotions and rollbacks.
+"""Surveys and executes plans of releases, promotions, rollbacks and prunes.
 
 While a plan is executed, other processes can see that the attempt is alive. After a failure or signal the end of the
 attempt is recorded; facts that the log does not take are written to a file.
@@ -19,6 +19,9 @@ from release.handler import Handlers
 from release.plan.model import Plan
 from release.runner import Report, Runner
 
+#: Repository -> tag -> digest.
+Listed = Mapping[str, Mapping[str, str]]
+
 
 def survey(
     session: Session,
@@ -36,10 +39,21 @@ def survey(
     return _runner(session, table if connected else offline(table)).survey(plan)
 
 
-def execute(session: Session, plan: Plan, releases: ReleaseSource, *, builds: Builds | None = None) -> Report:
-    """Execute the plan as one attempt. `releases`: those that count for moving tags. `builds`: the prepared builds."""
-    attempt = session.entropy.token()
-    table = _table(session, releases, attempt, builds, targets_ahead(plan))
+def execute(
+    session: Session,
+    plan: Plan,
+    releases: ReleaseSource,
+    *,
+    builds: Builds | None = None,
+    attempt: str | None = None,
+    listed: Listed | None = None,
+) -> Report:
+    """Execute the plan as one attempt. `releases`: those that count for moving tags. `builds`: the prepared builds.
+
+    `attempt`: its id; None for a new one. `listed`: for a prune, the tags as its plan found them.
+    """
+    attempt = attempt or session.entropy.token()
+    table = _table(session, releases, attempt, builds, targets_ahead(plan), listed)
     with session.ports.presence(session).announced(attempt):
         report = _runner(session, table).execute(plan)
         return report if report.error is None else settle_end(session, report, attempt)
@@ -51,6 +65,7 @@ def _table(
     attempt: str,
     builds: Builds | None,
     ahead: Mapping[str, str] | None = None,
+    listed: Listed | None = None,
 ) -> Handlers:
     builds = builds or Builds()
     return handlers(
@@ -60,6 +75,7 @@ def _table(
         builds=builds.prepared,
         supplied=builds.supplied,
         ahead=ahead,
+        listed=listed,
     )
 
 

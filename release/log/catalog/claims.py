@@ -31,7 +31,7 @@ def of_release(catalog: Catalog, key: str) -> list[Entry]:
 def sets_tag(target: str, tag: str, fields: Fields) -> bool:
     """Whether an entry sets the tag of the target, or removes it."""
     # The fold skips entries of a release that do not name it.
-    is_folded = fields.get("kind") in ("promoted", "pruned") or bool(text_of(fields, "release"))
+    is_folded = fields.get("kind") in ("promoted", "pruned", "unpruned") or bool(text_of(fields, "release"))
     return is_folded and any((target, tag) == one[:2] for one in tags_set(fields))
 
 

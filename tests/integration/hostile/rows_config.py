@@ -49,6 +49,13 @@ KEYS = {
     "bump.major_on_zero": CONFIG + "bump: {major_on_zero: true}\n",
     "bump.paths": CONFIG + "bump: {paths: ['../../**', '(a+)+b']}\n",
     "bump.calver": CONFIG + "bump: {calver: '{{env.SUPERSECRET}}'}\n",
+    "retention.delete": CONFIG + "retention: {delete: [{pattern: '(a+)+b'}, {match: '@TRAP@'}]}\n",
+    "retention.keep": CONFIG + "retention: {keep: [{match: '[', semver: '$(@TRAP@)'}]}\n",
+    "retention.immutable": CONFIG + "retention: {immutable: ['*a*a*a*a*a*b', '[']}\n",
+    "retention.grace": CONFIG + "retention: {grace: '@TRAP@'}\n",
+    "retention.age": CONFIG + "retention: {age: created}\n",
+    "retention.limits": CONFIG + "retention: {limits: {max_delete: 1000000, max_fraction: 1}}\n",
+    "retention.in_use": CONFIG + "retention: {in_use: [{command: ['@TRAP@']}, {file: /etc/shadow}]}\n",
     "versions": CONFIG + "versions: none\n",
     "ignore_tags": CONFIG + "ignore_tags: ['*a*a*a*a*a*a*a*a*a*b', '[', '$(@TRAP@)']\n",
     "release_on": CONFIG + "release_on: [pull_request, push, '$(@TRAP@)']\n",
@@ -80,6 +87,7 @@ _DENIED = frozenset(
     """
     images.insecure images.create checks checks.name checks.run checks.timeout
     requires log log.store log.path log.ref log.remote log.url log.allow_network_fs
+    retention.delete retention.keep retention.immutable retention.grace retention.age retention.limits retention.in_use
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 _GREEN = {"tags": 0, "version": 0, "preview": 0, "run": 0}

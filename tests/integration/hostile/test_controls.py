@@ -172,10 +172,11 @@ def test_every_key_of_the_config_has_a_hostile_workspace() -> None:
     def keys(name: str) -> list[str]:
         return list(definitions[name]["properties"])
 
-    wanted = {key for key in keys("ConfigFile") if key not in {"build", "bump"}}
+    wanted = {key for key in keys("ConfigFile") if key not in {"build", "bump", "retention"}}
     wanted |= {f"build.{key}" for key in keys("BuildSection")}
     wanted |= {f"log.{key}" for key in keys("LogSection")}
     wanted |= {f"images.{key}" for key in keys("TargetSection")}
     wanted |= {f"checks.{key}" for key in keys("CheckSection")}
     wanted |= {f"bump.{key}" for key in keys("BumpSection")}
+    wanted |= {f"retention.{key}" for key in keys("RetentionSection")}
     assert wanted == set(rows_config.KEYS)

@@ -48,6 +48,10 @@ def test_abandoned_record_that_names_a_lost_image_has_another_id_than_one_withou
         (moved(), moved(tag="1")),
         (moved(), moved(tags=[{"name": "latest", "result": "withheld", "reason": "2.0.0 is higher"}])),
         (moved(), moved(target="elsewhere/app")),
+        (
+            {"kind": "saved-manifest", "target": "t", "digest": "d", "follows": 1},
+            {"kind": "saved-manifest", "target": "t", "digest": "d", "follows": 2},
+        ),
         ({"kind": "note", "text": "a"}, {"kind": "note", "text": "b"}),
         ({"kind": "yanked", "versions": ["1"]}, {"kind": "yanked", "versions": ["2"]}),
         ({"kind": "status", "version": "1", "number": 1}, {"kind": "status", "version": "1", "number": 3}),

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from release.log.record import KINDS, Built, Planned, record_schema, typed
+from release.log.record import KINDS, Built, Planned
 from tests.support.logs.facts import (
     MemoryStore,
     built,
@@ -21,6 +21,7 @@ from tests.support.logs.facts import (
     released,
     writer,
 )
+from tests.support.logs.record_schema import record_schema, typed
 from tests.support.logs.record_schema import text as record_schema_text
 
 OTHERS = [
@@ -45,7 +46,23 @@ OTHERS = [
         "reason": "box",
     },
     {"kind": "promoted", "project": "p", "from": "a/b", "to": "c/d", "digest": "sha256:" + "0" * 64},
-    {"kind": "pruned", "project": "p", "target": "a/b", "tags": [{"name": "pr-7"}]},
+    {
+        "kind": "saved-manifest",
+        "project": "p",
+        "target": "a/b",
+        "digest": "sha256:" + "0" * 64,
+        "media_type": "m",
+        "content": "e30=",
+        "tags": ["pr-7"],
+    },
+    {
+        "kind": "pruned",
+        "project": "p",
+        "target": "a/b",
+        "tags": [{"name": "pr-7"}],
+        "tag_deletion": "refused",
+    },
+    {"kind": "unpruned", "project": "p", "target": "a/b", "digests": ["sha256:" + "0" * 64], "run": "r"},
     {
         "kind": "deployed",
         "project": "p",

@@ -1,0 +1,1 @@
+"""The use cases of retention: `prune`, `prune explain` and `prune undo`."""

@@ -1,0 +1,126 @@
+"""The requests and reports of `prune`, `prune explain` and `prune undo`. `--json` prints the reports."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from release.app.releases.results import ErrorReport, StepReport
+from release.errors import ReleaseError
+from release.retention.explain import Explanation
+from release.runner import Report
+
+
+class PruneRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for a prune. Without `apply` and `plan` nothing is changed.
+
+    `policy`: the text of a policy file instead of the config's `retention:`; `policy_name`: its name in messages.
+    `apply`: the hash of the plan that may be executed, or its first 8 digits or more. `plan`: the bytes of a plan file;
+    `plan_name`: its name in messages. `repositories`: instead of the config's images.
+    """
+
+    policy: str | None = None
+    policy_name: str = ""
+    apply: str | None = None
+    plan: bytes | None = None
+    plan_name: str = ""
+    repositories: tuple[str, ...] = ()
+
+
+class DeletedImage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A manifest that goes with its tags. `because`: the digest that it goes with, if it is a part of another.
+
+    `age`: milliseconds, left out if not known. `size`: bytes of the manifest and of the blobs that it names. `frees`:
+    bytes that nothing needs after the image and its parts are gone; left out for a part.
+    """
+
+    digest: str
+    tags: tuple[str, ...]
+    rule: str
+    size: int
+    frees: int | None = None
+    age: int | None = None
+    because: str = ""
+
+
+class RemovedTag(msgspec.Struct, frozen=True, kw_only=True):
+    """A tag that goes while its digest stays, or that stays since the registry cannot delete it alone."""
+
+    tag: str
+    digest: str
+    rule: str
+    kept: str
+
+
+class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens in one repository. `images`: how many there are; `kept`: how many remain.
+
+    `frees`: bytes that the registry's garbage collection can free afterwards. `refused`: why the plan may not be
+    executed, each with its numbers. `finishes`: manifests that an earlier, killed prune deleted without a record.
+    """
+
+    repository: str
+    images: int
+    kept: int
+    tags: int
+    deleted: tuple[DeletedImage, ...]
+    untagged: tuple[RemovedTag, ...]
+    shared: tuple[RemovedTag, ...]
+    frees: int
+    refused: tuple[str, ...]
+    finishes: int = 0
+
+
+class PruneReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of `prune`. `applied`: whether deletions were executed. `run`: the id for `prune undo`, or `""`."""
+
+    schema: Literal["shipmark.prune/1"] = "shipmark.prune/1"
+    plan: str
+    applied: bool
+    run: str
+    repositories: tuple[RepositoryReport, ...]
+    frees: int
+    steps: tuple[StepReport, ...]
+    exit_code: int
+    error: ErrorReport | None
+
+
+class PruneResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of `prune` or `prune undo`. `details`: the runner's report."""
+
+    report: Any  # PruneReport | UndoReport
+    details: Report
+    error: Any = None  # ReleaseError | None
+
+
+class ExplainReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of `prune explain`: one explanation for each repository that has the tag."""
+
+    schema: Literal["shipmark.prune-explain/1"] = "shipmark.prune-explain/1"
+    tag: str
+    found: tuple[Explanation, ...]
+
+
+class UndoneRepository(msgspec.Struct, frozen=True, kw_only=True):
+    """What went back to one repository."""
+
+    repository: str
+    digests: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+class UndoReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of `prune undo`."""
+
+    schema: Literal["shipmark.prune-undo/1"] = "shipmark.prune-undo/1"
+    run: str
+    repositories: tuple[UndoneRepository, ...]
+    steps: tuple[StepReport, ...]
+    exit_code: int
+    error: ErrorReport | None
+
+
+def error_of(error: ReleaseError | None) -> ErrorReport | None:
+    """The error in the form of reports."""
+    return None if error is None else ErrorReport(message=error.message, hint=error.hint)

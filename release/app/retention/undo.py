@@ -1,0 +1,67 @@
+"""`prune undo`: puts back what a prune deleted, while the registry still has the blobs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from release.app.releases.execute import execute
+from release.app.releases.release_sources import at_own_targets
+from release.app.releases.results import exit_code, step_reports
+from release.app.retention.prune import executed_error
+from release.app.retention.reports import PruneResult, UndoneRepository, UndoReport, error_of
+from release.app.session import Session
+from release.errors import NotFound
+from release.log.answers.retained import known_of, pruned_by, prunes
+from release.plan.prune import UndoneTarget, plan_undo
+from release.plan.prune_operands import RestoreManifest
+
+
+def undo_prune(session: Session, run: str) -> PruneResult:
+    """Put back what the prune `run` deleted. Raises `NotFound` if the log knows no such prune."""
+    session.require_trusted("prune undo")
+    entries = session.log.entries()
+    there = pruned_by(run, entries)
+    if not there:
+        known = prunes(entries)
+        hint = (
+            f"the last one is `{known[-1]}`"
+            if known
+            else "nothing was pruned, as far as the version log knows"
+        )
+        raise NotFound(f"the version log has no prune `{run}`", hint=hint)
+    targets = []
+    for one in there:
+        digests = {
+            digest: tuple(tag for tag, held in one.tags.items() if held == digest) for digest in one.digests
+        }
+        # Tags whose digest stayed come back the same way: the manifest is there already.
+        for digest in one.tags.values():
+            if digest not in digests:
+                digests[digest] = tuple(name for name, held in one.tags.items() if held == digest)
+        follows = known_of(one.target, entries, session.log_state.whole).history.follows
+        targets.append(UndoneTarget(target=one.target, project=one.project, digests=digests, follows=follows))
+    details = execute(session, plan_undo(targets, run), at_own_targets(session))
+    error = executed_error(details)
+    details = msgspec.structs.replace(details, error=error)
+    done = {
+        operands.target: UndoneRepository(repository=operands.target, digests=(), tags=())
+        for outcome in details.outcomes
+        if isinstance(operands := outcome.step.operands, RestoreManifest)
+    }
+    for outcome in details.outcomes:
+        operands = outcome.step.operands
+        if isinstance(operands, RestoreManifest) and outcome.state in {"made", "done"}:
+            before = done[operands.target]
+            done[operands.target] = UndoneRepository(
+                repository=before.repository,
+                digests=(*before.digests, operands.digest),
+                tags=(*before.tags, *operands.tags),
+            )
+    report = UndoReport(
+        run=run,
+        repositories=tuple(done.values()),
+        steps=step_reports(details),
+        exit_code=exit_code(details),
+        error=error_of(error),
+    )
+    return PruneResult(report=report, details=details, error=error)

@@ -1,0 +1,1 @@
+"""`shipmark prune`, `prune explain` and `prune undo`."""

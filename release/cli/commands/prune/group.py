@@ -1,0 +1,126 @@
+"""`shipmark prune`: prints what the retention policy deletes, or executes the plan that was approved."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+import msgspec
+
+from release.cli.group import LazyGroup, Row
+from release.cli.options import global_options, image_options, settings_from
+from release.cli.output.files import require_outputs, write_output
+from release.cli.output.stdout import data, document
+from release.cli.session import open_session
+from release.errors import ConfigError, ReleaseError
+from release.filesystem.files import read_file
+from release.limits import CONFIG_BYTES, PLAN_BYTES
+
+_COMMANDS: dict[str, Row] = {
+    "explain": Row("prune.explain", "Say which rule decides about a tag, and what would change that."),
+    "undo": Row("prune.undo", "Put back what a prune deleted."),
+}
+
+# The options of `prune` itself, which its subcommands do not take.
+_OWN = ("policy", "apply_hash", "plan_file", "output", "repositories", "as_json")
+
+
+@click.group("prune", cls=LazyGroup, table=_COMMANDS, invoke_without_command=True)
+@image_options
+@global_options
+@click.option("--policy", metavar="FILE", help="A file with `retention:`, instead of the config's.")
+@click.option(
+    "--repositories",
+    multiple=True,
+    metavar="REPOSITORY",
+    help="A repository, a pattern (`ghcr.io/acme/*`), or a file with one on a line. Several times for several.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write the plan into FILE, for `--plan`.")
+@click.option("--apply", "apply_hash", metavar="HASH", help="Execute the plan with this hash.")
+@click.option("--plan", "plan_file", metavar="FILE", help="Execute the plan in FILE, as `-o` wrote it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.prune/1`.")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Show which images the policy `retention:` deletes, with the rule for each; change nothing.
+
+    `--apply HASH` or `--plan FILE` executes exactly the plan that was shown, after every tag was read again. What a
+    rule of `keep` names, what is in use, and what an image that stays needs is never deleted; neither is anything of
+    which something is not known.
+    """
+    own = {name: options.pop(name) for name in _OWN}
+    ctx.obj = {**ctx.ensure_object(dict), **{name: value for name, value in options.items() if value}}
+    if ctx.invoked_subcommand is not None:
+        given = [name for name in _OWN if own[name]]
+        if given:
+            raise click.UsageError(
+                f"write `--{given[0].partition('_')[0]}` behind `{ctx.invoked_subcommand}`, if it takes that",
+                ctx,
+            )
+        return
+    ctx.obj = settings_from(ctx.obj)
+    try:
+        _run(ctx, own)
+    except ReleaseError as error:
+        from release.cli.output.ci_sink import annotate_failure
+
+        annotate_failure(error, ctx.obj)
+        raise
+
+
+def _run(ctx: click.Context, own: dict[str, Any]) -> None:
+    session = open_session(ctx)
+    session.require_trusted("prune")
+    require_outputs(session, [own["output"]])
+    from release.app.releases.results import plan_document
+    from release.app.retention.prune import prune
+    from release.app.retention.reports import PruneRequest
+    from release.cli.output.prune_text import prune_lines
+
+    executes = own["apply_hash"] or own["plan_file"]
+    if own["output"] and executes:
+        raise ConfigError("`-o` writes a plan, and `--apply` and `--plan` execute one", hint="leave out `-o`")
+    request = PruneRequest(
+        policy=policy_text(session.directory, own["policy"]),
+        policy_name=own["policy"] or "",
+        apply=own["apply_hash"],
+        plan=_plan(session.directory, own["plan_file"]),
+        plan_name=own["plan_file"] or "",
+        repositories=own["repositories"],
+    )
+    result = prune(session, request)
+    if own["output"]:
+        text = json.dumps(plan_document(result.details.plan), indent=2, ensure_ascii=False)
+        write_output(session, own["output"], f"{text}\n")
+    if own["as_json"]:
+        document(msgspec.to_builtins(result.report))
+    else:
+        data(*prune_lines(result.report, verbose=session.settings.verbosity > 0))
+    if result.error is not None:
+        raise result.error
+
+
+def policy_text(directory: str, name: str | None) -> str | None:
+    """The text of the policy file `name`; None for None. Raises `ConfigError`."""
+    if name is None:
+        return None
+    try:
+        raw = _read(directory, name, CONFIG_BYTES)
+        return raw.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise ConfigError(f"`{name}` is not UTF-8", hint="save the file as UTF-8") from None
+
+
+def _plan(directory: str, name: str | None) -> bytes | None:
+    return None if name is None else _read(directory, name, PLAN_BYTES)
+
+
+def _read(directory: str, name: str, limit: int) -> bytes:
+    try:
+        raw = read_file(os.path.join(directory, name), limit=limit)
+    except OSError as error:
+        raise ConfigError(f"`{name}` cannot be read: {error.strerror}", hint="check its rights") from error
+    if raw is None:
+        raise ConfigError(f"`{name}` does not exist", hint="check the path")
+    return raw

@@ -1,0 +1,106 @@
+"""Formats the reports of `prune` as lines for people. Pure."""
+
+from __future__ import annotations
+
+from release.app.retention.reports import (
+    DeletedImage,
+    ExplainReport,
+    PruneReport,
+    RepositoryReport,
+    UndoReport,
+)
+from release.cli.output.sizes import size_text
+from release.cli.output.text import columns
+from release.retention.ages import span_text
+
+# Tags that one line shows; a digest can have hundreds.
+_TAGS = 4
+# Images that are shown of one repository without `-v`.
+_ROWS = 40
+
+
+def prune_lines(report: PruneReport, *, verbose: bool = False) -> list[str]:
+    """The plan, or what was executed of it, as lines: a table for each repository, then sizes and what to do next."""
+    lines: list[str] = []
+    for one in report.repositories:
+        lines += [*_repository(one, applied=report.applied, verbose=verbose), ""]
+    nothing = not any(one.deleted or one.untagged or one.finishes for one in report.repositories)
+    if nothing:
+        return [*lines, "nothing to delete"]
+    freed = f"{size_text(report.frees)} can be freed by the registry's garbage collection"
+    lines.append(freed if report.frees else "no layer is freed: other images need them all")
+    if report.applied:
+        lines.append(f"run {report.run}")
+        return lines
+    lines.append(f"plan {report.plan}")
+    if not any(one.refused for one in report.repositories):
+        lines.append(f"nothing was changed; `shipmark prune --apply {report.plan[:12]}` executes this plan")
+    return lines
+
+
+def _repository(one: RepositoryReport, *, applied: bool, verbose: bool) -> list[str]:
+    count = sum(1 for image in one.deleted if not image.because)
+    verb = "approved for deletion" if applied else "would go"
+    lines = [f"{one.repository}: {one.images} images, {count} {verb}, {one.kept} stay"]
+    tops = [image for image in one.deleted if not image.because]
+    shown = tops if verbose else tops[:_ROWS]
+    parts: dict[str, int] = {}
+    for image in one.deleted:
+        if image.because:
+            parts[image.because] = parts.get(image.because, 0) + 1
+    lines += [f"  {row}" for row in columns([_row(image, parts) for image in shown])]
+    if len(shown) < len(tops):
+        lines.append(f"  and {len(tops) - len(shown)} more, which `-v` shows")
+    lines += [f"  - {tag.tag}: only the tag, its digest stays: {tag.kept}" for tag in one.untagged]
+    lines += [
+        f"  = {tag.tag}: stays, the registry cannot delete a tag alone: {tag.kept}" for tag in one.shared
+    ]
+    if one.finishes:
+        lines.append(f"  = {one.finishes} manifests that an earlier prune deleted are recorded")
+    return [*lines, *(f"  ! {text}" for text in one.refused)]
+
+
+def _row(image: DeletedImage, parts: dict[str, int]) -> tuple[str, ...]:
+    tags = ", ".join(image.tags[:_TAGS]) or "(untagged)"
+    more = f" +{len(image.tags) - _TAGS}" if len(image.tags) > _TAGS else ""
+    age = "" if image.age is None else span_text(image.age)
+    frees = "" if image.frees is None else f"frees {size_text(image.frees)}"
+    with_parts = f"+{parts[image.digest]} parts" if image.digest in parts else ""
+    return (
+        "-",
+        f"{tags}{more}",
+        image.digest[:19],
+        age,
+        size_text(image.size),
+        frees,
+        with_parts,
+        image.rule,
+    )
+
+
+def explain_lines(report: ExplainReport) -> list[str]:
+    """The explanation of a tag in each repository."""
+    lines: list[str] = []
+    for one in report.found:
+        verdict = {"delete": "goes", "untag": "goes, and its digest stays", "keep": "stays"}[one.verdict]
+        lines.append(f"{one.repository}:{one.tag} {verdict}")
+        facts = [
+            ("rule", one.rule or "none"),
+            ("because", one.reason),
+            ("digest", one.digest),
+            ("then", one.fate),
+        ]
+        if one.shares:
+            facts.append(("shared with", ", ".join(one.shares[:20])))
+        facts.append(("to change it", one.change))
+        lines += [f"  {row}" for row in columns([fact for fact in facts if fact[1]])]
+    return lines
+
+
+def undo_lines(report: UndoReport) -> list[str]:
+    """What was put back, one reference a line."""
+    lines = []
+    for one in report.repositories:
+        lines += [f"{one.repository}:{tag}" for tag in one.tags]
+        lines.append(f"{one.repository}: {len(one.digests)} manifests are back")
+    return lines

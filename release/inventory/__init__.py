@@ -1,0 +1,1 @@
+"""Reads what repositories hold and what is in use, for `shipmark prune`."""

@@ -1,0 +1,118 @@
+"""Finds image references in what the sources of `in_use:` print, and matches them with repositories. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from release.errors import ConfigError, RefusedError
+from release.oci.reference import Reference, is_digest
+from release.retention.snapshot import InUse, Inventory
+
+# Keys under which objects of Kubernetes, Argo CD, Flux, ECS and compose files name images: container specifications,
+# container statuses, `status.summary.images` of Argo CD, `status.latestImage` of Flux, `imageDigest` of ECS tasks.
+_TEXT_KEYS = frozenset({"image", "imageID", "imageDigest", "latestImage"})
+_LIST_KEYS = frozenset({"images"})
+# Prefixes of image ids in the status of pods.
+_PREFIXES = ("docker-pullable://", "docker://", "containerd://", "oci://")
+
+
+class Used(msgspec.Struct, frozen=True):
+    """A reference that a source named, as it wrote it, and the source."""
+
+    text: str
+    source: str
+
+
+def references_in(value: Any) -> Iterator[str]:
+    """Every image that a document names, wherever it stands in it."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, list):
+            stack += one
+        elif isinstance(one, dict):
+            for key, inner in one.items():
+                if key in _TEXT_KEYS and isinstance(inner, str):
+                    if inner:  # the status of a container that has not started has an empty image id
+                        yield inner
+                elif key in _LIST_KEYS and isinstance(inner, list):
+                    # Kustomize in an Argo CD application: `name=image` replaces one image by another.
+                    yield from (text.rpartition("=")[2] for text in inner if isinstance(text, str))
+                    stack += [item for item in inner if not isinstance(item, str)]
+                else:
+                    stack.append(inner)
+            yield from _kustomized(one)
+
+
+def _kustomized(one: dict[str, Any]) -> Iterator[str]:
+    """The image of an entry of Kustomize or of Flux's `latestRef`: a name, and a tag or digest beside it."""
+    name = one.get("newName") or one.get("name")
+    tag, digest = one.get("newTag") or one.get("tag"), one.get("digest")
+    if isinstance(name, str) and isinstance(digest, str) and is_digest(digest):
+        yield f"{name}@{digest}"
+    if isinstance(name, str) and isinstance(tag, str) and ("newTag" in one or "/" in name):
+        yield f"{name}:{tag}"
+
+
+def lines_in(text: str) -> Iterator[str]:
+    """The references in a file or in the output of a command: one on a line; `#` begins a comment."""
+    for line in text.splitlines():
+        word = line.partition("#")[0].strip()
+        if word:
+            yield word
+
+
+def in_use_of(inventory: Inventory, used: Iterable[Used]) -> InUse:
+    """What the references mean in one repository.
+
+    A digest without a repository counts everywhere: as a manifest, or as the config of one. A tag protects what it
+    holds now. Raises `RefusedError` for text that is not a reference: it might be an image in use.
+    """
+    digests: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    held = {tag.name: tag.digest for tag in inventory.tags}
+    by_config: dict[str, list[str]] | None = None
+    for one in used:
+        name, tag, digest = _parsed(one)
+        if name not in (None, inventory.repository):
+            continue
+        if digest is not None:
+            if by_config is None:
+                by_config = _by_blob(inventory)
+            for found in (digest, *by_config.get(digest, ())):
+                digests.setdefault(found, f"{one.source} names `{one.text}`")
+        if tag is not None:
+            tags.setdefault(tag, f"{one.source} names `{one.text}`")
+            if held.get(tag):
+                digests.setdefault(held[tag], f"{one.source} names `{one.text}`")
+    return InUse(digests=digests, tags=tags)
+
+
+def _parsed(one: Used) -> tuple[str | None, str | None, str | None]:
+    """Repository, tag and digest of a reference. Repository None: any; tag `latest` where neither is written."""
+    text = one.text.strip()
+    for prefix in _PREFIXES:
+        text = text.removeprefix(prefix)
+    if is_digest(text):
+        return None, None, text
+    if len(text) == 64 and all(character in "0123456789abcdef" for character in text):
+        return None, None, f"sha256:{text}"
+    try:
+        found = Reference.parse(text)
+    except ConfigError as error:
+        raise RefusedError(
+            f"{one.source} names `{one.text}`, which is not an image: {error.message}",
+            hint="let it print one reference on a line: `ghcr.io/acme/app@sha256:…` or `ghcr.io/acme/app:1.4.2`",
+        ) from error
+    return found.name, found.tag or (None if found.digest else "latest"), found.digest
+
+
+def _by_blob(inventory: Inventory) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for digest, manifest in inventory.manifests.items():
+        for blob, _ in manifest.blobs:
+            found.setdefault(blob, []).append(digest)
+    return found

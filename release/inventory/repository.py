@@ -1,0 +1,208 @@
+"""Reads one repository completely: tags, manifests, what they refer to and what refers to them. Only GET and HEAD."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from release.control import Cancel
+from release.decoding import decode
+from release.errors import Invalid, NotFound
+from release.oci import Descriptor, Manifest, Repository
+from release.oci.graph import blobs_of, manifests_in
+from release.oci.manifest import children, subject
+from release.retention.snapshot import HeldManifest, HeldTag, Inventory
+from release.task_group import run_all
+from release.transfer.referrers import Answering
+
+# Concurrent requests: as many as `registry/host.py` sends to one host at once; more would only wait.
+_QUESTIONS = 16
+# Tasks that are handed to threads at a time: bounds what waits in memory, and lets a cancelled run end soon.
+_AT_ONCE = 512
+# Manifests of one repository. Each costs a request and about 1 KiB: a repository with more is refused, since its plan
+# would take hours and the memory of a CI job.
+_MOST_MANIFESTS = 500_000
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What to read besides the tags. `digests`: images that may be there without a tag, as the version log knows.
+
+    `created_unless`: read the creation time of all images but these, which costs a request each; None: of no image.
+    """
+
+    digests: tuple[str, ...] = ()
+    created_unless: frozenset[str] | None = None
+    deletes_tags: bool | None = None
+
+
+def read_inventory(repository: Repository, wanted: Wanted, *, now: int, cancel: Cancel) -> Inventory:
+    """What the repository holds. Raises `RegistryError`s; content that is no image becomes a `fault`."""
+    return _Reading(repository, wanted, cancel).read(now)
+
+
+class _Reading:
+    def __init__(self, repository: Repository, wanted: Wanted, cancel: Cancel) -> None:
+        self._repository = repository
+        self._wanted = wanted
+        self._cancel = cancel
+        self._manifests: dict[str, HeldManifest] = {}
+        self._absent: set[str] = set()
+        self._answers = isinstance(repository, Answering)  # whether the referrers API is worth asking
+
+    def read(self, now: int) -> Inventory:
+        tags = self._tags()
+        logged = [digest for digest in self._wanted.digests if digest not in {tag.digest for tag in tags}]
+        there = dict(zip(logged, self._all(self._resolve, logged), strict=True))
+        self._absent.update(digest for digest, found in there.items() if found is None)
+        self._follow(
+            [
+                *(tag.digest for tag in tags if tag.digest),
+                *(digest for digest, found in there.items() if found),
+            ]
+        )
+        self._read_created()
+        return Inventory(
+            repository=self._repository.name,
+            # Without tags whose manifest somebody else deletes at the same time.
+            tags=tuple(tag for tag in tags if tag.digest not in self._absent),
+            manifests=self._manifests,
+            now=now,
+            absent=frozenset(self._absent),
+            deletes_tags=self._wanted.deletes_tags,
+        )
+
+    def _tags(self) -> list[HeldTag]:
+        names = self._repository.tags()
+        found = self._all(self._resolve, names)
+        tags = []
+        for name, one in zip(names, found, strict=True):
+            if isinstance(one, Descriptor):
+                tags.append(HeldTag(name=name, digest=one.digest))
+            elif isinstance(one, Invalid):
+                tags.append(HeldTag(name=name, fault=one.message))
+        # A tag that is listed and not there was deleted meanwhile, or its manifest was: there is nothing to keep.
+        return tags
+
+    def _follow(self, digests: Iterable[str]) -> None:
+        """Read manifests, what they list, what they refer to, and what refers to them, until nothing new is found."""
+        waiting = list(dict.fromkeys(digests))
+        while waiting:
+            found = self._all(self._manifest, waiting)
+            below: dict[str, None] = {}
+            for digest, one in zip(waiting, found, strict=True):
+                if one is None:
+                    self._absent.add(digest)
+                    continue
+                self._manifests[digest] = one
+                below.update(dict.fromkeys(one.children))
+                if one.subject is not None:
+                    below[one.subject] = None
+            if len(self._manifests) > _MOST_MANIFESTS:
+                raise Invalid(f"`{self._repository.name}` holds more than {_MOST_MANIFESTS} manifests")
+            for digest in self._referrers([one.digest for one in found if one is not None]):
+                below[digest] = None
+            waiting = [one for one in below if one not in self._manifests and one not in self._absent]
+
+    def _referrers(self, digests: list[str]) -> list[str]:
+        """What refers to the manifests, by the API. Without the API, fallback tags list it."""
+        if not self._answers or not digests:
+            return []
+        first = self._ask_referrers(digests[0])
+        if first is None:
+            self._answers = False
+            return []
+        return [
+            *first,
+            *(one for found in self._all(self._ask_referrers, digests[1:]) for one in found or ()),
+        ]
+
+    def _ask_referrers(self, digest: str) -> tuple[str, ...] | None:
+        answered = self._repository.referrers(digest)  # type: ignore[attr-defined]  # `Answering`, as `_answers` says
+        return None if answered is None else tuple(one.digest for one in answered)
+
+    def _resolve(self, reference: str) -> Descriptor | Invalid | None:
+        try:
+            return self._repository.resolve(reference)
+        except Invalid as error:
+            return error
+
+    def _manifest(self, digest: str) -> HeldManifest | None:
+        try:
+            manifest = self._repository.manifest(digest)
+        except NotFound:
+            return None
+        except Invalid as error:
+            return HeldManifest(digest=digest, fault=error.message)
+        return held(manifest)
+
+    def _read_created(self) -> None:
+        known = self._wanted.created_unless
+        if known is None:
+            return
+        images = [
+            one
+            for one in self._manifests.values()
+            if one.blobs and not one.children and one.digest not in known
+        ]
+        times = self._all(self._created, [one.digest for one in images])
+        for one, time in zip(images, times, strict=True):
+            self._manifests[one.digest] = msgspec.structs.replace(one, created=time)
+        for one in [one for one in self._manifests.values() if one.children and one.digest not in known]:
+            below = [self._manifests[child].created for child in one.children if child in self._manifests]
+            newest = max((time for time in below if time is not None), default=None)
+            self._manifests[one.digest] = msgspec.structs.replace(one, created=newest)
+
+    def _created(self, digest: str) -> int | None:
+        (config, *_) = _configs(self._repository.manifest(digest)) or (None,)
+        if config is None:
+            return None
+        try:
+            with self._repository.open_blob(config) as stream:
+                return created_in(stream.read())
+        except (NotFound, Invalid):
+            return None
+
+    def _all(self, task: Callable[[str], Any], names: Iterable[str]) -> list[Any]:
+        whole = list(names)
+        results: list[Any] = []
+        for start in range(0, len(whole), _AT_ONCE):
+            self._cancel.check()
+            tasks = [partial(task, name) for name in whole[start : start + _AT_ONCE]]
+            results += run_all(tasks, jobs=_QUESTIONS, cancel=self._cancel)
+        return results
+
+
+def held(manifest: Manifest) -> HeldManifest:
+    """What retention has to know of a manifest."""
+    about = subject(manifest)
+    return HeldManifest(
+        digest=manifest.digest,
+        size=len(manifest.raw),
+        media_type=manifest.media_type,
+        children=tuple(child.digest for child in manifests_in(manifest)),
+        blobs=tuple((blob.digest, blob.size) for blob in blobs_of((manifest,))),
+        subject=None if about is None else about.digest,
+    )
+
+
+class _Config(msgspec.Struct):
+    created: str | None = None
+
+
+def created_in(config: bytes) -> int | None:
+    """The creation time in an image's config, in milliseconds since the epoch; None if it has none."""
+    try:
+        text = decode(config, _Config).created
+        moment = datetime.fromisoformat(text or "")
+        # A time without zone is no time of RFC 3339, which the specification asks for.
+        return None if moment.tzinfo is None else round(moment.timestamp() * 1000)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError, OverflowError):
+        return None
+
+
+def _configs(manifest: Manifest) -> tuple[Descriptor, ...]:
+    return () if manifest.is_index else children(manifest)[:1]

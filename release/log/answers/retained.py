@@ -1,0 +1,205 @@
+"""What the version log knows of one target: times, releases, deployments and earlier prunes. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from release.log import Entry
+from release.log.answers.deployments import deployments, running
+from release.log.answers.scope import EVERYTHING
+from release.log.fold import tags_set
+from release.log.members import Fields, dicts_of, number_of, object_of, text_of
+from release.log.state import LogState
+from release.retention.snapshot import History, LoggedRelease
+
+_PLACES = ("pushed", "moved", "promoted", "unpruned")
+_PRUNES = ("pruned", "unpruned")
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log knows of a target. `digests`: every image that was pushed there, whether it still exists or not.
+
+    `unfinished`: digest -> tags of manifests that a prune was about to delete, without a record of what happened.
+    `deletes_tags`: False if the registry refused to delete a tag alone; None: the log does not know.
+    """
+
+    history: History
+    digests: tuple[str, ...] = ()
+    unfinished: dict[str, tuple[str, ...]] = {}
+    deletes_tags: bool | None = None
+
+
+def known_of(target: str, entries: Iterable[Entry], state: LogState) -> Known:
+    """What the log's entries say of `target`. `state`: the same entries, folded."""
+    reader = _Reader(target)
+    whole = list(entries)
+    for entry in whole:
+        # Searching the raw bytes is cheap and excludes the entries of other targets.
+        if target.encode() in entry.raw:
+            reader.add(entry.fields)
+    deployed = {
+        one.digest: f"`{one.environment}`" for one in running(deployments(whole, EVERYTHING)) if one.digest
+    }
+    return Known(
+        history=History(
+            set_at=reader.set_at,
+            pushed=reader.pushed,
+            deployed=deployed,
+            releases=_releases(target, state),
+            pruned=frozenset({*reader.pruned, *reader.unfinished}),
+            follows=reader.follows,
+        ),
+        digests=tuple(reader.pushed),
+        unfinished=reader.unfinished,
+        deletes_tags=reader.deletes_tags,
+    )
+
+
+class _Reader:
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self.set_at: dict[str, tuple[str, int]] = {}
+        self.pushed: dict[str, int] = {}
+        self.pruned: set[str] = set()
+        self.unfinished: dict[str, tuple[str, ...]] = {}
+        self.follows: int | None = None
+        self.deletes_tags: bool | None = None
+
+    def add(self, fields: Fields) -> None:
+        kind = text_of(fields, "kind")
+        if self._target != text_of(fields, "to" if kind == "promoted" else "target"):
+            return
+        time = milliseconds_of(text_of(fields, "at"))
+        for _, tag, digest in tags_set(fields):
+            if digest:
+                self.set_at[tag] = (digest, time)
+                self._push(digest, time)
+            else:
+                self.set_at.pop(tag, None)
+        if kind in _PLACES:
+            image = text_of(object_of(fields, "image"), "digest") or text_of(fields, "digest")
+            for digest in (image, *_texts(fields, "digests")):
+                self._push(digest, time)
+            for recorded in dicts_of(fields, "tags"):
+                if before := text_of(recorded, "before"):
+                    # Without a tag from now on, but not pushed now.
+                    self.pushed.setdefault(before, time)
+        self._pruning(kind, fields)
+
+    def _push(self, digest: str, time: int) -> None:
+        if digest:
+            self.pushed[digest] = max(time, self.pushed.get(digest, 0))
+            self.pruned.discard(digest)
+            self.unfinished.pop(digest, None)
+
+    def _pruning(self, kind: str, fields: Fields) -> None:
+        if kind == "saved-manifest":
+            self.unfinished[text_of(fields, "digest")] = tuple(_texts(fields, "tags"))
+        elif kind in _PRUNES:
+            self.follows = number_of(fields, "seq")
+        if kind == "pruned":
+            gone = _texts(fields, "digests")
+            self.pruned.update(gone)
+            for digest in gone:
+                self.unfinished.pop(digest, None)
+                self.pushed.pop(digest, None)
+            if text_of(fields, "tag_deletion") == "refused":
+                self.deletes_tags = False
+
+
+def _releases(target: str, state: LogState) -> tuple[LoggedRelease, ...]:
+    found = []
+    for release in state.releases.values():
+        content = release.pushed_to(target)
+        if content is not None and content.digest:
+            found.append(
+                LoggedRelease(
+                    digest=content.digest,
+                    channel=release.channel,
+                    component=release.component or release.project,
+                    name=release.name or next(iter(content.tags), content.digest),
+                    seq=release.last_seq,
+                )
+            )
+    return tuple(found)
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """A manifest that was recorded before a prune."""
+
+    media_type: str
+    raw: bytes
+
+
+def saved_manifests(target: str, entries: Iterable[Entry]) -> dict[str, Saved]:
+    """Digest -> the manifest of `target` that was recorded before a prune; damaged ones are left out."""
+    parts: dict[str, dict[int, str]] = {}
+    about: dict[str, Fields] = {}
+    for entry in entries:
+        if entry.kind == "saved-manifest" and text_of(entry.fields, "target") == target:
+            digest = text_of(entry.fields, "digest")
+            about[digest] = entry.fields
+            parts.setdefault(digest, {})[number_of(entry.fields, "part", 1)] = text_of(
+                entry.fields, "content"
+            )
+    found = {}
+    for digest, fields in about.items():
+        texts = [parts[digest].get(at, "") for at in range(1, number_of(fields, "parts", 1) + 1)]
+        try:
+            raw = base64.b64decode("".join(texts), validate=True)
+        except (binascii.Error, ValueError):
+            continue
+        found[digest] = Saved(media_type=text_of(fields, "media_type"), raw=raw)
+    return found
+
+
+class PrunedThere(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run of `prune` deleted from a target: digests in the order of deletion, and tag -> digest."""
+
+    target: str
+    project: str
+    digests: tuple[str, ...]
+    tags: dict[str, str]
+
+
+def pruned_by(run: str, entries: Iterable[Entry]) -> tuple[PrunedThere, ...]:
+    """What the run whose id begins with `run` deleted, one for each target, in the log's order."""
+    found: dict[str, PrunedThere] = {}
+    for entry in entries:
+        fields = entry.fields
+        if entry.kind != "pruned" or not run or not text_of(fields, "attempt").startswith(run):
+            continue
+        target = text_of(fields, "target")
+        before = found.get(target) or PrunedThere(
+            target=target, project=text_of(fields, "project"), digests=(), tags={}
+        )
+        tags = {text_of(tag, "name"): text_of(tag, "before") for tag in dicts_of(fields, "tags")}
+        found[target] = msgspec.structs.replace(
+            before, digests=(*before.digests, *_texts(fields, "digests")), tags={**before.tags, **tags}
+        )
+    return tuple(found.values())
+
+
+def prunes(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """The ids of the runs of `prune` that deleted something, oldest first."""
+    return tuple(
+        dict.fromkeys(text_of(entry.fields, "attempt") for entry in entries if entry.kind == "pruned")
+    )
+
+
+def milliseconds_of(timestamp: str) -> int:
+    """Milliseconds since the epoch of a time of the log; 0 for text that is not a time."""
+    try:
+        return round(datetime.fromisoformat(timestamp).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _texts(fields: Fields, name: str) -> list[str]:
+    value = fields.get(name)
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

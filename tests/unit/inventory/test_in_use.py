@@ -1,0 +1,142 @@
+"""Which images the sources of `in_use:` name, in documents of kubectl, Argo CD, Flux, ECS and compose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from release.errors import RefusedError
+from release.inventory.in_use.references import Used, in_use_of, lines_in, references_in
+from release.retention.snapshot import HeldManifest, HeldTag, Inventory
+
+DIGEST = f"sha256:{'a' * 64}"
+CONFIG = f"sha256:{'c' * 64}"
+OTHER = f"sha256:{'b' * 64}"
+
+# Source: Kubernetes API reference, Pod v1: `initContainers` and `ephemeralContainers` stand beside `containers`; the
+# status names the image as the runtime resolved it.
+POD = {
+    "kind": "Pod",
+    "spec": {
+        "initContainers": [{"name": "init", "image": "r.example/init:1"}],
+        "containers": [{"name": "app", "image": "r.example/app:1.4.2"}],
+        "ephemeralContainers": [{"name": "debug", "image": "r.example/debug:1"}],
+        "imagePullSecrets": [{"name": "image"}],
+    },
+    "status": {
+        "containerStatuses": [
+            {"image": "r.example/app:1.4.2", "imageID": f"docker-pullable://r.example/app@{DIGEST}"},
+            {"image": "r.example/late:1", "imageID": ""},
+        ],
+    },
+}
+TEMPLATE = {"spec": {"containers": [{"image": "r.example/tpl:1"}]}}
+DOCUMENTS: list[tuple[str, Any, set[str]]] = [
+    (
+        "pod",
+        POD,
+        {
+            *("r.example/init:1", "r.example/app:1.4.2", "r.example/debug:1", "r.example/late:1"),
+            f"docker-pullable://r.example/app@{DIGEST}",
+        },
+    ),
+    ("deployment", {"spec": {"template": TEMPLATE, "revisionHistoryLimit": 10}}, {"r.example/tpl:1"}),
+    ("cron-job", {"spec": {"jobTemplate": {"spec": {"template": TEMPLATE}}}}, {"r.example/tpl:1"}),
+    ("controller-revision", {"data": {"spec": {"template": TEMPLATE}}}, {"r.example/tpl:1"}),
+    (
+        "argo-application",
+        {
+            "spec": {"source": {"kustomize": {"images": ["r.example/app:2", "app=r.example/x:3"]}}},
+            "status": {"summary": {"images": [f"r.example/app@{DIGEST}"]}},
+        },
+        {"r.example/app:2", "r.example/x:3", f"r.example/app@{DIGEST}"},
+    ),
+    (
+        "flux-image-policy",
+        {
+            "status": {
+                "latestImage": "r.example/app:5.0.1",
+                "latestRef": {"name": "r.example/app", "tag": "5.0.1", "digest": DIGEST},
+            }
+        },
+        {"r.example/app:5.0.1", f"r.example/app@{DIGEST}"},
+    ),
+    (
+        "flux-kustomization",
+        {"spec": {"images": [{"name": "app", "newName": "r.example/app", "newTag": "7"}]}},
+        {"r.example/app:7"},
+    ),
+    (
+        # Source: Amazon ECS API reference, DescribeTaskDefinition and DescribeTasks.
+        "ecs",
+        {
+            "taskDefinition": {"containerDefinitions": [{"name": "web", "image": "r.example/app:1"}]},
+            "tasks": [{"containers": [{"image": "r.example/app:1", "imageDigest": DIGEST}]}],
+        },
+        {"r.example/app:1", DIGEST},
+    ),
+    (
+        "compose",
+        {"services": {"web": {"image": "r.example/app:9"}, "db": {"build": "."}}},
+        {"r.example/app:9"},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("document", "named"), [row[1:] for row in DOCUMENTS], ids=[row[0] for row in DOCUMENTS]
+)
+def test_every_image_that_a_document_names_is_found(document: Any, named: set[str]) -> None:
+    assert set(references_in({"items": [document]})) == named
+
+
+def test_lines_without_comments_and_blanks_are_references() -> None:
+    assert list(lines_in("# all\n r.example/app:1 # web\n\n\tr.example/app:2\n")) == [
+        "r.example/app:1",
+        "r.example/app:2",
+    ]
+
+
+INVENTORY = Inventory(
+    repository="r.example/app",
+    tags=(HeldTag(name="1.4.2", digest=DIGEST), HeldTag(name="latest", digest=OTHER)),
+    manifests={
+        DIGEST: HeldManifest(digest=DIGEST, blobs=((CONFIG, 1),)),
+        OTHER: HeldManifest(digest=OTHER),
+    },
+    now=0,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "digests", "tags"),
+    [
+        (f"r.example/app@{DIGEST}", {DIGEST}, set()),
+        ("r.example/app:1.4.2", {DIGEST}, {"1.4.2"}),
+        (f"r.example/app:1.4.2@{OTHER}", {DIGEST, OTHER}, {"1.4.2"}),
+        ("r.example/app", {OTHER}, {"latest"}),
+        ("r.example/app:gone", set(), {"gone"}),
+        (f"docker-pullable://r.example/app@{DIGEST}", {DIGEST}, set()),
+        (DIGEST, {DIGEST}, set()),
+        (CONFIG, {CONFIG, DIGEST}, set()),
+        ("c" * 64, {CONFIG, DIGEST}, set()),
+        ("r.example/other:1.4.2", set(), set()),
+        ("nginx", set(), set()),
+        ("library/nginx:1.25", set(), set()),
+    ],
+)
+def test_reference_protects_what_it_names_in_this_repository(
+    text: str, digests: set[str], tags: set[str]
+) -> None:
+    found = in_use_of(INVENTORY, [Used(text, "file `x`")])
+    assert (set(found.digests), set(found.tags)) == (digests, tags)
+
+
+@pytest.mark.parametrize(
+    "text", ["${IMAGE}", "r.example/App:1", "r.example/app:a b", "app=r.example/x:3", "-"]
+)
+def test_text_that_is_no_reference_refuses_since_it_might_be_an_image_in_use(text: str) -> None:
+    with pytest.raises(RefusedError, match="which is not an image") as caught:
+        in_use_of(INVENTORY, [Used(text, "compose `c.yml`")])
+    assert "one reference on a line" in (caught.value.hint or "")
