@@ -7,7 +7,8 @@ writes, reads back, and begins anew while something is missing.
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+import random
+from collections.abc import Callable, Collection
 from functools import partial
 
 from release.control import Cancel
@@ -22,7 +23,8 @@ from release.versions.status import STATUS_TAG, KnownStatus, lacking
 # Attempts to write. A race of two writers ends after two or three; a registry that loses what it accepted would keep a
 # writer busy for ever.
 _MOST_RACES = 6
-# Seconds after the first attempt, twice as long after each further one: 3.2 s in all.
+# Seconds after the first attempt, doubled for each further one, times a jitter of 0.5 to 1.5 that spreads the writers:
+# writers that pause equally long overwrite each other again. 3.2 s in all on average.
 _PAUSE = 0.05
 
 
@@ -49,9 +51,12 @@ class VersionStatuses:
 
     kind = PutStatus
 
-    def __init__(self, registries: Registries, *, cancel: Cancel) -> None:
+    def __init__(
+        self, registries: Registries, *, cancel: Cancel, jitter: Callable[[], float] = random.random
+    ) -> None:
         self._registries = registries
         self._cancel = cancel
+        self._jitter = jitter
 
     def describe(self, operands: PutStatus) -> str:
         """The line that `preview` prints for the step."""
@@ -98,5 +103,5 @@ class VersionStatuses:
             repository.put_manifest(artifact.manifest, tag=STATUS_TAG)
             if not lacking(read_status(repository).statuses, statuses):
                 return
-            self._cancel.wait(_PAUSE * 2**attempt)
+            self._cancel.wait(_PAUSE * 2**attempt * (0.5 + self._jitter()))
         raise Unreachable("others overwrite it all the time", hint="run it again")

@@ -230,7 +230,7 @@ def _names(wanted: str, target: str) -> bool:
 
 
 def _is_rebuild(release: ReleaseState, name: str) -> bool:
-    return release.rebuild > 0 and name == release.name
+    return release.rebuild > 0 and name in (release.name, f"{release.version}_r{release.rebuild}")
 
 
 def _is_version(release: ReleaseState, name: str) -> bool:

@@ -84,8 +84,11 @@ class TagHold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def rebuild_name(version: str, rebuild: int) -> str:
-    """The name of a build of `version`: `1.4.2`, or `1.4.2_r1` for its first rebuild."""
-    return f"{version}_r{rebuild}" if version and rebuild else version
+    """The name of a build of `version`: `1.4.2`, or the fixed tag of a rebuild: `1.4.2_r1`, `1.0.0_a_r1` for `1.0.0+a`.
+
+    A rebuild has one name everywhere, and image tags cannot contain `+`.
+    """
+    return f"{version.replace('+', '_')}_r{rebuild}" if version and rebuild else version
 
 
 class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):

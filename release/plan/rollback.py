@@ -84,7 +84,8 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
 
     `to`: the version that is rolled back to, or restored. `yanks`: versions that are taken back. `restores`: versions
     that count again. `number`: of their new status; None as in records of 0.1.0. `follows`: the position of the last
-    log entry about the status of one of them. `statuses`: to write to each of `places`.
+    log entry about the status of one of them. `marks`: pre-releases that count again, and still for no stable line.
+    `statuses`: to write to each of `places`.
     """
 
     project: str
@@ -96,6 +97,7 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
     restores: tuple[str, ...] = ()
     number: int | None = None
     follows: int | None = None
+    marks: tuple[KnownStatus, ...] = ()
     statuses: tuple[KnownStatus, ...] = ()
     places: tuple[Target, ...] = ()
 
@@ -201,6 +203,9 @@ def _plan(
             "follows": rollback.follows,
         }
         steps.append(make.record(kind, kind, fact))
+    for mark in rollback.marks:
+        said, members = records.status(mark)
+        steps.append(make.record(said, kind, members, of=mark.version, after=ids(steps[-1:])))
     told = {place.name: make.put_status(place, rollback.statuses) for place in rollback.places}
     steps += told.values()
     for landing in rollback.landings:

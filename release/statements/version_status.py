@@ -35,6 +35,7 @@ class _Entry(msgspec.Struct, frozen=True):
     status: str
     reason: str = ""
     commit: str = ""
+    before: str = ""
 
 
 class _Layer(msgspec.Struct, frozen=True, rename="camel"):
@@ -146,12 +147,14 @@ def _read(item: Any) -> KnownStatus | None:
         status=entry.status,
         reason=entry.reason,
         commit=entry.commit,
+        before=entry.before,
     )
 
 
 def _written(status: KnownStatus) -> dict[str, Any]:
     members = {"version": status.version, "number": status.number, "status": status.status}
-    return {**members, **{n: v for n, v in (("reason", status.reason), ("commit", status.commit)) if v}}
+    more = {"reason": status.reason, "commit": status.commit, "before": status.before}
+    return {**members, **{name: text for name, text in more.items() if text}}
 
 
 def _foreign(source: str) -> Invalid:

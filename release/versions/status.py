@@ -19,7 +19,7 @@ class KnownStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     `version`: as in the log; a rebuild by its fixed tag, `1.4.2_r1`. `status`: `yanked` (taken back, counts nowhere),
     `restored` (a yank was taken back), `prerelease` (counts for no stable line), `stable`; other texts come from a
     newer shipmark and count as nothing. `number`: counts the statuses of the version; the highest is valid. `seq`: of
-    the log entry that said so; -1 if the log did not.
+    the log entry that said so; -1 if the log did not. `before`: of a yank, `prerelease` if the version was one.
     """
 
     version: str
@@ -28,6 +28,7 @@ class KnownStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     reason: str = ""
     commit: str = ""
     seq: int = -1
+    before: str = ""
 
     def outranks(self, other: KnownStatus) -> bool:
         """Whether this status is valid instead of `other`, about the same version."""
@@ -42,12 +43,14 @@ Statuses = Mapping[str, KnownStatus]  # version -> its valid status
 
 
 def merged(*sources: Iterable[KnownStatus]) -> dict[str, KnownStatus]:
-    """The valid status of each version. Of sources that state the same, the first is kept."""
+    """The valid status of each version. Of sources that state the same, the first is kept, with any `before`."""
     found: dict[str, KnownStatus] = {}
     for source in sources:
         for one in source:
             if one.version not in found or one.outranks(found[one.version]):
                 found[one.version] = one
+            elif one.before and one.says(found[one.version]) and not found[one.version].before:
+                found[one.version] = msgspec.structs.replace(found[one.version], before=one.before)
     return found
 
 

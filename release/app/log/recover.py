@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from release.app.log.scope import scope_of
 from release.app.session import Session
 from release.errors import ConfigError
 from release.log.state import Attempt
@@ -16,11 +17,13 @@ class RecoverRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`attempt`: settle only the attempt with this id, with `evidence` that the attempt's run is over.
 
     Without `attempt` and `evidence`, every attempt is settled that has been open for longer than the time it stated at
-    its start.
+    its start. `project`, `all_projects`: other projects than the one at hand; an attempt that is named may be of any.
     """
 
     attempt: str | None = None
     evidence: str | None = None
+    project: str | None = None
+    all_projects: bool = False
 
 
 class RecoverReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +68,7 @@ def settle(workspace: Session, request: RecoverRequest) -> Settlement:
         )
     workspace.require_trusted("log recover")
     now = workspace.clock.now()
-    judged = [(one, _evidence(one, now, request)) for one in workspace.log_state.whole.open_attempts()]
+    judged = [(one, _evidence(one, now, request)) for one in _open(workspace, request)]
     settled = tuple((one, why) for one, why in judged if why is not None)
     if attempt is not None and not settled:
         raise ConfigError(
@@ -75,6 +78,17 @@ def settle(workspace: Session, request: RecoverRequest) -> Settlement:
     projects = {key: release.project for key, release in workspace.log_state.whole.releases.items()}
     workspace.log.append([_fact(one, projects[one.release], why) for one, why in settled])
     return Settlement(settled=settled, open=tuple(one for one, why in judged if why is None))
+
+
+def _open(workspace: Session, request: RecoverRequest) -> list[Attempt]:
+    every = request.all_projects or request.attempt is not None
+    scope = scope_of(workspace, project=request.project, all_projects=every)
+    return [
+        attempt
+        for release in workspace.log_state.whole.releases.values()
+        if scope.covers(release.project, "" if every else release.component)
+        for attempt in release.open_attempts
+    ]
 
 
 def _evidence(one: Attempt, now: int, request: RecoverRequest) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from release.app.log.anchor import warn_of_lost_entries
 from release.app.open import record_context
 from release.app.released.promote_places import Origin, origin_of
 from release.app.session import Session
@@ -55,6 +56,7 @@ def deployed(workspace: Session, request: DeployedRequest) -> DeployedReport:
     """
     _require_environment(request.environment)
     workspace.require_trusted("deployed")
+    warn_of_lost_entries(workspace)
     origin = origin_of(workspace, _reference(workspace, request))
     last = _last(workspace, request.environment, origin.project)
     if last is not None and last.fields.get("image", {}).get("digest") == origin.digest:

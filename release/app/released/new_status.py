@@ -17,7 +17,7 @@ from release.plan.rollback import Rollback, aims
 from release.runner import Report
 from release.tagging.model import KnownReleases, TagPolicy
 from release.versions.model import Version
-from release.versions.semver import image_tag_of, parse_as
+from release.versions.semver import image_tag_of, parse_as, version_of_image_tag
 from release.versions.status import KnownStatus, next_number
 
 
@@ -47,17 +47,26 @@ def statuses_for(
 ) -> tuple[KnownStatus, ...]:
     """The new status of each version, all with one number, which outranks every status that is known."""
     number = next_number(ground.known.statuses, versions)
-    commits = {str(one.version): one.commit for one in ground.known.versions if one.commit}
+    commits = {image_tag_of(one.version): one.commit for one in ground.known.versions if one.commit}
     return tuple(
         KnownStatus(
             version=one,
             number=number,
             status=status,
             reason=reason,
-            commit=commits.get(without_rebuild(one), ""),
+            commit=commits.get(without_rebuild(one).replace("+", "_"), ""),
+            # A restore gives a pre-release its status again, also where only the registry knows of the yank.
+            before=_before(ground.known.statuses.get(one)) if status == "yanked" else "",
         )
         for one in versions
     )
+
+
+def _before(known: KnownStatus | None) -> str:
+    """What a yank has to remember of the version's status until now."""
+    if known is None:
+        return ""
+    return known.status if known.status == "prerelease" else known.before
 
 
 def proposal(
@@ -88,6 +97,7 @@ def proposal(
         to=ground.name,
         yanks=tuple(one.version for one in new if one.status == "yanked"),
         restores=tuple(one.version for one in new if one.status == "restored"),
+        marks=tuple(one for one in new if one.status == "prerelease"),
         landings=landed,
         number=new[0].number if new else None,
         follows=max(before, default=None),
@@ -150,8 +160,13 @@ def _component(session: Session, name: str | None) -> Component:
 
 
 def _build(text: str, policy: TagPolicy, option: str) -> tuple[Version, int]:
-    """The version and the number of its build that `text` names: (1.4.2, 1) for `1.4.2_r1`."""
+    """The version and the number of its build that `text` names: (1.4.2, 1) for `1.4.2_r1`.
+
+    A version with build metadata may be written as its image tag, too: `1.0.0_a` for `1.0.0+a`.
+    """
     name = text.removeprefix(policy.prefix).removeprefix("v")
+    if (read := version_of_image_tag(name, policy.versions)) is not None:
+        return read
     try:
         return parse_as(without_rebuild(name), policy.versions), rebuild_of(name)
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from release.app.log.anchor import warn_of_lost_entries
 from release.app.released.promote_places import Origin, destinations, history, origin_of, yanked_version
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import at_destinations, known_at
@@ -47,6 +48,7 @@ def promote(session: Session, request: PromoteRequest) -> ChangeResult:
     if request.allow_backward and not request.reason:
         raise ConfigError("`--allow-backward` needs a reason, which is recorded", hint='add `--reason "..."`')
     session.require_trusted("promote")
+    warn_of_lost_entries(session)
     origin = origin_of(session, request.source)
     asked = destinations(session, origin, request.to)
     if (yanked := yanked_version(session, origin)) is not None:

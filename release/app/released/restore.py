@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from release.app.log.anchor import warn_of_lost_entries
 from release.app.released.landings import Ground
 from release.app.released.new_status import changed, ground_of, proposal, statuses_for
 from release.app.releases.execute import execute, survey
@@ -38,9 +39,10 @@ class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True):
 def restore(session: Session, request: RestoreRequest) -> ChangeResult:
     """Let a version count again. Raises errors that prevent a plan; errors of its steps are the result's `error`."""
     session.require_trusted("restore")
+    warn_of_lost_entries(session)
     ground = ground_of(session, request.component, request.version, "")
     plan, new = _plan(ground, request.reason)
-    restored = tuple(one.version for one in new)
+    restored = tuple(dict.fromkeys(one.version for one in new))
     session.sink.emit(Note(level="info", text=f"restored: {', '.join(restored) or 'nothing more'}"))
     carry_out = survey if request.preview else execute
     details = carry_out(session, plan, with_decided(session, ground.component, new))
@@ -68,10 +70,32 @@ def _plan(ground: Ground, reason: str) -> tuple[Plan, tuple[KnownStatus, ...]]:
         )
     name = ground.name
     new: tuple[KnownStatus, ...] = ()
+    before = known.statuses.get(name)
     if name in known.yanked:
         new = statuses_for(ground, (name,), "restored", reason)
+    if before is not None and before.status in ("yanked", "restored") and _was_prerelease(ground, before):
+        # The next number: the version counts again, and still for no stable line. A restore that was killed between
+        # the two records has only this one left.
+        (mark,) = statuses_for(ground, (name,), "prerelease", reason)
+        new = (*new, msgspec.structs.replace(mark, number=mark.number + len(new)))
     # A restore that was killed after it was recorded, and before it was told on each target or moved the tags, is
     # finished by running it again.
-    told = new or tuple(one for one in (known.statuses.get(name),) if one is not None)
+    told = new[-1:] or tuple(one for one in (known.statuses.get(name),) if one is not None)
     planned, basis, _ = proposal(ground, (version,), new, told=told, reason=reason)
     return plan_restore(planned, basis), new
+
+
+def _was_prerelease(ground: Ground, now: KnownStatus) -> bool:
+    """Whether the version was marked as a pre-release before it was taken back.
+
+    The log has the earlier statuses; in a registry, the yank says what it replaced.
+    """
+    if now.before == "prerelease":
+        return True
+    own = (ground.project, now.version)
+    said = [
+        str(one.fields.get("status", ""))
+        for one in ground.session.log.entries()
+        if one.kind == "status" and (one.fields.get("project"), one.fields.get("version")) == own
+    ]
+    return bool(said) and said[-1] == "prerelease"

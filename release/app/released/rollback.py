@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from release.app.log.anchor import warn_of_lost_entries
 from release.app.released.landings import Ground, still_standing
 from release.app.released.new_status import changed, ground_of, proposal, statuses_for
 from release.app.releases.execute import execute, survey
@@ -24,6 +25,7 @@ from release.plan.rollback import above, plan_rollback, rebuilds_above, taken_ba
 from release.plan.tag_kind import release_line
 from release.tagging.model import Line
 from release.versions.model import Version
+from release.versions.semver import image_tag_of
 from release.versions.status import KnownStatus
 
 
@@ -45,6 +47,7 @@ class RollbackRequest(msgspec.Struct, frozen=True, kw_only=True):
 def rollback(session: Session, request: RollbackRequest) -> ChangeResult:
     """Take versions back. Raises errors that prevent a plan; errors of the plan's steps are the result's `error`."""
     session.require_trusted("rollback")
+    warn_of_lost_entries(session)
     ground = ground_of(session, request.component, request.to, "--to ")
     plan, new = _plan(ground, _line(request.line), request.reason)
     yanks = tuple(one.version for one in new)
@@ -91,7 +94,8 @@ def _plan(ground: Ground, line: Line | None, reason: str) -> tuple[Plan, tuple[K
 def _valid(ground: Ground, earlier: tuple[Version, ...]) -> tuple[KnownStatus, ...]:
     """The statuses of `earlier`, and those of builds of the version that is rolled back to."""
     names = {str(one) for one in earlier}
-    own = str(ground.version)
+    # The statuses of builds are kept under their fixed tags.
+    own = image_tag_of(ground.version)
     return tuple(
         one
         for name, one in ground.known.statuses.items()

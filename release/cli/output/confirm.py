@@ -22,7 +22,9 @@ def confirm(preview: ChangeResult) -> None:
     if not isinstance(report, RollbackReport) or not report.yanked:
         return
     names = clean(", ".join(report.yanked))
-    if not click.confirm(f"take back {names}, and move the tags?", err=True):
+    # A line of its own: `Escaping` keeps a line that has not ended, so that the question would stay invisible.
+    click.echo(f"take back {names}, and move the tags? [y/N]", err=True)
+    if not click.confirm("", prompt_suffix="", show_default=False, err=True):
         raise RefusedError(
             "nothing was taken back", hint="`--yes` does not ask, and `--preview` shows the steps"
         )

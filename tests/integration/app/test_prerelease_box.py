@@ -76,3 +76,21 @@ def test_tags_follow_the_pre_release_box_although_the_git_tag_was_pushed_before_
     assert project.tags["latest"] == project.tags["1"] == project.tags["1.5"] == project.tags["1.5.0"]
     numbers = [(one["status"], one["number"]) for one in project.log if one["kind"] == "status"]
     assert numbers == [("prerelease", 1), ("stable", 2)]
+
+
+def test_restore_gives_a_pre_release_its_status_again(
+    project: Project, event: Callable[..., dict[str, str]]
+) -> None:
+    project.must("run", env=event("v1.4.2", box=False))
+    stable = project.tags["latest"]
+    project.release_commit("v1.5.0")
+    project.must("run", env=event("v1.5.0", box=True))
+    project.must("rollback", "--to", "1.4.2", "--reason", "it eats data")
+    project.lose_disk()
+    project.must("restore", "1.5.0", "--reason", "it was the disk")
+    said = [(one["kind"], one["number"]) for one in project.log if one["kind"] in ("restored", "status")]
+    assert said == [("restored", 3), ("status", 4)]
+    assert (project.tags["latest"], project.tags["1"], "1.5" in project.tags) == (stable, stable, False)
+    entries = len(project.log)
+    project.must("restore", "1.5.0", "--reason", "again")
+    assert len(project.log) == entries

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 from collections.abc import Callable
 from typing import Any
 
@@ -287,16 +290,45 @@ def test_rollback_of_one_of_several_components_needs_its_name_and_leaves_the_oth
 
 def test_rollback_warns_about_other_repositories_and_environments_with_the_version(released: Project) -> None:
     prod = f"{released.registry.host}/acme/prod"
+    env = {"SHIPMARK_LOG_ANCHOR": f"99:{'0' * 64}"}
     for version in ("1.4.1", "1.4.2"):
-        released.must("promote", f"{released.image}:{version}", "--to", prod)
-    released.must("deployed", "production", "1.4.2")
-    result = back(released)
+        promoted = released.must("promote", f"{released.image}:{version}", "--to", prod, env=env)
+    deployed = released.must("deployed", "production", "1.4.2", env=env)
+    result = released.must("rollback", "--to", "1.4.1", "--reason", "it eats data", env=env)
+    for one in (promoted, deployed, result):
+        assert "entries or more were cut off (`SHIPMARK_LOG_ANCHOR`)" in one.stderr
     assert "taken back: 1.5.0, 1.4.2" in result.stderr
     assert f"`{prod}` still has 1.4.2 under `1`, `1.4`, `latest`" in result.stderr
     assert "environment `production` runs 1.4.2" in result.stderr
     released.must("promote", f"{released.image}:1.4.1", "--to", prod)
     there = released.registry.tags("acme/prod")
     assert there["latest"] == there["1"] == there["1.4"] == there["1.4.1"]
+
+
+def test_rollback_on_a_terminal_names_what_it_would_take_back_and_asks(released: Project) -> None:
+    before = released.tags
+    said, code = answered(released, "n")
+    assert "take back 1.5.0, and move the tags? [y/N]" in said
+    assert (code, released.tags, of_kind(released, "yanked")) == (6, before, [])
+    said, code = answered(released, "y")
+    assert code == 0, said
+    assert [one["versions"] for one in of_kind(released, "yanked")] == [["1.5.0"]]
+
+
+def answered(project: Project, answer: str) -> tuple[str, int]:
+    """Roll back to 1.4.2 on a terminal, and answer its question; return what the terminal showed, and the exit code."""
+    terminal, end = pty.openpty()
+    process = project.start("rollback", "--to", "1.4.2", "--reason", "x", stdin=end, stderr=end)
+    os.close(end)
+    said = b""
+    with contextlib.suppress(OSError):  # EIO: the process has closed the terminal
+        while chunk := os.read(terminal, 4096):
+            asked = b"[y/N]" in said
+            said += chunk
+            if not asked and b"[y/N]" in said:
+                os.write(terminal, f"{answer}\n".encode())
+    os.close(terminal)
+    return said.decode(), process.wait(60)
 
 
 def test_log_verify_with_registry_finds_no_difference_after_a_rollback(released: Project) -> None:

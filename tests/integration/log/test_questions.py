@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from release.app.log import questions
+from release.app.log.export import ExportRequest, export, page, statements
+from release.app.log.recover import RecoverReport, RecoverRequest, recover
 from release.app.log.reports import (
     AtRequest,
     DeploymentsRequest,
@@ -20,8 +22,8 @@ from release.app.log.reports import (
 from release.app.session import Session
 from release.errors import ConfigError
 from tests.support.logs.descriptions import STORES, describe
-from tests.support.logs.facts import digest, whole_release
-from tests.support.logs.workspaces import workspace
+from tests.support.logs.facts import digest, planned, whole_release
+from tests.support.logs.workspaces import Notes, workspace
 
 WEB, API, OTHER = "r.example/acme/web", "r.example/acme/api", "r.example/other/web"
 
@@ -226,3 +228,23 @@ def test_log_list_shows_and_filters_by_the_state_of_a_yanked_release(
         assert {one.version for one in found} == versions
     limited = questions.list_releases(session, ListRequest(limit=1))
     assert (len(limited.releases), limited.total) == (1, len(listed))
+
+
+def test_log_export_and_recover_are_about_the_project_at_hand(log: dict[str, Any], tmp_path: Path) -> None:
+    session = workspace(tmp_path / "reader", log, image=WEB)
+    attempts = [
+        {**planned(f"{project} 9", f"open {project}"), "project": project} for project in (WEB, OTHER)
+    ]
+    session.log.append([{**one, "lease_ms": 1} for one in attempts])
+    session = workspace(tmp_path / "reader", log, sink=(notes := Notes()), image=WEB)
+    assert {one["project"] for one in export(session).entries} == {WEB}
+    assert "are about other projects: `--all-projects`" in notes.notes[-1].text
+    every = export(session, ExportRequest(all_projects=True)).entries
+    assert {one["project"] for one in every} == {WEB, API, OTHER}
+    assert {one["predicate"]["packageId"] for one in statements(session)} == {WEB}
+    page_of_other = page(session, ExportRequest(project=OTHER))
+    assert digest(f"image-{OTHER} 1.0.0") in page_of_other
+    assert digest(f"image-{WEB} 1.0.0") not in page_of_other
+    assert recover(session, RecoverRequest()) == RecoverReport(settled=(f"open {WEB}",), open=())
+    named = RecoverRequest(attempt=f"open {OTHER}", evidence="https://ci.example/runs/7")
+    assert recover(session, named).settled == (f"open {OTHER}",)

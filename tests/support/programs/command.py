@@ -62,16 +62,21 @@ class Shipmark:
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def start(
-        self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        *args: str,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
+        stderr: int = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
-        """Start shipmark in its own process group, with pipes, for tests that send signals."""
+        """Start shipmark in its own process group, with pipes, for tests that send signals or answer questions."""
         process = subprocess.Popen(
             [*self.argv, *args],
             cwd=cwd or self.folder,
             env={**self.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             start_new_session=True,
         )
         self._running.append(process)

@@ -12,6 +12,7 @@ from release.log.fold import fold
 from release.log.questions import Filter, at, difference, find, history, moment, resolve, select, tags_of
 from release.log.state import LogState, ReleaseState
 from release.log.writer import Writer
+from release.log.yanked import yank_of, yanks_of
 from tests.support.logs.facts import (
     COMMIT,
     PROJECT,
@@ -274,3 +275,21 @@ def test_difference_lists_changed_inputs_and_platforms() -> None:
 def test_tags_of_lists_the_fixed_tags_of_a_release_before_its_moving_tags() -> None:
     (release,) = resolve(THREE, "1.4.2")
     assert tags_of(release) == ("1.4.2", "latest")
+
+
+def test_rebuild_of_a_version_with_build_metadata_has_the_name_of_its_fixed_tag() -> None:
+    facts = [
+        {**one, "rebuild": 1}
+        for one in whole_release("a", "1.0.0+a")
+        if one["kind"] in ("planned", "released")
+    ]
+    log = writer(MemoryStore())
+    log.append(facts)
+    state = fold(log.entries())
+    (release,) = state.releases.values()
+    assert release.name == "1.0.0_a_r1"
+    for name in ("1.0.0_a_r1", "1.0.0+a_r1"):
+        assert resolve(state, name) == (release,)
+    yanked = {"kind": "yanked", "project": PROJECT, "versions": ["1.0.0_a_r1"], "number": 1}
+    log.append([yanked])
+    assert yank_of(yanks_of(log.entries()), release) is not None

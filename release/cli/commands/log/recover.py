@@ -6,23 +6,33 @@ import click
 import msgspec
 
 from release.app.log.recover import RecoverRequest, recover_report, settle
-from release.cli.options import Command, global_options
+from release.cli.options import Command, global_options, image_options, project_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 
 
 @click.command(cls=Command)
+@image_options
 @global_options
+@project_options
 @click.option("--attempt", metavar="ID", help="Settle this attempt; needs --evidence.")
 @click.option("--evidence", metavar="TEXT", help="Why its run is over: a link to it, for example.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-recover/1`.")
 @click.pass_context
-def recover(ctx: click.Context, attempt: str | None, evidence: str | None, as_json: bool) -> None:
-    """Settle attempts whose stated time has passed, or the one that --attempt names.
+def recover(
+    ctx: click.Context,
+    attempt: str | None,
+    evidence: str | None,
+    project: str | None,
+    all_projects: bool,
+    as_json: bool,
+) -> None:
+    """Settle attempts of this project whose stated time has passed, or the one that --attempt names.
 
     An open attempt locks nothing: running a release again finishes it, whether or not its attempts are settled.
     """
-    found = settle(open_session(ctx), RecoverRequest(attempt=attempt, evidence=evidence))
+    request = RecoverRequest(attempt=attempt, evidence=evidence, project=project, all_projects=all_projects)
+    found = settle(open_session(ctx), request)
     if as_json:
         document(msgspec.to_builtins(recover_report(found)))
         return
