@@ -101,7 +101,8 @@ class Session:
         if text is None and given:
             raise ConfigError(f"`{given}` does not exist", hint="check the path behind `--config`")
         name = os.path.relpath(path, self.directory) if text is not None else None
-        config = load(text, name, self.settings.env, images=self.settings.images, public=self.public)
+        own = self.settings
+        config = load(text, name, own.env, images=own.images, public=self.public, overlay=own.overlay)
         self.secrets.add_public(
             config.project or "", *(target.image for one in config.components for target in one.targets)
         )
@@ -127,7 +128,8 @@ class Session:
     def _say_ignored(self, config: Config) -> None:
         if config.ignored:
             keys = ", ".join(f"`{key}`" for key in config.ignored)
-            text = f"not asked (untrusted): {keys} of `{config.source}`, because {self.trust.reason}"
+            where = f"`{config.source}`" if config.source is not None else "the inputs"
+            text = f"not asked (untrusted): {keys} of {where}, because {self.trust.reason}"
             self.sink.emit(Note(level="info", text=text))
 
     @property

@@ -6,9 +6,14 @@ from collections.abc import Mapping
 
 import msgspec
 
+from release.config.overlay import Overlay
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The values of the global options, which may stand before or after the command. `env`: environment variables."""
+    """The values of the global options, which may stand before or after the command. `env`: environment variables.
+
+    `overlay`: settings that replace those of the config file, such as the inputs of a CI action.
+    """
 
     directory: str = "."
     config: str | None = None
@@ -21,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     deepen: bool = False
     progress: str = "auto"
     env: Mapping[str, str] = {}
+    overlay: Overlay | None = None
 
     @property
     def colored(self) -> bool:

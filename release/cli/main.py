@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -65,7 +66,7 @@ def shipmark(ctx: click.Context, /, **options: Any) -> None:
 
     Data goes to stdout, everything else to stderr. Without a config file, `--image` says where the image goes.
     """
-    ctx.obj = options
+    ctx.obj = {**ctx.ensure_object(dict), **options}
 
 
 # Objects that Python's collector of reference cycles lets gather. With its default, 700, it visits the objects of
@@ -81,10 +82,10 @@ def main() -> None:
     leave(run(sys.argv[1:]))
 
 
-def run(argv: list[str]) -> int:
-    """Run one command line and return its exit code."""
+def run(argv: list[str], *, given: Mapping[str, Any] | None = None) -> int:
+    """Run one command line and return its exit code. `given`: values for `settings_from` that no option has."""
     try:
-        result = shipmark.main(args=argv, prog_name="shipmark", standalone_mode=False)
+        result = shipmark.main(args=argv, prog_name="shipmark", standalone_mode=False, obj=dict(given or {}))
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:

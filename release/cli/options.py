@@ -13,6 +13,8 @@ from release.errors import ReleaseError
 
 #: How many releases, or digests of a tag, are listed unless more are asked for.
 NEWEST = 50
+#: Keys of a click context's `meta`: the command's session, and the mark that its job summary is written.
+SESSION, SUMMARY_WRITTEN = "shipmark.session", "shipmark.summary"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -129,11 +131,15 @@ class Command(click.Command):
             from release.cli.output.ci_sink import annotate_failure
 
             annotate_failure(error, settings)
+            if settings.env.get("GITHUB_STEP_SUMMARY") or settings.env.get("SHIPMARK_COMMENT_FILE"):
+                from release.cli.output.failure_summary import summarise_failure
+
+                summarise_failure(ctx, error)
             raise
 
 
 def settings_from(options: Mapping[str, Any]) -> Settings:
-    """Settings from option values, with the environment of this process."""
+    """Settings from option values, with the environment of this process, or `env` of the options in its place."""
     components = tuple(dict.fromkeys(options.get("component") or ()))
     return Settings(
         directory=options.get("directory") or ".",
@@ -146,7 +152,8 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
         components=components if len(components) > 1 else (),
         deepen=bool(options.get("deepen")),
         progress=options.get("progress") or "auto",
-        env=dict(os.environ),
+        env=options.get("env") or dict(os.environ),
+        overlay=options.get("overlay"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from release.app.session import Session
-from release.cli.options import settings_of
+from release.cli.options import SESSION, settings_of
 from release.cli.output.ci_sink import CiSink, voice_of
 from release.cli.output.foreign import hide
 from release.cli.output.progress import Heartbeat, current_stderr, shows_bars
@@ -19,6 +19,7 @@ def open_session(ctx: click.Context) -> Session:
     session = Session(settings_of(ctx))
     # The first statement that could print comes after this one, so that no output contains a secret.
     hide(session.secrets)
+    ctx.meta[SESSION] = session
     session.sink = _sink(session)
     ctx.with_resource(Watch(session.cancel, session.sink))
     return session

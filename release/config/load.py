@@ -21,6 +21,7 @@ from release.config.model import (
     LogSection,
     TargetSection,
 )
+from release.config.overlay import Overlay, laid_over
 from release.config.requires import require_version
 from release.config.retention import (
     DeleteSection,
@@ -76,14 +77,18 @@ def load(
     *,
     images: tuple[str, ...] = (),
     public: Mapping[str, str] | None = None,
+    overlay: Overlay | None = None,
 ) -> Config:
     """The configuration in `text` (None: no file). `images` of the command line replace those of the file.
 
+    `overlay`: settings from outside of the file, which replace those of the file.
     `public`: None in a trusted run. In an untrusted run only allowed keys are read, and `public` lists the variables
     that values may use. `env`: the values of `${NAME}`. Raises `ConfigError` with the place, usually
     `file:line:column`.
     """
     document = _NO_FILE if text is None else parse(text, source or "shipmark.yml")
+    if overlay is not None:
+        document = laid_over(document, overlay)
     ignored: tuple[str, ...] = ()
     if public is None:
         require_version(document, __version__)

@@ -10,6 +10,7 @@ from tests.bench.harness import machine
 
 #: Bench -> its module, which has `run(folder, *, rounds)`.
 BENCHES = {
+    "action": "tests.bench.action",
     "build": "tests.bench.build",
     "changed": "tests.bench.changed",
     "log": "tests.bench.log",

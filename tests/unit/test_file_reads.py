@@ -15,6 +15,7 @@ MAY_OPEN = {
     "release.filesystem.folders": "the same for a name in a folder that is held open",
     "release.compression.host_files": "a file of the context, by the size that was listed, never through a symlink",
     "release.app.setup.init.source": "pip's record of this installation, through importlib.metadata",
+    "release.cli.action.unpack": "the lock file and wheels, before anything is installed",
     "release.app.log.export": "the page's template, part of the package",
     "release.log.stores.syscalls": "the log itself and what lies beside it, read by position",
 }

@@ -18,6 +18,9 @@ MAY_WRITE: dict[str, dict[str, str]] = {
         "shutil.rmtree": "the same folder",
         "open": "files in it",
     },
+    "release.cli.action.unpack": {
+        "*": "a script that runs before anything is installed, in the runner's own folder"
+    },
     "release.cli.output.streams": {"open": "/dev/null"},
     "release.cli.output.stdout": {"os.open": "/dev/null"},
     "release.filesystem.cache_folder": {

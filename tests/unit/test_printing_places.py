@@ -13,6 +13,7 @@ PLACES: dict[str, dict[str, str]] = {
         "print": "the only two places: `_write` for stdout, `_say` for stderr; both get escaped lines",
         "sys.stderr": "where `_say` writes",
     },
+    "release.cli.action.unpack": {"sys.stderr": "a script that runs before anything is installed"},
     "release.cli.output.streams": {},
     "release.cli.main": {
         "sys.stdout": "replaced by the escaping stream before anything is printed",

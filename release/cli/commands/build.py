@@ -6,7 +6,8 @@ import click
 import msgspec
 
 from release.app.releases.build import BuildRequest, build
-from release.cli.options import Command, global_options, image_options
+from release.cli.options import Command, global_options, image_options, result_option
+from release.cli.output.ci_outputs import outputs_of_build, publish, require_publishable
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 
@@ -29,9 +30,15 @@ from release.cli.session import open_session
     help="Copy the image there: `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE`, `docker-daemon:NAME`.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.build/1`.")
+@result_option
 @click.pass_context
 def command(
-    ctx: click.Context, builder: str | None, platforms: tuple[str, ...], output: str | None, as_json: bool
+    ctx: click.Context,
+    builder: str | None,
+    platforms: tuple[str, ...],
+    output: str | None,
+    as_json: bool,
+    result_file: str | None,
 ) -> None:
     """Build the image of this commit, and release nothing.
 
@@ -42,7 +49,9 @@ def command(
     request = BuildRequest(
         component=session.settings.component, builder=builder, platforms=platforms, output=output
     )
+    require_publishable(session, result_file)
     report = build(session, request)
+    publish(session, outputs_of_build(report), result_file)
     if as_json:
         document(msgspec.to_builtins(report))
     else:

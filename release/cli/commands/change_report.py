@@ -8,8 +8,9 @@ import msgspec
 
 from release.app.releases.results import ChangeResult
 from release.app.session import Session
-from release.cli.output.ci_outputs import change_outputs, change_summary, held_reference, publish
+from release.cli.output.ci_outputs import change_outputs, held_reference, publish
 from release.cli.output.stdout import data, document
+from release.cli.output.summary import change_summary
 from release.cli.output.text import columns, summary_line
 from release.events import Note
 from release.runner import Outcome, Report
@@ -21,7 +22,7 @@ def publish_change(session: Session, result: ChangeResult, result_file: str | No
     """Write outputs, result file and job summary; failures to write are warnings, since the change is already made."""
     text = json.dumps(msgspec.to_builtins(result.report), separators=(",", ":"))
     outputs = change_outputs(session, result, text)
-    publish(session, outputs, result_file, summary=change_summary(result, outputs))
+    publish(session, outputs, result_file, summary=change_summary(result, outputs, session.ci))
 
 
 def show(session: Session, result: ChangeResult, *, preview: bool, as_json: bool) -> None:

@@ -6,19 +6,20 @@ import click
 import msgspec
 
 from ci.outputs import Outputs
+from ci.summary import Summary, Table
 from release.app.setup.doctor.checks.table import CHECKS
 from release.app.setup.doctor.doctor import DoctorRequest, doctor
 from release.app.setup.doctor.report import DoctorReport
-from release.cli.github_action import INPUTS
+from release.cli.action import command_line, metadata
 from release.cli.options import Command, global_options
-from release.cli.output.ci_outputs import Summary, publish
+from release.cli.output.ci_outputs import publish
 from release.cli.output.findings import finding_lines
 from release.cli.output.stdout import data, document, terminal_width
 from release.cli.session import open_session
 
 _LIST = "\n".join(f"  {check.name:13}{check.about}" for check in CHECKS)
-#: The inputs of the actions of this version, by their folder. `action.yml` itself reads `summary`.
-_ACTIONS = {"": (*INPUTS, "summary")}
+#: The inputs of the actions of this version, by their folder.
+_ACTIONS = {"": command_line.KNOWN, "ci/github/metadata": metadata.KNOWN}
 
 
 @click.command(cls=Command, epilog=f"\b\nChecks:\n{_LIST}")
@@ -49,4 +50,4 @@ def _summary(report: DoctorReport) -> Summary:
         for one in report.findings
     ]
     title = "shipmark doctor: " + (f"{report.problems} to mend" if report.problems else "no problem")
-    return Summary(title=title, columns=("state", "check", "seen", "fix"), rows=rows, notes=())
+    return Summary(title=title, tables=(Table(columns=("state", "check", "seen", "fix"), rows=rows),))

@@ -60,7 +60,8 @@ def command(
     # Imported behind `--changed`, which needs none of it: a matrix is asked for in front of every pipeline.
     from release.app.releases.results import plan_document
     from release.app.releases.run import preview
-    from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable, summary_of
+    from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable
+    from release.cli.output.summary import summary_of
     from release.cli.output.text import preview_lines
 
     require_publishable(session, result_file)
@@ -84,7 +85,8 @@ def command(
         text = json.dumps(plan_document(result.details.plan), indent=2, ensure_ascii=False)
         write_output(session, output, f"{text}\n")
     outputs = outputs_of_report(result.report)
-    publish(session, outputs, result_file, summary=summary_of(result.report, outputs))
+    summary = summary_of(result.report, outputs, session.ci, result.details)
+    publish(session, outputs, result_file, summary=summary)
     if as_json:
         document(msgspec.to_builtins(result.report))
     else:

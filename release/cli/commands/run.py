@@ -16,8 +16,9 @@ from release.cli.options import (
     result_option,
     wish_options,
 )
-from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable, summary_of
+from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable
 from release.cli.output.stdout import data, document
+from release.cli.output.summary import summary_of
 from release.cli.output.text import lacking, run_lines, summary_line, unattested, withheld_lines
 from release.cli.run_request import run_request
 from release.cli.session import open_session
@@ -67,7 +68,8 @@ def command(
     result = run(session, run_request(session, wait=wait, plan=plan, plan_name=plan_file or "", **wished))
     _say(session, result.details)
     outputs = outputs_of_report(result.report, result.details.bindings)
-    publish(session, outputs, result_file, summary=summary_of(result.report, outputs))
+    summary = summary_of(result.report, outputs, session.ci, result.details)
+    publish(session, outputs, result_file, summary=summary)
     if as_json:
         document(msgspec.to_builtins(result.report))
     elif lines := run_lines(result.details):

@@ -6,18 +6,21 @@ In `publish` a failure to write a file is only a warning, since the release itse
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import click
 import msgspec
 
 from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
-from ci.summary import summary_markdown
+from ci.summary import Summary, comment_of, markdown_of
 from release.app.releases.results import ChangeResult, RunReport
 from release.app.report import DecisionReport
 from release.app.session import Session
+from release.cli.options import SUMMARY_WRITTEN
 from release.cli.output.files import append_output, require_outputs, write_output
-from release.cli.output.foreign import clean, cleaned, json_text
+from release.cli.output.foreign import cleaned, json_text
+from release.decoding import convert
 from release.errors import ReleaseError
 from release.events import Note
 from release.plan.model import Bindings
@@ -25,19 +28,18 @@ from release.plan.operands import LOG_ENTRY, MoveTag, PutTag, SetTag, image_of
 from release.runner import Outcome
 from release.tagging.model import FixedTag
 
+if TYPE_CHECKING:
+    from release.app.releases.build import BuildReport
+
+
+#: The variable that names a file for the summary as the text of a comment, in any CI system.
+COMMENT_FILE = "SHIPMARK_COMMENT_FILE"
+
 
 def require_publishable(session: Session, result_file: str | None) -> None:
     """Raise `RefusedError` if `publish` would write through a symlink; called before a command changes anything."""
-    require_outputs(session, [result_file], [path for path, _ in _ci_files(session)])
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of a job summary: a heading, a table, and notes below the table."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: Sequence[Sequence[str]]
-    notes: Sequence[str]
+    replaced = [result_file, session.settings.env.get(COMMENT_FILE) or None]
+    require_outputs(session, replaced, [path for path, _ in _ci_files(session)])
 
 
 def publish(
@@ -50,8 +52,9 @@ def publish(
 ) -> None:
     """Write the result file and, on GitHub, Gitea and Forgejo, the output file and the job summary; no known secrets.
 
-    `summary`: the content of the job summary, if there is one. `output_file`: whether to write GITHUB_OUTPUT, from
-    which later steps of the job take their input. Texts may quote a server's answer, which may repeat a secret.
+    `summary`: the content of the job summary, if there is one; also of the file for a comment. `output_file`: whether
+    to write GITHUB_OUTPUT, from which later steps of the job take their input. Texts may quote a server's answer, which
+    may repeat a secret.
     """
     outputs = _without_secrets(outputs)
     if result_file is not None:
@@ -60,8 +63,8 @@ def publish(
     for path, name in _ci_files(session):
         if name == "GITHUB_OUTPUT" and output_file:
             _warned(session, append_output, path, outputs_text(outputs.values(), session.entropy.token()))
-        elif summary is not None and name != "GITHUB_OUTPUT":
-            _warned(session, append_output, path, _markdown(summary))
+    if summary is not None:
+        _publish_summary(session, cleaned_summary(summary))
 
 
 #: Outputs that are JSON documents.
@@ -76,13 +79,27 @@ def _without_secrets(outputs: Outputs) -> Outputs:
     return Outputs(**{name: text if name in _DOCUMENTS else cleaned(text) for name, text in texts.items()})
 
 
-def _markdown(summary: Summary) -> str:
-    return summary_markdown(
-        clean(summary.title),
-        summary.columns,
-        [[clean(cell) for cell in row] for row in summary.rows],
-        notes=[clean(note) for note in summary.notes],
-    )
+def _publish_summary(session: Session, summary: Summary) -> None:
+    appended, replaced = summary_files(session)
+    for path in appended:
+        _warned(session, append_output, path, markdown_of(summary))
+    for path in replaced:
+        _warned(session, write_output, path, comment_of(summary))
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[SUMMARY_WRITTEN] = True
+
+
+def summary_files(session: Session) -> tuple[list[str], list[str]]:
+    """The files to which the summary is appended, and those that it replaces as the text of a comment."""
+    comment = session.settings.env.get(COMMENT_FILE)
+    appended = [path for path, name in _ci_files(session) if name == "GITHUB_STEP_SUMMARY"]
+    return appended, [comment] if comment else []
+
+
+def cleaned_summary(summary: Summary) -> Summary:
+    """The summary without secrets. Rows may hold what a server answered."""
+    return convert(cleaned(msgspec.to_builtins(summary)), Summary)
 
 
 def _ci_files(session: Session) -> list[tuple[str, str]]:
@@ -98,6 +115,11 @@ def _warned(session: Session, write: Callable[[Session, str, str], None], path: 
         write(session, path, text)
     except ReleaseError as error:
         session.sink.emit(Note(level="warning", text=error.message, hint=error.hint))
+
+
+def outputs_of_build(report: BuildReport) -> Outputs:
+    """The outputs of `build`, which pushes nothing: the version and the digest."""
+    return Outputs(version=report.version or "", digest=report.digest, json=_json(report))
 
 
 def outputs_of_decision(decision: DecisionReport) -> Outputs:
@@ -178,28 +200,6 @@ def _text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def summary_of(report: RunReport, outputs: Outputs) -> Summary:
-    """The job summary of `preview` or `run`: a table of all tags."""
-    rows: list[tuple[str, ...]] = []
-    for release in report.releases:
-        of_component = [
-            (tag.name, "fixed" if isinstance(tag, FixedTag) else "moving", tag.reason)
-            for tag in release.decision.tags
-        ]
-        of_component += [(one.name, "withheld", one.reason) for one in release.decision.withheld]
-        rows += [(release.component, *row) for row in of_component]
-    rows += [(one.component, one.tag, "unchanged", one.reason) for one in report.unchanged]
-    columns: tuple[str, ...] = ("component", "tag", "kind", "reason")
-    if len({row[0] for row in rows}) < 2:
-        rows, columns = [row[1:] for row in rows], columns[1:]
-    notes = [f"digest {outputs.digest}", f"log entry {outputs.log_entry}"]
-    notes[:0] = [f"component {one.component}: {one.message}" for one in report.failed]
-    if report.error is not None and not report.failed:
-        notes.insert(0, report.error.message)
-    title = f"shipmark {outputs.version or outputs.primary_tag or 'nothing to release'}"
-    return Summary(title=title, columns=columns, rows=rows, notes=notes)
-
-
 _HOLDS = frozenset({"made", "done"})
 
 
@@ -233,17 +233,3 @@ def held_reference(outcome: Outcome) -> str | None:
 def tag_of(operands: PutTag | MoveTag | SetTag) -> str:
     """The name of the tag that a step puts, moves or sets."""
     return operands.tag.name if isinstance(operands, PutTag) else operands.tag
-
-
-def change_summary(result: ChangeResult, outputs: Outputs) -> Summary:
-    """The job summary of `promote`, `rollback` or `restore`: a table of all tags."""
-    rows = [
-        (f"{operands.target}:{tag_of(operands)}", outcome.state, outcome.reason)
-        for outcome in result.details.outcomes
-        if isinstance(operands := outcome.step.operands, PutTag | MoveTag | SetTag)
-    ]
-    changed = result.changed
-    notes = [*changed.notes, f"digest {outputs.digest}", f"log entry {outputs.log_entry or 'none'}"]
-    if result.error is not None:
-        notes.insert(0, result.error.message)
-    return Summary(title=changed.title, columns=("tag", "state", "reason"), rows=rows, notes=notes)

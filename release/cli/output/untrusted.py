@@ -1,6 +1,7 @@
 """Prints the result of `preview` or `run` in a run that is not trusted.
 
-Apart from stdout and stderr, only the job's summary and the file of `--result-file` are written.
+Apart from stdout and stderr, only the job's summary, its copy for a comment, and the file of `--result-file` are
+written.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import msgspec
 
 from release.app.session import Session
 from release.app.untrusted import BuildCheck, UntrustedResult
-from release.cli.output.ci_outputs import outputs_of_report, publish, summary_of
+from release.cli.output.ci_outputs import outputs_of_report, publish
 from release.cli.output.stdout import data, document
+from release.cli.output.summary import summary_of
 from release.cli.output.text import decision_lines
 from release.events import Note
 
@@ -34,7 +36,8 @@ def tell_run(session: Session, result: UntrustedResult, result_file: str | None,
 def _publish(session: Session, result: UntrustedResult, result_file: str | None, *, as_json: bool) -> None:
     outputs = outputs_of_report(result.report)
     # GITHUB_OUTPUT is not written: later steps may have credentials, and must not get names that an outsider chose.
-    publish(session, outputs, result_file, summary=summary_of(result.report, outputs), output_file=False)
+    summary = summary_of(result.report, outputs, session.ci, untrusted=result.reason)
+    publish(session, outputs, result_file, summary=summary, output_file=False)
     if as_json:
         trust = {"verdict": session.trust.verdict, "reason": session.trust.reason}
         document({**msgspec.to_builtins(result.report), "trust": trust})

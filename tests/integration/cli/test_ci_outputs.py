@@ -130,7 +130,7 @@ def test_promotion_writes_outputs_result_file_and_summary(
     assert result["SHIPMARK_DIGEST"] == digest
     assert result["SHIPMARK_TAGS"] == " ".join(f"{to}:{tag}" for tag in tags)
     summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
-    assert "### shipmark promote 1.4.2" in summary
+    assert "### Done: shipmark promote 1.4.2" in summary
     assert "reason: for &#124; customers" in summary
 
 
@@ -182,3 +182,72 @@ def test_failed_promotion_writes_outputs_with_its_error(
     assert json.loads(given["json"])["exit_code"] == result.code
     assert "SHIPMARK_PUSHED=false" in (tmp_path / "result").read_text()
     assert "DENIED" in Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+
+
+def test_summary_of_a_release_has_state_pull_line_durations_and_links(
+    project: Project, github: dict[str, str], tmp_path: Path
+) -> None:
+    comment = tmp_path / "comment.md"
+    run = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "acme/app", "GITHUB_RUN_ID": "77"}
+    env = {**of_tag(github, project, "v1.4.2"), **run, "SHIPMARK_COMMENT_FILE": str(comment)}
+    project.must("preview", env=env)
+    assert comment.read_text().startswith("<!-- shipmark -->\n### Previewed: app 1.4.2\n")
+    assert "| obtain:app | to do |" in comment.read_text()
+    Path(github["GITHUB_STEP_SUMMARY"]).unlink()
+    project.must("run", env=env)
+    summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+    assert summary.startswith("### Released: app 1.4.2\n")
+    assert f"\n```sh\ndocker pull {project.image}@{project.tags['1.4.2']}\n```\n" in summary
+    assert f"Image {project.tags['1.4.2']} for linux/" in summary
+    head = project.repo.head
+    assert f"[commit {head[:12]}](https://github.com/acme/app/commit/{head})" in summary
+    assert "[run](https://github.com/acme/app/actions/runs/77" in summary
+    assert comment.read_text() == f"<!-- shipmark -->\n{summary}"
+    project.must("run", env=env)
+    assert "### Nothing to do: app 1.4.2\n" in Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+
+
+def test_summary_of_a_failed_build_begins_with_the_error_and_its_hint(
+    make_project: Callable[..., Project], github: dict[str, str]
+) -> None:
+    project = make_project()
+    project.release_commit("v1.4.2", files={"Dockerfile": "FROM scratch\nCOPY none.txt /\n"})
+    assert project("run", env=of_tag(github, project, "v1.4.2")).code == 4
+    summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+    title, error, hint = summary.split("\n\n")[:3]
+    assert title == "### Failed: app 1.4.2"
+    assert error.startswith("**error:** ")
+    assert "none.txt" in error
+    assert hint.startswith("**hint:** ")
+    assert "docker pull" not in summary
+
+
+def test_command_that_fails_before_its_report_writes_a_summary_with_the_error(
+    project: Project, github: dict[str, str], tmp_path: Path
+) -> None:
+    project.repo.write({"hello.txt": "changed\n"})
+    env = {**of_tag(github, project, "v1.4.2"), "SHIPMARK_COMMENT_FILE": str(tmp_path / "comment.md")}
+    for command in (("run",), ("rollback", "--to", "9.9.9", "--reason", "x")):
+        Path(github["GITHUB_STEP_SUMMARY"]).unlink(missing_ok=True)
+        assert project(*command, env=env).code != 0
+        summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+        assert re.match(rf"### Failed: (app 1.4.2|shipmark {command[0]})\n\n\*\*error:\*\* ", summary)
+        assert "**hint:** " in summary
+        assert (tmp_path / "comment.md").read_text() == f"<!-- shipmark -->\n{summary}"
+
+
+def test_summary_of_a_forks_request_says_that_nothing_is_released(
+    project: Project, github: dict[str, str], tmp_path: Path
+) -> None:
+    event = {"number": 12, "pull_request": {"number": 12, "head": {"repo": {"full_name": "mallory/app"}}}}
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    request = {
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_REF": "refs/pull/12/merge",
+        "GITHUB_REPOSITORY": "acme/app",
+        "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+    }
+    project.must("preview", env={**github, **request})
+    summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
+    assert summary.startswith("### Withheld: app")
+    assert "Nothing is released: this run is not trusted, because " in summary

@@ -38,6 +38,8 @@ ROWS = {
     "promote --result-file": Row((*PROMOTE, "--result-file", "out")),
     "rollback --result-file": Row(("rollback", "--to", "1.4.0", "--reason", "test", "--result-file", "out")),
     "restore --result-file": Row(("restore", "1.4.0", "--reason", "test", "--result-file", "out")),
+    "SHIPMARK_COMMENT_FILE": Row(("preview", "--offline"), env={"SHIPMARK_COMMENT_FILE": "out"}),
+    "build --result-file": Row(("build", "--result-file", "out")),
     "build --output": Row(("build", "-o", "oci-archive:out")),
     "dockerfile new --file": Row(("dockerfile", "new", "--template", "static", "--file", "out")),
     "log export --output": Row(("log", "export", "-o", "out")),

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from ci.outputs import Outputs
+from ci.summary import Summary, Table
 from release.app.session import Session
 from release.app.settings import Settings
-from release.cli.output.ci_outputs import Summary, publish
+from release.cli.output.ci_outputs import publish
 from release.cli.output.foreign import hide
 from tests.support.openings import ALL, commands_in
 
@@ -20,6 +21,7 @@ def test_outputs_result_and_summary_hold_no_secret(tmp_path: Path) -> None:
         "GITHUB_ACTIONS": "true",
         "GITHUB_OUTPUT": str(tmp_path / "output"),
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "SHIPMARK_COMMENT_FILE": str(tmp_path / "comment"),
         "SHIPMARK_REGISTRY_GHCR_IO_TOKEN": SECRET,
     }
     session = Session(Settings(directory=str(tmp_path), env=env))
@@ -30,9 +32,17 @@ def test_outputs_result_and_summary_hold_no_secret(tmp_path: Path) -> None:
         session,
         Outputs(version=said, tags=(said,), json=json.dumps({"reason": said, "list": [said]})),
         "result",
-        summary=Summary(title=said, columns=("a",), rows=[(said,)], notes=[said]),
+        summary=Summary(
+            title=said,
+            problem=said,
+            hint=said,
+            pull=(said,),
+            tables=(Table(columns=("a",), rows=[(said,)]),),
+            links=[(said, f"https://u:p4ssword@host/{SECRET}")],
+            notes=[said],
+        ),
     )
-    written = {name: (tmp_path / name).read_text() for name in ("output", "summary", "result")}
+    written = {name: (tmp_path / name).read_text() for name in ("output", "summary", "result", "comment")}
     for text in written.values():
         assert not any(part in text for part in ("hunter2", "and-more", "plain-t0ken", "p4ssword"))
     shown = "the server said ***, ***, https://***@host/"

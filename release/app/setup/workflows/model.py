@@ -14,8 +14,11 @@ FOLDER = ".github/workflows"
 #: Where workflows of GitHub, Forgejo and Gitea lie; all have the same keys.
 FOLDERS = (FOLDER, ".forgejo/workflows", ".gitea/workflows")
 _DASH = re.compile(r"([ ]*)-(?:[ ]|$)")
-# `acme/shipmark@v1`, `acme/shipmark/ci/github/metadata@…`; `[1]` is the action's folder in the repository.
-_OWN_ACTION = re.compile(r"[\w.-]+/shipmark(?:/([\w./-]+))?@[^@\s]+", re.ASCII)
+# `acme/shipmark@v1`, `acme/shipmark/ci/github/metadata@…`, or a copy that the job checked out: `./.shipmark/action`.
+# The group is the action's folder in the repository.
+_OWN_ACTION = re.compile(
+    r"(?:[\w.-]+/shipmark(?=[/@])|\./\.shipmark/action)(?:/([\w./-]+))?(?:@[^@\s]+)?", re.ASCII
+)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

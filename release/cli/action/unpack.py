@@ -1,0 +1,94 @@
+"""Fills a virtual environment from a folder of wheels: `python -I unpack.py ROOT WHEELS VENV`.
+
+The actions run this script before anything is installed, so it imports nothing but the standard library. Installing
+with pip takes seconds for each job; wheels are ZIP archives, and unpacking them is all that installing them means here.
+
+Anybody who can write the cache of a repository can put wheels there. Each wheel is therefore compared with the hashes
+of `ci/runtime.lock` before a byte of it is unpacked. shipmark itself is not unpacked: a `.pth` file leads to ROOT, the
+action's own checkout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import sysconfig
+import venv
+import zipfile
+
+#: Exit code for wheels that are missing or have an unknown hash; then they have to be downloaded.
+UNUSABLE = 3
+
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)(?:\s*;\s*([^\\\n]*))?", re.MULTILINE)
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+_SCRIPT = "#!{python}\nimport sys\n\nfrom release.cli.main import main\n\nsys.exit(main())\n"
+
+
+def wheels_of(lock: str, folder: str) -> list[str]:
+    """The paths of the wheels in `folder`. Exits with `UNUSABLE` if one is unknown to the lock file, or missing."""
+    hashes = set(_HASH.findall(lock))
+    paths = sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".whl"))
+    found = set()
+    for path in paths:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest not in hashes:
+            _unusable(f"the lock file has no hash for {os.path.basename(path)}")
+        name, version = os.path.basename(path).split("-")[:2]
+        found.add((_plain(name), version))
+    # A package with a marker belongs to some machines only, so it may be missing here.
+    for name, version, marker in _PIN.findall(lock):
+        if not marker.strip() and (_plain(name), version) not in found:
+            _unusable(f"{name} {version} is missing")
+    return paths
+
+
+def unpack(paths: list[str], site: str) -> None:
+    """Unpack the wheels into the folder `site`. Source: packaging.python.org, "Binary distribution format"."""
+    for path in paths:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(site)  # of a known hash, so its names are those of a published package
+    for name in os.listdir(site):
+        if name.endswith(".data"):
+            for kind in ("purelib", "platlib"):
+                extra = os.path.join(site, name, kind)
+                if os.path.isdir(extra):
+                    shutil.copytree(extra, site, dirs_exist_ok=True)
+            shutil.rmtree(os.path.join(site, name))
+
+
+def install(root: str, wheels: str, target: str) -> None:
+    """Make the virtual environment `target`. Its stamp is written last, so that half an environment is not used."""
+    with open(os.path.join(root, "ci", "runtime.lock"), encoding="utf-8") as file:
+        paths = wheels_of(file.read(), wheels)
+    shutil.rmtree(target, ignore_errors=True)
+    venv.create(target, symlinks=True)
+    scheme = {"base": target, "platbase": target, "installed_base": target, "installed_platbase": target}
+    site = sysconfig.get_path("purelib", "venv", vars=scheme)
+    unpack(paths, site)
+    _write(os.path.join(site, "shipmark.pth"), f"{root}\n")
+    script = os.path.join(target, "bin", "shipmark")
+    _write(script, _SCRIPT.format(python=os.path.join(target, "bin", "python")))
+    os.chmod(script, 0o755)  # noqa: S103  # a program, which holds no secret
+    _write(os.path.join(target, "shipmark.stamp"), root)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _unusable(why: str) -> None:
+    sys.stderr.write(f"shipmark: the cached packages are not used: {why}\n")
+    sys.exit(UNUSABLE)
+
+
+if __name__ == "__main__":
+    install(*sys.argv[1:])

@@ -1,0 +1,55 @@
+"""Lays settings from outside of the config file, such as the inputs of a CI action, over the file's document.
+
+The document is changed before it is filtered and converted, so that a setting from outside is subject to the same rules
+as a key of the file: an untrusted run reads the allowed ones only, and an error names where the setting came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from release.config.document import Document, Position
+
+
+class Overlay(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings in the shape of `shipmark.yml`. `positions`: path (`$.build.target`) -> where the setting came from."""
+
+    value: Mapping[str, Any] = {}
+    positions: Mapping[str, Position] = {}
+
+
+def laid_over(document: Document, overlay: Overlay) -> Document:
+    """`document` with the settings of `overlay`: mappings are merged, every other value is replaced.
+
+    A component's own key hides that of the top level, so it is replaced, too.
+    """
+    if not overlay.value or not isinstance(document.value, dict):
+        return document
+    value = _merged(document.value, overlay.value)
+    positions = {**document.positions, **overlay.positions}
+    if isinstance(value.get("components"), dict):
+        value["components"] = {
+            name: _merged(one, {key: overlay.value[key] for key in overlay.value if key in one})
+            if isinstance(one, dict)
+            else one
+            for name, one in value["components"].items()
+        }
+        for name, one in value["components"].items():
+            own = f"$.components.{name}"
+            positions |= {
+                f"{own}{path[1:]}": place
+                for path, place in overlay.positions.items()
+                if isinstance(one, dict) and path[2:].partition(".")[0].partition("[")[0] in one
+            }
+    return msgspec.structs.replace(document, value=value, positions=positions)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(below)
+    for key, value in above.items():
+        own = found.get(key)
+        found[key] = _merged(own, value) if isinstance(own, dict) and isinstance(value, Mapping) else value
+    return found
