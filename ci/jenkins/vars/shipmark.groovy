@@ -4,24 +4,32 @@
 // from stdout: the exit code and a KEY=VALUE file say everything, and they survive Jenkins' sandbox and its restarts.
 
 def call(Map options = [:]) {
-    Map given = [command: 'preview', images: [], config: '', directory: '', venv: '', args: [], failOnError: true]
+    Map given = [
+        command: 'preview', images: [], config: '', directory: '', venv: '', container: '', mounts: [], args: [], failOnError: true,
+        component: [], from: [], version: '', release: '', rebuild: '', reason: '', allowBackward: false, wait: false,
+        platforms: [], output: '', source: '', to: [], line: '',
+    ]
     for (String name : options.keySet()) {
         if (!given.containsKey(name)) {
             error("shipmark: no option `${name}`; there are ${given.keySet().join(', ')}")
         }
     }
     given.putAll(options)
-    String venv = given.venv ?: env.SHIPMARK_VENV
+    String container = given.container ?: (env.SHIPMARK_CONTAINER ?: '')
+    String venv = given.venv ?: (env.SHIPMARK_VENV ?: (container ? '/opt/shipmark' : ''))
     if (!venv) {
-        error('shipmark: where is it installed? Set `venv: \'/opt/shipmark\'` or the variable SHIPMARK_VENV')
+        error('shipmark: where is it installed? Set `venv: \'/opt/shipmark\'` or the variable SHIPMARK_VENV, or `container:` and an image of shipmark')
     }
-    String resultFile = pwd(tmp: true) + '/shipmark-result.env'
+    String temporary = pwd(tmp: true)
+    String resultFile = temporary + '/shipmark-result.env'
 
     int status = 1
     withEnv([
         "SHIPMARK_VENV=${venv}",
         "SHIPMARK_ARGUMENTS=${commandLine(given, resultFile)}",
         "SHIPMARK_RESULT=${resultFile}",
+        "SHIPMARK_CONTAINER=${container}",
+        "SHIPMARK_MOUNTS=${(['', pwd(), temporary] + given.mounts).join('\n')}",
     ]) {
         status = sh(returnStatus: true, label: "shipmark ${given.command}", script: '''#!/bin/sh
             set -eu
@@ -32,7 +40,28 @@ def call(Map options = [:]) {
             done <<END_OF_ARGUMENTS
 $SHIPMARK_ARGUMENTS
 END_OF_ARGUMENTS
-            exec "$SHIPMARK_VENV/bin/python" -I "$SHIPMARK_VENV/bin/shipmark" "$@"
+            set -- "$SHIPMARK_VENV/bin/python" -I "$SHIPMARK_VENV/bin/shipmark" "$@"
+            if [ -z "$SHIPMARK_CONTAINER" ]; then
+                exec "$@"
+            fi
+            # An agent without Python: the image's shipmark works on this workspace, as this user, with the variables of
+            # the build. Only their names stand on the command line.
+            set -- "$SHIPMARK_CONTAINER" "$@"
+            for name in $(env | sed -n 's/^\\([A-Z][A-Z0-9_]*\\)=.*/\\1/p'); do
+                case "$name" in
+                    # Of the agent's own system: they name files that the container does not have.
+                    PATH | HOME | HOSTNAME | PWD | TMPDIR | SHELL | JAVA_* | LD_* | PYTHON* | PIP_* | SSL_CERT_*) ;;
+                    SHIPMARK_ARGUMENTS | SHIPMARK_MOUNTS) ;;
+                    *) set -- --env "$name" "$@" ;;
+                esac
+            done
+            while IFS= read -r mount; do
+                [ -z "$mount" ] || set -- --volume "$mount:$mount" "$@"
+            done <<END_OF_MOUNTS
+$SHIPMARK_MOUNTS
+${DOCKER_CONFIG:-}
+END_OF_MOUNTS
+            exec docker run --rm --init --entrypoint "" --user "$(id -u):$(id -g)" --workdir "$PWD" --env HOME=/tmp "$@"
         ''')
     }
 
@@ -44,6 +73,23 @@ END_OF_ARGUMENTS
     return result
 }
 
+def preview(Map options = [:]) { return call(options + [command: 'preview']) }
+
+// Not called `run`: that is the method of every Groovy script that runs the script itself.
+def release(Map options = [:]) { return call(options + [command: 'run']) }
+
+def build(Map options = [:]) { return call(options + [command: 'build']) }
+
+def tags(Map options = [:]) { return call(options + [command: 'tags']) }
+
+def version(Map options = [:]) { return call(options + [command: 'version']) }
+
+def promote(Map options = [:]) { return call(options + [command: 'promote']) }
+
+def rollback(Map options = [:]) { return call(options + [command: 'rollback']) }
+
+def restore(Map options = [:]) { return call(options + [command: 'restore']) }
+
 // One argument a line.
 private String commandLine(Map given, String resultFile) {
     List argv = []
@@ -54,11 +100,38 @@ private String commandLine(Map given, String resultFile) {
         argv.addAll(['--config', given.config])
     }
     argv.add(given.command)
-    for (Object image : given.images) {
-        argv.add('--image=' + image)
+    if (given.command != 'promote') {
+        for (Object image : given.images) {
+            argv.add('--image=' + image)
+        }
     }
     argv.addAll(['--result-file', resultFile])
+    Map valued = [
+        component: '--component', from: '--from', release: '--release', rebuild: '--rebuild', reason: '--reason',
+        platforms: '--platform', output: '--output', to: '--to', line: '--line',
+    ]
+    for (String name : valued.keySet()) {
+        for (Object value : (given[name] instanceof List ? given[name] : [given[name]])) {
+            if (value) {
+                argv.add(valued[name] + '=' + value)
+            }
+        }
+    }
+    if (given.allowBackward) {
+        argv.add('--allow-backward')
+    }
+    if (given.wait) {
+        argv.add('--wait')
+    }
+    if (given.version && given.command != 'restore') {
+        argv.add('--version=' + given.version)
+    }
     argv.addAll(given.args)
+    if (given.command == 'restore') {
+        argv.addAll(['--', given.version])
+    } else if (given.source) {
+        argv.addAll(['--', given.source])
+    }
     for (Object argument : argv) {
         if (argument.toString().contains('\n')) {
             error('shipmark: an argument cannot hold a line break')

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from pathlib import Path
@@ -187,6 +189,95 @@ def test_jenkins_step_releases_without_importing_python_modules_of_the_workspace
     assert not taken.exists()
 
 
+def test_jenkins_methods_take_options_and_return_the_result(jenkins: Jenkins) -> None:
+    venv = str(jenkins.fake())
+    for method, options, argv in (
+        (
+            "release",
+            {"component": ["api"], "from": ["oci:a", "oci:b"]},
+            ["run", "--component=api", "--from=oci:a", "--from=oci:b"],
+        ),
+        (
+            "rollback",
+            {"to": "1.4.1", "reason": "it eats; $(data)"},
+            ["rollback", "--reason=it eats; $(data)", "--to=1.4.1"],
+        ),
+        ("restore", {"version": "1.4.2", "reason": "x"}, ["restore", "--reason=x", "--", "1.4.2"]),
+        (
+            "promote",
+            {"source": "a/b:1", "to": "c/d", "images": ["a/b"]},
+            ["promote", "--to=c/d", "--", "a/b:1"],
+        ),
+        (
+            "build",
+            {"platforms": ["linux/arm64"], "output": "oci:x"},
+            ["build", "--platform=linux/arm64", "--output=oci:x"],
+        ),
+    ):
+        answer = jenkins.step({"method": method, "venv": venv, **options})
+        assert answer["result"]["version"] == "1.4.2"
+        own = [
+            word for word in jenkins.argv()[2:] if word != "--result-file" and not word.endswith("result.env")
+        ]
+        assert own == argv
+
+
+def test_jenkins_step_runs_the_image_of_shipmark_on_an_agent_without_python(
+    jenkins: Jenkins, installed: Installed, git_repo: GitRepo, tmp_path: Path
+) -> None:
+    """`docker` is a stand-in that starts the command with the variables and the folder that docker would give it."""
+    git_repo.commit("one", {"Dockerfile": "FROM scratch\nCOPY hello /\n", "hello": "x"})
+    git_repo.tag("v1.4.2")
+    jenkins.workspace = git_repo.path
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    docker = programs / "docker"
+    docker.write_text(STAND_IN.format(argv=str(tmp_path / "docker-argv"), python=sys.executable))
+    docker.chmod(0o755)
+    options = {
+        "method": "release",
+        "container": "registry.test/shipmark@sha256:0123",
+        "venv": str(installed.folder),
+        "images": [f"oci:{tmp_path / 'image'}"],
+        "mounts": ["/var/run/docker.sock"],
+    }
+    env = {
+        "PATH": f"{programs}{os.pathsep}{jenkins.env['PATH']}",
+        "JENKINS_URL": "https://ci.test/",
+        "TAG_NAME": "v1.4.2",
+        "BRANCH_NAME": "v1.4.2",
+        "SECRET_TOKEN": "s3cr3t",
+    }
+    answer = jenkins.step(options, **env)
+    assert "result" in answer, answer
+    assert (answer["result"]["version"], answer["result"]["pushed"]) == ("1.4.2", True), answer["said"]
+    argv = json.loads((tmp_path / "docker-argv").read_text())
+    assert argv[:3] == ["run", "--rm", "--init"]
+    assert "registry.test/shipmark@sha256:0123" in argv
+    assert "s3cr3t" not in str(argv)
+    mounts = [argv[number + 1] for number, word in enumerate(argv) if word == "--volume"]
+    assert {str(git_repo.path), "/var/run/docker.sock"} <= {one.partition(":")[0] for one in mounts}
+
+
+STAND_IN = """#!{python}
+import json, os, sys
+argv = sys.argv[1:]
+open({argv!r}, "w").write(json.dumps(argv))
+env, words = {{"PATH": os.environ["PATH"]}}, argv[1:]
+while words[0].startswith("--"):
+    option = words.pop(0)
+    if option in ("--rm", "--init"):
+        continue
+    value = words.pop(0)
+    if option == "--env":
+        name, equals, text = value.partition("=")
+        env[name] = text if equals else os.environ[name]
+    if option == "--workdir":
+        os.chdir(value)
+os.execve(words[1], words[1:], env)
+"""
+
+
 class TestSource:
     """Rules for the step's Groovy source, such as those of Jenkins' sandbox, which the harness cannot test."""
 
@@ -211,13 +302,15 @@ class TestSource:
     def test_help_page_of_the_jenkins_step_names_every_option_and_result(self) -> None:
         text = (VARS / "shipmark.txt").read_text(encoding="utf-8")
         ElementTree.fromstring(f"<div>{text}</div>")
-        options = re.findall(r"(\w+): ", re.findall(r"Map given = \[(.*)\]\n", self.SOURCE)[0])
+        table = re.findall(r"Map given = \[\n(.*?)\n    \]\n", self.SOURCE, re.DOTALL)[0]
+        options = re.findall(r"(\w+): ", table)
         results = re.findall(r"SHIPMARK_[A-Z_]+: '(\w+)'", self.SOURCE)
-        assert len(options) == 7
+        assert len(options) >= 20
         for name in [*options, *results, "exitCode"]:
             assert re.search(rf"\b{name}\b", text), name
 
     def test_example_jenkinsfile_checks_out_tags_and_history(self) -> None:
-        example = (ROOT / "ci" / "jenkins" / "Jenkinsfile").read_text(encoding="utf-8")
-        assert "cloneOption(noTags: false, shallow: false, depth: 0, reference: '')" in example
-        assert not re.search(r'\bsh\s*\(?\s*"', example)
+        for name in ("Jenkinsfile", "change.Jenkinsfile"):
+            example = (ROOT / "ci" / "jenkins" / name).read_text(encoding="utf-8")
+            assert "cloneOption(noTags: false, shallow: false, depth: 0, reference: '')" in example
+            assert not re.search(r'\bsh\s*\(?\s*"', example)

@@ -15,6 +15,7 @@ from ci.outputs import RESULT_NAMES
 from ci.systems import detect
 from tests.support.programs.environment import scrubbed
 from tests.support.programs.wheel import ROOT, Installed
+from tests.support.registries.registry import RegistryServer
 from tests.support.releases.git import GitRepo
 
 pytestmark = pytest.mark.xdist_group("wheel")
@@ -118,24 +119,72 @@ def substituted(text: str, names: Mapping[str, str]) -> str:
 
 class TestTekton:
     def test_release_fills_the_results_of_the_tekton_task(
-        self, workspace: GitRepo, installed: Installed, tmp_path: Path, taken: Path
+        self,
+        workspace: GitRepo,
+        installed: Installed,
+        tmp_path: Path,
+        taken: Path,
+        registry_server: RegistryServer,
     ) -> None:
         tekton = Tekton(workspace.path, tmp_path / "tekton", installed.folder)
-        image = f"oci:{tmp_path / 'image'}"
-        done = tekton.run(
-            {
-                "command": "run",
-                "args": [f"--image={image}"],
-                "ref": "refs/tags/v1.4.2",
-                "revision": workspace.head,
-            }
-        )
+        image = f"{registry_server.host}/acme/app"
+        release: dict[str, str | list[str]] = {
+            "args": [f"--image={image}"],
+            "ref": "refs/tags/v1.4.2",
+            "revision": workspace.head,
+        }
+        assert tekton.run({"command": "preview", **release}).returncode == 0
+        assert not (tekton.results / "IMAGE_DIGEST").exists()
+        done = tekton.run({"command": "run", **release})
         assert (done.returncode, taken.exists()) == (0, False), done.stderr
         assert (tekton.result("version"), tekton.result("primary-tag")) == ("1.4.2", "1.4.2")
         assert tekton.result("digest") == tekton.result("IMAGE_DIGEST")
         assert tekton.result("digest").startswith("sha256:")
         assert tekton.result("IMAGE_URL").startswith(f"{image}:")
         assert sum(len(path.read_bytes()) for path in tekton.results.iterdir()) < 2048
+
+    def test_chains_gets_no_hint_about_an_image_in_a_layout(
+        self, workspace: GitRepo, installed: Installed, tmp_path: Path
+    ) -> None:
+        tekton = Tekton(workspace.path, tmp_path / "tekton", installed.folder)
+        args = [f"--image=oci:{tmp_path / 'image'}"]
+        ref = {"ref": "refs/tags/v1.4.2", "revision": workspace.head}
+        done = tekton.run({"command": "run", "args": args, **ref})
+        assert (done.returncode, (tekton.results / "IMAGE_URL").exists()) == (0, False), done.stderr
+        assert tekton.result("digest").startswith("sha256:")
+
+    def test_pipeline_clones_all_history_and_hands_every_fact_to_the_task(
+        self, workspace: GitRepo, tmp_path: Path
+    ) -> None:
+        pipeline = yaml.safe_load((ROOT / "ci" / "tekton" / "pipeline.yaml").read_text(encoding="utf-8"))
+        clone, ours = pipeline["spec"]["tasks"]
+        (step,) = clone["taskSpec"]["steps"]
+        assert "$(params" not in step["script"]
+        place = tmp_path / "place"
+        place.mkdir()
+        names = {
+            "params.repository": str(workspace.path),
+            "params.revision": workspace.head,
+            "params.ref": "",
+        }
+        env = {one["name"]: substituted(one["value"], names) for one in step["env"]}
+        for _ in range(2):  # a workspace may be used again
+            done = subprocess.run(
+                ["sh", "-c", step["script"]],
+                cwd=place,
+                env={**scrubbed(tmp_path), **env},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        git = ["git", "-C", str(place), "describe", "--exact-match", "--tags"]
+        assert subprocess.run(git, capture_output=True, text=True, check=True).stdout == "v1.4.2\n"
+        task = Tekton(tmp_path, tmp_path / "tekton", tmp_path)
+        assert {one["name"] for one in ours["params"]} == {one["name"] for one in task.spec["params"]}
+        declared = {one["name"] for one in pipeline["spec"]["params"]}
+        used = set(re.findall(r"\$\(params\.([\w-]+)", str(ours["params"]) + str(clone["params"])))
+        assert used == declared
 
     def test_hostile_params_of_the_tekton_task_are_passed_as_arguments_and_run_no_command(
         self, workspace: GitRepo, tmp_path: Path
@@ -191,6 +240,26 @@ class TestTekton:
         assert tekton.task["apiVersion"] == "tekton.dev/v1"
 
 
+def holds(rule: str, env: Mapping[str, str]) -> bool:
+    """Whether a condition of GitLab's `rules:if` holds, which has `==`, `!=`, `=~`, `&&` and `||` only."""
+
+    def value(text: str) -> str:
+        text = text.strip()
+        return env.get(text[1:], "") if text.startswith("$") else text.strip('"')
+
+    def term(text: str) -> bool:
+        if "=~" in text:
+            left, _, pattern = text.partition("=~")
+            return re.search(pattern.strip().strip("/"), value(left)) is not None
+        for sign in ("==", "!="):
+            if sign in text:
+                left, _, right = text.partition(sign)
+                return (value(left) == value(right)) == (sign == "==")
+        return value(text) != ""
+
+    return any(all(term(part) for part in clause.split("&&")) for clause in rule.split("||"))
+
+
 class Gitlab:
     """The GitLab template, with inputs inserted as GitLab does: as text, before the YAML is parsed."""
 
@@ -198,18 +267,41 @@ class Gitlab:
         text = (ROOT / "ci" / "gitlab" / "shipmark.yml").read_text(encoding="utf-8")
         head, body = text.split("\n---\n")
         self.inputs = yaml.safe_load(head)["spec"]["inputs"]
-        given = {name: str((spec or {}).get("default", "")) for name, spec in self.inputs.items()} | dict(
-            inputs
-        )
+        defaults = {
+            name: "false" if (one := (spec or {}).get("default", "")) is False else str(one)
+            for name, spec in self.inputs.items()
+        }
+        given = defaults | dict(inputs)
         body = re.sub(r"\$\[\[ inputs\.([\w-]+) \]\]", lambda match: given[match[1]], body)
-        ((self.name, self.job),) = yaml.safe_load(body).items()
+        self.jobs: dict[str, dict[str, Any]] = {}
+        parsed = yaml.safe_load(body)
+        for name, job in parsed.items():
+            base = parsed.get(job.get("extends"), {})
+            variables = {**base.get("variables", {}), **job.get("variables", {})}
+            self.jobs[name.rpartition("-")[2]] = {**base, **job, "variables": variables}
 
-    def run(self, workspace: Path, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run the script of the GitLab job in one shell, as GitLab's runner does."""
+    def chosen(self, **env: str) -> list[str]:
+        """Return the jobs that a pipeline with these variables has."""
+        found = []
+        for name, job in self.jobs.items():
+            rules = job.get("rules", [])
+            hit = next((rule for rule in rules if holds(rule["if"], {**job["variables"], **env})), None)
+            if hit is not None and hit.get("when") != "never":
+                found.append(name)
+        return found
+
+    def run(
+        self, workspace: Path, home: Path, *, job: str | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the script of a job, or of the only one that the rules choose, in one shell, as GitLab's runner does."""
+        name = job
+        if name is None:
+            (name,) = self.chosen(**env)
+        chosen = self.jobs[name]
         return subprocess.run(
-            ["bash", "-eo", "pipefail", "-c", "\n".join(self.job["script"])],
+            ["bash", "-eo", "pipefail", "-c", "\n".join(chosen["script"])],
             cwd=workspace,
-            env={**scrubbed(home), "PYTHONPATH": ".", "GITLAB_CI": "true", **self.job["variables"], **env},
+            env={**scrubbed(home), "PYTHONPATH": ".", "GITLAB_CI": "true", **chosen["variables"], **env},
             capture_output=True,
             text=True,
             timeout=120,
@@ -217,21 +309,106 @@ class Gitlab:
         )
 
 
+_BRANCH = {"CI_PIPELINE_SOURCE": "push", "CI_DEFAULT_BRANCH": "main"}
+_MERGE = {
+    "CI_PIPELINE_SOURCE": "merge_request_event",
+    "CI_DEFAULT_BRANCH": "main",
+    "CI_MERGE_REQUEST_IID": "12",
+    "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "x",
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+    "CI_MERGE_REQUEST_PROJECT_ID": "1",
+    "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1",
+}
+_FORK = {**_MERGE, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "2"}
+
+
 class TestGitlab:
-    def test_gitlab_job_that_releases_writes_the_dotenv_report(
-        self, workspace: GitRepo, installed: Installed, tmp_path: Path, taken: Path
+    @pytest.mark.parametrize(
+        ("env", "jobs"),
+        [
+            ({**_BRANCH, "CI_COMMIT_TAG": "v1.4.2"}, ["release"]),
+            ({**_BRANCH, "CI_COMMIT_BRANCH": "main"}, []),
+            ({**_BRANCH, "CI_COMMIT_BRANCH": "feature"}, ["preview"]),
+            (_MERGE, ["preview"]),
+            (_FORK, ["preview"]),
+            ({**_BRANCH, "CI_PIPELINE_SOURCE": "schedule", "CI_COMMIT_BRANCH": "main"}, []),
+            ({**_BRANCH, "CI_PIPELINE_SOURCE": "web", "CI_COMMIT_BRANCH": "feature"}, []),
+            (
+                {
+                    **_BRANCH,
+                    "CI_PIPELINE_SOURCE": "web",
+                    "CI_COMMIT_BRANCH": "main",
+                    "SHIPMARK_CHANGE": "rollback",
+                },
+                ["change"],
+            ),
+            (
+                {**_BRANCH, "CI_PIPELINE_SOURCE": "web", "CI_COMMIT_TAG": "v1", "SHIPMARK_CHANGE": "x"},
+                [],
+            ),
+        ],
+        ids=["tag", "default", "branch", "request", "fork", "schedule", "manual", "change", "unknown-change"],
+    )
+    def test_rules_of_the_gitlab_template_release_git_tags_and_no_branch(
+        self, env: dict[str, str], jobs: list[str]
     ) -> None:
-        image = f"oci:{tmp_path / 'image'}"
-        job = Gitlab(
-            {"command": "run", "images": image, "venv": str(installed.folder), "shipmark-image": "x"}
+        assert Gitlab({"shipmark-image": "x"}).chosen(**env) == jobs
+        default = Gitlab({"shipmark-image": "x", "default-branch": "true"})
+        is_default = env.get("CI_COMMIT_BRANCH") == "main" and "SHIPMARK_CHANGE" not in env
+        assert default.chosen(**env) == (["release"] if is_default else jobs)
+
+    def test_gitlab_jobs_release_take_back_restore_and_promote(
+        self,
+        workspace: GitRepo,
+        installed: Installed,
+        tmp_path: Path,
+        taken: Path,
+        registry_server: RegistryServer,
+    ) -> None:
+        image, other = f"{registry_server.host}/acme/app", f"{registry_server.host}/acme/production"
+        gitlab = Gitlab(
+            {
+                "command": "run",
+                "images": image,
+                "production": other,
+                "venv": str(installed.folder),
+                "shipmark-image": "x",
+            }
         )
-        done = job.run(workspace.path, tmp_path, CI_COMMIT_TAG="v1.4.2", CI_COMMIT_SHA=workspace.head)
-        assert (done.returncode, taken.exists()) == (0, False), done.stderr
-        report = (workspace.path / job.job["artifacts"]["reports"]["dotenv"]).read_text()
-        lines = dict(line.split("=", 1) for line in report.splitlines())
+
+        def run(**env: str) -> dict[str, str]:
+            done = gitlab.run(workspace.path, tmp_path, CI_COMMIT_SHA=workspace.head, **_BRANCH | env)
+            assert (done.returncode, taken.exists()) == (0, False), done.stderr
+            report = (workspace.path / ".shipmark/result.env").read_text()
+            return dict(line.split("=", 1) for line in report.splitlines())
+
+        lines = run(CI_COMMIT_TAG="v1.4.2")
         assert (lines["SHIPMARK_VERSION"], lines["SHIPMARK_PUSHED"]) == ("1.4.2", "true")
         assert set(lines) == {f"SHIPMARK_{name.upper().replace('-', '_')}" for name in RESULT_NAMES}
         assert workspace.git("status", "--porcelain", "--untracked-files=no") == ""
+        workspace.commit("two", {"hello": "two\n"})
+        workspace.tag("v1.4.3")
+        run(CI_COMMIT_TAG="v1.4.3")
+        tags = registry_server.tags("acme/app")
+        bait = tmp_path / "bait"
+        by_hand = {"CI_PIPELINE_SOURCE": "web", "CI_COMMIT_BRANCH": "main"}
+        by_hand |= {"SHIPMARK_REASON": f"it eats data; $(touch {bait}) `touch {bait}`"}
+        run(SHIPMARK_CHANGE="rollback", SHIPMARK_CHANGE_VERSION="1.4.2", **by_hand)
+        assert registry_server.tags("acme/app")["latest"] == tags["1.4.2"]
+        run(SHIPMARK_CHANGE="restore", SHIPMARK_CHANGE_VERSION="1.4.3", **by_hand)
+        assert registry_server.tags("acme/app")["latest"] == tags["1.4.3"]
+        run(SHIPMARK_CHANGE="promote", SHIPMARK_CHANGE_VERSION="1.4.3", **by_hand)
+        assert registry_server.tags("acme/production")["latest"] == tags["1.4.3"]
+        assert not bait.exists()
+
+    def test_gitlab_previews_a_forks_request_and_pushes_nothing(
+        self, workspace: GitRepo, installed: Installed, tmp_path: Path, taken: Path
+    ) -> None:
+        gitlab = Gitlab(
+            {"images": f"oci:{tmp_path / 'image'}", "venv": str(installed.folder), "shipmark-image": "x"}
+        )
+        done = gitlab.run(workspace.path, tmp_path, CI_COMMIT_SHA=workspace.head, **_FORK)
+        assert (done.returncode, taken.exists(), (tmp_path / "image").exists()) == (0, False, False)
 
     def test_hostile_inputs_of_the_gitlab_template_are_passed_as_arguments_and_run_no_command(
         self, workspace: GitRepo, tmp_path: Path
@@ -240,7 +417,7 @@ class TestGitlab:
         venv = fake_venv(tmp_path / "venv")
         text = f"$(touch${{IFS}}{bait}) `touch {bait}` ;touch *"
         job = Gitlab({"images": text, "args": text, "venv": str(venv), "shipmark-image": "x"})
-        done = job.run(workspace.path, tmp_path)
+        done = job.run(workspace.path, tmp_path, **_MERGE)
         assert done.returncode == 0, done.stderr
         argv = (venv / "argv").read_text().split("\0")[:-1]
         words = text.split(" ")
@@ -252,9 +429,10 @@ class TestGitlab:
         body = (ROOT / "ci" / "gitlab" / "shipmark.yml").read_text(encoding="utf-8").split("\n---\n")[1]
         script = body[body.index("  script:") : body.index("  artifacts:")]
         assert "$[[" not in script
-        job = Gitlab({"shipmark-image": "x"}).job
-        assert job["variables"]["GIT_DEPTH"] == "0"
-        assert (job["interruptible"], job["resource_group"]) == (False, "shipmark")
+        jobs = Gitlab({"shipmark-image": "x"}).jobs
+        assert jobs["release"]["variables"]["GIT_DEPTH"] == "0"
+        for name in ("release", "change"):
+            assert (jobs[name]["interruptible"], jobs[name]["resource_group"]) == (False, "shipmark")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -266,6 +444,19 @@ class TestExamples:
         assert starts
         assert all(re.search(r'bin/python"? -I \S*/bin/shipmark', line) for line in starts)
         assert "python -m release" not in text
+
+    def test_ci_examples_install_from_a_clone_and_name_no_package(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        assert "pip install shipmark" not in text.replace("/", " ")
+        assert "ci/install.sh" in text
+        assert "SHIPMARK_SOURCE" in text
+
+    def test_ci_example_has_a_job_that_takes_versions_back(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        if "components" not in path.name:
+            assert {
+                word for word in ("rollback", "restore", "promote", "reason") if word not in text.lower()
+            } == set()
 
     def test_each_ci_example_fetches_git_tags(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")

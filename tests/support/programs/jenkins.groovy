@@ -2,7 +2,7 @@
 // A step that is not here fails as in Jenkins without the plugin. Not here: CPS, the sandbox, serialization.
 //
 // groovy jenkins.groovy VARS_FILE OPTIONS.json WORKSPACE [OPTIONS.json WORKSPACE ...]: prints one JSON document a pair,
-// {result | error, said, steps}
+// {result | error, said, steps}. The option `method` names another method than `call`: `shipmark.rollback(...)`.
 import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
 import org.codehaus.groovy.control.CompilerConfiguration
@@ -48,7 +48,7 @@ abstract class Steps extends Script {
         return process.waitFor()
     }
 
-    def pwd(Map options) {
+    def pwd(Map options = [:]) {
         File wanted = options.tmp ? new File(folder().path + '@tmp') : folder()
         wanted.mkdirs()
         return wanted.path
@@ -61,7 +61,7 @@ abstract class Steps extends Script {
     def error(String message) { throw new Failed(message) }
 }
 
-Map environment = System.getenv().findAll { it.key == 'SHIPMARK_VENV' }
+Map environment = System.getenv().findAll { it.key in ['SHIPMARK_VENV', 'SHIPMARK_CONTAINER'] }
 def configuration = new CompilerConfiguration(scriptBaseClass: Steps.name)
 for (List pair : args.drop(1).toList().collate(2)) {
     def said = []
@@ -70,7 +70,9 @@ for (List pair : args.drop(1).toList().collate(2)) {
     def step = new GroovyShell(this.class.classLoader, binding, configuration).parse(new File(args[0]))
     Map answer = [:]
     try {
-        answer.result = step.call(new JsonSlurper().parse(new File(pair[0])) as Map)
+        Map options = new JsonSlurper().parse(new File(pair[0])) as Map
+        String method = options.remove('method') ?: 'call'
+        answer.result = step.invokeMethod(method, [options] as Object[])
     } catch (Failed failed) {
         answer.error = failed.message
     }
