@@ -8,6 +8,8 @@
 # make check   style, types and import rules
 # make lock    requirements.lock from pyproject.toml (LOCK=--upgrade takes the newest versions)
 # make bench   how long commands take, against other tools (BENCH=tags for one of them)
+# make image   shipmark's own container image, as an OCI layout in dist/shipmark (BASE=… for another base image,
+#              PLATFORM=linux/amd64 for one platform)
 # make clean   removes what the other targets made
 #
 # Needs git and Python 3.11 or newer (PYTHON=… names one); everything else comes into .venv.
@@ -19,8 +21,10 @@ WORKERS ?= 4
 SERVICES ?= 1
 BENCH ?=
 LOCK ?=
+BASE ?=
+PLATFORM ?=
 
-.PHONY: help demo test coverage soak check lock bench clean environment services
+.PHONY: help demo test coverage soak check lock bench image clean environment services
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -49,8 +53,8 @@ check: environment
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/shellcheck .ci/bootstrap .ci/run
-	$(BIN)/zizmor --quiet --offline --no-progress --persona pedantic .github $(wildcard action.yml)
+	$(BIN)/shellcheck .ci/bootstrap .ci/run ci/install.sh ci/github/find.sh ci/github/install.sh
+	$(BIN)/zizmor --quiet --offline --no-progress --persona pedantic --strict-collection .github action.yml ci/github
 	$(BIN)/pytest -q tests/unit/test_imports.py
 
 lock: environment
@@ -66,6 +70,11 @@ lock: environment
 
 bench: environment
 	$(BIN)/python -m tests.bench $(BENCH)
+
+image: environment
+	@$(BIN)/python .ci/image.py dist/image "$(BASE)"
+	@$(BIN)/python -I $(BIN)/shipmark build --config $(if $(BASE),dist/image.yml,ci/image/shipmark.yml) \
+	  $(addprefix --platform=,$(PLATFORM)) -o oci:dist/shipmark
 
 clean:
 	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .shipmark build dist

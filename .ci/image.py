@@ -1,0 +1,114 @@
+"""Lays out the files of shipmark's own image: `.ci/image.py FOLDER [BASE]` fills FOLDER/amd64 and FOLDER/arm64.
+
+Each is a root folder with the virtual environment `/opt/shipmark`. The packages are the wheels of `ci/runtime.lock` for
+the Python of the image, whatever machine this is; shipmark itself is built from this checkout.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from release.cli.action.unpack import unpack, wheels_of  # noqa: E402  # from this checkout
+
+#: The Python of the base image in `ci/image/Dockerfile`.
+PYTHON = "3.13"
+#: Architecture of images -> that of wheels.
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+#: glibc versions that wheels name; the base has a newer one.
+_PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
+_SCRIPT = "#!/opt/shipmark/bin/python\nimport sys\n\nfrom release.cli.main import main\n\nsys.exit(main())\n"
+
+
+def pip(*arguments: str) -> None:
+    """Run pip, quietly."""
+    subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "--quiet",
+            "--no-input",
+            *arguments,
+        ],
+        check=True,
+    )
+
+
+def lay_out(folder: Path, architecture: str, own: Path, wheels: Path) -> None:
+    """Fill `folder` with the root folder for one architecture. `own`: shipmark's wheel."""
+    lock = ROOT / "ci" / "runtime.lock"
+    platforms = [f"--platform={name}_{MACHINES[architecture]}" for name in _PLATFORMS]
+    python = [f"--python-version={PYTHON}", "--implementation=cp", *platforms]
+    fixed = [
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary=:all:",
+        f"--requirement={lock}",
+        f"--dest={wheels}",
+    ]
+    pip("download", *fixed, *python)
+    environment = folder / "opt" / "shipmark"
+    site = environment / "lib" / f"python{PYTHON}" / "site-packages"
+    site.mkdir(parents=True)
+    unpack([*wheels_of(lock.read_text(encoding="utf-8"), str(wheels)), str(own)], str(site))
+    bin_folder = environment / "bin"
+    bin_folder.mkdir()
+    (bin_folder / "python").symlink_to(f"/usr/local/bin/python{PYTHON}")
+    (bin_folder / "shipmark").write_text(_SCRIPT, encoding="utf-8")
+    (bin_folder / "shipmark").chmod(0o755)
+    config = f"home = /usr/local/bin\ninclude-system-site-packages = false\nversion = {PYTHON}\n"
+    (environment / "pyvenv.cfg").write_text(config, encoding="utf-8")
+    # For HOME and the workspace: the image runs as a user without an entry in /etc/passwd.
+    for name in ("home/shipmark", "workspace"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / ".keep").touch()
+
+
+def compile_all(target: Path) -> None:
+    """Write bytecode without times: the same commit gives the same image, which starts in a quarter of the time."""
+    for architecture in MACHINES:
+        root = target / architecture
+        options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(root), "-p", "/"]
+        subprocess.run([sys.executable, "-I", "-m", "compileall", *options, str(root / "opt")], check=True)
+
+
+def with_base(target: Path, base: str) -> None:
+    """Write `FOLDER.Dockerfile` and `FOLDER.yml`, which are those of `ci/image` with another base image."""
+    dockerfile = (ROOT / "ci" / "image" / "Dockerfile").read_text(encoding="utf-8")
+    changed = re.sub(r"^FROM .*$", lambda _: f"FROM {base}", dockerfile, flags=re.MULTILINE)
+    target.with_suffix(".Dockerfile").write_text(changed, encoding="utf-8")
+    config = (ROOT / "ci" / "image" / "shipmark.yml").read_text(encoding="utf-8")
+    name = os.path.relpath(target.with_suffix(".Dockerfile"), ROOT)
+    target.with_suffix(".yml").write_text(config.replace("ci/image/Dockerfile", name), encoding="utf-8")
+
+
+def main(target: Path) -> None:
+    """Fill `target` anew."""
+    shutil.rmtree(target, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        built = Path(scratch, "own")
+        pip("wheel", "--no-index", "--no-deps", "--no-build-isolation", f"--wheel-dir={built}", str(ROOT))
+        (own,) = built.glob("*.whl")
+        for architecture in MACHINES:
+            wheels = Path(scratch, architecture)
+            lay_out(target / architecture, architecture, own, wheels)
+        if sys.version_info[:2] == tuple(int(part) for part in PYTHON.split(".")):
+            compile_all(target)
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    main(Path(sys.argv[1]))
+    if len(sys.argv) > 2 and sys.argv[2]:
+        with_base(Path(sys.argv[1]), sys.argv[2])
