@@ -9,10 +9,10 @@ import msgspec
 from release.control import Cancel
 from release.effects.retention.listing import After, Listings
 from release.effects.retention.save import Vault
-from release.errors import DeletionDisabled, Invalid, NotFound, PartialError
+from release.errors import DeletionDisabled, Invalid, NotFound, PartialError, RegistryError
 from release.events import Note, Sink
 from release.handler import Work
-from release.oci import Registries
+from release.oci import Registries, Repository
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Unknown
 from release.plan.ownership import short
 from release.plan.prune_operands import DeleteManifest, DeleteTag
@@ -95,19 +95,27 @@ class ManifestDeletions:
             if before.holders:
                 self._holders[work.id] = before.holders
                 return Bindings()  # the runner's second observation then says why
-            try:
-                delete_manifest(repository, operands.digest, cancel=self._cancel)
-            except DeletionDisabled as error:
-                self._disabled[operands.target] = error
-                raise
-            finally:
-                # Also after an error: the registry may have deleted the manifest all the same.
-                after = self._listings.after(repository, manifest, before, operands.tags)
-                self._after[work.id] = after
+            failure = self._delete(repository, operands)
+            # Also after an error: the registry may have deleted the manifest all the same, or somebody pushed it again.
+            after = self._listings.after(repository, manifest, before, operands.tags)
+            self._after[work.id] = after
+        if failure is not None and not (after.put_back or after.vanished):
+            raise failure
         for tag in (*after.put_back, *after.vanished):
             text = f"`{operands.target}:{tag}` changed while {short(operands.digest)} was deleted: put back"
             self._sink.emit(Note(level="warning", text=text))
         return Bindings()
+
+    def _delete(self, repository: Repository, operands: DeleteManifest) -> RegistryError | None:
+        """Delete the manifest; returns the registry's error instead of raising it. Raises `DeletionDisabled`."""
+        try:
+            delete_manifest(repository, operands.digest, cancel=self._cancel)
+        except DeletionDisabled as error:
+            self._disabled[operands.target] = error
+            raise
+        except RegistryError as error:
+            return error
+        return None
 
 
 def _unsettled(name: str, tags: tuple[str, ...], operands: DeleteManifest) -> Unknown:

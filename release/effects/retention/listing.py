@@ -93,9 +93,15 @@ class Listings:
         for name in lost:
             repository.put_manifest(manifest, tag=name)
         back = [name for name in nowhere if _resolve(repository, name) is not None]
+        # Pushed again right after the deletion, under a tag: the registry has everything that it needs.
+        back += [
+            name
+            for name in names - before.names - seen.planned.keys()
+            if _leads_to(repository, name, manifest)
+        ]
         if nowhere and not back and not vanished and not lost:
             repository.delete_manifest(manifest.digest)  # they led nowhere for another reason
-        return After(put_back=(*lost, *back), vanished=tuple(vanished))
+        return After(put_back=tuple(sorted({*lost, *back})), vanished=tuple(vanished))
 
     def _of(self, repository: Repository) -> _Seen:
         if repository.name not in self._seen:
@@ -111,6 +117,11 @@ def _resolve(repository: Repository, reference: str) -> Descriptor | None:
         return repository.resolve(reference)
     except Invalid:
         return None  # not an image, so it needs no manifest of the repository
+
+
+def _leads_to(repository: Repository, name: str, manifest: Manifest) -> bool:
+    found = _resolve(repository, name)
+    return found is not None and found.digest == manifest.digest
 
 
 def _needs(repository: Repository, name: str) -> frozenset[str]:

@@ -68,6 +68,10 @@ class Yard:
         """Run `shipmark prune` with `args`."""
         return self._shipmark("prune", *args, cwd=self.repo.path, **more)
 
+    def start(self, *args: str) -> subprocess.Popen[bytes]:
+        """Start `shipmark prune`, for a test that kills it."""
+        return self._shipmark.start("prune", *args, cwd=self.repo.path)
+
     def plan(self, *args: str) -> Any:
         """Return the report of a dry run."""
         done = self("--json", *args)
@@ -118,6 +122,7 @@ class Yard:
     def pull(self, folder: Path) -> dict[str, int]:
         """Pull every tag with skopeo, for all platforms; return the exit codes of those that fail."""
         failed = {}
+        folder.mkdir(parents=True, exist_ok=True)
         for tag in self.tags:
             argv = ["skopeo", "copy", "--quiet", "--all", "--src-tls-verify=false"]
             done = subprocess.run(

@@ -1,0 +1,136 @@
+"""Tags that somebody sets while a prune applies, at each moment around a deletion: what stands can be pulled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs.command import Shipmark
+from tests.support.registries.gate import Gate, Passage
+from tests.support.registries.images import Image
+from tests.support.registries.targets import TargetsFactory
+from tests.support.releases.git import GitRepo
+from tests.support.retention.yard import Yard, image, index
+
+
+@pytest.fixture
+def yard(git_repo: GitRepo, shipmark: Shipmark, gate: Gate, make_targets: TargetsFactory) -> Yard:
+    """Give a repository behind a gate, at which the test acts between two requests of the prune."""
+    repository = make_targets().open(f"{gate.host}/acme/app")
+    return Yard(git_repo, shipmark, repository, gate.registry, "acme/app")
+
+
+def put_tag(gate: Gate, one: Image, tag: str) -> None:
+    """Set a tag without the gate, as another client does."""
+    status, _, body = gate.registry.request(
+        "PUT",
+        f"/v2/acme/app/manifests/{tag}",
+        body=one.manifest.raw,
+        headers={"Content-Type": one.manifest.media_type},
+    )
+    assert status == 201, body
+
+
+def once(action: Callable[[], None], *, at: Callable[[Passage], bool]) -> Callable[[Passage], bool]:
+    """Return a hook of the gate that calls `action` at the first request for which `at` holds."""
+    left = [action]
+
+    def hook(passage: Passage) -> bool:
+        if at(passage) and left:
+            left.pop()()
+        return True
+
+    return hook
+
+
+def is_deletion(passage: Passage) -> bool:
+    return passage.method == "DELETE"
+
+
+def test_tag_that_came_after_the_plan_was_read_keeps_its_image(
+    yard: Yard, gate: Gate, tmp_path: Path
+) -> None:
+    one, other = yard.put(index("a"), "sha-a"), yard.put(image("b"), "sha-b")
+    plan = yard.plan()["plan"]
+    # The first writing steps follow when everything was read: the manifests go to the log, then tags are listed again.
+    listed: list[str] = []
+
+    def before(passage: Passage) -> bool:
+        if passage.path.split("?")[0].endswith("/tags/list"):
+            listed.append(passage.path)
+            if len(listed) == 2:
+                put_tag(gate, one, "hot")
+        return True
+
+    gate.before = before
+    done = yard("--apply", plan)
+    assert done.code == 7, done.stderr
+    assert "`hot` needs" in done.stderr
+    assert {"hot", "sha-a"} <= set(yard.tags)
+    assert yard.has(one, *one.children, other) == [True, True, True, False]
+    assert yard.log[-1]["digests"] == [other.digest]
+    assert yard.pull(tmp_path) == {}
+
+
+def test_tag_that_is_moved_to_an_image_at_its_deletion_is_said_and_the_image_is_back(
+    yard: Yard, gate: Gate, tmp_path: Path
+) -> None:
+    one = yard.put(image("a"), "sha-a")
+    yard.put(image("b"), "main", "release-b")
+    gate.before = once(lambda: put_tag(gate, one, "main"), at=is_deletion)
+    done = yard("--apply", yard.plan()["plan"])
+    assert done.code == 7, done.stderr
+    assert "`main` vanished while" in done.stderr
+    assert "shipmark image tag" in done.stderr
+    assert yard.has(one) == [True]
+    assert yard.pull(tmp_path) == {}
+
+
+def test_image_that_is_pushed_again_right_after_its_deletion_stays(
+    yard: Yard, gate: Gate, tmp_path: Path
+) -> None:
+    one = yard.put(image("a"), "sha-a")
+    gate.after = once(lambda: put_tag(gate, one, "hot"), at=is_deletion)
+    done = yard("--apply", yard.plan()["plan"])
+    assert done.code == 7, done.stderr
+    assert "`hot` was put on" in done.stderr
+    assert set(yard.tags) == {"hot"}
+    assert yard.pull(tmp_path) == {}
+
+
+@pytest.mark.parametrize("kill_at", [1, 2, 3])
+def test_prune_killed_at_a_deletion_breaks_nothing_and_the_next_one_finishes_it(
+    yard: Yard, gate: Gate, tmp_path: Path, kill_at: int
+) -> None:
+    old, kept = yard.put(index("old"), "sha-old"), yard.put(index("kept"), "release-kept")
+    plan = yard.plan()["plan"]
+    deletions: list[str] = []
+    running = []
+
+    def before(passage: Passage) -> bool:
+        if is_deletion(passage):
+            deletions.append(passage.path)
+            if len(deletions) == kill_at:
+                running[0].kill()
+                running[0].wait(30)
+                return False
+        return True
+
+    gate.before = before
+    running.append(yard.start("--apply", plan))
+    running[0].wait(120)
+    gate.before = lambda passage: True
+    assert len(deletions) == kill_at
+    assert yard.pull(tmp_path / "killed") == {}
+    if kill_at == 2:
+        (yard.repo.path / ".shipmark/log.jsonl").unlink()  # the disk of the first machine is lost
+    yard.apply()
+    assert yard.has(kept, *kept.children) == [True] * 3
+    assert yard.has(old) == [False]
+    if kill_at != 2:
+        assert yard.has(*old.children) == [False, False]
+        gone = {one for entry in yard.log if entry["kind"] == "pruned" for one in entry["digests"]}
+        assert gone == {old.digest, *(child.digest for child in old.children)}
+    assert yard.pull(tmp_path / "finished") == {}
