@@ -16,7 +16,7 @@ from release.retention.newest import newest_logged
 from release.retention.policy import Policy
 from release.retention.snapshot import History, InUse, Inventory
 from release.retention.tags import TagJudge, TagVerdict
-from release.retention.times import Ages
+from release.retention.times import UNKNOWN_AGE, Ages
 from release.versions.status import STATUS_TAG
 
 #: The rule of a deletion that an earlier prune recorded as begun and did not finish.
@@ -198,7 +198,7 @@ class _Deciding:
         ages = [self._ages.of_tag(self._named[name]) for name in tags] or [self._ages.of_digest(digest)]
         for age in ages:
             if age.milliseconds is None:
-                return f"its age is not known: {age.since}"
+                return f"{UNKNOWN_AGE}: {age.since}"
             if age.milliseconds < self._policy.grace:
                 return f"younger than `grace`: {span_text(age.milliseconds)} ({age.since})"
         return None

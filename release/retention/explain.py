@@ -8,6 +8,7 @@ import msgspec
 
 from release.retention.decide import Decision
 from release.retention.snapshot import HeldTag, Inventory
+from release.retention.times import UNKNOWN_AGE
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,6 +51,8 @@ def explain(name: str, inventory: Inventory, decision: Decision) -> Explanation 
         if loose is not None:
             fate += "; the registry cannot delete a tag without its digest"
         change = "what keeps the digest would have to go"
+        if kept is not None and kept.reason.startswith(UNKNOWN_AGE):
+            change = "`age: created` in the policy lets the image's creation time count"
     return _explained(decision, tag, outcome, verdict.rule, verdict.reason, fate, change, shares)
 
 

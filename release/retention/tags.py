@@ -12,7 +12,7 @@ from release.retention.newest import Rank, Selected, rank_tags
 from release.retention.policy import DeleteRule, KeepRule, Policy
 from release.retention.selection import version_of
 from release.retention.snapshot import HeldTag, History, InUse, Inventory
-from release.retention.times import Age, Ages
+from release.retention.times import UNKNOWN_AGE, Age, Ages
 from release.versions.model import Version
 
 # Tags that follow others: `latest`, `1`, `1.4`, also with `v`.
@@ -113,7 +113,7 @@ class TagJudge:
             if not rule.older_than:
                 return _delete(tag, rule, f"{_age_text(age)}")
             if age.milliseconds is None:
-                waiting.append((rule, f"its age is not known: {age.since}"))
+                waiting.append((rule, f"{UNKNOWN_AGE}: {age.since}"))
             elif age.milliseconds >= rule.older_than:
                 return _delete(tag, rule, _age_text(age))
             else:
@@ -123,6 +123,8 @@ class TagJudge:
             return _keep(tag, "", "no rule of `delete` matches", "a rule of `delete` would have to match it")
         rule, reason = waiting[0]
         change = f"it would have to be older than {span_text(rule.older_than)}"
+        if age.milliseconds is None:
+            change += "; `age: created` in the policy lets the image's creation time count"
         return _keep(tag, rule.text, reason, change)
 
 

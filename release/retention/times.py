@@ -7,6 +7,9 @@ import msgspec
 from release.retention.policy import Policy
 from release.retention.snapshot import HeldManifest, HeldTag, History, Inventory
 
+#: How the reason begins for which something of unknown age stays.
+UNKNOWN_AGE = "its age is not known"
+
 
 class Age(msgspec.Struct, frozen=True, gc=False):
     """An age in milliseconds, and the event that it counts from; None if no time is known, `since` then says why."""

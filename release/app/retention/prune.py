@@ -28,7 +28,7 @@ from release.plan.prune import PrunedTarget, plan_prune
 from release.plan.prune_approval import approved
 from release.retention.decide import Untag
 from release.retention.rails import freed_bytes, refusals
-from release.retention.times import Ages
+from release.retention.times import UNKNOWN_AGE, Ages
 from release.runner import Outcome, Report
 
 # Digits of a hash that `--apply` accepts at least: a shorter one would approve plans that nobody has seen.
@@ -169,7 +169,15 @@ def _repository(ground: Ground) -> RepositoryReport:
         frees=freed_bytes(inventory, whole),
         refused=ground.refused,
         finishes=len(ground.unfinished),
+        unknown_age=_unknown_age(ground),
     )
+
+
+def _unknown_age(ground: Ground) -> int:
+    tags = ground.decision.tags.values()
+    waiting = {one.digest for one in tags if one.reason.startswith(UNKNOWN_AGE)}
+    waiting |= {one.digest for one in ground.decision.kept.values() if one.reason.startswith(UNKNOWN_AGE)}
+    return len(waiting)
 
 
 def _deleted(ground: Ground) -> tuple[DeletedImage, ...]:

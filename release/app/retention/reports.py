@@ -58,6 +58,7 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `frees`: bytes that the registry's garbage collection can free afterwards. `refused`: why the plan may not be
     executed, each with its numbers. `finishes`: manifests that an earlier, killed prune deleted without a record.
+    `unknown_age`: images that stay because nobody knows how old they are.
     """
 
     repository: str
@@ -70,6 +71,7 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     frees: int
     refused: tuple[str, ...]
     finishes: int = 0
+    unknown_age: int = 0
 
 
 class PruneReport(msgspec.Struct, frozen=True, kw_only=True):

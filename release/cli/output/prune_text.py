@@ -55,6 +55,9 @@ def _repository(one: RepositoryReport, *, applied: bool, verbose: bool) -> list[
     lines += [
         f"  = {tag.tag}: stays, the registry cannot delete a tag alone: {tag.kept}" for tag in one.shared
     ]
+    if one.unknown_age:
+        hint = "`retention: {age: created}` lets their creation time count"
+        lines.append(f"  ? {one.unknown_age} stay although a rule matches: nobody knows their age; {hint}")
     if one.finishes:
         lines.append(f"  = {one.finishes} manifests that an earlier prune deleted are recorded")
     return [*lines, *(f"  ! {text}" for text in one.refused)]

@@ -172,6 +172,24 @@ def test_explain_says_which_rule_decides(yard: Yard) -> None:
     assert (missing.code, "has no tag `nothing`" in missing.stderr) == (5, True)
 
 
+def test_images_of_unknown_age_stay_and_the_policy_that_would_help_is_named(yard: Yard) -> None:
+    yard.put(image("a"), "sha-a")
+    yard.configure(delete=[{"match": "sha-*", "older_than": "30d"}])
+    done = yard()
+    assert (done.code, "nothing to delete" in done.stdout) == (0, True)
+    assert "1 stay although a rule matches: nobody knows their age" in done.stdout
+    assert "`age: created`" in yard("explain", "sha-a").stdout
+
+
+def test_repositories_of_a_file_are_pruned_in_one_plan(yard: Yard) -> None:
+    yard.put(image("a"), "sha-a")
+    yard.repo.write({"repositories.txt": f"# ours\n{yard.repository.name}\n{yard.server.host}/acme/none\n"})
+    plan = yard.plan("--repositories", "repositories.txt")
+    assert [(one["images"], len(one["deleted"])) for one in plan["repositories"]] == [(1, 1), (0, 0)]
+    pattern = yard("--repositories", "ghcr.io/acme/*")
+    assert (pattern.code, "into a file" in pattern.stderr) == (2, True)
+
+
 def test_what_is_in_use_stays_and_a_source_that_fails_refuses(yard: Yard) -> None:
     used, free = yard.put(index("used"), "sha-used"), yard.put(image("free"), "sha-free")
     listed = f"# what runs\n{yard.repository.name}@{used.children[0].digest}\nnginx:1.25\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_prune_killed_at_a_deletion_breaks_nothing_and_the_next_one_finishes_it(
     old, kept = yard.put(index("old"), "sha-old"), yard.put(index("kept"), "release-kept")
     plan = yard.plan()["plan"]
     deletions: list[str] = []
-    running = []
+    running: list[subprocess.Popen[bytes]] = []
 
     def before(passage: Passage) -> bool:
         if is_deletion(passage):

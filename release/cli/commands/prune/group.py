@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -35,7 +36,7 @@ _OWN = ("policy", "apply_hash", "plan_file", "output", "repositories", "as_json"
     "--repositories",
     multiple=True,
     metavar="REPOSITORY",
-    help="A repository, a pattern (`ghcr.io/acme/*`), or a file with one on a line. Several times for several.",
+    help="A repository instead of the config's images, or a file with one on a line. Several times for several.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the plan into FILE, for `--plan`.")
 @click.option("--apply", "apply_hash", metavar="HASH", help="Execute the plan with this hash.")
@@ -87,7 +88,7 @@ def _run(ctx: click.Context, own: dict[str, Any]) -> None:
         apply=own["apply_hash"],
         plan=_plan(session.directory, own["plan_file"]),
         plan_name=own["plan_file"] or "",
-        repositories=own["repositories"],
+        repositories=_repositories(session.directory, own["repositories"]),
     )
     result = prune(session, request)
     if own["output"]:
@@ -102,7 +103,7 @@ def _run(ctx: click.Context, own: dict[str, Any]) -> None:
 
 
 def policy_text(directory: str, name: str | None) -> str | None:
-    """The text of the policy file `name`; None for None. Raises `ConfigError`."""
+    """The text of the file `name`, such as a policy; None for None. Raises `ConfigError`."""
     if name is None:
         return None
     try:
@@ -110,6 +111,23 @@ def policy_text(directory: str, name: str | None) -> str | None:
         return raw.decode().replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise ConfigError(f"`{name}` is not UTF-8", hint="save the file as UTF-8") from None
+
+
+def _repositories(directory: str, given: Sequence[str]) -> tuple[str, ...]:
+    """The repositories that were named, and those in the files that were named. Raises `ConfigError`."""
+    found: list[str] = []
+    for one in given:
+        if "*" in one:
+            raise ConfigError(
+                f"`--repositories {one}` is a pattern, and registries list no repositories reliably",
+                hint="write the repositories into a file, one on a line, and name the file",
+            )
+        if not os.path.isfile(os.path.join(directory, one)):
+            found.append(one)
+            continue
+        lines = (policy_text(directory, one) or "").splitlines()
+        found += [name for line in lines if (name := line.partition("#")[0].strip())]
+    return tuple(found)
 
 
 def _plan(directory: str, name: str | None) -> bytes | None:
