@@ -1,7 +1,7 @@
 """Lays out the files of shipmark's own image: `.ci/image.py FOLDER [BASE]` fills FOLDER/amd64 and FOLDER/arm64.
 
-Each is a root folder with the virtual environment `/opt/shipmark`. The packages are the wheels of `ci/runtime.lock` for
-the Python of the image, whatever machine this is; shipmark itself is built from this checkout.
+Each is a root folder with `/opt/shipmark`, which adapters start like a virtual environment. The packages are the wheels
+of `ci/runtime.lock` for the Python of the image, whatever machine this is; shipmark itself is built from this checkout.
 """
 
 from __future__ import annotations
@@ -25,7 +25,18 @@ PYTHON = "3.13"
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 #: glibc versions that wheels name; the base has a newer one.
 _PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
-_SCRIPT = "#!/opt/shipmark/bin/python\nimport sys\n\nfrom release.cli.main import main\n\nsys.exit(main())\n"
+#: Not a symlink to the base's Python, which would leave the build's context.
+_PYTHON = f'#!/bin/sh\nexec /usr/local/bin/python{PYTHON} "$@"\n'
+_SCRIPT = f"""\
+#!/opt/shipmark/bin/python
+import sys
+
+sys.path.insert(0, "/opt/shipmark/lib/python{PYTHON}/site-packages")
+
+from release.cli.main import main
+
+sys.exit(main())
+"""
 
 
 def pip(*arguments: str) -> None:
@@ -64,11 +75,9 @@ def lay_out(folder: Path, architecture: str, own: Path, wheels: Path) -> None:
     unpack([*wheels_of(lock.read_text(encoding="utf-8"), str(wheels)), str(own)], str(site))
     bin_folder = environment / "bin"
     bin_folder.mkdir()
-    (bin_folder / "python").symlink_to(f"/usr/local/bin/python{PYTHON}")
-    (bin_folder / "shipmark").write_text(_SCRIPT, encoding="utf-8")
-    (bin_folder / "shipmark").chmod(0o755)
-    config = f"home = /usr/local/bin\ninclude-system-site-packages = false\nversion = {PYTHON}\n"
-    (environment / "pyvenv.cfg").write_text(config, encoding="utf-8")
+    for name, text in (("python", _PYTHON), ("shipmark", _SCRIPT)):
+        (bin_folder / name).write_text(text, encoding="utf-8")
+        (bin_folder / name).chmod(0o755)
     # For HOME and the workspace: the image runs as a user without an entry in /etc/passwd.
     for name in ("home/shipmark", "workspace"):
         (folder / name).mkdir(parents=True)

@@ -59,5 +59,5 @@ def test_image_has_the_whole_program_for_two_platforms_and_no_root(tmp_path: Pat
         )
         machine = {"amd64": "x86_64", "arm64": "aarch64"}[one["platform"]["architecture"]]
         assert any(f"{site}/msgspec/_core" in name and machine in name for name in names)
-        assert names["opt/shipmark/bin/python"].linkname == "/usr/local/bin/python3.13"
+        assert {names[f"opt/shipmark/bin/{name}"].mode for name in ("python", "shipmark")} == {0o755}
         assert names["workspace"].uid == names["home/shipmark"].uid == 65532
