@@ -21,12 +21,30 @@ from release.config.model import (
     LogSection,
     TargetSection,
 )
+from release.config.retention import (
+    DeleteSection,
+    InUseSection,
+    KeepSection,
+    LimitsSection,
+    LogWindowSection,
+    RetentionSection,
+)
 from release.config.variables import names_in
 
 _COMPONENT = frozenset(
     """
     image images tags flavor labels annotations build prefix paths depends versions latest base channels
     """.split()  # noqa: SIM905  # quoted names would hide the list
+)
+
+# `retention:` and everything in it: an untrusted run prunes nothing, and must not start a command of `in_use:`.
+_RETENTION: tuple[type[msgspec.Struct], ...] = (
+    RetentionSection,
+    DeleteSection,
+    KeepSection,
+    LogWindowSection,
+    LimitsSection,
+    InUseSection,
 )
 
 #: Section -> its keys that are read in an untrusted run: those that affect what would be built, and the image's names.
@@ -38,6 +56,7 @@ ALLOWED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     LogSection: frozenset(),
     CheckSection: frozenset(),
     BumpSection: frozenset(),
+    **dict.fromkeys(_RETENTION, frozenset()),
 }
 
 #: Section -> its keys that are not read in an untrusted run. A test fails for a key that is in neither `ALLOWED` nor
@@ -77,6 +96,7 @@ DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     LogSection: frozenset({"store", "path", "ref", "remote", "url", "allow_network_fs"}),
     CheckSection: frozenset({"name", "run", "timeout"}),
     BumpSection: frozenset({"types", "major_on_zero", "paths", "calver"}),
+    **{section: frozenset(section.__struct_fields__) for section in _RETENTION},
 }
 
 _ENV = re.compile(r"\benv\b(?:\s*\.\s*([A-Za-z_][A-Za-z0-9_]*))?")
