@@ -7,7 +7,7 @@ import sys
 import click
 
 from release.app.releases.results import ChangeResult, RollbackReport
-from release.cli.output.foreign import clean
+from release.cli.output.stdout import talk
 from release.errors import RefusedError
 
 
@@ -21,9 +21,8 @@ def confirm(preview: ChangeResult) -> None:
     report = preview.report
     if not isinstance(report, RollbackReport) or not report.yanked:
         return
-    names = clean(", ".join(report.yanked))
     # A line of its own: `Escaping` keeps a line that has not ended, so that the question would stay invisible.
-    click.echo(f"take back {names}, and move the tags? [y/N]", err=True)
+    talk(f"take back {', '.join(report.yanked)}, and move the tags? [y/N]")
     if not click.confirm("", prompt_suffix="", show_default=False, err=True):
         raise RefusedError(
             "nothing was taken back", hint="`--yes` does not ask, and `--preview` shows the steps"
