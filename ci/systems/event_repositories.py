@@ -10,7 +10,8 @@ from ci.systems.evidence import Evidence, Said
 #: crafted event file from exhausting Python's recursion.
 _DEEPEST = 12
 
-#: Events whose commit is always in this repository. A `head` elsewhere in their event files is about something else.
+#: Events whose commit is always in this repository. Their event files are not searched: a `head` in them that names
+#: another repository is not about this commit.
 _OWN = frozenset({"push", "create", "delete", "release", "schedule", "workflow_dispatch", "merge_group"})
 
 

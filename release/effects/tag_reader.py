@@ -19,8 +19,9 @@ from release.task_group import Task, TaskGroup
 # Seconds for which an observation serves further steps. Gathering, preflight and the observations of a run that has
 # nothing to do happen within one or two seconds. Whatever writes a tag reads it anew first: see `right_before`.
 _SHARED = 5.0
-# Seconds between the begin of the last read of a tag and the write that relies on it. A process may be stopped between
-# the two for any time; then the tag is read again. A request takes 0.03 to 0.2 s.
+# Seconds that the last read of a tag before a write may take. If it took longer, because the process was stopped or the
+# registry is slow, another process may have written meanwhile, and the tag is read once more. A stop between the read
+# and the write is not noticed: the read after the write shows what came of it. A request takes 0.03 to 0.2 s.
 _FRESH = 0.25
 # Reads of a tag before a write: one more where the first took longer than `_FRESH`. A slow registry answers no faster.
 _MOST_READS = 2

@@ -96,8 +96,9 @@ def combined_archive(
     for readers of layouts; None: the image gets no name. `platform`: of the image for daemons that cannot read an
     index; None: this machine's, else the first. `for_daemons`: the archive is for a daemon, which needs every layer;
     zstd layers are stored uncompressed too, because not every daemon can read zstd. `attached`: also listed in
-    `index.json`. Raises `Invalid` if the index has no image for `platform` or a daemon cannot load the image,
-    `OSError`, and the errors of `layout`.
+    `index.json`. Raises `OSError` and the errors of `layout`. With `for_daemons` also
+    `Invalid` if there is no image for `platform` or no daemon can load it, `NotFound` if a
+    layer is not stored, and `ConfigError` without the library for zstd.
     """
     top = layout.manifest(digest)
     image = _image(layout, top, platform, needed=for_daemons)

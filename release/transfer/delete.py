@@ -168,7 +168,8 @@ def _lists(repository: Repository, found: Descriptor | None, digest: str) -> boo
 _AT_ONCE = 16
 # Levels of indexes in indexes that are read below a tag.
 # Bounds the recursion on content that others pushed.
-# A manifest that is listed deeper is not found, so it may be deleted although an index needs it.
+# A manifest that is listed deeper is not found, so it may be deleted although an index needs it: images have one level,
+# rarely two, and 8 is still far from what recursion allows.
 _DEEPEST = 8
 
 

@@ -19,7 +19,8 @@ import sysconfig
 import venv
 import zipfile
 
-#: Exit code for wheels that are missing or have an unknown hash; then they have to be downloaded.
+#: Exit code for wheels that are missing or have an unknown hash; then they have to be downloaded. It is none of
+#: Python's own, which are 1 for an exception and 2 for bad arguments, so that a job's log tells them apart.
 UNUSABLE = 3
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)(?:\s*;\s*([^\\\n]*))?", re.MULTILINE)

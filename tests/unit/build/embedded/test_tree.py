@@ -35,7 +35,7 @@ def test_whether_a_symlink_leaves_the_tree_is_judged_by_its_target(path: str, ta
     assert leaves(path, target) is out
 
 
-def test_symlinks_are_followed_inside_the_root_of_the_tree() -> None:
+def test_symlinks_that_lead_above_the_root_of_a_rooted_tree_are_resolved_from_the_root() -> None:
     files = tree("usr/bin/x", bin="usr/bin", up="../../../usr", far="/bin/x")
     assert files.resolve("bin/x") == "usr/bin/x"
     assert files.resolve("up/bin") == "usr/bin"
