@@ -21,6 +21,7 @@ from release.effects.assemble import Assembly
 from release.effects.attest import Attestations
 from release.effects.check import LogCheck, PushCheck, TargetCheck
 from release.effects.content import Content
+from release.effects.held_now import HeldNow
 from release.effects.image_checks import CheckPlaces, ImageChecks
 from release.effects.local_store import ContentStore, Sources
 from release.effects.obtain import Build, BuilderCheck, Find
@@ -129,7 +130,7 @@ def handlers(
         "move-tag": acting(MovingTags(registries, tags, watcher)),
         "set-tag": acting(Names(registries, tags)),
         "put-status": acting(VersionStatuses(registries, cancel=cancel)),
-        "record": acting(Records(log, context)),
+        "record": acting(Records(log, context, HeldNow(registries, tags))),
         "attest": acting(Attestations(registries, log, cancel=cancel)),
         **_of_prunes(ports, context, Listings(listed)),
     }

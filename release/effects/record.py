@@ -5,20 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from release.effects.held_now import OF_MOVING_TAGS, HeldNow
+from release.errors import LogUnavailable
 from release.handler import Work
 from release.log import Entry, LogWriter
 from release.plan.model import Bindings, Done, Free, Judgement, Slot, binding, unbound
 from release.plan.operands import LOG_ENTRY, Record
 
+# Times that a fact of moving tags is made anew because other runs appended in the meantime. Sixteen writers at once
+# lose a few races each; with no limit a busy log would keep a run from ending. The last fact is appended whatever came.
+_MOST_RACES = 8
+
 
 class Records:
-    """The handler of `record` steps. `context`: members for every fact of this run: attempt, CI, actor, tools."""
+    """The handler of `record` steps. `context`: members for every fact of this run: attempt, CI, actor, tools.
+
+    `held`: reads the moving tags of a fact before it is appended.
+    """
 
     kind = Record
 
-    def __init__(self, log: LogWriter, context: Mapping[str, Any]) -> None:
+    def __init__(self, log: LogWriter, context: Mapping[str, Any], held: HeldNow) -> None:
         self._log = log
         self._context = context
+        self._held = held
+        # Step -> the fact as it was appended: it may say that a tag was taken by another run, and has then another id.
+        self._appended: dict[str, dict[str, Any]] = {}
 
     def describe(self, operands: Record) -> str:
         """The line that `preview` prints for the step."""
@@ -28,7 +40,8 @@ class Records:
         """The log entry with the fact's id; None if there is none, or if the fact has unbound slots."""
         if unbound(work.operands):
             return None
-        return self._log.find(whole_fact(work.operands, self._context))
+        fact = self._appended.get(work.id)
+        return self._log.find(whole_fact(work.operands, self._context) if fact is None else fact)
 
     def judge(self, work: Work[Record], seen: Entry | None) -> Judgement:
         """Done if the log has the fact, else free."""
@@ -38,9 +51,23 @@ class Records:
         return Done(reason=f"log entry {seen.seq}", bindings=binding(LOG_ENTRY, entry))
 
     def act(self, work: Work[Record], seen: Entry | None) -> Bindings:
-        """Append the fact durably."""
+        """Append the fact durably. A fact of moving tags says what they hold when it is appended."""
         del seen
-        self._log.append([whole_fact(work.operands, self._context)])
+        fact = whole_fact(work.operands, self._context)
+        if fact["kind"] not in OF_MOVING_TAGS:
+            self._log.append([fact])
+            return Bindings()
+        for _ in range(_MOST_RACES):
+            # The head is taken before the tags are read: if another run moves them after that and records it, the
+            # append is refused, and the tags are read again.
+            head = self._log.head
+            said = self._appended[work.id] = self._held.as_held(fact)
+            try:
+                if self._log.append_at([said], head):
+                    return Bindings()
+            except LogUnavailable:
+                break  # `append` tries again for some time
+        self._log.append([said])
         return Bindings()
 
 

@@ -101,6 +101,12 @@ class LogWriter(Protocol):
         Raises `TagConflict` for a fact that contradicts the log, and `LogError`.
         """
 
+    def append_at(self, facts: Sequence[dict[str, Any]], head: Head) -> bool:
+        """Append the missing facts if the log's head is `head`; return False, with nothing written, if it is another.
+
+        For facts that a new entry may make wrong. After False, `head` is the new end. Raises as `append`.
+        """
+
     def entries(self) -> Sequence[Entry]:
         """Return every entry, verified. Only entries that this writer has not read yet are read from the store."""
 

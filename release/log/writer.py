@@ -124,18 +124,41 @@ class Writer:
         fact that contradicts the log (a version tag with another digest, a second image for one key), `LogError`
         when the log cannot be written.
         """
+        wanted = self._by_id(facts)
+        with self._lock:
+            made = self._append(dict(wanted))
+            return tuple(made.get(identity) or self._stored(identity, fact) for identity, fact in wanted)
+
+    def append_at(self, facts: Sequence[dict[str, Any]], head: Head) -> bool:
+        """Append the missing facts if the log's head is `head`; see `LogWriter.append_at`.
+
+        No fact is parked after a lost race: another writer would append it without looking whether it still holds.
+        """
+        wanted = dict(self._by_id(facts))
+        with self._lock:
+            if self._catalog.head == head:
+                try:
+                    self._taken(self._attempt_now(wanted, fresh=False))
+                    return True
+                except HeadMoved:
+                    self._contended = True
+            self._read_on()
+            return False
+
+    def _by_id(self, facts: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+        """The facts as they are written, each with its id, in their order."""
         if self._mask is not None:
             facts = [with_masked_prose(fact, self._mask) for fact in facts]
         facts = [checked(fact) for fact in facts]
-        ids = [id_of_checked(fact) for fact in facts]
-        with self._lock:
-            made = self._append(dict(zip(ids, facts, strict=True)))
-            return tuple(
-                [
-                    made.get(identity) or self._stored(identity, fact)
-                    for identity, fact in zip(ids, facts, strict=True)
-                ]
-            )
+        return [(id_of_checked(fact), fact) for fact in facts]
+
+    def _taken(self, made: dict[str, Entry]) -> dict[str, Entry]:
+        """`made`, the new entries by id, after they were added to the catalog."""
+        for entry in made.values():
+            self._catalog.take(entry)
+        self._catalog.may_fill()
+        self._parking.clear(self._catalog)
+        return made
 
     def _append(self, wanted: dict[str, dict[str, Any]]) -> dict[str, Entry]:
         """Append the facts of `wanted` (id -> fact) that are missing; returns the new entries by id."""
@@ -146,12 +169,7 @@ class Writer:
         fresh = not self._has_read or self._contended
         while True:
             try:
-                made = self._attempt(wanted, fresh)
-                for entry in made.values():
-                    self._catalog.take(entry)
-                self._catalog.may_fill()
-                self._parking.clear(self._catalog)
-                return made
+                return self._taken(self._attempt(wanted, fresh))
             except HeadMoved:
                 self._require_time(started)
                 self._parking.park(self._missing(wanted))

@@ -46,7 +46,10 @@ KNOWN = {
 RELEASE = {
     "ping": PING,
     "list": Budget(7, "once while git is read; before and after each of three moves"),
-    "HEAD tag": Budget(14, "four in preflight; right before each of five puts; each of five read back"),
+    "HEAD tag": Budget(
+        17,
+        "four in preflight; right before each of five puts; each of five read back; three before they are recorded",
+    ),
     "GET tag": Budget(1, "whether the version tag is free"),
     "POST upload": Budget(3, "permission to push is asked before the build; two blobs"),
     "DELETE upload": Budget(1, "ends the question for permission"),
@@ -60,7 +63,9 @@ PROMOTE = {
     "ping": PING,
     "list": Budget(7, "once in preflight; before and after each of three moves"),
     "HEAD tag": Budget(
-        15, "four in preflight; right before each of four puts; each of four read back; three tags of cosign"
+        18,
+        "four in preflight; right before each of four puts; each of four read back; three before they are recorded;"
+        " three tags of cosign",
     ),
     "GET tag": Budget(
         3,

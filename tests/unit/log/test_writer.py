@@ -68,6 +68,33 @@ def test_append_of_facts_that_the_log_has_still_calls_the_store() -> None:
     assert asked == [1]
 
 
+def test_facts_are_appended_at_a_head_only_while_the_log_ends_there() -> None:
+    store = MemoryStore()
+    log, other = writer(store), writer(store)
+    start = log.head
+    other.append([planned()])
+    assert not log.append_at([built()], start)
+    assert len(store.lines) == 1
+    assert log.head == other.head
+    assert log.append_at([built()], log.head)
+    assert log.append_at([built()], log.head)
+    assert len(independently_verified(store.lines)) == 2
+
+
+def test_facts_that_lost_a_race_for_a_head_are_not_left_for_other_writers() -> None:
+    store = WithInbox()
+    log = writer(store)
+    log.append([planned()])
+
+    def interfere() -> None:
+        store.before_append = lambda: None
+        writer(store).append([built()])
+
+    store.before_append = interfere
+    assert not log.append_at([pushed()], log.head)
+    assert store.parked() == {}
+
+
 def test_log_writer_retries_after_lost_races() -> None:
     store = MemoryStore()
     other = writer(MemoryStore())
