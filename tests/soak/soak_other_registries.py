@@ -26,7 +26,12 @@ from tests.support.registries.registry import RegistryServer
 from tests.support.registries.targets import Opened, TargetsFactory
 
 _DISTRIBUTION = "github.com/distribution/distribution/v3/cmd/registry@latest"
-_SUITE = ("registry/test_*.py", "image_names/test_*.py", "cli/test_image_commands.py", "app/released/test_promote.py")
+_SUITE = (
+    "registry/test_*.py",
+    "image_names/test_*.py",
+    "cli/test_image_commands.py",
+    "app/released/test_promote.py",
+)
 _ANSWERING = ROOT / "tests/support/registries/referrers_registry"
 _LISTENING = re.compile(rb"listening on (\S+)")
 
