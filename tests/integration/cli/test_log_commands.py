@@ -131,13 +131,14 @@ def test_log_recover_ends_attempts_whose_lease_has_passed_and_the_one_that_is_na
     path.parent.mkdir(exist_ok=True)
     cancel = Cancel()
     store = FileStore(str(path), cancel=cancel, monotonic=time.monotonic)
-    base = {"kind": "planned", "project": "acme/app", "commit": "a" * 40}
+    base = {"kind": "planned", "project": project.image, "commit": "a" * 40}
     leases = {"late": 1, "slow": 3_600_000, "silent": 0}
+    other = {**base, "project": "acme/other", "release": "f" * 64, "attempt": "elsewhere", "lease_ms": 1}
     facts = [
         {**base, "release": f"{number}" * 64, "attempt": name, "lease_ms": lease}
         for number, (name, lease) in enumerate(leases.items())
     ]
-    Writer(store, clock=SystemClock(), cancel=cancel).append(facts)
+    Writer(store, clock=SystemClock(), cancel=cancel).append([*facts, other])
     told = project.must("log", "recover", "--json").json
     assert (told["settled"], told["open"]) == (["late"], ["slow", "silent"])
     shown = project.must(
@@ -146,8 +147,8 @@ def test_log_recover_ends_attempts_whose_lease_has_passed_and_the_one_that_is_na
     assert "abandoned slow: https://ci.example.com/1" in shown
     ended = [entry for entry in project.log if entry["kind"] == "abandoned"]
     assert [(entry["attempt"], entry["project"]) for entry in ended] == [
-        ("late", "acme/app"),
-        ("slow", "acme/app"),
+        ("late", project.image),
+        ("slow", project.image),
     ]
     project.must("log", "verify")
 
