@@ -37,6 +37,13 @@ _COMPONENT = frozenset(
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 
+# A component's keys that an untrusted run does not read.
+_NOT_OF_COMPONENT = frozenset(
+    """
+    reuse attest checks pull_requests release_on ignore_tags events bump retention
+    """.split()  # noqa: SIM905  # quoted names would hide the list
+)
+
 # `retention:` and everything in it: an untrusted run prunes nothing, and must not start a command of `in_use:`.
 _RETENTION: tuple[type[msgspec.Struct], ...] = (
     RetentionSection,
@@ -62,35 +69,8 @@ ALLOWED: Mapping[type[msgspec.Struct], frozenset[str]] = {
 #: Section -> its keys that are not read in an untrusted run. A test fails for a key that is in neither `ALLOWED` nor
 #: `DENIED`.
 DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
-    ConfigFile: frozenset(
-        {
-            "reuse",
-            "attest",
-            "checks",
-            "pull_requests",
-            "release_on",
-            "ignore_tags",
-            "events",
-            "bump",
-            "retention",
-            "project",
-            "log",
-            "requires",
-        }
-    ),
-    ComponentSection: frozenset(
-        {
-            "reuse",
-            "attest",
-            "checks",
-            "pull_requests",
-            "release_on",
-            "ignore_tags",
-            "events",
-            "bump",
-            "retention",
-        }
-    ),
+    ConfigFile: _NOT_OF_COMPONENT | {"project", "log", "requires"},
+    ComponentSection: _NOT_OF_COMPONENT,
     TargetSection: frozenset({"insecure"}),
     BuildSpec: frozenset(name for name, option in options().items() if not option.untrusted),
     LogSection: frozenset({"store", "path", "ref", "remote", "url", "allow_network_fs"}),

@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, bool] = {
 }
 #: Commands that take `--component`.
 _OF_COMPONENTS = frozenset(
-    "preview run build tags version metadata promote rollback restore".split()  # noqa: SIM905
+    "preview run build tags version metadata promote rollback restore".split()  # noqa: SIM905  # quoted names would hide the list
 )
 
 

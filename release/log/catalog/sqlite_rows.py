@@ -65,7 +65,7 @@ class SqliteRows:
     def add(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """See `Rows.add`."""
         marks = ", ".join("?" for _ in table.columns)
-        # The name comes from `TABLES`.
+        # S608: the name comes from `TABLES`.
         with _failing():
             self._base.executemany(f"INSERT OR IGNORE INTO {table.name} VALUES ({marks})", rows)  # noqa: S608
 

@@ -99,13 +99,7 @@ class LogView:
             return _in_order(
                 entry
                 for project in self.covered(scope)
-                for entry in self._catalog.with_text(
-                    deployed_term(project),
-                    lambda fields, own=project: (
-                        fields.get("kind") == "deployed"  # type: ignore[misc]
-                        and text_of(fields, "project") == own
-                    ),
-                )
+                for entry in self._catalog.with_text(deployed_term(project), partial(_is_deployment, project))
             )
 
     def covered(self, scope: Scope) -> list[str]:
@@ -315,6 +309,10 @@ def _has_release(fields: Fields) -> bool:
 def _digest(target: str, tag: str, fields: Fields) -> str:
     """The digest that an entry gives the tag; `""` if it removes it."""
     return [digest for of, name, digest in tags_set(fields) if (of, name) == (target, tag)][-1]
+
+
+def _is_deployment(project: str, fields: Fields) -> bool:
+    return text_of(fields, "kind") == "deployed" and text_of(fields, "project") == project
 
 
 def _in_order(entries: Iterable[Entry]) -> list[Entry]:

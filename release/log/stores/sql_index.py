@@ -49,7 +49,7 @@ class SqlRows:
         with self._connected() as connection:
             if connection.dialect.name == "postgresql":
                 arrays = ", ".join(f"%s::{_ARRAYS[kind]}" for _, kind in table.columns)
-                # The name comes from `tables.TABLES`.
+                # S608, here and below: the name comes from `tables.TABLES`.
                 statement = f"INSERT INTO {table.name} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608
                 connection.exec_driver_sql(
                     statement, tuple(list(column) for column in zip(*rows, strict=True))

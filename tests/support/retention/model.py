@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -33,11 +33,11 @@ def policy(text: str) -> Policy:
     body = "".join(f"  {line}\n" for line in text.strip().splitlines())
     section = load_policy(f"retention:\n{body}", "policy.yml")
 
-    def whole(pattern: str) -> object:
+    def whole(pattern: str) -> Callable[[str], bool]:
         compiled = parse_pattern(f"^(?:{pattern})$", literal=False)
         return lambda name: compiled.match(name) is not None
 
-    return policy_of(section, compile_pattern=whole, where="policy.yml")  # type: ignore[arg-type]
+    return policy_of(section, compile_pattern=whole, where="policy.yml")
 
 
 class Registry:

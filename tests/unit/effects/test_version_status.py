@@ -47,7 +47,7 @@ class Pauses(Cancel):
 @pytest.mark.parametrize("jitter", [0.0, 1.0])
 def test_pauses_between_writes_of_a_version_status_are_spread(jitter: float) -> None:
     pauses = Pauses()
-    handler = VersionStatuses(Forgetful(), cancel=pauses, jitter=lambda: jitter)  # type: ignore[arg-type]
+    handler = VersionStatuses(Forgetful(), cancel=pauses, jitter=lambda: jitter)  # type: ignore[arg-type]  # no registries
     operands = PutStatus(target="r.example/acme/app", statuses=yanked(["1.5.0"]))
     work = Work(id="put-status", scope="app", operands=operands, bound=Bindings())
     with pytest.raises(PartialError, match="others overwrite it all the time"):

@@ -24,7 +24,9 @@ from release.versions.semver import parse_tag_name
 _VARIABLES = ("SHIPMARK_REF", "SHIPMARK_SHA", "SHIPMARK_EVENT", "SHIPMARK_CACHE_DIR")
 #: Systems whose agents stay, so that a cache outside of the container would be there for the next job. The runners of
 #: the others are new machines.
-_STAYING = frozenset("buildkite drone forgejo gitea gitlab jenkins tekton woodpecker".split())  # noqa: SIM905
+_STAYING = frozenset(
+    "buildkite drone forgejo gitea gitlab jenkins tekton woodpecker".split()  # noqa: SIM905  # quoted names would hide the list
+)
 _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")  # made by Docker and by podman
 _NO_CONFIG = Unasked("the configuration cannot be read")
 

@@ -243,7 +243,7 @@ class TestCiFiles:
         assert only(report, "history", "warning").place == f"{file}:9"
         assert only(report, "credentials", "warning").place == f"{file}:9"
         assert only(report, "events", "warning").place == f"{file}:4"
-        assert only(report, "log", "warning").fix.startswith("put `log: {store: git}`")  # type: ignore[union-attr]
+        assert str(only(report, "log", "warning").fix).startswith("put `log: {store: git}`")
         assert ".github/workflows/broken.yml" in only(report, "ci-files", "not checked").seen
         assert only(report, "tekton", "warning").seen == "the task shipmark gets no param `ref`, `event`"
         assert only(report, "tekton", "warning").place == ".tekton/release.yaml:6"

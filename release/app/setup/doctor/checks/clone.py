@@ -23,14 +23,15 @@ def git(scene: Scene) -> Iterator[Answer]:
         yield broken(scene.git)
         return
     found = re.search(r"(\d{1,6})\.(\d{1,6})", scene.git)
-    version = (int(found[1]), int(found[2])) if found else None
-    if version is None:
+    if found is None:
         yield warning(f"git says `{scene.git[:60]}`, which names no version", "install git 2.38 or newer")
-    elif version < _OLDEST:
-        yield problem(f"git {found[0]} is too old", "install git 2.38 or newer (2.25 at least)", 3)  # type: ignore[index]
+        return
+    version = int(found[1]), int(found[2])
+    if version < _OLDEST:
+        yield problem(f"git {found[0]} is too old", "install git 2.38 or newer (2.25 at least)", 3)
     elif version < _SAFE:
         yield warning(
-            f"git {found[0]} lacks `safe.bareRepository`",  # type: ignore[index]
+            f"git {found[0]} lacks `safe.bareRepository`",
             "install git 2.38 or newer where pull requests of strangers are built",
         )
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from release.app.setup.init.convert.model import CannotConvert, Edit
 from release.app.setup.workflows.model import Job, Step
@@ -77,13 +78,14 @@ def references(
 ) -> tuple[list[Edit], bool]:
     """Edits of the lines that use outputs of removed steps, and whether there are any.
 
-    ids: id of a removed step -> its outputs and their names in the new step. Raises `CannotConvert` for another output.
+    `ids`: id of a removed step -> its outputs and their names in the new step. Raises `CannotConvert` for another
+    output.
     """
     edits: list[Edit] = []
     gone = [*removed]
     pattern = re.compile(r"\bsteps\.([\w-]+)\.outputs\.([\w-]+)", re.ASCII)
 
-    def renamed(match: re.Match[str], number: int) -> str:
+    def renamed(number: int, match: re.Match[str]) -> str:
         if match[1] not in ids:
             return match[0]
         name = ids[match[1]].get(match[2])
@@ -95,7 +97,7 @@ def references(
         if any(number in one for one in gone):
             continue
         line = lines[number - 1]
-        new = pattern.sub(lambda match, number=number: renamed(match, number), line)  # type: ignore[misc]
+        new = pattern.sub(partial(renamed, number), line)
         if new != line or any(match[1] in ids for match in pattern.finditer(line)):
             edits.append(Edit(first=number, last=number, lines=(new,)))
     return edits, bool(edits)
