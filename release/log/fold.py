@@ -32,7 +32,8 @@ from release.log.state import (
 )
 from release.versions.status import KnownStatus
 
-_SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned", "unpruned"})
+#: Kinds of records that say what tags hold.
+SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned", "unpruned"})
 
 
 def fold(entries: Iterable[Entry]) -> LogState:
@@ -195,21 +196,18 @@ class Folding:
 
     def result(self) -> LogState:
         """The immutable state. Each release is dropped after its conversion, so that it is in memory only once."""
-        return LogState(
-            releases={key: self._releases.pop(key).result() for key in tuple(self._releases)},
-            holds={tag: tuple(holds) for tag, holds in self._holds.items()},
-            statuses=dict(self._statuses),
-            skipped=self._skipped,
-            seq=self.seq,
-        )
+        return self._state({key: self._releases.pop(key).result() for key in tuple(self._releases)})
 
     def state(self) -> LogState:
         """The immutable state until now; more entries may follow."""
         for key, release in self._releases.items():
             if key not in self._done:
                 self._done[key] = release.result()
+        return self._state({key: self._done[key] for key in self._releases})
+
+    def _state(self, releases: dict[str, ReleaseState]) -> LogState:
         return LogState(
-            releases={key: self._done[key] for key in self._releases},
+            releases=releases,
             holds={tag: tuple(holds) for tag, holds in self._holds.items()},
             statuses=dict(self._statuses),
             skipped=self._skipped,
@@ -353,7 +351,7 @@ def _ended(attempt: Attempt, seq: int) -> Attempt:
 def tags_set(fields: Fields) -> Iterator[tuple[str, str, str]]:
     """(target, tag, digest) for each tag that the entry records as set; digest `""`: the tag was removed."""
     kind = text_of(fields, "kind")
-    if kind not in _SETS_TAGS:
+    if kind not in SETS_TAGS:
         return
     target = text_of(fields, "to" if kind == "promoted" else "target")
     for tag in dicts_of(fields, "tags"):

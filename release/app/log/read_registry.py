@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from release.control import Cancel
@@ -27,16 +28,16 @@ _MOST_STATEMENTS = 8
 
 
 def read_images(
-    repository: Repository, *, required: bool, cancel: Cancel
+    repository: Repository, tags: Iterable[str], *, required: bool, cancel: Cancel
 ) -> tuple[tuple[ReadImage, ...], tuple[LeftOut, ...]]:
-    """The tagged images of the repository, and the tags whose image is not readable.
+    """The images under `tags`, which are all tags of the repository, and the tags whose image is not readable.
 
     Raises `RegistryError` if the registry does not answer: what is read then would be only a part.
     """
-    tags = sorted(tag for tag in repository.tags() if tag != STATUS_TAG and not is_attached(tag))
-    found = run_all([partial(repository.resolve, tag) for tag in tags], jobs=_JOBS, cancel=cancel)
+    names = sorted(tag for tag in tags if tag != STATUS_TAG and not is_attached(tag))
+    found = run_all([partial(repository.resolve, tag) for tag in names], jobs=_JOBS, cancel=cancel)
     held: dict[str, tuple[Descriptor, list[str]]] = {}
-    for tag, descriptor in zip(tags, found, strict=True):
+    for tag, descriptor in zip(names, found, strict=True):
         if descriptor is not None:  # else it was deleted meanwhile
             held.setdefault(descriptor.digest, (descriptor, []))[1].append(tag)
     reads = [partial(_read, repository, one, tuple(of), required) for one, of in held.values()]

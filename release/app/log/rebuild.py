@@ -19,7 +19,7 @@ from release.log.answers.scope import Scope
 from release.log.rebuilt.facts import Rebuilt, facts_of, joined, status_facts
 from release.log.rebuilt.identify import Found, LeftOut, Origin, identify
 from release.versions.git_tags import versions_in
-from release.versions.status import KnownStatus, merged
+from release.versions.status import STATUS_TAG, KnownStatus, merged
 
 #: What no registry and no git repository can tell of a lost log.
 UNTOLD = (
@@ -145,14 +145,14 @@ def _read(session: Session, component: Component) -> _Read:
     for target in component.targets:
         repository = session.registries.open(target.image)
         names.append(repository.name)
-        images, unreadable = read_images(repository, required=target.required, cancel=session.cancel)
+        tags = repository.tags()
+        images, unreadable = read_images(repository, tags, required=target.required, cancel=session.cancel)
         left += unreadable
         for image in images:
             named, others = identify(image, origin)
             found += named
             left += others
-        told = told_in(repository, repository.tags())
-        statuses += [(one, f"{repository.name}:shipmark-status") for one in told]
+        statuses += [(one, f"{repository.name}:{STATUS_TAG}") for one in told_in(repository, tags)]
     releases, other = joined(found)
     return _Read(
         origin=origin,
@@ -167,7 +167,7 @@ def _read(session: Session, component: Component) -> _Read:
 def _valid(statuses: list[tuple[KnownStatus, str]]) -> tuple[tuple[KnownStatus, str], ...]:
     """The valid status of each version, with the first tag that says it."""
     valid = merged(one for one, _ in statuses)
-    return tuple((one, next(where for other, where in statuses if other is one)) for one in valid.values())
+    return tuple((one, next(where for other, where in statuses if other.says(one))) for one in valid.values())
 
 
 def _without_image(origin: Origin, releases: Iterable[Rebuilt]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from release.git.describe import position_of
 from release.git.model import Describe, Snapshot
 from release.ref_names import is_commit
 from release.tagging.model import KnownReleases, TagPolicy
-from release.versions.git_tags import VersionTags, versions_in
+from release.versions.git_tags import VersionTag, VersionTags, versions_in
 from release.versions.semver import parse_tag_name, precedence_key
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def log_listing(snapshot: Snapshot, known: KnownReleases, policy: TagPolicy) -> 
         return b""
     found = versions_in(snapshot.tag_listing, policy.prefix, policy.versions)
     tagged = {precedence_key(version) for version in found.versions}
-    style = tag_style(found, policy.prefix)
+    style = tag_style(found.highest, policy.prefix)
     return b"".join(
         f"{one.commit} refs/tags/{policy.prefix}{style}{one.version}\n".encode()
         for one in logged
@@ -74,9 +74,8 @@ def log_listing(snapshot: Snapshot, known: KnownReleases, policy: TagPolicy) -> 
     )
 
 
-def tag_style(found: VersionTags, prefix: str) -> str:
-    """The `v` of `v1.4.2` if the highest version tag has it, or if there is none; else empty."""
-    last = found.highest
+def tag_style(last: VersionTag | None, prefix: str) -> str:
+    """The `v` of `v1.4.2` if the version tag `last` has it, or if there is none; else empty."""
     return "v" if last is None or last.git_tag.removeprefix(prefix).startswith("v") else ""
 
 

@@ -10,7 +10,7 @@ import msgspec
 from ci.remedies import remedy
 from release.app.clone_history import edge_of, lacks_trees
 from release.app.releases.known import known_for_next
-from release.app.releases.log_base import log_listing
+from release.app.releases.log_base import log_listing, tag_style
 from release.app.session import Session, policy_of
 from release.app.versions.next_step import Due, NextPart, Wish, next_due
 from release.app.versions.version import Found, VersionReport, version_report
@@ -100,7 +100,7 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
         session.sink.emit(Note(level="info", text=f"note: {version} is due: {'; '.join(reasons)}"))
     if due.warning:
         session.warn(due.warning)
-    git_tag = f"{policy.prefix}{_style(found, policy.prefix)}{version}"
+    git_tag = f"{policy.prefix}{tag_style(found.highest or found.stable, policy.prefix)}{version}"
     if request.git_tag != "none":
         require_unreleased(snapshot, policy, known)
         make_tag(session, policy, git_tag, version, push=push)
@@ -173,9 +173,3 @@ def _source(version: Version, known: KnownReleases) -> str:
 def _nothing_asked(found: History) -> str:
     since = f" since `{found.stable.git_tag}`" if found.stable else ""
     return f"no commit{since} asks for a release (`feat:`, `fix:`, `!`, `BREAKING CHANGE:`)"
-
-
-def _style(found: History, prefix: str) -> str:
-    """The `v` of `v1.4.2` if the component's highest version tag before HEAD has it, or if there is none; else `""`."""
-    last = found.highest or found.stable
-    return "v" if last is None or last.git_tag.removeprefix(prefix).startswith("v") else ""

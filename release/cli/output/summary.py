@@ -36,7 +36,7 @@ def summary_of(
         hint=(report.error.hint or "") if report.error is not None else "",
         pull=_pulls(report, details),
         tables=(_tags(report), *_steps(report, details)),
-        links=_links(ci, outputs),
+        links=_links(ci),
         notes=[
             *([f"Nothing is released: this run is not trusted, because {untrusted}."] if untrusted else []),
             *failed,
@@ -66,9 +66,9 @@ def change_summary(result: ChangeResult, outputs: Outputs, ci: CiContext) -> Sum
         hint=(error.hint or "") if error is not None else "",
         tables=(
             Table(columns=("tag", "state", "reason"), rows=rows),
-            *_slow(result.details.outcomes),
+            *_slow(outcomes),
         ),
-        links=_links(ci, outputs),
+        links=_links(ci),
         notes=[
             *result.changed.notes,
             f"Digest {outputs.digest}",
@@ -162,7 +162,7 @@ def _slow(outcomes: Sequence[Outcome]) -> tuple[Table, ...]:
 
 
 def _images(details: Report | None) -> list[str]:
-    """A line for each image with its digest, builder and platforms."""
+    """A line for each image with its digest and platforms."""
     if details is None:
         return []
     lines = []
@@ -174,11 +174,11 @@ def _images(details: Report | None) -> list[str]:
     return lines
 
 
-def _links(ci: CiContext, outputs: Outputs) -> list[tuple[str, str]]:
+def _links(ci: CiContext) -> list[tuple[str, str]]:
     links = []
     if ci.commit:
         address = f"{ci.repository_url}/commit/{ci.commit}" if ci.repository_url else ""
         links.append((f"commit {ci.commit[:12]}", address))
     if ci.run.url:
         links.append(("run", ci.run.url))
-    return links if links or outputs.version else []
+    return links

@@ -21,7 +21,7 @@ class Table(NamedTuple):
     key: int
 
 
-#: The last entry that is indexed. `place`: where the store continues reading behind it; see `Resumable`.
+#: The last entry that is indexed. `place`: where the store continues reading behind it; see `Source.place_behind`.
 STATE = Table(
     "log_index",
     (

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from release.log import Entry
+from release.log.fold import SETS_TAGS
 from release.log.members import Fields, text_of
 
 #: Hexadecimal digits of a digest that are indexed: the most that fit into signed 64-bit integers (60 bits).
@@ -21,9 +22,9 @@ _OF_RELEASE = frozenset(
         *("failed", "cancelled", "abandoned"),
     }
 )
-_STATUSES = frozenset({"yanked", "restored", "status"})
+#: Kinds of records about the status of a version.
+STATUS_KINDS = frozenset({"yanked", "restored", "status"})
 _REBUILD = re.compile(r"_r[1-9]\d{0,8}$")
-_SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned"})
 _HEX = re.compile(r"[0-9a-f]{1,15}")
 _DIGEST = re.compile(rb"sha256:([0-9a-f]{1,15})")
 
@@ -49,7 +50,7 @@ def terms_of(entries: Sequence[Entry]) -> Terms:
             hexes.add(commit[:DIGITS])
         if type(source := fields.get("source")) is dict and type(commit := source.get("commit")) is str:
             hexes.add(commit[:DIGITS])
-        if kind in _SETS_TAGS:
+        if kind in SETS_TAGS:
             _add_tags(texts, fields)
         elif kind == "planned" or kind == "released":
             _add_versions(texts, fields)
@@ -111,7 +112,7 @@ def _beside(fields: Fields) -> set[str]:
     """The terms of an entry that does not belong to a release."""
     kind, project = fields.get("kind"), str(fields.get("project") or "")
     found = {id_term(str(fields.get("id", "")))}
-    if kind in _STATUSES:
+    if kind in STATUS_KINDS:
         found.add(status_term(project))
     elif kind == "deployed":
         found.add(deployed_term(project))

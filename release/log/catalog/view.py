@@ -13,7 +13,14 @@ from release.log.answers.scope import Scope
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.claims import of_release, sets_tag
 from release.log.catalog.recorded import Lock, RecordedVersions
-from release.log.catalog.terms import deployed_term, project_term, status_term, tag_term, version_term
+from release.log.catalog.terms import (
+    STATUS_KINDS,
+    deployed_term,
+    project_term,
+    status_term,
+    tag_term,
+    version_term,
+)
 from release.log.fold import fold, tags_set
 from release.log.lazy_entries import Entries
 from release.log.members import Fields, text_of
@@ -34,7 +41,8 @@ class NewestHolds(NamedTuple):
 class LogView:
     """Answers from entries that it finds through the catalog. `whole` folds every entry, and takes long for a long log.
 
-    Thread-safe. Entries that are added to the catalog later are part of later answers.
+    Thread-safe. Entries that are added to the catalog later are part of later answers; `whole` and `projects` stay as
+    they were first asked for.
     """
 
     def __init__(self, catalog: Catalog, lock: Lock, folded: Callable[[], LogState]) -> None:
@@ -285,16 +293,13 @@ class LogView:
             )
 
 
-_STATUS_KINDS = frozenset({"yanked", "restored", "status"})
-
-
 def _resolved(releases: Iterable[ReleaseState], name: str, scope: Scope) -> tuple[ReleaseState, ...]:
     ordered = sorted(releases, key=lambda one: one.planned_seq)
     return resolve(LogState(releases={one.key: one for one in ordered}), name, scope)
 
 
 def _is_about(project: str) -> Callable[[Fields], bool]:
-    return lambda fields: fields.get("kind") in _STATUS_KINDS and text_of(fields, "project") == project
+    return lambda fields: fields.get("kind") in STATUS_KINDS and text_of(fields, "project") == project
 
 
 def _is_any(fields: Fields) -> bool:

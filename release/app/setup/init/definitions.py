@@ -24,9 +24,17 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return f"{'/'.join(self.url.split('/')[-2:])}@{self.commit}"
 
 
+#: The registry for which GitHub's own token is meant.
+_GITHUBS = "ghcr.io"
+
+
 def github(source: Source, *, branch: str, registry: str) -> str:
-    """A workflow that previews pull requests, and releases the default branch and git tags."""
-    token = f"{prefix_of(registry)}_TOKEN"
+    """A workflow that previews pull requests, and releases the default branch and git tags.
+
+    Another registry than GitHub's gets a secret of the user's: GitHub's token would give it the repository.
+    """
+    name = f"{prefix_of(registry)}_TOKEN"
+    token = "github.token" if registry == _GITHUBS else f"secrets.{name}"  # names, no secrets
     return f"""\
 name: shipmark
 on:
@@ -60,14 +68,26 @@ jobs:
       - uses: {source.action}
         with: {{command: run}}
         env:
-          {token}: ${{{{ github.token }}}}
+          {name}: ${{{{ {token} }}}}
           SHIPMARK_LOG_TOKEN: ${{{{ github.token }}}}
 """
 
 
-def gitlab(source: Source, *, registry: str) -> str:
-    """A job that previews merge requests, and releases the default branch and git tags."""
+def gitlab(source: Source, *, registry: str, host: str) -> str:
+    """A job that previews merge requests, and releases the default branch and git tags. `host`: of the GitLab.
+
+    A registry outside of that host gets its credential from variables of the project, not the job's own credential.
+    """
     variable = prefix_of(registry)
+    name = registry.partition(":")[0]
+    # A variable of the project needs no line here: the job has it in its environment.
+    own = (
+        f"""
+    {variable}_USERNAME: $CI_REGISTRY_USER
+    {variable}_PASSWORD: $CI_REGISTRY_PASSWORD"""
+        if name == host or name.endswith(f".{host}")
+        else ""
+    )
     return f"""\
 shipmark:
   image: python:3.13
@@ -77,9 +97,7 @@ shipmark:
   variables:
     GIT_DEPTH: "0"
     GIT_STRATEGY: clone
-    SHIPMARK_CACHE_DIR: "$CI_PROJECT_DIR/.shipmark/cache"
-    {variable}_USERNAME: $CI_REGISTRY_USER
-    {variable}_PASSWORD: $CI_REGISTRY_PASSWORD
+    SHIPMARK_CACHE_DIR: "$CI_PROJECT_DIR/.shipmark/cache"{own}
   cache: {{key: shipmark, paths: [.shipmark]}}
   before_script:
 {_indented(install_script(source, "/opt/shipmark"), "    - ")}

@@ -12,6 +12,7 @@ from release.app.default_branch import clone_default_branch
 from release.app.session import CONFIG_NAME, Session
 from release.app.setup.doctor.ci_files import read_ci_files, text_of
 from release.app.setup.doctor.scene import Unread
+from release.app.setup.init.convert.bake_options import DEFAULT_FILES
 from release.app.setup.workflows.model import FOLDER, Workflow
 from release.errors import ConfigError, GitError
 from release.git.command import Git
@@ -30,7 +31,6 @@ _FILES = {
     "drone": (".drone.yml",),
     "woodpecker": (".woodpecker.yml", ".woodpecker"),
 }
-_BAKE = ("docker-bake.hcl", "docker-bake.json")
 # A branch whose name is text in every CI file: no quotes, and none of the signs of GitHub's patterns for branches.
 _PLAIN_BRANCH = re.compile(r"[\w./-]+", re.ASCII)
 # Test data and vendored trees hold Dockerfiles that nobody releases.
@@ -84,7 +84,7 @@ def discover(session: Session) -> Found:
         dockerfiles=_dockerfiles(session),
         workflows=files.workflows,
         unread=tuple(one for one in files.unread if one.path.startswith(".github/")),
-        bake={name: text for name in _BAKE if (text := _text(root, name))},
+        bake={name: text for name in DEFAULT_FILES if (text := _text(root, name))},
         has_config=os.path.lexists(os.path.join(root, CONFIG_NAME)),
     )
 

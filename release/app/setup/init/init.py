@@ -11,13 +11,14 @@ import msgspec
 
 from release.app.session import CONFIG_NAME, Session, require_targets
 from release.app.setup.init.config_text import config_text
-from release.app.setup.init.convert.jobs import Facts
+from release.app.setup.init.convert.jobs import METADATA, Facts
 from release.app.setup.init.convert.model import Converted, Draft, Left
 from release.app.setup.init.convert.workflows import convert_workflows
 from release.app.setup.init.definitions import Source, github, gitlab, jenkins
 from release.app.setup.init.discover import Found, discover
 from release.app.setup.init.source import source_of
 from release.app.setup.init.write import write_files
+from release.app.setup.workflows.model import Workflow
 from release.config.load import load
 from release.errors import ConfigError
 from release.oci.reference import Reference
@@ -111,8 +112,8 @@ def _converted(found: Found, source: Source) -> tuple[Converted, ...]:
     return convert_workflows(found.workflows, facts)
 
 
-def _has_metadata(workflow: Any) -> bool:
-    return any(step.action == "docker/metadata-action" for job in workflow.jobs for step in job.steps)
+def _has_metadata(workflow: Workflow) -> bool:
+    return any(step.action == METADATA for step in workflow.steps)
 
 
 def _config(session: Session, found: Found, drafts: list[Draft]) -> str:
@@ -162,14 +163,14 @@ def _definitions(
 ) -> list[InitFile]:
     """The CI files of systems that have none of shipmark yet."""
     files: list[InitFile] = []
-    used = any(step.uses_shipmark for one in found.workflows for job in one.jobs for step in job.steps)
+    used = any(one.uses_shipmark for one in found.workflows)
     for system in found.systems:
         if system == "github" and not is_converted and not used:
             _require_loadable(source, found)
             text = github(source, branch=found.branch, registry=_registry(session, found))
             files.append(_new(_NEW_WORKFLOW, text))
         elif system == "gitlab":
-            text = gitlab(source, registry=_registry(session, found))
+            text = gitlab(source, registry=_registry(session, found), host=found.host)
             exists = os.path.lexists(os.path.join(session.root, ".gitlab-ci.yml"))
             files.append(_new(".gitlab/shipmark.yml" if exists else ".gitlab-ci.yml", text))
             if exists:
@@ -185,8 +186,12 @@ def _definitions(
 
 
 def _registry(session: Session, found: Found) -> str:
-    images = session.settings.images or _guessed(found) or ("ghcr.io/x/y",)
-    return Reference.parse(images[0]).registry
+    """The registry of the first image that is not a layout; GitHub's if none is known."""
+    configured = (
+        [one.image for part in session.config.components for one in part.targets] if found.has_config else []
+    )
+    images = [*(session.settings.images or configured or _guessed(found)), "ghcr.io/x/y"]
+    return Reference.parse(next(one for one in images if not one.startswith("oci:"))).registry
 
 
 def _require_loadable(source: Source, found: Found) -> None:

@@ -13,6 +13,8 @@ from release.config.document import Document, parse
 FOLDER = ".github/workflows"
 #: Where workflows of GitHub, Forgejo and Gitea lie; all have the same keys.
 FOLDERS = (FOLDER, ".forgejo/workflows", ".gitea/workflows")
+#: The action that clones the repository.
+CHECKOUT = "actions/checkout"
 _DASH = re.compile(r"([ ]*)-(?:[ ]|$)")
 # `acme/shipmark@v1`, `acme/shipmark/ci/github/metadata@…`, or a copy that the job checked out: `./.shipmark/action`.
 # The group is the action's folder in the repository.
@@ -67,6 +69,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     value: Mapping[str, Any]
     steps: tuple[Step, ...] = ()
 
+    def checkout_before(self, number: int) -> Step | None:
+        """The last step before step `number` that checks out the workflow's own repository; None if there is none."""
+        found = (one for one in reversed(self.steps[:number]) if one.action == CHECKOUT)
+        return next((one for one in found if "repository" not in one.inputs), None)
+
 
 class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     """A workflow file. `path`: from the repository's root. `events`: the keys of `on:`, with their settings."""
@@ -76,6 +83,16 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     document: Document
     events: Mapping[str, Any]
     jobs: tuple[Job, ...]
+
+    @property
+    def steps(self) -> Iterator[Step]:
+        """The steps of all jobs."""
+        return (step for job in self.jobs for step in job.steps)
+
+    @property
+    def uses_shipmark(self) -> bool:
+        """Whether a step uses an action of shipmark, or runs the command."""
+        return any(step.uses_shipmark for step in self.steps)
 
     def line_of(self, path: str) -> int:
         """The line of a key (`$.on.push.tags`), or of the nearest value around it."""

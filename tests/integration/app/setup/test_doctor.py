@@ -233,10 +233,10 @@ class TestCiFiles:
         report = examined(git_repo, offline=True)
         file = ".github/workflows/release.yml"
         assert [(one.place, one.seen, one.fix) for one in of(report, "inputs", "problem")] == [
-            (f"{file}:13", "the action has no input `image`, so it has no effect", "write `images`"),
+            (f"{file}:13", "the action has no input `image`, so the step fails", "write `images`"),
             (
                 f"{file}:14",
-                "the action has no input `tags-file`, so it has no effect",
+                "the action has no input `tags-file`, so the step fails",
                 "inputs are command, config, images",
             ),
         ]

@@ -277,6 +277,38 @@ class TestNewFiles:
         assert any("include: [{local: .gitlab/shipmark.yml}]" in note for note in report.notes)
         assert repo.git("status", "--porcelain", "--untracked-files=no") == ""
 
+    @pytest.mark.parametrize(
+        ("remote", "image", "path", "own"),
+        [
+            ("https://github.com/acme/app.git", "ghcr.io/acme/app", ".github/workflows/shipmark.yml", True),
+            (
+                "https://github.com/acme/app.git",
+                "registry.example/a",
+                ".github/workflows/shipmark.yml",
+                False,
+            ),
+            ("https://gitlab.com/acme/app.git", "registry.gitlab.com/acme/app", ".gitlab-ci.yml", True),
+            ("https://gitlab.com/acme/app.git", "ghcr.io/acme/app", ".gitlab-ci.yml", False),
+            ("https://git.example/acme/app.git", "notgit.example/acme/app", ".gitlab-ci.yml", False),
+        ],
+    )
+    def test_the_credential_of_the_job_goes_to_the_registry_of_its_own_host_only(
+        self, remote: str, image: str, path: str, own: bool, repo: GitRepo
+    ) -> None:
+        repo.git("remote", "set-url", "origin", remote)
+        repo.commit(files={"shipmark.yml": f'images: ["oci:dist/app", {image}]\n'})
+        if path == ".gitlab-ci.yml":
+            repo.commit(files={".gitlab-ci.yml": "test: {script: [make]}\n"})
+            path = ".gitlab/shipmark.yml"
+        (text,) = (one.text for one in made(repo).files if one.path == path)
+        jobs = yaml.safe_load(text)
+        given = (
+            jobs["jobs"]["release"]["steps"][1]["env"] if "jobs" in jobs else jobs["shipmark"]["variables"]
+        )
+        of_registry = {name: value for name, value in given.items() if name.startswith("SHIPMARK_REGISTRY_")}
+        said = any(word in str(of_registry) for word in ("github.token", "$CI_REGISTRY_PASSWORD"))
+        assert said is own
+
     def test_dockerfiles_in_folders_become_components_with_git_tags_of_their_own(
         self, make_repo: Any
     ) -> None:

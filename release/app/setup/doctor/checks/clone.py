@@ -13,7 +13,6 @@ from release.app.setup.workflows.model import Step, Workflow
 #: Versions of git: the oldest that works, and the first with `safe.bareRepository`, without which git itself enters a
 #: bare repository that a pull request put into the workspace.
 _OLDEST, _SAFE = (2, 25), (2, 38)
-_CHECKOUT = "actions/checkout"
 _SHOWN = 3
 
 
@@ -128,8 +127,5 @@ def _checkouts(scene: Scene) -> Iterator[tuple[Workflow, Step]]:
     for workflow in scene.workflows:
         for job in workflow.jobs:
             own = next((number for number, step in enumerate(job.steps) if step.uses_shipmark), None)
-            before = [] if own is None else [one for one in job.steps[:own] if one.action == _CHECKOUT]
-            if (
-                here := next((one for one in reversed(before) if "repository" not in one.inputs), None)
-            ) is not None:
+            if own is not None and (here := job.checkout_before(own)) is not None:
                 yield workflow, here

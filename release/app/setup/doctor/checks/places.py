@@ -137,8 +137,9 @@ def log(scene: Scene) -> Iterator[Answer]:
 def _runs(scene: Scene) -> Iterator[str]:
     """The places of the steps in workflows that use shipmark."""
     for workflow in scene.workflows:
-        for step in (step for job in workflow.jobs for step in job.steps if step.uses_shipmark):
-            yield f"{workflow.path}:{step.line}"
+        for step in workflow.steps:
+            if step.uses_shipmark:
+                yield f"{workflow.path}:{step.line}"
 
 
 def _is_kept(scene: Scene, log: LogPlace) -> bool:
@@ -147,8 +148,7 @@ def _is_kept(scene: Scene, log: LogPlace) -> bool:
     kept = [
         line.strip().rstrip("/")
         for workflow in scene.workflows
-        for job in workflow.jobs
-        for step in job.steps
+        for step in workflow.steps
         if step.action in {"actions/cache", "actions/cache/save"}
         for line in step.inputs.get("path", "").split("\n")
     ]

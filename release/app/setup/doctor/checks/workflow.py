@@ -26,13 +26,13 @@ def files(scene: Scene) -> Iterator[Answer]:
 
 
 def inputs(scene: Scene) -> Iterator[Answer]:
-    """The `with:` keys of our action, which GitHub passes on without an error even if the action has no such input."""
+    """The `with:` keys of our actions: the main one fails for an unknown input, the drop-in warns and goes on."""
     if not scene.action_inputs:
         yield unchecked(Unasked("the inputs of the action are not known here"))
         return
     count = 0
     for workflow in scene.workflows:
-        for step in (step for job in workflow.jobs for step in job.steps):
+        for step in workflow.steps:
             if step.own_action is None or step.own_action not in scene.action_inputs:
                 continue
             count += 1
@@ -42,8 +42,9 @@ def inputs(scene: Scene) -> Iterator[Answer]:
                     continue
                 near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
                 fix = f"write `{near[0]}`" if near else f"inputs are {', '.join(sorted(known))}"
+                effect = "so it has no effect" if step.own_action else "so the step fails"
                 yield problem(
-                    f"the action has no input `{name}`, so it has no effect",
+                    f"the action has no input `{name}`, {effect}",
                     fix,
                     2,
                     f"{workflow.path}:{line}",
@@ -53,9 +54,7 @@ def inputs(scene: Scene) -> Iterator[Answer]:
 
 def events(scene: Scene) -> Iterator[Answer]:
     """Tag pushes beside release events: the run for the push comes first, and cannot see the pre-release box."""
-    own = [
-        one for one in scene.workflows if any(step.uses_shipmark for job in one.jobs for step in job.steps)
-    ]
+    own = [one for one in scene.workflows if one.uses_shipmark]
     releases = [one for one in own if "release" in one.events]
     pushes = [one for one in own if _pushes_tags(one)]
     for pushed in pushes if releases else ():

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 from release.app.setup.init.convert.bake_files import NotPlain, bake_blocks, target_in, targets_of
 from release.app.setup.init.convert.build_options import comma_list, lines_of
-from release.app.setup.init.convert.expressions import Values
 from release.app.setup.init.convert.model import CannotConvert
 from release.app.setup.workflows.model import Step
 
-_DEFAULT_FILES = ("docker-bake.hcl", "docker-bake.json")
+#: Bake files that the action reads if it is given none.
+DEFAULT_FILES = ("docker-bake.hcl", "docker-bake.json")
 #: Attribute -> option of `build:`. Tags, labels and outputs come from the config and the command.
 _NAMES = {
     "context": "context",
@@ -30,19 +31,17 @@ _TAKEN = frozenset({"tags", "labels", "annotations", "output", "description", "n
 _DEFAULTS = {"context": ".", "dockerfile": "Dockerfile", "network": "default"}
 
 
-def bake_section(
-    step: Step, values: Values, files: dict[str, str]
-) -> tuple[dict[str, Any], list[tuple[int, str]]]:
+def bake_section(step: Step, files: Mapping[str, str]) -> tuple[dict[str, Any], list[tuple[int, str]]]:
     """The section `build:` of the only target that the step builds. Raises `CannotConvert`.
 
-    files: texts of bake files by their path.
+    `files`: texts of bake files by their path.
     """
     if "set" in step.inputs:
         raise CannotConvert(
             step.input_lines["set"], "`set` changes the target; write it into the bake file first"
         )
     names = [posixpath.normpath(one) for one in lines_of(step.inputs.get("files", "")) if "steps." not in one]
-    path = next((one for one in names or _DEFAULT_FILES if one in files), None)
+    path = next((one for one in names or DEFAULT_FILES if one in files), None)
     if path is None:
         raise CannotConvert(step.line, "its bake file is not found")
     try:
@@ -53,7 +52,6 @@ def bake_section(
         attributes = target_in(blocks, chosen[0])
     except NotPlain as error:
         raise CannotConvert(step.line, f"{path}: {error}") from error
-    del values
     left = [
         (step.line, f"{path}: `{name}` is left out")
         for name in attributes

@@ -116,12 +116,12 @@ def _joining(
     (create,) = [one for one in gone if "imagetools create" in one.text("run")][:1]
     ids = {one.text("id"): {"version": "primary-tag", "tags": "tags"} for one in gone if one.text("id")}
     removed = [(one.first, one.last) for one in (*gone, download)]
-    renamed, is_used = references(
+    renamed = references(
         lines, span_of(workflow, job), ids, [range(first, last + 1) for first, last in removed], "shipmark"
     )
     step = NewStep(
         indent=create.indent,
-        keys={"id": "shipmark"} if is_used else {},
+        keys={"id": "shipmark"} if renamed else {},
         env=variables,
         inputs={"command": "run", "from": "\n".join(f"oci:part-{number}" for number in range(parts))},
         component=draft.name,

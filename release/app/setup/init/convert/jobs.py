@@ -111,7 +111,7 @@ def plan_job(workflow: Workflow, job: Job, facts: Facts) -> JobPlan | None:
         if step and step.text("id")
     }
     new_id = build.text("id") or (meta.text("id") if meta else "") or "shipmark"
-    renamed, is_used = references(
+    renamed = references(
         lines, span_of(workflow, job), ids, [range(first, last + 1) for first, last in removed], new_id
     )
     keys = {name: text for name in _KEPT if (text := build.text(name))}
@@ -119,7 +119,7 @@ def plan_job(workflow: Workflow, job: Job, facts: Facts) -> JobPlan | None:
         raise CannotConvert(meta.line, "the metadata step has a condition of its own")
     new = NewStep(
         indent=build.indent,
-        keys={**keys, **({"id": new_id} if is_used else {})},
+        keys={**keys, **({"id": new_id} if renamed else {})},
         env={
             **_environment(used),
             **{name: f"${{{{ {inner} }}}}" for name, inner in values.variables.items()},
@@ -146,9 +146,11 @@ def _drafts(
     values = values_for(workflow, job, {}, facts, in_config(meta))
     for combination in matrix.combinations:
         values = values_for(workflow, job, combination, facts, in_config(meta))
-        naming, odd = naming_section(meta, values) if meta is not None else literal_naming(build, values)
+        naming, odd = (
+            naming_section(meta, values) if meta is not None else (literal_naming(build, values), [])
+        )
         if build.action == BAKE:
-            options, more = bake_section(build, values, dict(facts.files))
+            options, more = bake_section(build, facts.files)
         else:
             options, more = build_section(build, values)
         if meta is not None and build.action == BUILD:

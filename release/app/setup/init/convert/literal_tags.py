@@ -17,7 +17,7 @@ _RULES = {
 }
 
 
-def literal_naming(step: Step, values: Values) -> tuple[dict[str, Any], list[tuple[int, str]]]:
+def literal_naming(step: Step, values: Values) -> dict[str, Any]:
     """The keys that name the image. Raises `CannotConvert` for tags that differ from image to image."""
     line = step.input_lines.get("tags", step.line)
     names: dict[str, list[str]] = {}
@@ -32,7 +32,7 @@ def literal_naming(step: Step, values: Values) -> tuple[dict[str, Any], list[tup
         for tag in tags
         for rule in _RULES.get(tag, (f"type=raw,value={values.text(tag, form='{{env.%s}}')}",))
     ]
-    return {**images_of([*names], values, line), "tags": rules, "events": "as-action"}, []
+    return {**images_of([*names], values, line), "tags": rules, "events": "as-action"}
 
 
 def _divided(text: str) -> tuple[str, str]:

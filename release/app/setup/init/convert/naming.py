@@ -11,11 +11,10 @@ from release.app.setup.init.convert.model import CannotConvert
 from release.app.setup.workflows.model import Step
 from release.errors import ConfigError
 from release.oci.reference import Reference
+from release.tagging.rules.parse import DEFAULT_RULES
 
 _RULE = "{{env.%s}}"
 _IMAGE = "${%s}"
-#: What docker/metadata-action does without `tags`.
-DEFAULT_RULES = ("type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr")
 #: Inputs that change no tag here: separators of outputs, a token for labels, a name in bake files.
 _IGNORED = frozenset({"github-token", "bake-target", "sep-tags", "sep-labels", "sep-annotations"})
 #: Lines of `flavor` that say what is so anyway.

@@ -9,7 +9,6 @@ from functools import partial
 from release.app.setup.init.convert.model import CannotConvert, Edit
 from release.app.setup.workflows.model import Job, Step
 
-CHECKOUT = "actions/checkout"
 #: The version of actions/checkout that new steps use.
 CHECKOUT_PIN = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 _BLOCK = re.compile(r":\s*[|>][-+0-9]*\s*(?:#.*)?$")
@@ -33,8 +32,7 @@ def comments(lines: list[str], first: int, last: int) -> list[str]:
 
 def deep_checkout(job: Job, before: Step, lines: list[str]) -> list[Edit]:
     """Edits after which the job checks out its repository with all history before the step `before`."""
-    found = [one for one in job.steps if one.action == CHECKOUT and one.number < before.number]
-    own = next((one for one in reversed(found) if "repository" not in one.inputs), None)
+    own = job.checkout_before(before.number)
     if own is None:
         indent = " " * before.indent
         new = (f"{indent}- uses: {CHECKOUT_PIN}", f"{indent}  with: {{fetch-depth: 0}}")
@@ -61,7 +59,8 @@ def _depth_edit(step: Step, lines: list[str]) -> Edit:
                 lines=(f"{text[: flow.end()]}fetch-depth: 0, {text[flow.end() :]}",),
             )
         if re.fullmatch(r"\s*(?:- )?with:\s*(?:#.*)?", text):
-            below = lines[number]
+            # The line of the first input: blank lines and comments at any column may come before it.
+            below = lines[min(step.input_lines.values(), default=number + 1) - 1]
             indent = below[: len(below) - len(below.lstrip(" "))]
             return Edit(first=number + 1, last=number, lines=(f"{indent}fetch-depth: 0",))
     if lines[step.line - 1].lstrip(" -").startswith("{"):
@@ -75,8 +74,8 @@ def _depth_edit(step: Step, lines: list[str]) -> Edit:
 
 def references(
     lines: list[str], span: range, ids: Mapping[str, Mapping[str, str]], removed: Iterable[range], new_id: str
-) -> tuple[list[Edit], bool]:
-    """Edits of the lines that use outputs of removed steps, and whether there are any.
+) -> list[Edit]:
+    """Edits of the lines that use outputs of removed steps.
 
     `ids`: id of a removed step -> its outputs and their names in the new step. Raises `CannotConvert` for another
     output.
@@ -100,4 +99,4 @@ def references(
         new = pattern.sub(partial(renamed, number), line)
         if new != line or any(match[1] in ids for match in pattern.finditer(line)):
             edits.append(Edit(first=number, last=number, lines=(new,)))
-    return edits, bool(edits)
+    return edits
