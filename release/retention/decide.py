@@ -206,11 +206,12 @@ class _Deciding:
     def _deletion(self, digest: str, deleted: Mapping[str, str]) -> Deletion:
         holders = tuple(sorted(self._graph.holders[digest] & deleted.keys()))
         tags = self._ordinary(digest)
-        because = holders[0] if holders and not tags else ""
+        # What an earlier prune left of an image is no image either: its subject is gone.
+        because = "" if tags else holders[0] if holders else self._graph.orphans.get(digest, "")
         return Deletion(
             digest=digest,
             tags=tuple(self._on.get(digest, ())),
-            rule=deleted[digest] or ("goes with what it belongs to" if because else UNFINISHED),
+            rule=deleted[digest] or ("goes with what it belongs to" if holders and not tags else UNFINISHED),
             because=because,
             holders=holders,
         )

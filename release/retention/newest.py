@@ -40,7 +40,8 @@ def rank_tags(rule: KeepRule, selected: Iterable[Selected], ages: Ages) -> dict[
         group, release, order = _place(rule, one, ages)
         places[one.tag.name] = (group, release)
         held = groups.setdefault(group, {})
-        held[release] = max(held[release], order) if release in held else order
+        if release not in held or (order is not None and order > held[release]):
+            held[release] = order
     ranks = {}
     for group, orders in groups.items():
         known = sorted(
@@ -62,7 +63,7 @@ def _place(rule: KeepRule, one: Selected, ages: Ages) -> tuple[Any, Any, Any]:
         return group, (key, str(version)), (key, str(version))
     age = ages.of_tag(one.tag).milliseconds
     if age is None:
-        # Never mixed with known ones of the same digest: `max` of None and a number has no answer.
+        # A release of its own, so that the order of a release is None for all of its tags or for none.
         return group, ("unknown", one.tag.digest), None
     return group, ("known", one.tag.digest), (-age, one.tag.digest)
 

@@ -53,11 +53,12 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 def gather(session: Session, request: PruneRequest) -> tuple[Ground, ...]:
     """Read and decide everything. Raises `RefusedError` if it is not known what is in use, `ConfigError` and others."""
     places = places_of(session, request)
+    # Several repositories may have one section: it is read, and its sources are asked, once.
+    sections = {place.where: place.section for place in places}
     policies = {
-        place.where: policy_of(place.section, compile_pattern=whole_match, where=place.where)
-        for place in places
+        where: policy_of(one, compile_pattern=whole_match, where=where) for where, one in sections.items()
     }
-    used = {place.where: _ask(session, place.section) for place in places}
+    used = {where: _ask(session, one) for where, one in sections.items()}
     entries, state = session.log.entries(), session.log_state.whole
     grounds = []
     for place in places:

@@ -9,7 +9,7 @@ import msgspec
 
 from release.app.releases.execute import execute
 from release.app.releases.release_sources import at_own_targets
-from release.app.releases.results import exit_code, step_reports
+from release.app.releases.results import error_report, exit_code, step_reports
 from release.app.retention.gather import Ground, gather
 from release.app.retention.reports import (
     DeletedImage,
@@ -18,7 +18,6 @@ from release.app.retention.reports import (
     PruneResult,
     RemovedTag,
     RepositoryReport,
-    error_of,
 )
 from release.app.session import Session
 from release.errors import ConfigError, PartialError, RefusedError, ReleaseError, StalePlan
@@ -150,7 +149,7 @@ def _result(
         frees=sum(one.frees for one in repositories),
         steps=step_reports(details),
         exit_code=exit_code(details),
-        error=error_of(error),
+        error=error_report(details),
     )
     return PruneResult(report=report, details=details, error=error)
 
@@ -183,15 +182,11 @@ def _unknown_age(ground: Ground) -> int:
 def _deleted(ground: Ground) -> tuple[DeletedImage, ...]:
     inventory = ground.inventory
     ages = Ages(ground.policy, inventory, ground.known.history)
+    tops: dict[str, str] = {}
     families: dict[str, dict[str, int]] = {}
     for one in ground.decision.deletions:
-        top = one.digest
-        # Holders come first in the order of deletions, so the family of `because` is known.
-        top = (
-            next((name for name, family in families.items() if one.because in family), top)
-            if one.because
-            else top
-        )
+        # Holders come first in the order of deletions, so the family of `because` is known, if it goes in this prune.
+        top = tops[one.digest] = tops.get(one.because, one.digest)
         families.setdefault(top, {})[one.digest] = 1
     found = []
     for one in ground.decision.deletions:
@@ -205,7 +200,7 @@ def _deleted(ground: Ground) -> tuple[DeletedImage, ...]:
                 size=manifest.size + sum(size for _, size in manifest.blobs),
                 frees=None if family is None else freed_bytes(inventory, family),
                 age=ages.of_digest(one.digest).milliseconds,
-                because=one.because,
+                because=one.because if one.because in tops else "",
             )
         )
     return tuple(found)

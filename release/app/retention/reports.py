@@ -7,7 +7,6 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.releases.results import ErrorReport, StepReport
-from release.errors import ReleaseError
 from release.retention.explain import Explanation
 from release.runner import Report
 
@@ -121,8 +120,3 @@ class UndoReport(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[StepReport, ...]
     exit_code: int
     error: ErrorReport | None
-
-
-def error_of(error: ReleaseError | None) -> ErrorReport | None:
-    """The error in the form of reports."""
-    return None if error is None else ErrorReport(message=error.message, hint=error.hint)

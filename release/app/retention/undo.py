@@ -6,31 +6,37 @@ import msgspec
 
 from release.app.releases.execute import execute
 from release.app.releases.release_sources import at_own_targets
-from release.app.releases.results import exit_code, step_reports
+from release.app.releases.results import error_report, exit_code, step_reports
 from release.app.retention.prune import executed_error
-from release.app.retention.reports import PruneResult, UndoneRepository, UndoReport, error_of
+from release.app.retention.reports import PruneResult, UndoneRepository, UndoReport
 from release.app.session import Session
-from release.errors import NotFound
+from release.errors import ConfigError, NotFound
 from release.log.answers.retained import known_of, pruned_by, prunes
 from release.plan.prune import UndoneTarget, plan_undo
 from release.plan.prune_operands import RestoreManifest
 
 
 def undo_prune(session: Session, run: str) -> PruneResult:
-    """Put back what the prune `run` deleted. Raises `NotFound` if the log knows no such prune."""
+    """Put back what the prune `run` deleted. `run`: its id, or the beginning.
+
+    Raises `NotFound` if the log knows no such prune, `ConfigError` if it knows several.
+    """
     session.require_trusted("prune undo")
     entries = session.log.entries()
-    there = pruned_by(run, entries)
-    if not there:
-        known = prunes(entries)
+    known = prunes(entries)
+    named = [one for one in known if run and one.startswith(run)]
+    if len(named) > 1:
+        raise ConfigError(f"several prunes begin with `{run}`", hint=f"name one: {', '.join(named[:5])}")
+    if not named:
         hint = (
             f"the last one is `{known[-1]}`"
             if known
             else "nothing was pruned, as far as the version log knows"
         )
         raise NotFound(f"the version log has no prune `{run}`", hint=hint)
+    (run,) = named
     targets = []
-    for one in there:
+    for one in pruned_by(run, entries):
         digests = {
             digest: tuple(tag for tag, held in one.tags.items() if held == digest) for digest in one.digests
         }
@@ -62,6 +68,6 @@ def undo_prune(session: Session, run: str) -> PruneResult:
         repositories=tuple(done.values()),
         steps=step_reports(details),
         exit_code=exit_code(details),
-        error=error_of(error),
+        error=error_report(details),
     )
     return PruneResult(report=report, details=details, error=error)

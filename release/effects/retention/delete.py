@@ -101,8 +101,12 @@ class ManifestDeletions:
             self._after[work.id] = after
         if failure is not None and not (after.put_back or after.vanished):
             raise failure
-        for tag in (*after.put_back, *after.vanished):
-            text = f"`{operands.target}:{tag}` changed while {short(operands.digest)} was deleted: put back"
+        told = dict.fromkeys(after.put_back, "changed while it was deleted: the image is put back")
+        told |= dict.fromkeys(
+            after.vanished, "vanished while it was deleted: the image is back, the tag is not"
+        )
+        for tag, what in told.items():
+            text = f"`{operands.target}:{tag}` on {short(operands.digest)} {what}"
             self._sink.emit(Note(level="warning", text=text))
         return Bindings()
 

@@ -168,11 +168,11 @@ class PrunedThere(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pruned_by(run: str, entries: Iterable[Entry]) -> tuple[PrunedThere, ...]:
-    """What the run whose id begins with `run` deleted, one for each target, in the log's order."""
+    """What the run with the id `run` deleted, one for each target, in the log's order."""
     found: dict[str, PrunedThere] = {}
     for entry in entries:
         fields = entry.fields
-        if entry.kind != "pruned" or not run or not text_of(fields, "attempt").startswith(run):
+        if entry.kind != "pruned" or text_of(fields, "attempt") != run:
             continue
         target = text_of(fields, "target")
         before = found.get(target) or PrunedThere(

@@ -73,6 +73,11 @@ def test_newest_by_push_keeps_what_has_no_time_and_takes_no_place_for_it() -> No
     assert deleted(run(text, registry)) == ["a"]
 
 
+def test_newest_keeps_an_image_of_unknown_age_that_has_several_tags() -> None:
+    registry = Registry([image("a", pushed=None), image("b")], tagged(rel_a="a", rel_b="a", rel_c="b"))
+    assert deleted(run(EVERYTHING + 'keep: [{match: "rel-*", newest: 2}]', registry)) == []
+
+
 def test_parts_of_an_index_and_signatures_take_no_place_of_newest() -> None:
     parts = [image("p1"), image("p2")]
     index = image("index", children=(digest("p1"), digest("p2")))
@@ -142,6 +147,7 @@ def test_signature_whose_subject_is_unknown_stays_until_a_prune_deleted_the_subj
     assert deleted(run(EVERYTHING, registry)) == []
     decision = run(EVERYTHING, registry, history=History(pruned=frozenset({digest("gone")})))
     assert [one.rule for one in decision.deletions] == [UNFINISHED]
+    assert refusals(policy(EVERYTHING).limits, registry.inventory(), decision) == ()
 
 
 def test_untagged_image_goes_by_its_own_rule_only() -> None:
