@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
+from release.app.log.rebuild import _valid
 from release.canonical_json import canonical
 from release.log.rebuilt.facts import joined
 from release.log.rebuilt.identify import Origin, ReadImage, identify
@@ -13,6 +15,7 @@ from release.log.record import RecordedImage
 from release.plan.release import release_key
 from release.statements.release_statement import Attested, ReadStatement, read_statement
 from release.versions.git_tags import versions_in
+from release.versions.status import KnownStatus
 
 ONE, TWO = "1" * 40, "2" * 40
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -162,3 +165,11 @@ def test_second_target_with_another_image_is_left_out() -> None:
 @pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b"\xff", b'{"_type": 1}', b"[" * 10_000])
 def test_document_that_is_not_a_release_statement_is_skipped(payload: bytes) -> None:
     assert read_statement(payload, DIGEST) is None
+
+
+def test_a_status_that_two_tags_say_is_found_at_the_first_of_them() -> None:
+    """`merged` completes a status by members of an equal one, and returns neither of the two."""
+    plain = KnownStatus(version="1.4.2", commit="a" * 40, number=1, status="yanked", reason="bad")
+    whole = msgspec.structs.replace(plain, before="prerelease")
+    ((one, where),) = _valid([(plain, "first"), (whole, "second")])
+    assert (one.version, one.before, where) == ("1.4.2", "prerelease", "first")
