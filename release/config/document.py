@@ -26,12 +26,14 @@ _QUOTES = 'a value that begins with `>` or `|` needs quotes: `">=0.2"`'
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """A YAML document: its values, and the position of each by its path (`$.build.platforms[0]`).
 
-    All scalars are text (`1.10`, `on`); the types of the config convert them to numbers and booleans.
+    All scalars are text (`1.10`, `on`); the types of the config convert them to numbers and booleans. `shared`: the
+    lines of anchors and aliases. A value below an alias has the position of the anchor's value.
     """
 
     value: Any
     positions: dict[str, Position]
     keys: dict[str, Position]
+    shared: tuple[int, ...] = ()
 
     def at(self, path: str) -> Position:
         """The position of the value at `path`, or of the nearest list or mapping around."""
@@ -49,18 +51,19 @@ def parse(text: str, source: str) -> Document:
     Errors are invalid YAML, duplicate keys, merge keys, tags outside of YAML's core types, and more depth, values or
     characters of paths than `release.limits` allows.
     """
-    node = _compose(text, source)
+    node, shared = _compose(text, source)
     reader = _Reader()
     value = {} if node is None else reader.read(node, "$")
     reader.positions.setdefault("$", Position(source=source, line=1, column=1))
-    return Document(value=value, positions=reader.positions, keys=reader.keys)
+    return Document(value=value, positions=reader.positions, keys=reader.keys, shared=shared)
 
 
-def _compose(text: str, source: str) -> Node | None:
+def _compose(text: str, source: str) -> tuple[Node | None, tuple[int, ...]]:
     import yaml  # imported late: most repositories have no config file
 
+    compose = Compose(_events(text), source, text)
     try:
-        node = Compose(_events(text), source, text).document()
+        node = compose.document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark is not None else source
@@ -76,7 +79,7 @@ def _compose(text: str, source: str) -> Node | None:
             f"{node.position}: more than {DOCUMENT_NODES} values, aliases counted as often as they are used",
             hint="split the file, or use fewer aliases",
         )
-    return node
+    return node, tuple(compose.shared)
 
 
 def _events(text: str) -> Iterator[Any]:

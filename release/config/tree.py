@@ -52,6 +52,8 @@ class Compose:
         self._lines = text.splitlines()
         self._anchors: dict[str, Node | None] = {}  # None: still open
         self._depth = 0
+        #: The lines of anchors and aliases.
+        self.shared: list[int] = []
 
     def document(self) -> Node | None:
         """Compose the only document; None if there is none. Raises `ConfigError` and errors of the YAML parser."""
@@ -67,6 +69,8 @@ class Compose:
 
     def _node(self, event: Any) -> Node:
         name = self._name(event)
+        if getattr(event, "anchor", None) is not None:
+            self.shared.append(event.start_mark.line + 1)
         if name == "Alias":
             return self._aliased(event)
         if event.anchor is not None:

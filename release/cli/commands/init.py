@@ -24,11 +24,25 @@ from release.cli.session import open_session
     metavar="HOST/OWNER/REPOSITORY@COMMIT",
     help="Where the CI files get shipmark [default: where this one came from].",
 )
+@click.option(
+    "--for",
+    "systems",
+    multiple=True,
+    type=click.Choice(["github", "gitlab", "jenkins"]),
+    help="Write the CI file of this system [default: of those that are found].",
+)
 @click.option("--write", is_flag=True, help="Write the files that are shown.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.init/1`.")
 @click.argument("folder", required=False, metavar="[DIR]")
 @click.pass_context
-def command(ctx: click.Context, source: str | None, write: bool, as_json: bool, folder: str | None) -> None:
+def command(
+    ctx: click.Context,
+    source: str | None,
+    systems: tuple[str, ...],
+    write: bool,
+    as_json: bool,
+    folder: str | None,
+) -> None:
     """Show the config and the CI files that this repository needs, as a diff; write them with --write.
 
     Finds CI systems, the default branch, the registry, Dockerfiles and workflows. Workflows with
@@ -39,7 +53,7 @@ def command(ctx: click.Context, source: str | None, write: bool, as_json: bool, 
         settings = settings_of(ctx)
         ctx.obj = msgspec.structs.replace(settings, directory=os.path.join(settings.directory, folder))
     session = open_session(ctx)
-    report = init(session, InitRequest(write=write, source=source))
+    report = init(session, InitRequest(write=write, source=source, systems=systems))
     if as_json:
         document(msgspec.to_builtins(report))
         return

@@ -169,9 +169,7 @@ def install_script(source: Source, folder: str) -> tuple[str, ...]:
         f"rm -rf {folder}",
         f"git clone --quiet {source.url} {folder}",
         f"git -C {folder} checkout --quiet {source.commit}",
-        f"python3 -m venv {folder}/venv",
-        f"{folder}/venv/bin/pip install --quiet --require-hashes --only-binary :all: -r {folder}/ci/runtime.lock",
-        f"{folder}/venv/bin/pip install --quiet --no-deps --no-build-isolation --no-index {folder}",
+        f"sh {folder}/ci/install.sh {folder}/venv",
     )
 
 

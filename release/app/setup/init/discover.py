@@ -123,6 +123,11 @@ def _is_dockerfile(name: str) -> bool:
     return base in {"Dockerfile", "Containerfile"} and not _ELSEWHERE.search(name) and name.isprintable()
 
 
+def is_shipmarks(root: str, name: str) -> bool:
+    """Whether the CI file runs shipmark already, such as one that `init` wrote."""
+    return "/ci/install.sh" in _text(root, name) and "shipmark" in _text(root, name)
+
+
 def _text(root: str, name: str) -> str:
     try:
         return text_of(root, name)

@@ -15,7 +15,7 @@ from release.app.setup.init.convert.jobs import METADATA, Facts
 from release.app.setup.init.convert.model import Converted, Draft, Left
 from release.app.setup.init.convert.workflows import convert_workflows
 from release.app.setup.init.definitions import Source, github, gitlab, jenkins
-from release.app.setup.init.discover import Found, discover
+from release.app.setup.init.discover import Found, discover, is_shipmarks
 from release.app.setup.init.source import source_of
 from release.app.setup.init.write import write_files
 from release.app.setup.workflows.model import Workflow
@@ -25,13 +25,30 @@ from release.oci.reference import Reference
 
 _NEW_WORKFLOW = ".github/workflows/shipmark.yml"
 _LOG = {"store": "git"}
+#: System -> its file, the file beside it if somebody has written that one, and how the second gets into use.
+_BESIDE = {
+    "gitlab": (
+        ".gitlab-ci.yml",
+        ".gitlab/shipmark.yml",
+        "add to `.gitlab-ci.yml`: `include: [{local: .gitlab/shipmark.yml}]`",
+    ),
+    "jenkins": (
+        "Jenkinsfile",
+        "shipmark.Jenkinsfile",
+        "let a multibranch job use `shipmark.Jenkinsfile`, or take its stages into `Jenkinsfile`",
+    ),
+}
 
 
 class InitRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`write`: write the files that are shown. `source`: of shipmark, as `HOST/OWNER/REPOSITORY@COMMIT`."""
+    """`write`: write the files that are shown. `source`: of shipmark, as `HOST/OWNER/REPOSITORY@COMMIT`.
+
+    `systems`: the CI systems to write files for, in place of those that are found.
+    """
 
     write: bool = False
     source: str | None = None
+    systems: tuple[str, ...] = ()
 
 
 class InitFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,10 +81,13 @@ def init(session: Session, request: InitRequest) -> InitReport:
     may not be changed.
     """
     found = discover(session)
+    if request.systems:
+        found = msgspec.structs.replace(found, systems=request.systems)
     # Without a CI file to write, it does not matter where shipmark comes from.
     source = source_of(session, request.source) if found.systems or request.source is not None else None
     converted = () if found.has_config or source is None else _converted(found, source)
-    drafts = [draft for one in converted for draft in one.drafts]
+    # By name: the jobs of one component name it more than once.
+    drafts = [*{draft.name: draft for one in converted for draft in one.drafts}.values()]
     notes: list[str] = []
     files: list[InitFile] = []
     if not found.has_config:
@@ -87,7 +107,10 @@ def init(session: Session, request: InitRequest) -> InitReport:
         _changed(one.path, before[one.path], one.text) for one in converted if one.text != before[one.path]
     ]
     if source is None:
-        notes.append("no CI system is found here, so there is no CI file to write")
+        notes.append(
+            "no CI system is found here, so there is no CI file to write; "
+            "`--for github`, `gitlab` or `jenkins` names one"
+        )
     else:
         files += _definitions(session, found, source, notes, is_converted=bool(drafts))
     notes += [f"`{one.path}` cannot be read, and stays as it is: {one.reason}" for one in found.unread]
@@ -169,18 +192,17 @@ def _definitions(
             _require_loadable(source, found)
             text = github(source, branch=found.branch, registry=_registry(session, found))
             files.append(_new(_NEW_WORKFLOW, text))
-        elif system == "gitlab":
-            text = gitlab(source, registry=_registry(session, found), host=found.host)
-            exists = os.path.lexists(os.path.join(session.root, ".gitlab-ci.yml"))
-            files.append(_new(".gitlab/shipmark.yml" if exists else ".gitlab-ci.yml", text))
-            if exists:
-                notes.append("add to `.gitlab-ci.yml`: `include: [{local: .gitlab/shipmark.yml}]`")
-        elif system == "jenkins":
-            files.append(_new("shipmark.Jenkinsfile", jenkins(source, branch=found.branch)))
-            notes.append(
-                "let a multibranch job use `shipmark.Jenkinsfile`, or take its stages into `Jenkinsfile`"
+        elif system in _BESIDE and not is_shipmarks(session.root, _BESIDE[system][0]):
+            own, beside, note = _BESIDE[system]
+            text = (
+                gitlab(source, registry=_registry(session, found), host=found.host)
+                if system == "gitlab"
+                else jenkins(source, branch=found.branch)
             )
-        elif system != "github":
+            exists = os.path.lexists(os.path.join(session.root, own))
+            files.append(_new(beside if exists else own, text))
+            notes += [note] if exists else []
+        elif system not in {"github", *_BESIDE}:
             notes.append(f"{system}: take the example of `{source.url}/tree/{source.commit}/ci`")
     return [one for one in files if not os.path.lexists(os.path.join(session.root, one.path))]
 

@@ -27,7 +27,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a job. `line`: where its value begins; `first` and `last`: the lines of its text, from 1.
 
     `first` is 0 if the step is not a list item of its own lines (`steps: [{…}]`). `indent`: the column of its dash,
-    from 0. `inputs`: the scalars below `with:`, as text; `input_lines`: the line of each of their keys.
+    from 0. `inputs`: the scalars below `with:`, as text; `input_lines`: the line of each of their keys. Both have names
+    in lower case, since GitHub does not tell `Tags` from `tags`.
     """
 
     number: int
@@ -94,6 +95,21 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a step uses an action of shipmark, or runs the command."""
         return any(step.uses_shipmark for step in self.steps)
 
+    def span_of(self, job: Job) -> range:
+        """The lines of a job in the file."""
+        later = [one.line for one in self.jobs if one.line > job.line]
+        return range(job.line, min(later, default=len(self.text.split("\n")) + 1))
+
+    def shared_line(self, job: Job) -> int:
+        """The first line with an anchor or an alias that concerns the job's steps; 0 if there is none.
+
+        Such steps stand in the file once and count twice, or have no lines of their own, so they cannot be edited.
+        """
+        span = self.span_of(job)
+        steps = self.document.keys.get(f"$.jobs.{job.name}.steps")
+        first = steps.line if steps is not None and steps.line in span else job.line
+        return next((one for one in self.document.shared if one == job.line or first <= one < span.stop), 0)
+
     def line_of(self, path: str) -> int:
         """The line of a key (`$.on.push.tags`), or of the nearest value around it."""
         key = self.document.keys.get(path)
@@ -152,8 +168,8 @@ def _steps(document: Document, path: str, found: Any, lines: list[str]) -> Itera
             last=_end(lines, first, indent, following) if first else 0,
             indent=indent,
             value=value,
-            inputs={name: one for name, one in with_.items() if isinstance(one, str)},
-            input_lines={name: document.keys[f"{own}.with.{name}"].line for name in with_},
+            inputs={name.lower(): one for name, one in with_.items() if isinstance(one, str)},
+            input_lines={name.lower(): document.keys[f"{own}.with.{name}"].line for name in with_},
         )
 
 

@@ -277,6 +277,20 @@ class TestNewFiles:
         assert any("include: [{local: .gitlab/shipmark.yml}]" in note for note in report.notes)
         assert repo.git("status", "--porcelain", "--untracked-files=no") == ""
 
+    def test_named_system_gets_its_file_in_a_repository_that_shows_none(self, make_repo: Any) -> None:
+        repo = make_repo("empty")
+        repo.commit(files={"Dockerfile": "FROM scratch\n"})
+        workspace = open_workspace(str(repo.path), env=repo.env, images=("registry.example/acme/app",))
+        request = InitRequest(write=True, source=SOURCE, systems=("jenkins", "gitlab"))
+        report = init(workspace, request)
+        assert [one.path for one in report.files] == ["shipmark.yml", "Jenkinsfile", ".gitlab-ci.yml"]
+        assert report.notes == ()
+        assert init(workspace, request).files == ()
+        install = "sh /opt/shipmark/ci/install.sh /opt/shipmark/venv"
+        assert (
+            install in yaml.safe_load((repo.path / ".gitlab-ci.yml").read_text())["shipmark"]["before_script"]
+        )
+
     @pytest.mark.parametrize(
         ("remote", "image", "path", "own"),
         [
@@ -316,7 +330,10 @@ class TestNewFiles:
         repo.commit(files={"api/Dockerfile": "FROM scratch\n", "web/Dockerfile": "FROM scratch\n"})
         workspace = open_workspace(str(repo.path), env=repo.env, images=("ghcr.io/acme/app",))
         assert init(workspace, InitRequest(write=True)).notes == (
-            "no CI system is found here, so there is no CI file to write",
+            (
+                "no CI system is found here, so there is no CI file to write; "
+                "`--for github`, `gitlab` or `jenkins` names one"
+            ),
         )
         components = yaml.safe_load((repo.path / "shipmark.yml").read_text())["components"]
         assert components["api"] == {

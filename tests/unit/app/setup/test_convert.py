@@ -15,7 +15,7 @@ from release.app.setup.init.convert.model import CannotConvert, Edit, edited
 from release.app.setup.init.convert.spans import comments
 from release.app.setup.init.convert.workflows import convert_workflows
 from release.app.setup.init.yaml_text import mapping_lines
-from release.app.setup.workflows.model import Job, parse_workflow
+from release.app.setup.workflows.model import Job, Workflow, parse_workflow
 from release.errors import ConfigError
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -137,3 +137,122 @@ def test_any_text_is_converted_or_left_without_an_error(text: str) -> None:
         return  # YAML that shipmark does not read
     for one in convert_workflows([workflow], FACTS):
         assert one.left or one.drafts
+
+
+JOB = """\
+on: push
+jobs:
+  {name}:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v7
+      - uses: docker/metadata-action@v5
+        id: meta
+        with:
+          {images}: ghcr.io/acme/{image}
+      - uses: docker/build-push-action@v6
+        with:
+          push: true
+          {tags}: ${{{{ steps.meta.outputs.tags }}}}
+{more}"""
+
+
+def job(
+    name: str = "build",
+    image: str = "app",
+    *,
+    images: str = "images",
+    tags: str = "tags",
+    more: str = "",
+    path: str = "ci",
+) -> Workflow:
+    text = JOB.format(name=name, image=image, images=images, tags=tags, more=more)
+    return parse_workflow(f".github/workflows/{path}.yml", text)
+
+
+class TestNamesOfComponents:
+    def test_jobs_of_one_name_in_two_workflows_become_two_components(self) -> None:
+        found = convert_workflows(
+            [job(), job(image="other", path="nightly"), job(image="third", path="nightly")], FACTS
+        )
+        names = ["build", "nightly-build", "nightly-2-build"]
+        assert [draft.name for one in found for draft in one.drafts] == names
+        for one, name in zip(found, names, strict=True):
+            assert f"\n          component: {name}\n" in f"{one.text}\n"
+
+    def test_jobs_that_release_the_same_are_one_component(self) -> None:
+        found = convert_workflows([job(), job("publish", path="tags")], FACTS)
+        assert [draft.name for one in found for draft in one.drafts] == ["build", "build"]
+        assert all("component:" not in one.text for one in found)
+
+    def test_renamed_component_of_a_matrix_is_named_by_an_expression(self) -> None:
+        lines = "    strategy: {matrix: {service: [api, web]}}\n    steps:\n"
+        workflows = []
+        for path, image in (("ci", "app"), ("nightly", "other")):
+            text = JOB.format(
+                name="build",
+                image=f"{image}-${{{{ matrix.service }}}}",
+                images="images",
+                tags="tags",
+                more="",
+            )
+            workflows.append(parse_workflow(f"{path}.yml", text.replace("    steps:\n", lines)))
+        first, second = convert_workflows(workflows, FACTS)
+        assert [draft.name for draft in second.drafts] == ["nightly-api", "nightly-web"]
+        assert "component: ${{ matrix.service }}" in first.text
+        assert "component: nightly-${{ matrix.service }}" in second.text
+
+
+def test_input_names_count_in_any_case() -> None:
+    (found,) = convert_workflows([job(images="Images", tags="TAGS")], FACTS)
+    assert [draft.section["image"] for draft in found.drafts] == ["ghcr.io/acme/app"]
+    text = "    - uses: actions/checkout@v7\n      with:\n        'Fetch-Depth': 1\n"
+    (step,) = parse_workflow("w.yml", f"jobs:\n  j:\n    steps:\n{text}").jobs[0].steps
+    assert step.inputs == {"fetch-depth": "1"}
+    (found,) = convert_workflows(
+        [
+            parse_workflow(
+                "w.yml",
+                job().text.replace("checkout@v7\n", "checkout@v7\n        with: {'Fetch-Depth': 1}\n"),
+            )
+        ],
+        FACTS,
+    )
+    assert "with: {fetch-depth: 0}" in found.text
+
+
+def test_line_of_build_arguments_that_looks_like_a_comment_is_named() -> None:
+    more = "          build-args: |\n            # the version\n            A=1\n"
+    (found,) = convert_workflows([job(more=more)], FACTS)
+    assert found.drafts[0].section["build"] == {"args": {"A": "1"}}
+    assert [one.what.split(" in ")[0] for one in found.left] == ["`# the version`"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (
+            "      - uses: actions/checkout@v7\n",
+            "      - &own\n        uses: actions/checkout@v7\n      - *own\n",
+            6,
+        ),
+        ("        id: meta\n", "        id: &id meta\n        name: *id\n", 8),
+        ("  build:\n", "  build: &job\n", 3),
+        ("jobs:\n", "x: &x a\njobs:\n", 0),
+        ("    runs-on: ubuntu-latest\n", "    runs-on: &os ubuntu-latest\n    name: *os\n", 0),
+    ],
+    ids=["step", "value", "job", "elsewhere", "beside-the-steps"],
+)
+def test_job_whose_steps_are_shared_by_an_anchor_stays_as_it_is(old: str, new: str, line: int) -> None:
+    text = job().text.replace(old, new)
+    (found,) = convert_workflows([parse_workflow("w.yml", text)], FACTS)
+    if line:
+        assert (found.text, found.drafts, found.left[0].place) == (text, (), f"w.yml:{line}")
+        assert "anchor or alias" in found.left[0].what
+    else:
+        assert found.drafts
+        assert not found.left
+    # A job that is an alias of another one has no lines of its own either.
+    twice = job().text.replace("  build:\n", "  build: &job\n") + "  again: *job\n"
+    (kept,) = convert_workflows([parse_workflow("w.yml", twice)], FACTS)
+    assert (kept.text, len(kept.left)) == (twice, 2)

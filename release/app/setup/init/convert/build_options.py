@@ -34,6 +34,14 @@ def lines_of(text: str) -> list[str]:
     return [line.strip() for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
 
 
+def _no_comments(name: str, text: str, line: int) -> Iterator[tuple[int, str]]:
+    """The lines that look like comments, which docker/build-push-action has none of: it takes them as entries."""
+    for entry in text.split("\n"):
+        if entry.lstrip().startswith("#"):
+            shown = entry.strip()[:40]
+            yield line, f"`{shown}` in `{name}` is an entry for docker/build-push-action, and is left out"
+
+
 def comma_list(text: str) -> list[str]:
     """The entries of an input whose entries have commas or line breaks between them."""
     return [one.strip() for line in lines_of(text) for one in line.split(",") if one.strip()]
@@ -50,6 +58,7 @@ def build_section(step: Step, values: Values) -> tuple[dict[str, Any], list[tupl
         if name in _DROPPED:
             left.append((line, f"`{name}` is left out: {_DROPPED[name]}"))
         elif name in OPTIONS:
+            left += _no_comments(name, text, line)
             for key, value in OPTIONS[name](text, values, line):
                 # Three inputs name secrets; their entries are one list.
                 section[key] = [*section.get(key, []), *value] if key == "secrets" else value

@@ -17,7 +17,7 @@ from release.app.setup.init.convert.jobs import (
     JobPlan,
     NewStep,
     in_config,
-    span_of,
+    require_own_lines,
     values_for,
 )
 from release.app.setup.init.convert.matrix import matrix_of
@@ -46,6 +46,8 @@ def digest_jobs(workflow: Workflow) -> tuple[Job, Job] | None:
 def plan_digests(workflow: Workflow, pair: tuple[Job, Job], facts: Facts) -> tuple[JobPlan, JobPlan]:
     """The plans of both jobs. Raises `CannotConvert`."""
     pushing, merging = pair
+    for job in pair:
+        require_own_lines(workflow, job)
     build = _only(pushing, BUILD)
     upload, download = _only(pushing, _UPLOAD), _only(merging, _DOWNLOAD)
     key = _MATRIX_PLATFORM.fullmatch(build.inputs.get("platforms", "").strip())
@@ -63,13 +65,19 @@ def plan_digests(workflow: Workflow, pair: tuple[Job, Job], facts: Facts) -> tup
     draft = Draft(name=merging.name, section={**naming, "build": options})
     variables = {name: f"${{{{ {inner} }}}}" for name, inner in values.variables.items()}
     return (
-        _building(workflow, pushing, build, upload, key[0], variables),
+        _building(workflow, pushing, build, upload, key[0], draft, variables),
         _joining(workflow, merging, download, len(platforms), draft, variables, left),
     )
 
 
 def _building(
-    workflow: Workflow, job: Job, build: Step, upload: Step, platform: str, variables: dict[str, str]
+    workflow: Workflow,
+    job: Job,
+    build: Step,
+    upload: Step,
+    platform: str,
+    draft: Draft,
+    variables: dict[str, str],
 ) -> JobPlan:
     lines = workflow.text.split("\n")
     gone = [
@@ -86,6 +94,7 @@ def _building(
         keys={name: text for name in ("name", "if") if (text := build.text(name))},
         env=variables,
         inputs={"command": "build", "platforms": platform, "output": "oci:part"},
+        component=draft.name,
         above=tuple(text for one in gone for text in comments(lines, one.first, one.last)),
     )
     indent = " " * upload.indent
@@ -94,7 +103,7 @@ def _building(
         f'{indent}  with: {{name: "part-${{{{ strategy.job-index }}}}", path: part}}',
     )
     return JobPlan(
-        drafts=(),
+        drafts=(draft,),
         step=step,
         first=build.first,
         removed=tuple((one.first, one.last) for one in gone if one is not upload),
@@ -117,7 +126,7 @@ def _joining(
     ids = {one.text("id"): {"version": "primary-tag", "tags": "tags"} for one in gone if one.text("id")}
     removed = [(one.first, one.last) for one in (*gone, download)]
     renamed = references(
-        lines, span_of(workflow, job), ids, [range(first, last + 1) for first, last in removed], "shipmark"
+        lines, workflow.span_of(job), ids, [range(first, last + 1) for first, last in removed], "shipmark"
     )
     step = NewStep(
         indent=create.indent,

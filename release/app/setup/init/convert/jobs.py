@@ -94,6 +94,7 @@ def plan_job(workflow: Workflow, job: Job, facts: Facts) -> JobPlan | None:
     builds = [one for one in job.steps if one.action in {BUILD, BAKE}]
     if not builds:
         return None
+    require_own_lines(workflow, job)
     for extra in (*metas[1:], *builds[1:]):
         raise CannotConvert(extra.line, f"the job has two steps of `{extra.action}`")
     meta, build = next(iter(metas), None), builds[0]
@@ -112,7 +113,7 @@ def plan_job(workflow: Workflow, job: Job, facts: Facts) -> JobPlan | None:
     }
     new_id = build.text("id") or (meta.text("id") if meta else "") or "shipmark"
     renamed = references(
-        lines, span_of(workflow, job), ids, [range(first, last + 1) for first, last in removed], new_id
+        lines, workflow.span_of(job), ids, [range(first, last + 1) for first, last in removed], new_id
     )
     keys = {name: text for name in _KEPT if (text := build.text(name))}
     if meta is not None and meta.text("if") not in {"", build.text("if")}:
@@ -219,7 +220,8 @@ def _environment(steps: list[Step]) -> dict[str, str]:
     return found
 
 
-def span_of(workflow: Workflow, job: Job) -> range:
-    """The lines of a job in the file."""
-    later = [one.line for one in workflow.jobs if one.line > job.line]
-    return range(job.line, min(later, default=len(workflow.text.split("\n")) + 1))
+def require_own_lines(workflow: Workflow, job: Job) -> None:
+    """Raise `CannotConvert` if steps of the job are shared with another place of the file."""
+    line = workflow.shared_line(job)
+    if line:
+        raise CannotConvert(line, "a YAML anchor or alias is among the steps: write them out")

@@ -11,6 +11,7 @@ from release.app.setup.workflows.model import Job, Step
 
 #: The version of actions/checkout that new steps use.
 CHECKOUT_PIN = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
+_DEPTH = re.compile(r"([\"']?)fetch-depth\1\s*:\s*[^,}#\s]+", re.IGNORECASE)
 _BLOCK = re.compile(r":\s*[|>][-+0-9]*\s*(?:#.*)?$")
 
 
@@ -48,7 +49,7 @@ def deep_checkout(job: Job, before: Step, lines: list[str]) -> list[Edit]:
 
 def _depth_edit(step: Step, lines: list[str]) -> Edit:
     if (line := step.input_lines.get("fetch-depth")) is not None:
-        text = re.sub(r"fetch-depth:\s*[^,}#\s]+", "fetch-depth: 0", lines[line - 1])
+        text = _DEPTH.sub("fetch-depth: 0", lines[line - 1])
         return Edit(first=line, last=line, lines=(text,))
     for number in range(step.first, step.last + 1):
         text = lines[number - 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from release.app.setup.init.convert.component_names import with_own_names
 from release.app.setup.init.convert.digests import digest_jobs, plan_digests
 from release.app.setup.init.convert.jobs import BAKE, METADATA, Facts, JobPlan, NewStep, plan_job
 from release.app.setup.init.convert.model import CannotConvert, Converted, Edit, Left, edited
@@ -16,8 +17,8 @@ _DROP_IN = "ci/github/metadata"
 
 def convert_workflows(workflows: Sequence[Workflow], facts: Facts) -> tuple[Converted, ...]:
     """The files that change or have something left, in their order."""
-    planned = [(workflow, *_plans(workflow, facts)) for workflow in workflows]
-    several = sum(len(plan.drafts) for _, plans, _ in planned for plan in plans) > 1
+    planned = with_own_names([(workflow, *_plans(workflow, facts)) for workflow in workflows])
+    several = len({draft.name for _, plans, _ in planned for plan in plans for draft in plan.drafts}) > 1
     found = []
     for workflow, plans, left in planned:
         edits = [edit for plan in plans for edit in _edits(plan, facts, several=several)]
@@ -78,7 +79,7 @@ def _drop_ins(workflow: Workflow, facts: Facts, plans: Sequence[JobPlan]) -> Ite
     """One line for each metadata step whose image is built by bake: the action of shipmark with the same outputs."""
     gone = {first for plan in plans for first, _ in plan.removed}
     for job in workflow.jobs:
-        if not any(step.action == BAKE for step in job.steps):
+        if not any(step.action == BAKE for step in job.steps) or workflow.shared_line(job):
             continue
         for step in job.steps:
             line = workflow.document.keys.get(f"$.jobs.{job.name}.steps[{step.number}].uses")
