@@ -64,7 +64,10 @@ def publish(
         if name == "GITHUB_OUTPUT" and output_file:
             _warned(session, append_output, path, outputs_text(outputs.values(), session.entropy.token()))
     if summary is not None:
-        _publish_summary(session, cleaned_summary(summary))
+        write_summary(session, summary, _warned)
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            context.meta[SUMMARY_WRITTEN] = True
 
 
 #: Outputs that are JSON documents.
@@ -79,27 +82,24 @@ def _without_secrets(outputs: Outputs) -> Outputs:
     return Outputs(**{name: text if name in _DOCUMENTS else cleaned(text) for name, text in texts.items()})
 
 
-def _publish_summary(session: Session, summary: Summary) -> None:
-    appended, replaced = summary_files(session)
-    for path in appended:
-        _warned(session, append_output, path, markdown_of(summary))
-    for path in replaced:
-        _warned(session, write_output, path, comment_of(summary))
-    context = click.get_current_context(silent=True)
-    if context is not None:
-        context.meta[SUMMARY_WRITTEN] = True
+Write = Callable[[Session, str, str], None]
 
 
-def summary_files(session: Session) -> tuple[list[str], list[str]]:
-    """The files to which the summary is appended, and those that it replaces as the text of a comment."""
+def write_summary(
+    session: Session, summary: Summary, attempt: Callable[[Session, Write, str, str], None]
+) -> None:
+    """Append the summary to the job's, and replace the file for a comment; without secrets.
+
+    Rows may hold what a server answered. `attempt(session, write, path, text)` writes one file, and decides what a
+    failure means.
+    """
+    plain = convert(cleaned(msgspec.to_builtins(summary)), Summary)
+    for path, name in _ci_files(session):
+        if name == "GITHUB_STEP_SUMMARY":
+            attempt(session, append_output, path, markdown_of(plain))
     comment = session.settings.env.get(COMMENT_FILE)
-    appended = [path for path, name in _ci_files(session) if name == "GITHUB_STEP_SUMMARY"]
-    return appended, [comment] if comment else []
-
-
-def cleaned_summary(summary: Summary) -> Summary:
-    """The summary without secrets. Rows may hold what a server answered."""
-    return convert(cleaned(msgspec.to_builtins(summary)), Summary)
+    if comment:
+        attempt(session, write_output, comment, comment_of(plain))
 
 
 def _ci_files(session: Session) -> list[tuple[str, str]]:
@@ -110,7 +110,7 @@ def _ci_files(session: Session) -> list[tuple[str, str]]:
     return [(env[name], name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY") if env.get(name)]
 
 
-def _warned(session: Session, write: Callable[[Session, str, str], None], path: str, text: str) -> None:
+def _warned(session: Session, write: Write, path: str, text: str) -> None:
     try:
         write(session, path, text)
     except ReleaseError as error:
