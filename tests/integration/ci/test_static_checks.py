@@ -19,7 +19,7 @@ from tests.support.services.required import lack
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-ACTIONS = [ROOT / "action.yml", ROOT / "ci" / "github" / "metadata" / "action.yml"]
+ACTIONS = [ROOT / "action.yml", *sorted((ROOT / "ci" / "github").rglob("action.yml"))]
 EXAMPLES = ROOT / "ci" / "examples"
 #: Keys whose values are scripts, in any of the systems.
 _SCRIPTS = frozenset({"run", "script", "command", "commands"})

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ci.summary import COMMENT_MARK
 from tests.support.pages import blocks
 from tests.support.programs.wheel import ROOT, Installed
 from tests.support.programs.workflow import JobRun, Workflow
@@ -180,4 +181,7 @@ class TestReusable:
         (done,) = self.on(hub, "pull_request", "refs/pull/12/merge", request)
         assert (done.name, done.code) == ("preview", 0), done.said
         assert done.summary.startswith("### Withheld: " if owner == "mallory" else "### ")
+        # For comment.yml, which shows the same text on the request.
+        comment = hub.folder / "run1" / "artifacts" / "shipmark-comment" / "shipmark-comment.md"
+        assert comment.read_text() == f"{COMMENT_MARK}\n{done.summary}"
         assert hub.tags() == {}

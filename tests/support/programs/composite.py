@@ -8,6 +8,7 @@ matchers and nested actions are not imitated.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -94,7 +95,12 @@ class Composite:
         """
         temp.mkdir(exist_ok=True)
         given = {name: str(spec.get("default", "")) for name, spec in self.document["inputs"].items()}
-        context: dict[str, Any] = {"inputs": {**given, **inputs}, "steps": {}}
+        event = env.get("GITHUB_EVENT_PATH")
+        github = {
+            "token": env.get("GITHUB_TOKEN", ""),
+            "event": json.loads(Path(event).read_text()) if event else {},
+        }
+        context: dict[str, Any] = {"inputs": {**given, **inputs}, "steps": {}, "github": github}
         summary = temp / "summary.md"
         summary.touch()
         talk = ["", ""]
@@ -121,7 +127,8 @@ class Composite:
             # actions/cache saves at the end of a job that succeeded.
             if not code and not place.exists():
                 shutil.copytree(source, place)
-        results = {name: text_of(spec["value"], context) for name, spec in self.document["outputs"].items()}
+        declared = self.document.get("outputs", {})
+        results = {name: text_of(spec["value"], context) for name, spec in declared.items()}
         return ActionRun(code, talk[0], talk[1], results, summary.read_text(encoding="utf-8"), tuple(names))
 
     def _restore(self, given: Mapping[str, str], context: Mapping[str, Any]) -> list[tuple[Path, Path]]:

@@ -37,7 +37,7 @@ class JobRun(NamedTuple):
 
 
 class Workflow:
-    """A workflow. `venv`: an environment with shipmark, which the actions find installed; `origin`: what is cloned.
+    """A workflow. `origin`: what is cloned. `venv`: with shipmark, for the actions to find; None to install it.
 
     `env`: variables of every job, such as those of the event; `github`: the context of the same name.
     """
@@ -47,7 +47,7 @@ class Workflow:
         document: Mapping[Any, Any],
         folder: Path,
         *,
-        venv: Path,
+        venv: Path | None,
         origin: Path,
         env: Mapping[str, str],
         github: Mapping[str, Any],
@@ -116,8 +116,9 @@ class Workflow:
         workspace, temp = place / "work", place / "temp"
         for folder in (workspace, temp, place / "home"):
             folder.mkdir(parents=True)
-        (temp / "shipmark-venv").symlink_to(self.venv)
-        (self.venv / "shipmark.stamp").write_text(str(ROOT))
+        if self.venv is not None:
+            (temp / "shipmark-venv").symlink_to(self.venv)
+            (self.venv / "shipmark.stamp").write_text(str(ROOT))
         summary = temp / "summary.md"
         summary.touch()
         env = {
@@ -187,11 +188,11 @@ class Workflow:
         if name == "actions/checkout":
             self._checkout(given, workspace)
         elif name == "actions/upload-artifact":
-            shutil.copytree(workspace / given["path"], self.artifacts / given["name"])
+            self._upload(given, workspace)
         elif name == "actions/download-artifact":
             self._download(given, workspace)
-        elif name.startswith("./"):
-            action = (workspace / name).resolve()
+        elif name.startswith("./") or name.endswith("/shipmark"):
+            action = (workspace / name).resolve() if name.startswith("./") else ROOT
             assert action.is_relative_to(ROOT), f"{uses}: this repository was not checked out there"
             done = Composite(action, used={"python": {"python-path": sys.executable}}).run(
                 given, workspace=workspace, temp=temp, env=env
@@ -213,6 +214,16 @@ class Workflow:
         subprocess.run(
             [*git, "-C", place, "checkout", "--quiet", "--detach", commit], check=True, capture_output=True
         )
+
+    def _upload(self, given: Mapping[str, str], workspace: Path) -> None:
+        path, place = workspace / given["path"], self.artifacts / given["name"]
+        if path.is_file():
+            place.mkdir(parents=True)
+            shutil.copy(path, place)
+        elif path.is_dir():
+            shutil.copytree(path, place)
+        else:
+            assert given.get("if-no-files-found") == "ignore", f"no artifact at {path}"
 
     def _download(self, given: Mapping[str, str], workspace: Path) -> None:
         place = workspace / given.get("path", ".")
