@@ -8,8 +8,8 @@
 # make check   style, types and import rules
 # make lock    requirements.lock from pyproject.toml (LOCK=--upgrade takes the newest versions)
 # make bench   how long commands take, against other tools (BENCH=tags for one of them)
-# make image   shipmark's own container image, as an OCI layout in dist/shipmark (BASE=… for another base image,
-#              PLATFORM=linux/amd64 for one platform)
+# make image   shipmark's own container image, as an OCI layout in dist/shipmark (BASE=… for another base image with git
+#              and Python 3.13, BASE_PYTHON=3.12 if it has another one, PLATFORM=linux/amd64 for one platform)
 # make clean   removes what the other targets made
 #
 # Needs git and Python 3.11 or newer (PYTHON=… names one); everything else comes into .venv.
@@ -22,7 +22,10 @@ SERVICES ?= 1
 BENCH ?=
 LOCK ?=
 BASE ?=
+BASE_PYTHON ?=
 PLATFORM ?=
+LOCKED := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --constraints requirements.lock
 
 .PHONY: help demo test coverage soak check lock bench image clean environment services
 
@@ -53,7 +56,7 @@ check: environment
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/shellcheck .ci/bootstrap .ci/run ci/install.sh ci/github/find.sh ci/github/install.sh
+	$(BIN)/shellcheck .ci/bootstrap .ci/run ci/install.sh ci/github/find.sh ci/github/comment/comment.sh
 	$(BIN)/zizmor --quiet --offline --no-progress --persona pedantic --strict-collection .github action.yml ci/github
 	$(BIN)/pytest -q tests/unit/test_imports.py
 
@@ -62,17 +65,19 @@ lock: environment
 	  --group dev --extra sql --extra zstd $(LOCK) --output-file requirements.lock pyproject.toml
 	@printf '%s\n' '# Every package of the development environment, for Python 3.11 to 3.14 on all platforms. `make lock` writes it.' \
 	  | cat - requirements.lock > requirements.lock.new && mv requirements.lock.new requirements.lock
-	@# What the adapters install: the same versions without the tools, and the build backend.
-	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-annotate --constraints requirements.lock --output-file ci/runtime.lock pyproject.toml -
-	@printf '%s\n' '# What the adapters install: runtime dependencies and build backend, at the versions of requirements.lock. `make lock` writes it.' \
+	@# The same versions without the tools: what adapters install, and what builds the wheel.
+	$(BIN)/uv $(LOCKED) --output-file ci/runtime.lock pyproject.toml
+	echo hatchling | $(BIN)/uv $(LOCKED) --output-file ci/build.lock -
+	@printf '%s\n' '# What `ci/install.sh` installs: the runtime dependencies, at the versions of requirements.lock. `make lock` writes it.' \
 	  | cat - ci/runtime.lock > ci/runtime.lock.new && mv ci/runtime.lock.new ci/runtime.lock
+	@printf '%s\n' "# What builds shipmark's own wheel and sdist, at the versions of requirements.lock. \`make lock\` writes it." \
+	  | cat - ci/build.lock > ci/build.lock.new && mv ci/build.lock.new ci/build.lock
 
 bench: environment
 	$(BIN)/python -m tests.bench $(BENCH)
 
 image: environment
-	@$(BIN)/python .ci/image.py dist/image "$(BASE)"
+	@$(BIN)/python .ci/image.py dist/image "$(BASE)" "$(BASE_PYTHON)"
 	@$(BIN)/python -I $(BIN)/shipmark build --config $(if $(BASE),dist/image.yml,ci/image/shipmark.yml) \
 	  $(addprefix --platform=,$(PLATFORM)) -o oci:dist/shipmark
 

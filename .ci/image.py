@@ -1,7 +1,9 @@
-"""Lays out the files of shipmark's own image: `.ci/image.py FOLDER [BASE]` fills FOLDER/amd64 and FOLDER/arm64.
+"""Lays out the files of shipmark's own image: `.ci/image.py FOLDER [BASE [PYTHON]]`.
 
-Each is a root folder with `/opt/shipmark`, which adapters start like a virtual environment. The packages are the wheels
-of `ci/runtime.lock` for the Python of the image, whatever machine this is; shipmark itself is built from this checkout.
+Fills FOLDER/amd64 and FOLDER/arm64. BASE is another base image, PYTHON the version of the Python in it (3.13 if not
+given). Each is a root folder with `/opt/shipmark`, which adapters start like a virtual environment. The packages are
+the wheels of `ci/runtime.lock` for the Python of the image, whatever machine this is; shipmark itself is copied from
+this checkout.
 """
 
 from __future__ import annotations
@@ -17,21 +19,28 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from release.cli.action.unpack import unpack, wheels_of  # noqa: E402  # from this checkout
+from release.cli.action.unpack import copy, unpack, wheels_of  # noqa: E402  # from this checkout
 
 #: The Python of the base image in `ci/image/Dockerfile`.
-PYTHON = "3.13"
+OF_BASE = "3.13"
 #: Architecture of images -> that of wheels.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 #: glibc versions that wheels name; the base has a newer one.
 _PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
 #: Not a symlink to the base's Python, which would leave the build's context.
-_PYTHON = f'#!/bin/sh\nexec /usr/local/bin/python{PYTHON} "$@"\n'
-_SCRIPT = f"""\
+_PYTHON = """\
+#!/bin/sh
+for python in /usr/local/bin/python{0} /usr/bin/python{0}; do
+  [ ! -x "$python" ] || exec "$python" "$@"
+done
+echo "this image has no Python {0}" >&2
+exit 127
+"""
+_SCRIPT = """\
 #!/opt/shipmark/bin/python
 import sys
 
-sys.path.insert(0, "/opt/shipmark/lib/python{PYTHON}/site-packages")
+sys.path.insert(0, "/opt/shipmark/lib/python{0}/site-packages")
 
 from release.cli.main import main
 
@@ -56,11 +65,11 @@ def pip(*arguments: str) -> None:
     )
 
 
-def lay_out(folder: Path, architecture: str, own: Path, wheels: Path) -> None:
-    """Fill `folder` with the root folder for one architecture. `own`: shipmark's wheel."""
+def lay_out(folder: Path, architecture: str, version: str, wheels: Path) -> None:
+    """Fill `folder` with the root folder for one architecture. `wheels`: where packages are downloaded to."""
     lock = ROOT / "ci" / "runtime.lock"
     platforms = [f"--platform={name}_{MACHINES[architecture]}" for name in _PLATFORMS]
-    python = [f"--python-version={PYTHON}", "--implementation=cp", *platforms]
+    python = [f"--python-version={version}", "--implementation=cp", *platforms]
     fixed = [
         "--no-deps",
         "--require-hashes",
@@ -70,13 +79,18 @@ def lay_out(folder: Path, architecture: str, own: Path, wheels: Path) -> None:
     ]
     pip("download", *fixed, *python)
     environment = folder / "opt" / "shipmark"
-    site = environment / "lib" / f"python{PYTHON}" / "site-packages"
+    site = environment / "lib" / f"python{version}" / "site-packages"
     site.mkdir(parents=True)
-    unpack([*wheels_of(lock.read_text(encoding="utf-8"), str(wheels)), str(own)], str(site))
+    unpack(wheels_of(lock.read_text(encoding="utf-8"), str(wheels)), str(site))
+    copy(str(ROOT), str(site))
+    for path in site.rglob("*"):
+        path.chmod(
+            0o755 if path.is_dir() else 0o644
+        )  # not those of this checkout: the same commit, the same image
     bin_folder = environment / "bin"
     bin_folder.mkdir()
     for name, text in (("python", _PYTHON), ("shipmark", _SCRIPT)):
-        (bin_folder / name).write_text(text, encoding="utf-8")
+        (bin_folder / name).write_text(text.format(version), encoding="utf-8")
         (bin_folder / name).chmod(0o755)
     # For HOME and the workspace: the image runs as a user without an entry in /etc/passwd.
     for name in ("home/shipmark", "workspace"):
@@ -102,22 +116,19 @@ def with_base(target: Path, base: str) -> None:
     target.with_suffix(".yml").write_text(config.replace("ci/image/Dockerfile", name), encoding="utf-8")
 
 
-def main(target: Path) -> None:
+def main(target: Path, base: str = "", version: str = "") -> None:
     """Fill `target` anew."""
+    version = version or OF_BASE
     shutil.rmtree(target, ignore_errors=True)
     with tempfile.TemporaryDirectory() as scratch:
-        built = Path(scratch, "own")
-        pip("wheel", "--no-index", "--no-deps", "--no-build-isolation", f"--wheel-dir={built}", str(ROOT))
-        (own,) = built.glob("*.whl")
         for architecture in MACHINES:
-            wheels = Path(scratch, architecture)
-            lay_out(target / architecture, architecture, own, wheels)
-        if sys.version_info[:2] == tuple(int(part) for part in PYTHON.split(".")):
-            compile_all(target)
+            lay_out(target / architecture, architecture, version, Path(scratch, architecture))
+    if sys.version_info[:2] == tuple(int(part) for part in version.split(".")):
+        compile_all(target)
+    if base:
+        with_base(target, base)
 
 
 if __name__ == "__main__":
     os.umask(0o022)
-    main(Path(sys.argv[1]))
-    if len(sys.argv) > 2 and sys.argv[2]:
-        with_base(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -1,16 +1,32 @@
 #!/bin/sh
-# Installs shipmark from this checkout into the virtual environment DIR: sh ci/install.sh DIR
+# Installs shipmark from this checkout into the virtual environment DIR: sh ci/install.sh DIR [WHEELS]
 #
-# For CI systems without an adapter, until a release is published. Each package must have its hash in ci/runtime.lock.
-# PYTHON names another interpreter than python3.
+# Every package must have its hash in ci/runtime.lock. WHEELS is a folder with packages that a cache has kept; what is
+# missing there is downloaded into it. PYTHON names another interpreter than python3. Actions, examples and `init` all
+# install with this script.
 set -eu
 
-venv=${1:?'usage: sh ci/install.sh DIR'}
+venv=${1:?'usage: sh ci/install.sh DIR [WHEELS]'}
+python=${PYTHON:-python3}
 root=$(cd "$(dirname "$0")/.." && pwd)
 # Neither the workspace nor the job's settings get a module into the environment.
-unset PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
-"${PYTHON:-python3}" -I -m venv --clear "$venv"
-pip="$venv/bin/python -I -m pip --disable-pip-version-check --quiet --no-input install"
-$pip --require-hashes --only-binary :all: --requirement "$root/ci/runtime.lock"
-# The build backend came with the lock file, so nothing is fetched that has no hash.
-$pip --no-deps --no-build-isolation --no-index "$root"
+unset PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX PIP_PLATFORM PIP_PYTHON_VERSION
+
+scratch=$(mktemp -d)
+trap 'rm -rf -- "$scratch"' EXIT
+wheels=${2:-$scratch/wheels}
+
+unpack() { "$python" -I "$root/release/cli/action/unpack.py" "$root" "$wheels" "$venv"; }
+
+if [ ! -d "$wheels" ] || ! unpack; then
+  rm -rf -- "$wheels"
+  pip=$python
+  # Debian packages pip apart from Python; a new virtual environment has one of its own.
+  if ! "$python" -I -c 'import pip' 2>/dev/null; then
+    "$python" -I -m venv "$scratch/pip"
+    pip=$scratch/pip/bin/python
+  fi
+  "$pip" -I -m pip --disable-pip-version-check --quiet --no-input download \
+    --no-deps --require-hashes --only-binary :all: --requirement "$root/ci/runtime.lock" --dest "$wheels" >&2
+  unpack
+fi

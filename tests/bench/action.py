@@ -24,8 +24,7 @@ mkdir -p "$RUNNER_TEMP"
 get() { sed -n "s/^$1=//p" "$GITHUB_OUTPUT"; }
 bash "$ROOT/ci/github/find.sh"
 if [ "$(get installed)" != true ]; then
-  export SHIPMARK_PYTHON=$(get python) SHIPMARK_VENV=$(get venv) SHIPMARK_WHEELS=$(get wheels)
-  bash "$ROOT/ci/github/install.sh"
+  PYTHON=$(get python) sh "$ROOT/ci/install.sh" "$(get venv)" "$(get wheels)"
 fi
 venv=$(get venv)
 exec "$venv/bin/python" -I "$venv/bin/shipmark" ci github-action

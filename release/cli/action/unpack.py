@@ -1,30 +1,35 @@
 """Fills a virtual environment from a folder of wheels: `python -I unpack.py ROOT WHEELS VENV`.
 
-The actions run this script before anything is installed, so it imports nothing but the standard library. Installing
-with pip takes seconds for each job; wheels are ZIP archives, and unpacking them is all that installing them means here.
+`ci/install.sh` runs this script before anything is installed, so it imports nothing but the standard library.
+Installing with pip takes seconds for each job; wheels are ZIP archives, and unpacking them is all that installing them
+means here. shipmark itself is copied from ROOT, a checkout.
 
 Anybody who can write the cache of a repository can put wheels there. Each wheel is therefore compared with the hashes
-of `ci/runtime.lock` before a byte of it is unpacked. shipmark itself is not unpacked: a `.pth` file leads to ROOT, the
-action's own checkout.
+of `ci/runtime.lock` before a byte of it is unpacked.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import sys
 import sysconfig
+import urllib.parse
 import venv
 import zipfile
 
 #: Exit code for wheels that are missing or have an unknown hash; then they have to be downloaded. It is none of
 #: Python's own, which are 1 for an exception and 2 for bad arguments, so that a job's log tells them apart.
 UNUSABLE = 3
+#: What shipmark consists of.
+_OWN = ("release", "ci", "shipmark")
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)(?:\s*;\s*([^\\\n]*))?", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+_VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 _SCRIPT = "#!{python}\nimport sys\n\nfrom release.cli.main import main\n\nsys.exit(main())\n"
 
 
@@ -61,16 +66,33 @@ def unpack(paths: list[str], site: str) -> None:
             shutil.rmtree(os.path.join(site, name))
 
 
+def copy(root: str, site: str) -> str:
+    """Copy shipmark from the checkout `root` into the folder `site`; return the folder with its metadata."""
+    for name in _OWN:
+        shutil.copytree(
+            os.path.join(root, name), os.path.join(site, name), ignore=shutil.ignore_patterns("__pycache__")
+        )
+    with open(os.path.join(root, "release", "__init__.py"), encoding="utf-8") as file:
+        version = _VERSION.findall(file.read())[0]
+    record = os.path.join(site, f"shipmark-{version}.dist-info")
+    os.mkdir(record)
+    _write(os.path.join(record, "METADATA"), f"Metadata-Version: 2.1\nName: shipmark\nVersion: {version}\n")
+    return record
+
+
 def install(root: str, wheels: str, target: str) -> None:
     """Make the virtual environment `target`. Its stamp is written last, so that half an environment is not used."""
     with open(os.path.join(root, "ci", "runtime.lock"), encoding="utf-8") as file:
         paths = wheels_of(file.read(), wheels)
+    target = os.path.abspath(target)
     shutil.rmtree(target, ignore_errors=True)
     venv.create(target, symlinks=True)
     scheme = {"base": target, "platbase": target, "installed_base": target, "installed_platbase": target}
     site = sysconfig.get_path("purelib", "venv", vars=scheme)
     unpack(paths, site)
-    _write(os.path.join(site, "shipmark.pth"), f"{root}\n")
+    # As pip does: `shipmark init` reads here which repository and commit it came from.
+    origin = {"url": f"file://{urllib.parse.quote(root)}", "dir_info": {}}
+    _write(os.path.join(copy(root, site), "direct_url.json"), json.dumps(origin))
     script = os.path.join(target, "bin", "shipmark")
     _write(script, _SCRIPT.format(python=os.path.join(target, "bin", "python")))
     os.chmod(script, 0o755)  # noqa: S103  # a program, which holds no secret
@@ -87,7 +109,7 @@ def _plain(name: str) -> str:
 
 
 def _unusable(why: str) -> None:
-    sys.stderr.write(f"shipmark: the cached packages are not used: {why}\n")
+    sys.stderr.write(f"shipmark: the packages at hand are not used: {why}\n")
     sys.exit(UNUSABLE)
 
 

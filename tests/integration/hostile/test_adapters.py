@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 
-from tests.integration.ci.test_templates import Gitlab, Tekton
+from tests.integration.ci.test_templates import Gitlab
 from tests.integration.hostile import rows_faults
 from tests.integration.hostile.listener import Listener
 from tests.integration.hostile.scene import Case, Ended, Scene
 from tests.integration.hostile.test_commands import CASES
 from tests.support.programs.composite import Composite
 from tests.support.programs.environment import scrubbed
+from tests.support.programs.tekton import Tekton
 from tests.support.programs.wheel import ROOT
 from tests.support.services.required import program, require
 

@@ -211,15 +211,17 @@ class TestContract:
         )
         assert main == drop_in
 
-    def test_runtime_lock_agrees_with_the_lock_of_development(self) -> None:
+    def test_locks_of_the_adapters_agree_with_the_lock_of_development(self) -> None:
         locked = pins(ROOT / "requirements.lock")
-        runtime = pins(ROOT / "ci" / "runtime.lock")
-        assert runtime == {name: locked[name] for name in runtime}
+        runtime, build = (pins(ROOT / "ci" / f"{name}.lock") for name in ("runtime", "build"))
+        for pinned in (runtime, build):
+            assert pinned == {name: locked[name] for name in pinned}
         project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         needed = re.findall(
             r'^  "([A-Za-z][A-Za-z0-9-]*)', project.split("dependencies = [")[1].split("]\n")[0], re.MULTILINE
         )
-        assert {name.lower() for name in needed} | {"hatchling"} <= set(runtime)
+        assert {name.lower() for name in needed} <= set(runtime)
+        assert "hatchling" in set(build) - set(runtime)
 
 
 def pins(path: Path) -> dict[str, str]:
