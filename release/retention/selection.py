@@ -10,8 +10,8 @@ import msgspec
 
 from release.errors import ConfigError
 from release.patterns import expression_of, has_wildcard
-from release.retention.ranges import VersionRange, parse_range
 from release.versions.model import Version
+from release.versions.ranges import VersionRange, parse_range
 from release.versions.semver import version_of_image_tag
 
 #: Compiles a regular expression for whole tags, with a time limit.
