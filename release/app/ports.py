@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from release.effects.local_store import ContentStore
     from release.git.model import RemoteRefs, Snapshot
     from release.log.writer import Writer
+    from release.oci.reference import Reference
     from release.registry.auth.keychain import Finder
     from release.registry.rights import Rights
     from release.tagging.model import TagPolicy
@@ -31,6 +32,12 @@ class OpenRegistries(Registries, Protocol):
 
     def rights(self, target: str) -> Rights:
         """The questions about the credential's rights in a repository of a registry. Raises `ConfigError`."""
+
+    def repositories(self, within: Reference, wanted: Callable[[str], bool]) -> tuple[str, ...]:
+        """The paths of repositories that the registry of `within` lists, and for which `wanted` holds, sorted.
+
+        Raises a `RegistryError` for a registry that does not list its repositories.
+        """
 
 
 class Presence(Protocol):

@@ -115,27 +115,33 @@ class Command(click.Command):
     """A command that accepts the global options, too; an option after the command overrides one before it."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Merge the global options before and after the command into `ctx.obj`, and run the command.
-
-        Raises a `ReleaseError` of the command again, after writing it as an annotation for the CI system.
-        """
+        """Merge the global options before and after the command into `ctx.obj`, and run the command as `reported`."""
         before: dict[str, Any] = ctx.ensure_object(dict)
         given = {name: ctx.params.pop(name) for name in _SHARED if name in ctx.params}
         settings = settings_from({**before, **{name: value for name, value in given.items() if value}})
         ctx.obj = settings
-        try:
-            return super().invoke(ctx)
-        except ReleaseError as error:
-            # Annotated before `main` handles the error: `--ci` decides the form of annotations, and `main` does not
-            # have that option.
-            from release.cli.output.ci_sink import annotate_failure
+        return reported(ctx, settings, lambda: super(Command, self).invoke(ctx))
 
-            annotate_failure(error, settings)
-            if settings.env.get("GITHUB_STEP_SUMMARY") or settings.env.get("SHIPMARK_COMMENT_FILE"):
-                from release.cli.output.failure_summary import summarise_failure
 
-                summarise_failure(ctx, error)
-            raise
+def reported(ctx: click.Context, settings: Settings, invoke: Callable[[], Any]) -> Any:
+    """Run a command by `invoke`.
+
+    Raises a `ReleaseError` of the command again, after writing it as an annotation for the CI system, and into the job
+    summary unless the command has written that.
+    """
+    try:
+        return invoke()
+    except ReleaseError as error:
+        # Annotated before `main` handles the error: `--ci` decides the form of annotations, and `main` does not have
+        # that option.
+        from release.cli.output.ci_sink import annotate_failure
+
+        annotate_failure(error, settings)
+        if settings.env.get("GITHUB_STEP_SUMMARY") or settings.env.get("SHIPMARK_COMMENT_FILE"):
+            from release.cli.output.failure_summary import summarise_failure
+
+            summarise_failure(ctx, error)
+        raise
 
 
 def settings_from(options: Mapping[str, Any]) -> Settings:

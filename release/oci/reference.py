@@ -87,6 +87,11 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
+def is_repository(text: str) -> bool:
+    """Whether `text` is a valid path of a repository, without its registry."""
+    return len(text) <= _LONGEST_NAME and all(_COMPONENT.fullmatch(one) for one in text.split("/"))
+
+
 def is_digest(text: str) -> bool:
     """Whether `text` is a SHA-256 or SHA-512 digest in lower-case hex, which is safe in URLs and paths."""
     return _digest_fault(text) is None

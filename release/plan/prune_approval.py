@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -49,6 +50,16 @@ def approved(
         deletions=tuple(one for one in decision.deletions if one.digest in digests),
         untags=tuple(one for one in decision.untags if one.tag in tags),
     )
+
+
+def repositories_in(plan: Mapping[str, Any]) -> frozenset[str]:
+    """The repositories that the steps of a plan file are about."""
+    steps = plan.get("steps")
+    operands = (
+        [one.get("operands") for one in steps if isinstance(one, dict)] if isinstance(steps, list) else []
+    )
+    targets = [one.get("target") for one in operands if isinstance(one, dict)]
+    return frozenset(one for one in targets if isinstance(one, str))
 
 
 def _digest_moved(

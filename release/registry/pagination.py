@@ -1,9 +1,12 @@
-"""Paginated lists: follows `Link` headers on the same origin, each page once. Source: RFC 8288."""
+"""Paginated lists: follows `Link` headers on the same origin, each page once. Source: RFC 8288.
+
+Pages are smaller where the registry refuses large ones.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -16,6 +19,16 @@ _NEXT = re.compile(r';\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.IGNORECA
 # Characters of the header that are parsed.
 # Real links have a few hundred; bounds the time that the regular expression takes on the header of a hostile registry.
 _LONGEST = 16 * 1024
+# Names on one page, as the parameter `n`. A registry may return fewer; smaller pages need more requests.
+# Some registries refuse a number above their limit, which is 100 with most of them, instead of returning fewer
+# (distribution-spec#607); at last no number is sent, and the registry chooses.
+_SIZES = (1000, 100, None)
+# Statuses with which registries refuse the number.
+_REFUSALS = frozenset({400, 413, 416, 422})
+# Bytes of one page of names.
+# A registry may ignore `n` and return all names at once: enough for about 120,000 tags of 128 characters.
+# Bounds the memory that a hostile registry can fill.
+_LARGEST_PAGE = 16 * 1024 * 1024
 
 
 def next_link(header: str | None) -> str | None:
@@ -49,3 +62,26 @@ def read_pages(host: Host, call: Call, *, most: int, name: str) -> Iterator[tupl
             return
         path = host.next_page(answer, link)
     raise Invalid(f"the {name} of `{host.registry}` does not end")
+
+
+def read_names(
+    host: Host, call: Callable[[str], Call], names_of: Callable[[bytes], tuple[str, ...]], *, name: str
+) -> Iterator[str]:
+    """Yield the names in a list, in the registry's order. The size of pages that the host accepts is used again.
+
+    `call`: makes the request from its query, `?n=1000` or nothing. `names_of`: the names on a page; raises `Invalid`.
+    `name`: of the list, in messages. Raises what `read_pages` raises.
+    """
+    for size in _SIZES[host.page :]:
+        first, found = call("" if size is None else f"?n={size}"), False
+        try:
+            for _, raw in read_pages(host, first, most=_LARGEST_PAGE, name=name):
+                for one in names_of(raw):
+                    found = True
+                    yield one
+        except Invalid as error:
+            if found or size is None or error.status not in _REFUSALS:
+                raise
+            host.page = _SIZES.index(size) + 1
+            continue
+        return

@@ -100,6 +100,19 @@ class RegistryPool:
             self._registries |= {reference.registry}
             return Rights(self._host(reference), reference.repository)
 
+    def repositories(self, within: Reference, wanted: Callable[[str], bool]) -> tuple[str, ...]:
+        """The paths of repositories that the registry of `within` lists and for which `wanted` holds, sorted.
+
+        The credential for the path of `within` is used. Raises a `RegistryError` for a registry that does not list its
+        repositories.
+        """
+        from release.registry.catalog import list_repositories
+
+        with self._lock:
+            self._registries |= {within.registry}
+            host = self._host(within)
+        return list_repositories(host, within.repository, wanted)
+
     def close(self) -> None:
         """Close all connections."""
         with self._lock:

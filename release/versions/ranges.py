@@ -90,9 +90,7 @@ def _condition(word: str) -> Condition | None:
     return Condition(first, end, operator, wild, bool(prerelease))
 
 
-def _between(
-    operator: str, numbers: list[int], low: Key, after: Key | None
-) -> tuple[Key | None, Key | None]:
+def _between(operator: str, numbers: list[int], low: Key, after: Key | None) -> tuple[Key | None, Key | None]:
     """The ends of an operator. `low`, `after`: where the versions with these numbers begin and end."""
     match operator:
         case ">=":

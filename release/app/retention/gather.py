@@ -1,36 +1,41 @@
-"""Gathers what a prune decides by: policy, repositories, what they hold, what is in use, what the log knows."""
+"""Gathers what a prune decides by: policy, what the repositories hold, what is in use, what the log knows.
+
+Repositories are read several at a time. Only what the caller makes of a repository stays in memory, not what it holds,
+so that a plan for 1,000 repositories needs little more memory than one for the largest of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
-from release.app.releases.known import project_of
-from release.app.retention.reports import PruneRequest
+from release.app.retention.places import Place
 from release.app.session import Session
-from release.config.load import load_policy
 from release.config.retention import RetentionSection
-from release.errors import ConfigError
-from release.inventory.in_use.references import Used, in_use_of
+from release.errors import RegistryError
+from release.inventory.in_use.references import UsedThere, by_repository, in_use_of
 from release.inventory.in_use.sources import Asked, ask
 from release.inventory.repository import Wanted, read_inventory
-from release.log.answers.retained import Known, known_of
-from release.oci.reference import parse_repository
+from release.log.answers.retained import Known, known_of_each
 from release.retention.decide import Decision, decide
 from release.retention.policy import Policy, policy_of
 from release.retention.rails import refusals
 from release.retention.snapshot import Inventory
 from release.tagging.rules.javascript import parse_pattern
+from release.task_group import run_all
 
+_T = TypeVar("_T")
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """A repository to prune, the project that records it, and the policy. `where`: the policy's file."""
-
-    name: str
-    project: str
-    section: RetentionSection
-    where: str
+# Repositories that are read at once: each waits for its list of tags, then for tags, then for manifests, and a small
+# one never fills the 16 requests that go to a host at a time. More would only hold more of them in memory.
+_AT_ONCE = 8
+# Repositories that may fail before the rest is not read any more: the registry itself fails then, and each further
+# repository would take the time of all retries.
+_MOST_UNREAD = 20
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,20 +55,32 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
         return {digest: tags for digest, tags in self.known.unfinished.items() if digest not in there}
 
 
-def gather(session: Session, request: PruneRequest) -> tuple[Ground, ...]:
-    """Read and decide everything. Raises `RefusedError` if it is not known what is in use, `ConfigError` and others."""
-    places = places_of(session, request)
-    # Several repositories may have one section: it is read, and its sources are asked, once.
-    sections = {place.where: place.section for place in places}
-    policies = {
-        where: policy_of(one, compile_pattern=whole_match, where=where) for where, one in sections.items()
-    }
-    used = {where: _ask(session, one) for where, one in sections.items()}
-    entries, state = session.log.entries(), session.log_state.whole
-    grounds = []
-    for place in places:
-        known = known_of(place.name, entries, state)
-        policy = policies[place.where]
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """A repository that could not be read."""
+
+    place: Place
+    error: Any  # RegistryError
+
+
+class _Grounds:
+    """What all repositories share. `policies`, `used`: by the policy's file."""
+
+    def __init__(self, session: Session, places: Sequence[Place]) -> None:
+        # Several repositories may have one section: it is read, and its sources are asked, once.
+        sections = {place.where: place.section for place in places}
+        self.session = session
+        self.policies = {
+            where: policy_of(one, compile_pattern=whole_match, where=where) for where, one in sections.items()
+        }
+        self.used = {where: _ask(session, one) for where, one in sections.items()}
+        entries, state = session.log.entries(), session.log_state.whole
+        self.known: Mapping[str, Known] = known_of_each([place.name for place in places], entries, state)
+        self._lock = threading.Lock()  # guards `_unread`
+        self._unread = 0
+
+    def ground(self, place: Place) -> Ground:
+        """Read one repository and decide about it."""
+        session, policy, known = self.session, self.policies[place.where], self.known[place.name]
         wanted = Wanted(
             digests=tuple(dict.fromkeys((*known.digests, *known.unfinished))),
             # Where the log has a better time, the image's own is not read: that saves a request.
@@ -72,23 +89,48 @@ def gather(session: Session, request: PruneRequest) -> tuple[Ground, ...]:
         )
         repository = session.registries.open(place.name)
         inventory = read_inventory(repository, wanted, now=session.clock.now(), cancel=session.cancel)
-        decision = decide(policy, inventory, in_use_of(inventory, used[place.where]), known.history)
-        grounds.append(
-            Ground(
-                place=place,
-                policy=policy,
-                inventory=inventory,
-                known=known,
-                decision=decision,
-                refused=refusals(policy.limits, inventory, decision),
-            )
+        used = in_use_of(inventory, self.used[place.where].of(place.name))
+        decision = decide(policy, inventory, used, known.history)
+        return Ground(
+            place=place,
+            policy=policy,
+            inventory=inventory,
+            known=known,
+            decision=decision,
+            refused=refusals(policy.limits, inventory, decision),
         )
-    return tuple(grounds)
+
+    def read(self, use: Callable[[Ground], _T], place: Place) -> _T | Unread:
+        """What `use` makes of one repository. Raises the error of a repository after too many have failed."""
+        try:
+            ground = self.ground(place)
+        except RegistryError as error:
+            with self._lock:
+                self._unread += 1
+                if self._unread > _MOST_UNREAD:
+                    raise
+            return Unread(place=place, error=error)
+        return use(ground)
 
 
-def _ask(session: Session, section: RetentionSection) -> tuple[Used, ...]:
+def gather(session: Session, places: Sequence[Place], use: Callable[[Ground], _T]) -> tuple[_T | Unread, ...]:
+    """Read and decide everything; returns what `use` makes of each repository, and those that could not be read.
+
+    `use` runs in several threads. Raises the error if no repository can be read, `RefusedError` if it is not known what
+    is in use, `ConfigError` and others.
+    """
+    grounds = _Grounds(session, places)
+    tasks = [partial(grounds.read, use, place) for place in places]
+    found = run_all(tasks, jobs=_AT_ONCE, cancel=session.cancel)
+    failed = [one for one in found if isinstance(one, Unread)]
+    if failed and len(failed) == len(found):
+        raise failed[0].error
+    return tuple(found)
+
+
+def _ask(session: Session, section: RetentionSection) -> UsedThere:
     asked = Asked(process=session.process, root=session.root, env=session.settings.env, cancel=session.cancel)
-    return ask(section.in_use, asked, warn=session.warn)
+    return by_repository(ask(section.in_use, asked, warn=session.warn))
 
 
 def whole_match(text: str) -> Callable[[str], bool]:
@@ -96,55 +138,3 @@ def whole_match(text: str) -> Callable[[str], bool]:
     parse_pattern(text, literal=False)  # so that an error quotes what the user wrote
     compiled = parse_pattern(f"^(?:{text})$", literal=False)
     return lambda name: compiled.match(name) is not None
-
-
-def places_of(session: Session, request: PruneRequest) -> tuple[Place, ...]:
-    """The repositories to prune: those that the request names, or the images of the config. Raises `ConfigError`."""
-    given = None if request.policy is None else load_policy(request.policy, request.policy_name)
-    if request.repositories:
-        return _named(session, request.repositories, given, request.policy_name)
-    found: dict[str, Place] = {}
-    for component in session.components:
-        section = given or component.section.retention
-        if section is None:
-            continue
-        where = request.policy_name if given else _where(session, component.name, len(session.components))
-        for target in component.targets:
-            name = session.registries.open(target.image).name
-            project = project_of(session, component)
-            found.setdefault(name, Place(name=name, project=project, section=section, where=where))
-    if not found:
-        raise _nothing(session, given)
-    return tuple(found.values())
-
-
-def _where(session: Session, component: str, components: int) -> str:
-    source = session.config.source or "shipmark.yml"
-    return f"{source} (component `{component}`)" if components > 1 else source
-
-
-def _named(
-    session: Session, names: Sequence[str], given: RetentionSection | None, policy_name: str
-) -> tuple[Place, ...]:
-    section = given or session.components[0].section.retention
-    if section is None:
-        raise _nothing(session, given)
-    where = policy_name if given else session.config.source or "shipmark.yml"
-    places = []
-    for name in dict.fromkeys(names):
-        reference = parse_repository(name)
-        places.append(Place(name=reference.name, project=reference.name, section=section, where=where))
-    return tuple(places)
-
-
-def _nothing(session: Session, given: RetentionSection | None) -> ConfigError:
-    if given is not None or any(one.section.retention for one in session.components):
-        return ConfigError(
-            "there is no image whose repository could be pruned",
-            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml",
-        )
-    return ConfigError(
-        "no policy says what may be deleted",
-        hint='write `retention: {delete: [{match: "sha-*", older_than: 30d}]}` into shipmark.yml, '
-        "or name a file with `--policy FILE`",
-    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,28 +11,38 @@ import msgspec
 from release.app.releases.execute import execute
 from release.app.releases.release_sources import at_own_targets
 from release.app.releases.results import error_report, exit_code, step_reports
-from release.app.retention.gather import Ground, gather
+from release.app.retention.gather import Ground, Unread, gather
+from release.app.retention.places import places_of
 from release.app.retention.reports import (
-    DeletedImage,
     PruneReport,
     PruneRequest,
     PruneResult,
-    RemovedTag,
     RepositoryReport,
+    totals_of,
 )
+from release.app.retention.repository_report import report_of, unread_report
 from release.app.session import Session
 from release.errors import ConfigError, PartialError, RefusedError, ReleaseError, StalePlan
 from release.plan.earlier import read_plan
 from release.plan.model import Bindings, Plan
 from release.plan.prune import PrunedTarget, plan_prune
-from release.plan.prune_approval import approved
-from release.retention.decide import Untag
-from release.retention.rails import freed_bytes, refusals
-from release.retention.times import UNKNOWN_AGE, Ages
+from release.plan.prune_approval import approved, repositories_in
+from release.retention.rails import refusals
 from release.runner import Outcome, Report
 
 # Digits of a hash that `--apply` accepts at least: a shorter one would approve plans that nobody has seen.
 _SHORTEST_HASH = 8
+
+
+class _Surveyed(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays in memory of a repository that was read. `target`: None if it could not be read.
+
+    `tags`: tag -> digest, as the plan found them, where the plan is executed.
+    """
+
+    report: RepositoryReport
+    target: PrunedTarget | None
+    tags: Mapping[str, str]
 
 
 def prune(session: Session, request: PruneRequest) -> PruneResult:
@@ -44,24 +55,30 @@ def prune(session: Session, request: PruneRequest) -> PruneResult:
     if request.plan is not None and request.apply is not None:
         raise ConfigError("`--apply` and `--plan` both approve a plan", hint="leave one of them out")
     approval = None if request.plan is None else _read(request)
-    grounds = gather(session, request)
-    if approval is not None:
-        grounds = tuple(_approved(ground, approval["basis"]) for ground in grounds)
-    plan = plan_prune([_target(ground) for ground in grounds], {})
-    error = _refusal([text for ground in grounds for text in ground.refused])
-    if request.apply is None and approval is None:
-        return _result(Report(plan=plan, outcomes=(), bindings=Bindings()), grounds, error)
-    if request.apply is not None:
-        _require_hash(plan, request.apply)
+    executes = request.apply is not None or approval is not None
+    places = places_of(session, request, None if approval is None else repositories_in(approval) or None)
+    basis = None if approval is None else approval["basis"]
+    found = gather(session, places, partial(_surveyed, basis=basis, executes=executes))
+    unread = [one for one in found if isinstance(one, Unread)]
+    surveyed = [
+        _Surveyed(report=unread_report(one), target=None, tags={}) if isinstance(one, Unread) else one
+        for one in found
+    ]
+    plan = plan_prune([one.target for one in surveyed if one.target is not None], {})
+    reports = [one.report for one in surveyed]
+    error = _unread_error(unread, len(found)) or _refusal(
+        [text for report in reports for text in report.refused]
+    )
+    if not executes:
+        return _result(Report(plan=plan, outcomes=(), bindings=Bindings()), reports, error)
     if error is not None:
         raise error
-    planned = {
-        ground.place.name: {tag.name: tag.digest for tag in ground.inventory.tags if tag.digest}
-        for ground in grounds
-    }
+    if request.apply is not None:
+        _require_hash(plan, request.apply)
+    planned = {one.report.repository: one.tags for one in surveyed if one.tags}
     run = session.entropy.token()
     details = execute(session, plan, at_own_targets(session), attempt=run, listed=planned)
-    return _result(details, grounds, executed_error(details), run=run, applied=True)
+    return _result(details, reports, executed_error(details), run=run, applied=True)
 
 
 def _read(request: PruneRequest) -> dict[str, Any]:
@@ -74,6 +91,24 @@ def _read(request: PruneRequest) -> dict[str, Any]:
     return plan
 
 
+def _surveyed(ground: Ground, *, basis: dict[str, str] | None, executes: bool) -> _Surveyed:
+    """What a plan needs of a repository. `basis`: of the approved plan, to which the decision is reduced."""
+    if basis is not None:
+        ground = _approved(ground, basis)
+    unfinished = ground.unfinished
+    target = PrunedTarget(
+        target=ground.place.name,
+        project=ground.place.project,
+        # Without what was decided about everything that stays, which takes as much memory as the repository.
+        decision=msgspec.structs.replace(ground.decision, tags={}, kept={}),
+        unfinished=unfinished,
+        follows=ground.known.history.follows,
+    )
+    changes = executes and not (ground.decision.is_empty and not unfinished)
+    tags = {tag.name: tag.digest for tag in ground.inventory.tags if tag.digest} if changes else {}
+    return _Surveyed(report=report_of(ground), target=target, tags=tags)
+
+
 def _approved(ground: Ground, basis: dict[str, str]) -> Ground:
     """The ground with the part of its decision that the plan file approved."""
     inventory = ground.inventory
@@ -83,13 +118,17 @@ def _approved(ground: Ground, basis: dict[str, str]) -> Ground:
     return msgspec.structs.replace(ground, decision=decision, refused=refused)
 
 
-def _target(ground: Ground) -> PrunedTarget:
-    return PrunedTarget(
-        target=ground.place.name,
-        project=ground.place.project,
-        decision=ground.decision,
-        unfinished=ground.unfinished,
-        follows=ground.known.history.follows,
+def _unread_error(unread: Sequence[Unread], repositories: int) -> RefusedError | None:
+    """The refusal of a plan that would not know what some of its repositories hold."""
+    if not unread:
+        return None
+    names = ", ".join(f"`{one.place.name}`" for one in unread[:5])
+    more = f" and {len(unread) - 5} more" if len(unread) > 5 else ""
+    first = unread[0].error
+    return RefusedError(
+        f"the plan is refused: {len(unread)} of {repositories} repositories could not be read: {names}{more}: "
+        f"{first.message}",
+        hint=first.hint or "try again, or leave these repositories out",
     )
 
 
@@ -133,78 +172,22 @@ def executed_error(details: Report) -> ReleaseError | None:
 
 def _result(
     details: Report,
-    grounds: Sequence[Ground],
+    reports: Sequence[RepositoryReport],
     error: ReleaseError | None,
     *,
     run: str = "",
     applied: bool = False,
 ) -> PruneResult:
     details = msgspec.structs.replace(details, error=error)
-    repositories = tuple(_repository(ground) for ground in grounds)
     report = PruneReport(
         plan=details.plan.hash,
         applied=applied,
         run=run,
-        repositories=repositories,
-        frees=sum(one.frees for one in repositories),
+        repositories=tuple(reports),
+        totals=totals_of(reports),
+        frees=sum(one.frees for one in reports),
         steps=step_reports(details),
         exit_code=exit_code(details),
         error=error_report(details),
     )
     return PruneResult(report=report, details=details, error=error)
-
-
-def _repository(ground: Ground) -> RepositoryReport:
-    decision, inventory = ground.decision, ground.inventory
-    whole = {one.digest: 1 for one in decision.deletions}
-    return RepositoryReport(
-        repository=ground.place.name,
-        images=decision.images,
-        kept=decision.images - decision.deleted_images,
-        tags=len(inventory.tags),
-        deleted=_deleted(ground),
-        untagged=tuple(map(_removed, decision.untags)),
-        shared=tuple(map(_removed, decision.shared)),
-        frees=freed_bytes(inventory, whole),
-        refused=ground.refused,
-        finishes=len(ground.unfinished),
-        unknown_age=_unknown_age(ground),
-    )
-
-
-def _unknown_age(ground: Ground) -> int:
-    tags = ground.decision.tags.values()
-    waiting = {one.digest for one in tags if one.reason.startswith(UNKNOWN_AGE)}
-    waiting |= {one.digest for one in ground.decision.kept.values() if one.reason.startswith(UNKNOWN_AGE)}
-    return len(waiting)
-
-
-def _deleted(ground: Ground) -> tuple[DeletedImage, ...]:
-    inventory = ground.inventory
-    ages = Ages(ground.policy, inventory, ground.known.history)
-    tops: dict[str, str] = {}
-    families: dict[str, dict[str, int]] = {}
-    for one in ground.decision.deletions:
-        # Holders come first in the order of deletions, so the family of `because` is known, if it goes in this prune.
-        top = tops[one.digest] = tops.get(one.because, one.digest)
-        families.setdefault(top, {})[one.digest] = 1
-    found = []
-    for one in ground.decision.deletions:
-        manifest = inventory.manifests[one.digest]
-        family = families.get(one.digest)
-        found.append(
-            DeletedImage(
-                digest=one.digest,
-                tags=one.tags,
-                rule=one.rule,
-                size=manifest.size + sum(size for _, size in manifest.blobs),
-                frees=None if family is None else freed_bytes(inventory, family),
-                age=ages.of_digest(one.digest).milliseconds,
-                because=one.because if one.because in tops else "",
-            )
-        )
-    return tuple(found)
-
-
-def _removed(one: Untag) -> RemovedTag:
-    return RemovedTag(tag=one.tag, digest=one.digest, rule=one.rule, kept=one.kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -16,7 +17,8 @@ class PruneRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `policy`: the text of a policy file instead of the config's `retention:`; `policy_name`: its name in messages.
     `apply`: the hash of the plan that may be executed, or its first 8 digits or more. `plan`: the bytes of a plan file;
-    `plan_name`: its name in messages. `repositories`: instead of the config's images.
+    `plan_name`: its name in messages. `repositories`: names, or patterns such as `ghcr.io/acme/*`, instead of the
+    config's images.
     """
 
     policy: str | None = None
@@ -57,7 +59,8 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `frees`: bytes that the registry's garbage collection can free afterwards. `refused`: why the plan may not be
     executed, each with its numbers. `finishes`: manifests that an earlier, killed prune deleted without a record.
-    `unknown_age`: images that stay because nobody knows how old they are.
+    `unknown_age`: images that stay because nobody knows how old they are. `stays`: number of tags that stay, by the
+    rule or the reason that keeps them. `unread`: the repository could not be read; then all numbers are 0.
     """
 
     repository: str
@@ -71,6 +74,30 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[str, ...]
     finishes: int = 0
     unknown_age: int = 0
+    stays: Mapping[str, int] = {}
+    unread: bool = False
+
+
+class PruneTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """The sums over all repositories. `deleted`: images that go; `unread`: repositories that could not be read."""
+
+    repositories: int
+    unread: int
+    images: int
+    deleted: int
+    kept: int
+
+
+def totals_of(reports: Sequence[RepositoryReport]) -> PruneTotals:
+    """The sums over the reports of repositories."""
+    images, kept = sum(one.images for one in reports), sum(one.kept for one in reports)
+    return PruneTotals(
+        repositories=len(reports),
+        unread=sum(one.unread for one in reports),
+        images=images,
+        deleted=images - kept,
+        kept=kept,
+    )
 
 
 class PruneReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +108,7 @@ class PruneReport(msgspec.Struct, frozen=True, kw_only=True):
     applied: bool
     run: str
     repositories: tuple[RepositoryReport, ...]
+    totals: PruneTotals
     frees: int
     steps: tuple[StepReport, ...]
     exit_code: int

@@ -13,7 +13,7 @@ from release.cli.output.ci_outputs import Write, write_summary
 from release.errors import ReleaseError
 
 #: The commands that write a summary.
-_COMMANDS = frozenset({"preview", "run", "build", "promote", "rollback", "restore"})
+_COMMANDS = frozenset({"preview", "run", "build", "promote", "rollback", "restore", "prune"})
 
 
 def summarise_failure(ctx: click.Context, error: ReleaseError) -> None:

@@ -20,12 +20,18 @@ _ROWS = 40
 
 
 def prune_lines(report: PruneReport, *, verbose: bool = False) -> list[str]:
-    """The plan, or what was executed of it, as lines: a table for each repository, then sizes and what to do next."""
+    """The plan, or what was executed of it, as lines: a table for each repository, then sums and what to do next.
+
+    Of several repositories, those in which nothing happens are only counted, unless `verbose`.
+    """
     lines: list[str] = []
-    for one in report.repositories:
+    several = len(report.repositories) > 1
+    shown = [one for one in report.repositories if verbose or not several or _tells(one)]
+    for one in shown:
         lines += [*_repository(one, applied=report.applied, verbose=verbose), ""]
-    nothing = not any(one.deleted or one.untagged or one.finishes for one in report.repositories)
-    if nothing:
+    if several:
+        lines += _totals(report, quiet=len(report.repositories) - len(shown))
+    if not any(one.deleted or one.untagged or one.finishes for one in report.repositories):
         return [*lines, "nothing to delete"]
     freed = f"{size_text(report.frees)} can be freed by the registry's garbage collection"
     lines.append(freed if report.frees else "no layer is freed: other images need them all")
@@ -38,7 +44,26 @@ def prune_lines(report: PruneReport, *, verbose: bool = False) -> list[str]:
     return lines
 
 
+def _tells(one: RepositoryReport) -> bool:
+    """Whether something happens in the repository, or should be known of it."""
+    return bool(one.deleted or one.untagged or one.shared or one.refused or one.finishes or one.unknown_age)
+
+
+def _totals(report: PruneReport, *, quiet: int) -> list[str]:
+    totals = report.totals
+    lines = [f"in {quiet} more repositories nothing goes"] if quiet else []
+    unread = f", of which {totals.unread} could not be read" if totals.unread else ""
+    verb = "approved for deletion" if report.applied else "would go"
+    lines.append(
+        f"{totals.repositories} repositories{unread}: {totals.images} images, {totals.deleted} {verb}, "
+        f"{totals.kept} stay"
+    )
+    return lines
+
+
 def _repository(one: RepositoryReport, *, applied: bool, verbose: bool) -> list[str]:
+    if one.unread:
+        return [f"{one.repository}: not read", *(f"  ! {text}" for text in one.refused)]
     count = sum(1 for image in one.deleted if not image.because)
     verb = "approved for deletion" if applied else "would go"
     lines = [f"{one.repository}: {one.images} images, {count} {verb}, {one.kept} stay"]

@@ -36,7 +36,7 @@ def summary_of(
         hint=(report.error.hint or "") if report.error is not None else "",
         pull=_pulls(report, details),
         tables=(_tags(report), *_steps(report, details)),
-        links=_links(ci),
+        links=links_of(ci),
         notes=[
             *([f"Nothing is released: this run is not trusted, because {untrusted}."] if untrusted else []),
             *failed,
@@ -68,7 +68,7 @@ def change_summary(result: ChangeResult, outputs: Outputs, ci: CiContext) -> Sum
             Table(columns=("tag", "state", "reason"), rows=rows),
             *_slow(outcomes),
         ),
-        links=_links(ci),
+        links=links_of(ci),
         notes=[
             *result.changed.notes,
             f"Digest {outputs.digest}",
@@ -174,7 +174,8 @@ def _images(details: Report | None) -> list[str]:
     return lines
 
 
-def _links(ci: CiContext) -> list[tuple[str, str]]:
+def links_of(ci: CiContext) -> list[tuple[str, str]]:
+    """The links to commit and run, as pairs of text and address."""
     links = []
     if ci.commit:
         address = f"{ci.repository_url}/commit/{ci.commit}" if ci.repository_url else ""

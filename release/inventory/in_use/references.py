@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -63,6 +63,28 @@ def lines_in(text: str) -> Iterator[str]:
         word = line.partition("#")[0].strip()
         if word:
             yield word
+
+
+class UsedThere:
+    """References by the repository that they name; those without one, such as a digest, count in every repository."""
+
+    def __init__(self, by_name: Mapping[str | None, list[Used]]) -> None:
+        self._by_name = by_name
+
+    def of(self, name: str) -> tuple[Used, ...]:
+        """The references that count in the repository `name`."""
+        return (*self._by_name.get(None, ()), *self._by_name.get(name, ()))
+
+
+def by_repository(used: Iterable[Used]) -> UsedThere:
+    """Sort references by repository, so that many repositories do not each read all of them.
+
+    Raises `RefusedError` for text that is not a reference: it might be an image in use.
+    """
+    by_name: dict[str | None, list[Used]] = {}
+    for one in used:
+        by_name.setdefault(_parsed(one)[0], []).append(one)
+    return UsedThere(by_name)
 
 
 def in_use_of(inventory: Inventory, used: Iterable[Used]) -> InUse:

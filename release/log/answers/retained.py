@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -19,6 +19,8 @@ from release.retention.snapshot import History, LoggedRelease
 
 _PLACES = ("pushed", "moved", "promoted", "unpruned")
 _PRUNES = ("pruned", "unpruned")
+# Targets up to which entries of others are found by their bytes; for more, reading every entry once is cheaper.
+_FEW = 8
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,33 +38,31 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 def known_of(target: str, entries: Iterable[Entry], state: LogState) -> Known:
     """What the log's entries say of `target`. `state`: the same entries, folded."""
-    reader = _Reader(target)
+    return known_of_each((target,), entries, state)[target]
+
+
+def known_of_each(targets: Iterable[str], entries: Iterable[Entry], state: LogState) -> dict[str, Known]:
+    """What the log's entries say of each target: the entries are read once for all of them."""
+    readers = {target: _Reader() for target in targets}
+    # Searching the raw bytes is cheap and excludes the entries of other targets, as long as they are few.
+    sought = [target.encode() for target in readers] if len(readers) <= _FEW else []
     whole = list(entries)
     for entry in whole:
-        # Searching the raw bytes is cheap and excludes the entries of other targets.
-        if target.encode() in entry.raw:
-            reader.add(entry.fields)
+        if sought and not any(one in entry.raw for one in sought):
+            continue
+        kind = text_of(entry.fields, "kind")
+        reader = readers.get(text_of(entry.fields, "to" if kind == "promoted" else "target"))
+        if reader is not None:
+            reader.add(kind, entry.fields)
     deployed = {
         one.digest: f"`{one.environment}`" for one in running(deployments(whole, EVERYTHING)) if one.digest
     }
-    return Known(
-        history=History(
-            set_at=reader.set_at,
-            pushed=reader.pushed,
-            deployed=deployed,
-            releases=_releases(target, state),
-            pruned=frozenset({*reader.pruned, *reader.unfinished}),
-            follows=reader.follows,
-        ),
-        digests=tuple(reader.pushed),
-        unfinished=reader.unfinished,
-        deletes_tags=reader.deletes_tags,
-    )
+    releases = _releases(readers, state)
+    return {target: reader.known(deployed, releases[target]) for target, reader in readers.items()}
 
 
 class _Reader:
-    def __init__(self, target: str) -> None:
-        self._target = target
+    def __init__(self) -> None:
         self.set_at: dict[str, tuple[str, int]] = {}
         self.pushed: dict[str, int] = {}
         self.pruned: set[str] = set()
@@ -70,10 +70,24 @@ class _Reader:
         self.follows: int | None = None
         self.deletes_tags: bool | None = None
 
-    def add(self, fields: Fields) -> None:
-        kind = text_of(fields, "kind")
-        if self._target != text_of(fields, "to" if kind == "promoted" else "target"):
-            return
+    def known(self, deployed: Mapping[str, str], releases: tuple[LoggedRelease, ...]) -> Known:
+        """What the entries said, with what the whole log says of deployments and releases."""
+        return Known(
+            history=History(
+                set_at=self.set_at,
+                pushed=self.pushed,
+                deployed=deployed,
+                releases=releases,
+                pruned=frozenset({*self.pruned, *self.unfinished}),
+                follows=self.follows,
+            ),
+            digests=tuple(self.pushed),
+            unfinished=self.unfinished,
+            deletes_tags=self.deletes_tags,
+        )
+
+    def add(self, kind: str, fields: Fields) -> None:
+        """Read one entry about the target."""
         time = milliseconds_of(text_of(fields, "at"))
         for _, tag, digest in tags_set(fields):
             if digest:
@@ -112,12 +126,14 @@ class _Reader:
                 self.deletes_tags = False
 
 
-def _releases(target: str, state: LogState) -> tuple[LoggedRelease, ...]:
-    found = []
+def _releases(targets: Iterable[str], state: LogState) -> dict[str, tuple[LoggedRelease, ...]]:
+    found: dict[str, list[LoggedRelease]] = {target: [] for target in targets}
     for release in state.releases.values():
-        content = release.pushed_to(target)
-        if content is not None and content.digest:
-            found.append(
+        for target in dict.fromkeys(content.target for content in release.pushed):
+            content = release.pushed_to(target)
+            if target not in found or content is None or not content.digest:
+                continue
+            found[target].append(
                 LoggedRelease(
                     digest=content.digest,
                     channel=release.channel,
@@ -126,7 +142,7 @@ def _releases(target: str, state: LogState) -> tuple[LoggedRelease, ...]:
                     seq=release.last_seq,
                 )
             )
-    return tuple(found)
+    return {target: tuple(releases) for target, releases in found.items()}
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):

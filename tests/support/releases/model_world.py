@@ -24,6 +24,7 @@ from release.log.fold import fold
 from release.log.state import LogState
 from release.log.writer import Writer
 from release.oci import Descriptor, Manifest
+from release.oci.reference import Reference
 from release.plan.evidence import STORE
 from release.tagging.model import TagPolicy
 from tests.support.logs.facts import MemoryStore, TickingClock
@@ -210,6 +211,10 @@ class World:
 
     def rights(self, target: str) -> NoReturn:
         """Raise an error, since the model has no credentials."""
+        raise NotImplementedError
+
+    def repositories(self, within: Reference, wanted: Callable[[str], bool]) -> NoReturn:
+        """Raise an error, since the model has one repository."""
         raise NotImplementedError
 
     def open_log(

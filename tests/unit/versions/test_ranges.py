@@ -38,7 +38,22 @@ def test_range_holds_the_versions_that_it_names(text: str, inside: str, outside:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "1.4.2.3", ">", "1.4 ||", "=>1", "1.4-rc.1", "^", "9" * 600, "<1.0.0-01", ",", "1.04", ">=1.0<2"]
+    "text",
+    [
+        "",
+        "a",
+        "1.4.2.3",
+        ">",
+        "1.4 ||",
+        "=>1",
+        "1.4-rc.1",
+        "^",
+        "9" * 600,
+        "<1.0.0-01",
+        ",",
+        "1.04",
+        ">=1.0<2",
+    ],
 )
 def test_text_that_is_no_range_is_refused(text: str) -> None:
     assert parse_range(text) is None

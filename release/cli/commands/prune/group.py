@@ -11,11 +11,11 @@ import click
 import msgspec
 
 from release.cli.group import LazyGroup, Row
-from release.cli.options import global_options, image_options, settings_from
+from release.cli.options import global_options, image_options, reported, settings_from
 from release.cli.output.files import require_outputs, write_output
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
-from release.errors import ConfigError, ReleaseError
+from release.errors import ConfigError
 from release.filesystem.files import read_file
 from release.limits import CONFIG_BYTES, PLAN_BYTES
 
@@ -35,8 +35,9 @@ _OWN = ("policy", "apply_hash", "plan_file", "output", "repositories", "as_json"
 @click.option(
     "--repositories",
     multiple=True,
-    metavar="REPOSITORY",
-    help="A repository instead of the config's images, or a file with one on a line. Several times for several.",
+    metavar="NAMES",
+    help="A repository instead of the config's images; a pattern such as `registry.example.com/acme/*`, where the "
+    "registry lists its repositories; or a file with one of them on a line. Several times for several.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the plan into FILE, for `--plan`.")
 @click.option("--apply", "apply_hash", metavar="HASH", help="Execute the plan with this hash.")
@@ -61,24 +62,22 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             )
         return
     ctx.obj = settings_from(ctx.obj)
-    try:
-        _run(ctx, own)
-    except ReleaseError as error:
-        from release.cli.output.ci_sink import annotate_failure
-
-        annotate_failure(error, ctx.obj)
-        raise
+    reported(ctx, ctx.obj, lambda: _run(ctx, own))
 
 
 def _run(ctx: click.Context, own: dict[str, Any]) -> None:
     session = open_session(ctx)
     session.require_trusted("prune")
     require_outputs(session, [own["output"]])
+    from ci.outputs import Outputs
     from release.app.releases.results import plan_document
     from release.app.retention.prune import prune
     from release.app.retention.reports import PruneRequest
+    from release.cli.output.ci_outputs import publish, require_publishable
+    from release.cli.output.prune_summary import prune_summary
     from release.cli.output.prune_text import prune_lines
 
+    require_publishable(session, None)
     executes = own["apply_hash"] or own["plan_file"]
     if own["output"] and executes:
         raise ConfigError("`-o` writes a plan, and `--apply` and `--plan` execute one", hint="leave out `-o`")
@@ -94,6 +93,7 @@ def _run(ctx: click.Context, own: dict[str, Any]) -> None:
     if own["output"]:
         text = json.dumps(plan_document(result.details.plan), indent=2, ensure_ascii=False)
         write_output(session, own["output"], f"{text}\n")
+    publish(session, Outputs(), None, summary=prune_summary(result, session.ci), output_file=False)
     if own["as_json"]:
         document(msgspec.to_builtins(result.report))
     else:
@@ -114,14 +114,9 @@ def policy_text(directory: str, name: str | None) -> str | None:
 
 
 def _repositories(directory: str, given: Sequence[str]) -> tuple[str, ...]:
-    """The repositories that were named, and those in the files that were named. Raises `ConfigError`."""
+    """The names and patterns that were given, and those in the files that were named. Raises `ConfigError`."""
     found: list[str] = []
     for one in given:
-        if "*" in one:
-            raise ConfigError(
-                f"`--repositories {one}` is a pattern, and registries list no repositories reliably",
-                hint="write the repositories into a file, one on a line, and name the file",
-            )
         if not os.path.isfile(os.path.join(directory, one)):
             found.append(one)
             continue

@@ -186,8 +186,6 @@ def test_repositories_of_a_file_are_pruned_in_one_plan(yard: Yard) -> None:
     yard.repo.write({"repositories.txt": f"# ours\n{yard.repository.name}\n{yard.server.host}/acme/none\n"})
     plan = yard.plan("--repositories", "repositories.txt")
     assert [(one["images"], len(one["deleted"])) for one in plan["repositories"]] == [(1, 1), (0, 0)]
-    pattern = yard("--repositories", "ghcr.io/acme/*")
-    assert (pattern.code, "into a file" in pattern.stderr) == (2, True)
 
 
 def test_what_is_in_use_stays_and_a_source_that_fails_refuses(yard: Yard) -> None:

@@ -1,0 +1,157 @@
+"""Finds the repositories that a prune is about: the images of the config, names, lists in files, and patterns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import msgspec
+
+from release.app.releases.known import project_of
+from release.app.retention.reports import PruneRequest
+from release.app.session import Session
+from release.config.load import load_policy
+from release.config.retention import RetentionSection
+from release.errors import ConfigError, NotFound
+from release.oci.reference import Reference, parse_repository
+from release.patterns import expression_of, has_wildcard
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A repository to prune, the project that records it, and the policy. `where`: the policy's file."""
+
+    name: str
+    project: str
+    section: RetentionSection
+    where: str
+
+
+class _Pattern(msgspec.Struct, frozen=True, kw_only=True):
+    """A pattern of repositories. `within`: the registry, and the path before the first wildcard, which may be empty."""
+
+    text: str
+    within: Reference
+    path: re.Pattern[str]
+
+
+def places_of(
+    session: Session, request: PruneRequest, planned: frozenset[str] | None = None
+) -> tuple[Place, ...]:
+    """The repositories to prune: those that the request names, or the images of the config.
+
+    `planned`: the repositories of an approved plan, to which the result is reduced; registries are not asked which
+    repositories they have then. Raises `ConfigError`, also for a repository of the plan that the request does not name.
+    """
+    given = None if request.policy is None else load_policy(request.policy, request.policy_name)
+    found = (
+        _named(session, request, given, planned)
+        if request.repositories
+        else _configured(session, request, given)
+    )
+    if planned is None:
+        return found
+    foreign = sorted(planned - {place.name for place in found})
+    if foreign:
+        more = f" and {len(foreign) - 1} more repositories" if len(foreign) > 1 else ""
+        raise ConfigError(
+            f"`{request.plan_name}` is about `{foreign[0]}`{more}, which this command does not prune",
+            hint="give the `--image` or `--repositories` with which the plan was written",
+        )
+    return tuple(place for place in found if place.name in planned)
+
+
+def _configured(session: Session, request: PruneRequest, given: RetentionSection | None) -> tuple[Place, ...]:
+    found: dict[str, Place] = {}
+    for component in session.components:
+        section = given or component.section.retention
+        if section is None:
+            continue
+        where = request.policy_name if given else _where(session, component.name, len(session.components))
+        for target in component.targets:
+            name = session.registries.open(target.image).name
+            project = project_of(session, component)
+            found.setdefault(name, Place(name=name, project=project, section=section, where=where))
+    if not found:
+        raise _nothing(session, given)
+    return tuple(found.values())
+
+
+def _where(session: Session, component: str, components: int) -> str:
+    source = session.config.source or "shipmark.yml"
+    return f"{source} (component `{component}`)" if components > 1 else source
+
+
+def _named(
+    session: Session, request: PruneRequest, given: RetentionSection | None, planned: frozenset[str] | None
+) -> tuple[Place, ...]:
+    section = given or session.components[0].section.retention
+    if section is None:
+        raise _nothing(session, given)
+    where = request.policy_name if given else session.config.source or "shipmark.yml"
+    names = dict.fromkeys(_expanded(session, request.repositories, planned))
+    return tuple(Place(name=name, project=name, section=section, where=where) for name in names)
+
+
+def _expanded(session: Session, given: Iterable[str], planned: frozenset[str] | None) -> Iterator[str]:
+    for text in given:
+        if not has_wildcard(text):
+            yield parse_repository(text).name
+            continue
+        pattern = _pattern(text)
+        if planned is not None:
+            yield from (name for name in sorted(planned) if _matches(pattern, name))
+            continue
+        found = session.registries.repositories(pattern.within, partial(_fits, pattern))
+        if not found:
+            raise NotFound(
+                f"`{pattern.within.registry}` lists no repository that matches `{text}`",
+                hint="`*` stands for one part of a path, `**` for several: `ghcr.io/acme/**`; a registry lists only "
+                "what the credential may see",
+            )
+        yield from (f"{pattern.within.registry}/{path}" for path in found)
+
+
+def _fits(pattern: _Pattern, path: str) -> bool:
+    return pattern.path.fullmatch(path) is not None
+
+
+def _matches(pattern: _Pattern, name: str) -> bool:
+    registry, _, path = name.partition("/")
+    return registry == pattern.within.registry and _fits(pattern, path)
+
+
+def _pattern(text: str) -> _Pattern:
+    """The pattern `ghcr.io/acme/*`. Raises `ConfigError` if a wildcard stands in the registry's name."""
+    literal = re.split(r"[*?\[\\]", text, maxsplit=1)[0]
+    folder, slash, _ = literal.rpartition("/")
+    if not slash:
+        raise ConfigError(
+            f"`--repositories {text}` does not name the registry before its first wildcard",
+            hint="write `REGISTRY/PATH/*`, for example `ghcr.io/acme/*`",
+        )
+    # A name in place of the wildcards, so that registry and path are found as in a reference.
+    reference = parse_repository(f"{folder}/x")
+    path = reference.repository.rpartition("/")[0]
+    rest = text[len(folder) + 1 :]
+    try:
+        expression = re.compile(expression_of(f"{path}/{rest}" if path else rest), re.ASCII)
+    except ValueError as error:
+        raise ConfigError(
+            f"`--repositories {text}` is not a pattern: {error}", hint="write `ghcr.io/acme/*`"
+        ) from error
+    within = msgspec.structs.replace(reference, repository=path)
+    return _Pattern(text=text, within=within, path=expression)
+
+
+def _nothing(session: Session, given: RetentionSection | None) -> ConfigError:
+    if given is not None or any(one.section.retention for one in session.components):
+        return ConfigError(
+            "there is no image whose repository could be pruned",
+            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml",
+        )
+    return ConfigError(
+        "no policy says what may be deleted",
+        hint='write `retention: {delete: [{match: "sha-*", older_than: 30d}]}` into shipmark.yml, '
+        "or name a file with `--policy FILE`",
+    )
