@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from release.config.overlay import Overlay
+if TYPE_CHECKING:
+    from release.config.overlay import Overlay
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

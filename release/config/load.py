@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -21,8 +21,6 @@ from release.config.model import (
     LogSection,
     TargetSection,
 )
-from release.config.overlay import Overlay, laid_over
-from release.config.requires import require_version
 from release.config.retention import (
     DeleteSection,
     InUseSection,
@@ -32,15 +30,18 @@ from release.config.retention import (
     PolicyFile,
     RetentionSection,
 )
-from release.config.untrusted import readable
 from release.config.variables import expand_name, expand_url
 from release.decoding import convert
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 from release.ref_names import remote_kind, require_git_tag, require_ref
 
-_UNKNOWN_KEY = re.compile(r"unknown field `([^`]*)`")
-_PATH = re.compile(r" - at `(\$[^`]*)`$")
-_PARTS = re.compile(r"\.[a-z_]+|\[[0-9]+\]|\[\.\.\.\]")
+if TYPE_CHECKING:
+    from release.config.overlay import Overlay
+
+_UNKNOWN_KEY = pattern(r"unknown field `([^`]*)`")
+_PATH = pattern(r" - at `(\$[^`]*)`$")
+_PARTS = pattern(r"\.[a-z_]+|\[[0-9]+\]|\[\.\.\.\]")
 
 _NO_FILE = Document(value={}, positions={"$": Position(source="shipmark.yml", line=1, column=1)}, keys={})
 
@@ -87,12 +88,19 @@ def load(
     `file:line:column`.
     """
     document = _NO_FILE if text is None else parse(text, source or "shipmark.yml")
+    # Imported late: most commands have no overlay, no key `requires`, and only trusted people's files.
     if overlay is not None:
+        from release.config.overlay import laid_over
+
         document = laid_over(document, overlay)
     ignored: tuple[str, ...] = ()
-    if public is None:
+    if public is None and isinstance(document.value, dict) and "requires" in document.value:
+        from release.config.requires import require_version
+
         require_version(document, __version__)
     if public is not None and isinstance(document.value, dict):
+        from release.config.untrusted import readable
+
         value, ignored = readable(document.value, public)
         document = msgspec.structs.replace(document, value=value)
     file = _convert(document)
@@ -138,6 +146,8 @@ def _among_others(components: tuple[Component, ...]) -> tuple[Component, ...]:
 def _convert(document: Document) -> ConfigFile:
     if not isinstance(document.value, dict):
         raise ConfigError(f"{document.at('$')}: expected keys and values")
+    if not document.value:
+        return ConfigFile()  # without a file: the first conversion, of whatever, takes 2 ms
     try:
         return convert(_without_empty(document.value), ConfigFile, strict=False)
     except msgspec.ValidationError as error:

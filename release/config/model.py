@@ -1,6 +1,7 @@
 """The types of `shipmark.yml`, from which the JSON Schema for editors is made."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: msgspec would evaluate the annotations from their texts, which takes 10 ms
+# of every command.
 
 from typing import Annotated, Any, Literal
 

@@ -77,6 +77,7 @@ PURE = (
     "release.git.model",
     "release.inventory.in_use.references",
     "release.json_text",
+    "release.lazy_pattern",
     "release.limits",
     "release.statements.release_statement",
     "release.log.answers.*",
