@@ -57,9 +57,9 @@ class Machine:
 
     def snapshot(self, session: Session, policy: TagPolicy) -> Snapshot:
         """The state of the repository around the working folder, from the `git` program."""
-        from release import git
+        from release.git.snapshot import snapshot
 
-        return git.snapshot(
+        return snapshot(
             session.process,
             session.directory,
             prefix=policy.prefix,
@@ -71,9 +71,9 @@ class Machine:
 
     def remote_refs(self, session: Session, remote: str) -> RemoteRefs:
         """The remote's branches and tags, from `git ls-remote`."""
-        from release import git
+        from release.git.remote import remote_refs
 
-        return git.remote_refs(session.process, session.root, session.settings.env, remote)
+        return remote_refs(session.process, session.root, session.settings.env, remote)
 
     def registries(self, session: Session) -> OpenRegistries:
         """A pool that opens registries over HTTP, and OCI layout folders."""

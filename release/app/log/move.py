@@ -7,7 +7,7 @@ import msgspec
 from release.app.log.open_log import open_store, section_of, sql_url
 from release.app.session import Session
 from release.errors import ConfigError
-from release.log.catalog.open import fill_tables
+from release.log.catalog.open_index import fill_tables
 
 
 class CopyLogRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from release.app.releases.known import project_of
 from release.app.session import Session
 from release.log.answers.scope import Scope
+from release.oci.reference import repository_name
 
 
 def scope_of(session: Session, *, project: str | None = None, all_projects: bool = False) -> Scope:
@@ -31,5 +32,5 @@ def scope_of(session: Session, *, project: str | None = None, all_projects: bool
         # An option names the image in short: `--image acme/app` for `ghcr.io/acme/app`.
         images=settings.images if config.project is None else (),
         components=components,
-        targets=frozenset(session.registries.open(one.image).name for of in own for one in of.targets),
+        targets=frozenset(repository_name(one.image) for of in own for one in of.targets),
     )

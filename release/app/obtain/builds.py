@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from ci.remedies import files_remedies
-from release.app.obtain.destinations import destination_of
 from release.app.session import Session
 from release.build import Builder, BuildTask, BuildValues, Problem, PushesByDigest
 from release.build.auto import Choice, choose, is_possible_elsewhere, order_of
@@ -24,7 +22,6 @@ from release.errors import ConfigError, Interrupted, ReleaseError
 from release.oci import Repository
 from release.plan.release import needs_build
 from release.plan.release_input import ReleaseInput
-from release.tagging.version_text import fill_names
 
 if TYPE_CHECKING:
     from release.build.context.contexts import Contexts
@@ -132,6 +129,8 @@ class Builds:
     def _ask(
         self, table: Mapping[str, Builder], task: BuildTask, subject: ReleaseInput, values: BuildValues
     ) -> ReleaseInput:
+        from release.app.obtain.destinations import destination_of  # imported late: most plans build nothing
+
         name = subject.build.builder
         task = msgspec.structs.replace(task, repository=destination_of(subject))
         answer = (_nowhere(subject) if task.repository is None else None) or prepare_one(table, task, values)
@@ -220,6 +219,7 @@ def outputs_of(config: Config) -> tuple[str, ...]:
 
 def contexts_of(session: Session) -> Contexts:
     """The reader of build contexts for one plan, with git and with hints for the CI system at hand."""
+    from ci.remedies import files_remedies
     from release.build.context.contexts import Contexts
     from release.git.work_tree import WorkTree
 
@@ -234,6 +234,10 @@ def contexts_of(session: Session) -> Contexts:
 
 def values_of(subject: ReleaseInput, env: Mapping[str, str]) -> BuildValues:
     """Build arguments with `{{version}}`, `${NAME}` and the like replaced; neither plans nor the log contain them."""
+    if not subject.build.args:
+        return BuildValues(args={})
+    from release.tagging.version_text import fill_names  # imported late: most builds have no arguments
+
     decision = subject.decision
     names = {
         "version": decision.version or "",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from release.app.handlers import handlers, offline, ports_of
+from release.app.handlers import handlers, offline
+from release.app.handlers.step_ports import ports_of
 from release.app.obtain.builds import Builds
 from release.app.open import record_context
-from release.app.releases.unrecorded import settle_end
 from release.app.session import Session
 from release.effects.ahead import targets_ahead
 from release.effects.watch import ReleaseSource
@@ -35,7 +35,7 @@ def survey(
 
     `builds`: the prepared builds. `connected`: if false, steps that need a registry are not observed but shown as free.
     """
-    table = _table(session, releases, "preview", builds)
+    table = _table(session, plan, releases, "preview", builds)
     return _runner(session, table if connected else offline(table)).survey(plan)
 
 
@@ -53,14 +53,19 @@ def execute(
     `attempt`: its id; None for a new one. `listed`: for a prune, the tags as its plan found them.
     """
     attempt = attempt or session.entropy.token()
-    table = _table(session, releases, attempt, builds, targets_ahead(plan), listed)
+    table = _table(session, plan, releases, attempt, builds, targets_ahead(plan), listed)
     with session.ports.presence(session).announced(attempt):
         report = _runner(session, table).execute(plan)
-        return report if report.error is None else settle_end(session, report, attempt)
+        if report.error is None:
+            return report
+        from release.app.releases.unrecorded import settle_end  # imported late: few runs fail
+
+        return settle_end(session, report, attempt)
 
 
 def _table(
     session: Session,
+    plan: Plan,
     releases: ReleaseSource,
     attempt: str,
     builds: Builds | None,
@@ -69,6 +74,7 @@ def _table(
 ) -> Handlers:
     builds = builds or Builds()
     return handlers(
+        frozenset(step.kind for step in plan.steps),
         ports_of(session),
         releases,
         context=record_context(session, attempt),

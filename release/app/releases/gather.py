@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from release.app.clone_history import ancestry_of, branches_of
-from release.app.obtain.supplied import OpenedSupply, supply_of
 from release.app.releases.concerned import unchanged, without_tags
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.held_tags import gather_held
@@ -41,6 +41,9 @@ from release.tagging.decide import with_box
 from release.tagging.guard import highest
 from release.tagging.model import Decision, Held, HeldTags, KnownReleases
 from release.task_group import TaskGroup
+
+if TYPE_CHECKING:
+    from release.app.obtain.supplied import OpenedSupply
 
 #: Milliseconds after which `log recover` may settle an attempt as abandoned: 6 hours, the limit of a job on GitHub's
 #: runners. After less an attempt that still works could be settled; after more `run --wait` waits longer for a dead
@@ -163,6 +166,8 @@ def _subject(
     recorded = _recorded(session, project, decision)
     supply = None
     if supplied is not None and decision.tags:
+        from release.app.obtain.supplied import supply_of  # imported late: few runs have `--from`
+
         supply = supply_of(session, supplied, decision, as_commit=wishes.as_commit)
     return ReleaseInput(
         component=component.name,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from release.app.obtain.builds import Builds
-from release.app.obtain.supplied import OpenedSupply
 from release.app.releases.gather import gather
 from release.app.releases.request import RunRequest
 from release.app.session import Session
@@ -17,6 +17,9 @@ from release.errors import Interrupted, ReleaseError
 from release.plan.release import plan_release
 from release.plan.release_input import ReleaseInput
 from release.runner import Report
+
+if TYPE_CHECKING:
+    from release.app.obtain.supplied import OpenedSupply
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,6 @@ from release.tagging.model import (
     KnownVersion,
     TagPolicy,
 )
-from release.task_group import run_all
 from release.versions.git_tags import versions_in
 from release.versions.model import Scheme
 from release.versions.semver import version_of_image_tag
@@ -250,6 +249,7 @@ def known_everywhere(
     answer is ignored, so that it does not keep the tags of other targets from moving. `summary`: see `known_from_log`.
     """
     from release.effects.version_status import told_in
+    from release.task_group import run_all
 
     optional = {session.registries.open(one.image).name for one in component.targets if not one.required}
     known = known_by_remote if repositories else known_locally

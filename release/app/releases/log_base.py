@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from release.facts import Facts
-from release.git.command import Git
-from release.git.describe import position_of
 from release.git.model import Describe, Snapshot
 from release.ref_names import is_commit
 from release.tagging.model import KnownReleases, TagPolicy
@@ -87,6 +85,8 @@ def _position(
         return Describe(git_tag=at_head[0].git_tag, commit=snapshot.head, distance=0)
     # Imported late: `tags` seldom needs the modules that it loads.
     from release.app.clone_history import edge_of
+    from release.git.command import Git
+    from release.git.describe import position_of
 
     git = Git(session.process, snapshot.root, session.settings.env)
     edge = edge_of(session, snapshot)

@@ -9,14 +9,9 @@ from typing import Literal
 
 import msgspec
 
-from release.app.releases.concerned import (
-    Standing,
-    follows_commits,
-    held_on_target_branch,
-    released_by_tag,
-    standings,
-)
+from release.app.releases.concerned import follows_commits, released_by_tag
 from release.app.releases.decide import Situation, decide_alone
+from release.app.releases.standings import Standing, held_on_target_branch, standings
 from release.app.session import Session, policy_of
 from release.config.load import Component
 from release.errors import RegistryError

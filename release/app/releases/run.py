@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ci.remedies import remedy
 from release.app.cache import trim_at_exit
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.obtain.builds import Builds
-from release.app.obtain.supplied import open_supply
 from release.app.releases.concerned import belonging_to
 from release.app.releases.execute import execute, survey
 from release.app.releases.gather import gather
@@ -19,7 +17,6 @@ from release.app.releases.isolation import Gathered, gather_each, with_failures
 from release.app.releases.release_sources import at_own_targets
 from release.app.releases.request import RunRequest, version_of
 from release.app.releases.results import RunResult, run_report
-from release.app.releases.wait import wait_for_others
 from release.app.session import Session, policy_of
 from release.errors import (
     ConfigError,
@@ -31,8 +28,6 @@ from release.errors import (
     StalePlan,
 )
 from release.events import Note
-from release.plan.earlier import read_plan
-from release.plan.freshness import moved_since
 from release.plan.model import Plan
 from release.plan.operands import Record
 from release.plan.release import plan_release
@@ -40,6 +35,10 @@ from release.plan.release_input import ReleaseInput, Unchanged
 from release.runner import Report
 from release.secret_names import looks_secret
 from release.tagging.model import Withheld
+
+if TYPE_CHECKING:
+    from release.app.obtain.supplied import OpenedSupply
+    from release.config.load import Component
 
 
 def preview(session: Session, request: RunRequest) -> RunResult:
@@ -67,8 +66,10 @@ def run(session: Session, request: RunRequest) -> RunResult:
     """
     session.require_trusted("run")
     if request.wait:
+        from release.app.releases.wait import wait_for_others  # imported late: few runs wait
+
         wait_for_others(session, session.components_named(request.component))
-    earlier = None if request.plan is None else read_plan(request.plan, request.plan_name)
+    earlier = None if request.plan is None else _earlier(request.plan, request.plan_name)
     if earlier is not None and not request.asks_anything:
         request = _approved(request, earlier["request"])
     refused = refusal(session, request.component)
@@ -88,6 +89,13 @@ def run(session: Session, request: RunRequest) -> RunResult:
     return RunResult(report=run_report("shipmark.run/1", details, inputs), details=details, inputs=inputs)
 
 
+def _earlier(plan: bytes, name: str) -> dict[str, Any]:
+    """The plan file that `run --plan` was given. `name`: of the file."""
+    from release.plan.earlier import read_plan  # imported late: few runs have such a file
+
+    return read_plan(plan, name)
+
+
 def _approved(request: RunRequest, asked: dict[str, Any]) -> RunRequest:
     """The request with the options with which the plan file was made."""
     return msgspec.structs.replace(
@@ -103,6 +111,8 @@ def _approved(request: RunRequest, asked: dict[str, Any]) -> RunRequest:
 
 
 def _require_fresh(earlier: dict[str, Any], inputs: tuple[ReleaseInput, ...], plan: Plan) -> None:
+    from release.plan.freshness import moved_since
+
     own = frozenset(one.recorded.digest for one in inputs if one.recorded.digest)
     moved = moved_since(earlier, plan, own)
     if moved:
@@ -122,7 +132,7 @@ def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[Ga
         )
     if len(components) > 1 and request.asked_tag:
         components = belonging_to(components, request.asked_tag) or components
-    supplied = open_supply(session, components[0], request.places, offline=request.offline)
+    supplied = _supplied(session, components[0], request)
     if len(components) > 1:
         gathered = gather_each(session, components, request, builds)
         subjects = gathered.subjects
@@ -145,6 +155,15 @@ def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[Ga
             text = f"the image that an earlier run built is built again: {fact['reason']}"
             session.sink.emit(Note(level="warning", text=text))
     return gathered, plan
+
+
+def _supplied(session: Session, component: Component, request: RunRequest) -> OpenedSupply | None:
+    """The image that `--from` gives; None without that option."""
+    if not request.places:
+        return None
+    from release.app.obtain.supplied import open_supply  # imported late: reads images of every kind of place
+
+    return open_supply(session, component, request.places, offline=request.offline)
 
 
 def _say_failures(session: Session, gathered: Gathered) -> None:
@@ -232,6 +251,8 @@ def _names(withheld: Sequence[Withheld]) -> str:
 def _lacking(session: Session, withheld: Sequence[Withheld]) -> GitError:
     """The error for tags of branches whose history is unknown here."""
     text = f"{_names(withheld)} not moved: {withheld[0].reason}"
+    from ci.remedies import remedy
+
     if session.any_snapshot().shallow and withheld[0].lacks == "history":
         return ShallowClone(text, hint=remedy(session.ci.system, "shallow"))
     remote = session.remote
