@@ -5,12 +5,11 @@ A log alone cannot show that its tail was cut off. CI outputs and job summaries 
 
 from __future__ import annotations
 
-import re
-
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 from release.log import Entry, Head
 
-_ANCHOR = re.compile(r"(\d{1,15}):([0-9a-f]{64})")
+_ANCHOR = pattern(r"(\d{1,15}):([0-9a-f]{64})")
 
 
 def parse_anchor(text: str, *, given: str) -> Head:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from release.decoding import convert
+from release.lazy_pattern import pattern
 from release.log.members import Fields, number_of, object_of, text_of
 from release.log.record import Digest, PlannedTarget, RecordedContext, RecordedImage
 from release.log.state import BuiltPart
 
-_REBUILD = re.compile(r"_r([1-9]\d{0,8})$")
+_REBUILD = pattern(r"_r([1-9]\d{0,8})$")
 
 
 class PlanMembers(msgspec.Struct, frozen=True, kw_only=True, gc=False):

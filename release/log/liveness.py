@@ -8,7 +8,6 @@ run on another machine. Only `run --wait` uses the files, to stop waiting for ki
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ from contextlib import contextmanager, suppress
 
 from release.errors import RefusedError
 from release.filesystem.folders import OpenFolder, open_folder
+from release.lazy_pattern import pattern
 from release.log.stores.syscalls import OsFiles
 
 # Seconds after which the unlocked file of a killed run is deleted.
@@ -23,7 +23,7 @@ from release.log.stores.syscalls import OsFiles
 # Without a limit the files would pile up.
 _KEPT = 7 * 24 * 3600.0
 # Names of attempts come from the log, which others can write: no path separators, no dots.
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_NAME = pattern(r"[A-Za-z0-9_-]{1,128}")
 
 
 class Presence:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,13 +9,14 @@ from typing import Any
 import msgspec
 
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 from release.log import Entry
 from release.log.answers.scope import EVERYTHING, Scope
 from release.log.chain import timestamp
 from release.log.state import LogState, ReleaseState, TagHold
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{7,64})")
+_DATE = pattern(r"\d{4}-\d\d-\d\d")
+_DIGEST = pattern(r"(?:sha256:)?([0-9a-f]{7,64})")
 # Hexadecimal digits of the shortest commit, release key or digest that `resolve` accepts.
 # Seven is git's shortest automatic abbreviation.
 # Fewer digits would often match several releases by chance.

@@ -7,15 +7,16 @@ belonged.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from release.lazy_pattern import pattern
+
 # The member `seq` of an entry; inside a string its quotes would be escaped.
-_SEQ = re.compile(rb'(?<!\\)"seq":(\d{1,16})(?=[,}])')
-_BATCH = re.compile(rb'(?<!\\)"batch":\{"first":(\d{1,16}),"last":\d{1,16}\}')
+_SEQ = pattern(rb'(?<!\\)"seq":(\d{1,16})(?=[,}])')
+_BATCH = pattern(rb'(?<!\\)"batch":\{"first":(\d{1,16}),"last":\d{1,16}\}')
 # How an entry begins: canonical JSON sorts members, and all entries have `at`.
 _BEGINS = (b'{"actor":', b'{"at":')
 # Bytes of the shortest entry: hash, id and prev alone take more.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -13,7 +12,7 @@ from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict
 from release.log import Entry, Exclusive, Head, HeadMoved, LogStore
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.claims import claims_about, entry_of, of_release
-from release.log.catalog.index import IndexFailed
+from release.log.catalog.tables import IndexFailed
 from release.log.catalog.view import LogView
 from release.log.chain import seal_all, timestamp
 from release.log.fold import Folding
@@ -28,6 +27,12 @@ from release.ports import Clock
 # The longest pause suits git, where each attempt is a fetch and a push.
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 2.0
+
+
+def _jitter() -> float:
+    import random  # imported late: only writers that lose a race need it
+
+    return random.random()  # noqa: S311 - spreads writers, and protects nothing
 
 
 class Writer:
@@ -47,7 +52,7 @@ class Writer:
         cancel: Cancel,
         budget: float = 120.0,
         patience: float = 20.0,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = _jitter,
         mask: Callable[[str], str] | None = None,
         catalog: Callable[[bool], Catalog] | None = None,
     ) -> None:

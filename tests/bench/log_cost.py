@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from release.control import Cancel
-from release.log.catalog.open import fill_tables
+from release.log.catalog.open_index import fill_tables
 from release.log.chain import timestamp
 from release.log.stores.sql import SqlStore
 from release.log.stores.sql_migrate import migrate

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from release.log import Entry, Head
-from release.log.catalog.index import Index
 from release.log.catalog.tables import BLOCK
 from release.log.catalog.terms import DIGITS, hex_of, terms_of
 from release.log.chain import head_of, stored
 from release.log.members import Fields
+
+if TYPE_CHECKING:
+    from release.log.catalog.index import Index
 
 # Entries behind the index from which they are indexed, too. Every command reads and verifies the entries behind it, in
 # less than 10 ms for this many; indexing writes to the disk, and is worth while for several blocks at once.

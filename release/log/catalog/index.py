@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from release.errors import LogCorrupt
 from release.log import Entry, Head
 from release.log.catalog.filling import Filling, hash_of
-from release.log.catalog.tables import BLOCK, FORMAT, Rows
+from release.log.catalog.tables import BLOCK, FORMAT, Released, Rows, Unfit
 from release.log.catalog.terms import DIGITS
 from release.log.chain import head_of, verify_line
 
@@ -23,17 +23,6 @@ _KEPT = 32
 _REMEMBERED = 10_000
 # Numbers of blocks that the first query for the newest ones returns. Most questions need one or two.
 _PAGE = 32
-
-
-class Unfit(Exception):
-    """Raised for an index of another format, program or log. Users never see this exception."""
-
-
-class IndexFailed(Exception):
-    """Raised when an index cannot be read or written: the disk is full, or its file is damaged.
-
-    Users never see this exception.
-    """
 
 
 class Source(Protocol):
@@ -48,16 +37,6 @@ class Source(Protocol):
 
     def place_behind(self, place: str, entries: Sequence[Entry]) -> str:
         """Where the log continues behind `entries`, which begin at `place`."""
-
-
-class Released(NamedTuple):
-    """A released version, as a row of the index."""
-
-    version: str
-    rebuild: int
-    commit: str
-    rank: str
-    release: str
 
 
 class Index:

@@ -1,39 +1,22 @@
-"""Opens the index of a store: tables in the database of a SQL log, else a SQLite file in the user's cache folder.
-
-What lies in the workspace is never taken for an index: an outsider may have written it.
-"""
+"""Opens the catalog of a store, and decides whether the log is worth an index."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
 
-from release.errors import LogError
-from release.log import Head, LogStore
+from release.log import LogStore
 from release.log.catalog.catalog import Catalog
-from release.log.catalog.index import Index, IndexFailed, Source, Unfit
-from release.log.catalog.sources import ByCommit, ByPosition, FileSource, GitSource, SqlSource
-from release.log.catalog.tables import STATE, TABLES, first_state
-from release.log.chain import Malformed, head_of, read_line
 from release.log.replicate import Mirrored
 from release.log.stores.file import FileStore
-
-if TYPE_CHECKING:
-    from release.log.stores.sql import SqlStore
 
 #: Entries from which a log gets an index in the cache folder: reading and folding a shorter log takes 20 ms.
 WORTH = 1500
 # The shortest entry has about 600 bytes; a shorter file is read as a whole.
 _SMALL = WORTH * 600
 
-#: Returns the folder for index files. Called only when an index is used.
-Folder = Callable[[], str]
-
 
 def open_catalog(
-    store: LogStore, folder: Folder, *, program: str, worth: int = WORTH, may_fill: bool = True
+    store: LogStore, folder: Callable[[], str], *, program: str, worth: int = WORTH, may_fill: bool = True
 ) -> Catalog:
     """The catalog of a log, with an index if the log is worth one.
 
@@ -41,107 +24,8 @@ def open_catalog(
     another one made is made again. worth: entries from which an index is kept in `folder`. may_fill: see `Catalog`.
     """
     truth = store.truth if isinstance(store, Mirrored) else store
-    if isinstance(truth, FileStore):
-        small = _SMALL if worth == WORTH else 1
-        return (
-            Catalog(_of_file(truth, folder, program), may_fill=may_fill)
-            if truth.size() >= small
-            else Catalog()
-        )
-    if isinstance(truth, ByCommit):
-        return Catalog(_of_git(truth, folder, program), may_fill=may_fill)
-    if isinstance(truth, ByPosition):
-        if (index := _of_tables(truth)) is not None:
-            return Catalog(index, may_fill=False)
-        if truth.head().seq + 1 >= worth:
-            return Catalog(_of_sql(truth, folder, program), may_fill=may_fill)
-    return Catalog()
+    if isinstance(truth, FileStore) and truth.size() < (_SMALL if worth == WORTH else 1):
+        return Catalog()
+    from release.log.catalog.open_index import indexed_catalog  # imported late: most logs are short files
 
-
-def fill_tables(store: LogStore) -> None:
-    """Index every entry in the tables of a SQL log; an index that does not fit the log is made again.
-
-    Does nothing for a log that has no such tables.
-    """
-    if not isinstance(store, ByPosition) or not store.has_index():
-        return
-    from release.log.stores.sql_index import SqlRows
-
-    if (index := _of_tables(store)) is None:
-        rows = SqlRows(cast("SqlStore", store))
-        with rows.transaction() as is_alone:
-            if not is_alone:
-                return
-            for table in TABLES:
-                rows.change(f"DELETE FROM {table.name}")  # noqa: S608 - a constant
-            rows.add(STATE, [first_state("")])
-        index = Index(rows, SqlSource(store))
-    Catalog(index).follow(store.read(index.position.seq))
-
-
-def _of_file(store: FileStore, folder: Folder, program: str) -> Index | None:
-    name = f"file\0{os.path.realpath(store.path)}"
-    return _cached(
-        folder, name, FileSource(store), program, lambda index: store.resume(index.position, int(index.place))
-    )
-
-
-def _of_git(store: ByCommit, folder: Folder, program: str) -> Index | None:
-    name = f"git\0{store.folder}"
-    return _cached(
-        folder, name, GitSource(store), program, lambda index: store.resume(index.position, index.place)
-    )
-
-
-def _of_sql(store: ByPosition, folder: Folder, program: str) -> Index | None:
-    return _cached(
-        folder, f"sql\0{store.name}", SqlSource(store), program, lambda index: _has(store, index.position)
-    )
-
-
-def _of_tables(store: ByPosition) -> Index | None:
-    """The index in the tables of a SQL log; None if there are none, or the role may not read them."""
-    from release.log.stores.sql_index import SqlRows
-
-    if not store.has_index():
-        return None
-    try:
-        index = Index(SqlRows(cast("SqlStore", store)), SqlSource(store))
-    except (LogError, Unfit):
-        return None
-    return index if index.position.seq < 0 or _has(store, index.position) else None
-
-
-def _has(store: ByPosition, head: Head) -> bool:
-    for line in store.lines(head.seq, 1):
-        try:
-            return head_of(read_line(line)) == head
-        except (Malformed, LogError):
-            return False
-    return False
-
-
-def _cached(
-    folder: Folder, name: str, source: Source, program: str, fits: Callable[[Index], bool]
-) -> Index | None:
-    """The index in the cache folder; an index that does not fit the log is deleted and begun anew.
-
-    None if none can be stored.
-    """
-    from release.log.catalog.sqlite_rows import SqliteRows, remove
-
-    try:
-        path = os.path.join(folder(), f"{hashlib.sha256(os.fsencode(name)).hexdigest()}.sqlite")
-        for _ in range(2):
-            try:
-                rows = SqliteRows(path)
-                index = Index(rows, source, program=program)
-                if index.position.seq < 0 or fits(index):
-                    return index
-                rows.close()
-            except (Unfit, IndexFailed):
-                pass
-            remove(path)
-    except OSError:
-        pass
-    return None
+    return indexed_catalog(truth, folder, program=program, worth=worth, may_fill=may_fill)

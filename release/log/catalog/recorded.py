@@ -8,8 +8,8 @@ from typing import Any
 
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.claims import of_release
-from release.log.catalog.index import Released
 from release.log.catalog.ranks import LAST, line_start, rank_of, version_start
+from release.log.catalog.tables import Released
 from release.log.chain import stored
 from release.log.fold import fold
 from release.log.members import text_of

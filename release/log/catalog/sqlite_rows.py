@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from release.log.catalog.index import IndexFailed
-from release.log.catalog.tables import TABLES, Table, definition
+from release.log.catalog.tables import TABLES, IndexFailed, Table, definition
 
 _TYPES = {"number": "INTEGER", "text": "TEXT", "bytes": "BLOB"}
 # Seconds to wait for another process that fills the index; a million entries take ten.

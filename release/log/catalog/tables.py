@@ -54,6 +54,27 @@ VERSIONS = Table(
 TABLES = (STATE, BLOCKS, HEXES, TEXTS, NAMES, VERSIONS)
 
 
+class Unfit(Exception):
+    """Raised for an index of another format, program or log. Users never see this exception."""
+
+
+class IndexFailed(Exception):
+    """Raised when an index cannot be read or written: the disk is full, or its file is damaged.
+
+    Users never see this exception.
+    """
+
+
+class Released(NamedTuple):
+    """A released version, as a row of the index."""
+
+    version: str
+    rebuild: int
+    commit: str
+    rank: str
+    release: str
+
+
 class Rows(Protocol):
     """The database of an index. Statements have `?` where values go.
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from release.log import Entry
-from release.log.answers.deployments import Deployment, deployments
-from release.log.answers.scope import Scope
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.claims import of_release, sets_tag
-from release.log.catalog.recorded import Lock, RecordedVersions
 from release.log.catalog.terms import (
     STATUS_KINDS,
     deployed_term,
@@ -26,9 +23,14 @@ from release.log.lazy_entries import Entries
 from release.log.members import Fields, text_of
 from release.log.questions import Mention, TagHistory, TagThen, find, require_digest, resolve
 from release.log.state import LogState, ReleaseState, TagHold
-from release.log.yanked import Yanks, yanks_of
 from release.versions.model import Scheme
 from release.versions.status import KnownStatus
+
+if TYPE_CHECKING:
+    from release.log.answers.deployments import Deployment
+    from release.log.answers.scope import Scope
+    from release.log.catalog.recorded import Lock, RecordedVersions
+    from release.log.yanked import Yanks
 
 
 class NewestHolds(NamedTuple):
@@ -95,10 +97,16 @@ class LogView:
 
     def yanks(self, projects: Iterable[str]) -> Yanks:
         """The yanks of some projects' versions."""
+        from release.log.yanked import (
+            yanks_of,  # imported late, as for other questions that most commands do not ask
+        )
+
         return {key: yank for one in projects for key, yank in yanks_of(self._about_statuses(one)).items()}
 
     def deployments(self, scope: Scope, environment: str | None = None) -> tuple[Deployment, ...]:
         """Every recorded deployment; see `answers.deployments`."""
+        from release.log.answers.deployments import deployments
+
         return deployments(self.deployed(scope), scope, environment=environment)
 
     def deployed(self, scope: Scope) -> list[Entry]:
@@ -132,6 +140,8 @@ class LogView:
 
     def recorded(self, project: str, scheme: Scheme) -> RecordedVersions:
         """The released versions of a project, for the guard of moving tags."""
+        from release.log.catalog.recorded import RecordedVersions
+
         return RecordedVersions(self._catalog, self._lock, project, scheme)
 
     # Tags.

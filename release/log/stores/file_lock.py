@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError
+from release.lazy_pattern import pattern
 from release.log.stores.syscalls import Files
 
 # Seconds between attempts to lock, doubled from the first to the longest.
@@ -20,7 +20,7 @@ _LONGEST_PAUSE = 0.05
 # The content of our lock files, whole or cut short by a full disk or a power cut: `_OURS` from the first digit on,
 # `_BEGINS` before it.
 # A file with other content is refused, since it belongs to another program: `log.path: yarn` would need `yarn.lock`.
-_OURS = re.compile(rb"process \d+( (o(n( [^\n]*\n?)?)?)?)?")
+_OURS = pattern(rb"process \d+( (o(n( [^\n]*\n?)?)?)?)?")
 _BEGINS = b"process "
 
 

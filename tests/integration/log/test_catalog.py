@@ -22,7 +22,8 @@ from release.log.answers.scope import EVERYTHING, Scope
 from release.log.catalog import catalog as catalog_module
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.claims import claims_about, entry_of
-from release.log.catalog.open import fill_tables, open_catalog
+from release.log.catalog.open import open_catalog
+from release.log.catalog.open_index import fill_tables
 from release.log.catalog.tables import BLOCK
 from release.log.catalog.view import LogView
 from release.log.chain import seal
