@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from release.lazy_pattern import pattern
 from release.secret_names import looks_secret
 
 # A scheme ends at `://`. At most 32 characters before that are searched: without a limit the time would grow with the
 # square of the length of a text without blanks.
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}\Z")
+_SCHEME = pattern(r"[A-Za-z][A-Za-z0-9+.-]{0,31}\Z")
 _LONGEST_SCHEME = 32
 # A URL is taken to end at white space only: quotes may be part of a password.
-_END = re.compile(r"\s")
-_AUTHORITY_END = re.compile(r"[/?#\s]")
-_HOST_AND_PORT = re.compile(
+_END = pattern(r"\s")
+_AUTHORITY_END = pattern(r"[/?#\s]")
+_HOST_AND_PORT = pattern(
     r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\.?|localhost|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?"
 )
 _DIGESTS = ("sha256:", "sha512:")
-_PARAMETER = re.compile(r"([?&;]([A-Za-z0-9_.%-]{1,64})=)([^&;#\s\"'`<>]+)")
+_PARAMETER = pattern(r"([?&;]([A-Za-z0-9_.%-]{1,64})=)([^&;#\s\"'`<>]+)")
 HIDDEN = "***"
 
 

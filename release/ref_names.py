@@ -10,13 +10,14 @@ import re
 from typing import Literal
 
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 
 # git-check-ref-format(1): control characters, space, and the characters that revisions and refspecs use.
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
+_FORBIDDEN = pattern(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 # Characters of a ref. Git stores a ref as a file, and Linux limits a path to 4096 bytes (PATH_MAX): 1024 characters of
 # at most 4 bytes in UTF-8.
 _LONGEST = 1024
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_COMMIT = pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 # Patterns as text: most runs need none of them, and compiling all takes longer than the rest of the module.
 _SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)"
 # `host:path` or `user@host:path`; no slash stands before the first colon, and no second colon follows it (`ext::`).

@@ -5,7 +5,7 @@ The guess is used for warnings, and for refusals where a secret would leave the 
 
 from __future__ import annotations
 
-import re
+from release.lazy_pattern import pattern
 
 #: Words that name a secret when they stand alone between separators: `NPM_TOKEN`, `token`, `dbPassword`.
 _WORDS = frozenset(
@@ -21,7 +21,7 @@ _PUBLIC = frozenset({"public", "pub", "cache", "sort", "primary", "partition"})
 
 # Splits `npmToken` and `NPM_TOKEN` into the same two words. In `AWSSecret` the last capital of `AWSS` starts the next
 # word, so a run of capitals ends before a capital that a small letter follows.
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORD = pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def looks_secret(name: str) -> bool:

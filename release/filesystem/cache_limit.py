@@ -19,6 +19,7 @@ from release.errors import ConfigError, RefusedError
 from release.filesystem.cache_folder import LEASE, alone
 from release.filesystem.folders import OpenFolder, open_folder
 from release.filesystem.new_files import NewFile
+from release.lazy_pattern import pattern
 
 #: Bytes of blobs that the cache keeps if SHIPMARK_CACHE_SIZE is not set: layers of several images, on disks of CI
 #: runners that often have 14 GB free (GitHub). A larger cache would save more work, but could fill such a disk.
@@ -29,9 +30,9 @@ FORGOTTEN = 90 * 24 * 3600.0
 #: The name of the content store in a repository's folder.
 IMAGES = "images"
 
-_KEY = re.compile(r"[0-9a-f]{64}")
-_DELETED = re.compile(r"\.deleted-[0-9a-f]{16}")
-_SIZE = re.compile(r"([0-9]{1,15})\s*(?:([KMGT])i?)?B?", re.IGNORECASE)
+_KEY = pattern(r"[0-9a-f]{64}")
+_DELETED = pattern(r"\.deleted-[0-9a-f]{16}")
+_SIZE = pattern(r"([0-9]{1,15})\s*(?:([KMGT])i?)?B?", re.IGNORECASE)
 _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 

@@ -5,18 +5,17 @@ Sources: OCI distribution-spec v1.1, "Referrers Tag Schema"; cosign, "Signature 
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
+from release.lazy_pattern import pattern
 from release.oci import OCI_INDEX, Descriptor, Manifest
 from release.oci.manifest import annotations_of, artifact_type, children, describe, encode_manifest
 
 #: Endings of the tags under which cosign keeps signatures, attestations and SBOMs: `sha256-HEX.sig`.
 COSIGN = (".sig", ".att", ".sbom")
-_FALLBACK = re.compile(r"sha(256|512)-[0-9a-f]{64}")
+_FALLBACK = pattern(r"sha(256|512)-[0-9a-f]{64}")
 # Fallback tags and tags of cosign.
-_ATTACHED = re.compile(r"sha(256|512)-[0-9a-f]{64,128}(\..*)?")
+_ATTACHED = pattern(r"sha(256|512)-[0-9a-f]{64,128}(\..*)?")
 
 
 def referrers_tag(digest: str) -> str:

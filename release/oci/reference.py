@@ -10,16 +10,19 @@ import re
 import msgspec
 
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 
 DOCKER_HUB = "docker.io"
+# What a target that is an OCI layout folder begins with.
+_LAYOUT = "oci:"
 # Host names of Docker Hub in references. All become `docker.io`, so that a repository has one name in plans and logs.
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 _HUB_API = "registry-1.docker.io"
 
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
-_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
-_HEX = re.compile(r"[0-9a-f]+", re.ASCII)
+_TAG = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+_COMPONENT = pattern(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
+_LABEL = pattern(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
+_HEX = pattern(r"[0-9a-f]+", re.ASCII)
 # Hex digits of the algorithms that image-spec v1.1 registers (descriptor, "Registered Algorithms").
 _HEX_LENGTH = {"sha256": 64, "sha512": 128}
 # Characters of `REGISTRY/REPOSITORY`. Many clients accept no more (distribution-spec v1.1, "Pulling manifests"), so an
@@ -80,6 +83,30 @@ def parse_repository(text: str) -> Reference:
             hint=f"write `{reference.name}`",
         )
     return reference
+
+
+def layout_path(target: str) -> str | None:
+    """The path of the folder that `target` names, as `oci:PATH` does; None for a repository in a registry.
+
+    Raises `ConfigError` without a path, and for a tag.
+    """
+    if not target.startswith(_LAYOUT):
+        return None
+    path = target.removeprefix(_LAYOUT)
+    if not path:
+        raise ConfigError("`oci:` names no folder", hint="write `oci:PATH`, for example `oci:dist/image`")
+    if ":" in path:
+        raise ConfigError(
+            f"`oci:{path}` names a tag where a folder is expected",
+            hint=f"write `oci:{path.partition(':')[0]}`",
+        )
+    return path
+
+
+def repository_name(target: str) -> str:
+    """The `name` of the repository that `target` names, without opening the repository. Raises `ConfigError`."""
+    path = layout_path(target)
+    return parse_repository(target).name if path is None else f"{_LAYOUT}{path}"
 
 
 def is_tag(text: str) -> bool:

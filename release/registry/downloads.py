@@ -9,12 +9,13 @@ from typing import IO, Any, cast
 import msgspec
 
 from release.errors import Invalid, NotFound, RegistryError, Unreachable
+from release.lazy_pattern import pattern
 from release.oci import Descriptor
 from release.oci.verify import CHUNK
 from release.registry.host import Call, Host
 from release.registry.http.client import Answer
 
-_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
+_RANGE = pattern(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 
 
 def open_unchecked(host: Host, call: Call, descriptor: Descriptor) -> IO[bytes]:

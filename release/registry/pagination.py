@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from release.errors import Invalid, NotFound
+from release.lazy_pattern import pattern
 from release.registry.host import Call, Host
 from release.registry.http.client import Answer
 
-_LINK = re.compile(r"<([^<>\s]+)>([^<]*)")
-_NEXT = re.compile(r';\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.IGNORECASE)
+_LINK = pattern(r"<([^<>\s]+)>([^<]*)")
+_NEXT = pattern(r';\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.IGNORECASE)
 # Characters of the header that are parsed.
 # Real links have a few hundred; bounds the time that the regular expression takes on the header of a hostile registry.
 _LONGEST = 16 * 1024

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self
 
 from release.control import Cancel, Deadline
-from release.errors import ConfigError
 from release.events import Note, Sink
 from release.known_secrets import Secrets
 from release.layout.layout import Layout
 from release.oci import Repository
-from release.oci.reference import Reference, parse_repository
+from release.oci.reference import Reference, layout_path, parse_repository
 from release.ports import Clock, Process
 from release.registry.http.retry import RetryPolicy
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from release.registry.host import Host, Ports, Sizes
     from release.registry.http.watchdog import Limits
     from release.registry.rights import Rights
-
-_LAYOUT = "oci:"
 
 
 class RegistryPool:
@@ -129,24 +126,14 @@ class RegistryPool:
         self.close()
 
     def _make(self, target: str) -> Repository:
-        if target.startswith(_LAYOUT):
-            return self._layout(target.removeprefix(_LAYOUT))
+        if (path := layout_path(target)) is not None:
+            return Layout(path, root=self._root, workspace=self._root)
         reference = parse_repository(target)
         self._registries |= {reference.registry}
         # Imported late: urllib3 and ssl take longer than the rest of a small command.
         from release.registry.repository import RemoteRepository
 
         return RemoteRepository(reference, self._host(reference))
-
-    def _layout(self, path: str) -> Layout:
-        if not path:
-            raise ConfigError("`oci:` names no folder", hint="write `oci:PATH`, for example `oci:dist/image`")
-        if ":" in path:
-            raise ConfigError(
-                f"`oci:{path}` names a tag where a folder is expected",
-                hint=f"write `oci:{path.partition(':')[0]}`",
-            )
-        return Layout(path, root=self._root, workspace=self._root)
 
     def _host(self, reference: Reference) -> Host:
         from release.registry.host import Host

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from release.oci import ImageFacts
 from release.tagging.model import Held
+
+if TYPE_CHECKING:
+    from release.oci import ImageFacts
 
 REVISION = "org.opencontainers.image.revision"
 VERSION = "org.opencontainers.image.version"

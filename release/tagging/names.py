@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from release.lazy_pattern import pattern
+
 # Source: OCI distribution-spec v1.1, "Pulling manifests".
-_IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
-_OTHER = re.compile(r"[^a-z0-9._-]+", re.ASCII)
-_RELEASE_LIKE = re.compile(
+_IMAGE_TAG = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+_OTHER = pattern(r"[^a-z0-9._-]+", re.ASCII)
+_RELEASE_LIKE = pattern(
     r"latest|shipmark-status|v?[0-9]+(?:\.[0-9]+){0,2}(?:[-_].*)?|(?:sha|pr|branch)-.*", re.ASCII
 )
 #: Characters of a branch's tag. Longer names are cut, so that the tag is also a valid Kubernetes label value and DNS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from fnmatch import translate
 from functools import lru_cache
 from typing import Literal
 
@@ -75,6 +74,8 @@ def is_ignored(git_tag: str, patterns: Iterable[str]) -> bool:
 @lru_cache(maxsize=8)
 def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
     """Matches the whole name of a tag that one of `patterns` matches."""
+    from fnmatch import translate  # imported late: needed only for a git tag that is no version
+
     return re.compile("|".join(map(translate, patterns)) or "(?!)")
 
 

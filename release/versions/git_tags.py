@@ -15,11 +15,12 @@ from operator import attrgetter
 
 import msgspec
 
+from release.lazy_pattern import pattern
 from release.versions.model import Scheme, Version
 from release.versions.semver import NUMBER, Key, parse_tag_name, precedence_key
 
 # Moving git tags such as `v1`. `v1.4` may be one, too, or a release that the scheme does not read.
-_FLOATING = re.compile(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
+_FLOATING = pattern(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 # Odd tags that the warning names: enough to recognise their form, and the warning stays on one line.
 _ODD_EXAMPLES = 3
 _ODD_LENGTH = 100  # characters of one example, since a ref name may have hundreds
@@ -27,8 +28,8 @@ _ODD_LENGTH = 100  # characters of one example, since a ref name may have hundre
 # components would need a regular expression of its own, and compiling one takes longer than a search in 20,000 tags.
 _PREFIX = "\0"
 # Object and name of a tag; for an annotated tag in `packed-refs` also the commit.
-_TAG_LINE = re.compile(rb"^([0-9a-f]+) refs/tags/([^^\n]+)(?:\^\{\})?\n(?:\^([0-9a-f]+)\n)?", re.MULTILINE)
-_VERSION_TAG = re.compile(rb" refs/tags/(?:[^\n^]*[/@_-])?v?[0-9]+[.-][0-9]+")
+_TAG_LINE = pattern(rb"^([0-9a-f]+) refs/tags/([^^\n]+)(?:\^\{\})?\n(?:\^([0-9a-f]+)\n)?", re.MULTILINE)
+_VERSION_TAG = pattern(rb" refs/tags/(?:[^\n^]*[/@_-])?v?[0-9]+[.-][0-9]+")
 # Compares stable versions in C: `precedence_key` would run Python code for each of 20,000 tags.
 _NUMBERS = attrgetter("major", "minor", "patch")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
+from release.lazy_pattern import pattern
 from release.versions.calver import after, parse_calver
 from release.versions.model import Scheme, Version
 
@@ -21,7 +22,7 @@ _LOOSE = (
     rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*)|([A-Za-z][0-9A-Za-z-]*(?:\.{_IDENTIFIER})*))?"
     r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
-_REBUILT = re.compile(r"_r([1-9][0-9]{0,17})", re.ASCII)
+_REBUILT = pattern(r"_r([1-9][0-9]{0,17})", re.ASCII)
 # Characters of a version. An image tag has at most 128, so no longer version is released; and `int` refuses more than
 # 4300 digits.
 LONGEST = 255

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from release.lazy_pattern import pattern
+
 # Two numbers joined by a dot. Digits are limited so that a long name cannot make the search slow.
-_VERSION_LIKE = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
+_VERSION_LIKE = pattern(r"[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
 
 
 def looks_like_version(name: str) -> bool:

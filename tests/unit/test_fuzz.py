@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from ci.systems import detect
-from release import git
 from release.app.log.import_entries import fact_in
 from release.build.docker_messages import BuildMessages
 from release.build.dockerfile.parser import parse as parse_dockerfile
@@ -31,6 +30,8 @@ from release.errors import ConfigError, ReleaseError
 from release.facts import reconcile
 from release.git.command import Git
 from release.git.history import history
+from release.git.remote import relation, remote_refs
+from release.git.snapshot import snapshot
 from release.layout.layout import Layout
 from release.log import Head, questions
 from release.log.attested import attested
@@ -575,11 +576,11 @@ def test_a_damaged_output_of_git_is_parsed_or_refused(git_repo: GitRepo) -> None
     root, env = str(git_repo.path), git_repo.env
 
     def ask(process: Any) -> None:
-        taken = git.snapshot(process, root, env=env)
+        taken = snapshot(process, root, env=env)
         reconcile(taken, detect({}, None), NOW)
         history(Git(process, root, env), taken, "")
-        git.remote_refs(process, root, env, "origin")
-        git.relation(Git(process, root, env), SHA, taken.head)
+        remote_refs(process, root, env, "origin")
+        relation(Git(process, root, env), SHA, taken.head)
 
     recorder = _Recorder()
     ask(recorder)

@@ -9,9 +9,10 @@ import msgspec
 from release.app.releases.results import ChangeResult
 from release.app.session import Session
 from release.cli.output.ci_outputs import change_outputs, held_reference, publish
+from release.cli.output.columns import columns
 from release.cli.output.stdout import data, document
 from release.cli.output.summary import change_summary
-from release.cli.output.text import columns, summary_line
+from release.cli.output.text import summary_line
 from release.events import Note
 from release.runner import Outcome, Report
 

@@ -8,9 +8,9 @@ import msgspec
 from ci.speech import voice
 from release.app.settings import Settings
 from release.cli.options import Command, global_options, settings_of
+from release.cli.output.columns import columns
 from release.cli.output.foreign import clean
 from release.cli.output.stdout import data, document, speak
-from release.cli.output.text import columns
 from release.cli.session import open_session
 
 

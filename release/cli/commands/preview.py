@@ -118,7 +118,7 @@ def _changed(session: Session, *, as_json: bool) -> int:
     if as_json:
         document(msgspec.to_builtins(report))
         return 0
-    from release.cli.output.text import columns
+    from release.cli.output.columns import columns
 
     rows = [("+", one.component, ",".join(one.platforms), one.reason) for one in report.include]
     rows += [("=", one.component, one.digest or "", one.reason) for one in report.unchanged]

@@ -9,8 +9,8 @@ from release.app.retention.reports import (
     RepositoryReport,
     UndoReport,
 )
+from release.cli.output.columns import columns
 from release.cli.output.sizes import size_text
-from release.cli.output.text import columns
 from release.retention.ages import span_text
 
 # Tags that one line shows; a digest can have hundreds.

@@ -8,7 +8,6 @@ a private network. Redirects of a realm are not followed.
 from __future__ import annotations
 
 import base64
-import re
 import threading
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -18,6 +17,7 @@ import msgspec
 from release.decoding import decode
 from release.errors import Denied, Invalid, RegistryError
 from release.known_secrets import Secrets
+from release.lazy_pattern import pattern
 from release.registry.auth.challenge import Challenge, covers
 from release.registry.auth.keychain import Credential
 from release.registry.http.client import Accept, Answer, Transport
@@ -34,7 +34,7 @@ _DEFAULT_LIFE = 60.0
 # A larger margin would fetch short-lived tokens more often.
 _MARGIN = 60.0
 _CLIENT = "shipmark"
-_SAFE = re.compile(r"[!-~]+")
+_SAFE = pattern(r"[!-~]+")
 
 
 class _Grant(msgspec.Struct):

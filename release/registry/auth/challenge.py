@@ -9,13 +9,15 @@ import re
 
 import msgspec
 
+from release.lazy_pattern import pattern
+
 # Characters of the header that are parsed.
 # Real challenges have a few hundred; bounds the time that parsing the header of a hostile registry takes.
 _LONGEST = 16 * 1024
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_SPACE = re.compile(r"[ \t]*")
-_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))")
-_QUOTED = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*)"')
+_TOKEN = pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SPACE = pattern(r"[ \t]*")
+_TOKEN68 = pattern(r"[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))")
+_QUOTED = pattern(r'"((?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*)"')
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):

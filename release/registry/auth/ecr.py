@@ -12,16 +12,17 @@ import re
 from typing import Any
 
 from release.errors import Denied
+from release.lazy_pattern import pattern
 
 #: Amazon's public registry. Everybody may read there; pushing takes a token of its own API, which is in one region.
 PUBLIC = "public.ecr.aws"
 _PUBLIC_REGION = "us-east-1"
 # Private registries: the usual names, those with IPv6 (`dkr-ecr.….on.aws`), and those in China.
 _HOSTS = (
-    re.compile(
+    pattern(
         r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?", re.ASCII
     ),
-    re.compile(
+    pattern(
         r"(?P<account>\d{12})\.dkr-ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.on\.(?:aws|amazonwebservices\.com\.cn)",
         re.ASCII,
     ),

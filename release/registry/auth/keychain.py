@@ -5,7 +5,6 @@ Files are read and helpers started through the constructor's arguments. No messa
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, Protocol
@@ -14,6 +13,7 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import ConfigError, Denied
+from release.lazy_pattern import pattern
 from release.ports import Process
 from release.registry.auth.docker_config import (
     AuthFile,
@@ -30,7 +30,7 @@ from release.registry.credential_variables import Variables, prefix_of
 
 _IDENTITY_USER = "<token>"
 _NOT_THERE = "credentials not found"
-_HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_HELPER_NAME = pattern(r"[A-Za-z0-9._-]+")
 # Seconds that a credential helper may take.
 # Some helpers call a cloud's API, or wait for a person to unlock a keyring.
 # Without a limit, a helper that hangs would block the run.

@@ -190,8 +190,10 @@ def _open(connection: Any) -> socket.socket:
 def _resolve(connection: Any) -> list[Any]:
     # `_dns_host` keeps a trailing dot, as urllib3 does for the lookup.
     host = connection._dns_host.strip("[]")
+    # As bytes the name is taken as it is. For text Python would load the tables of international names.
+    name = host.encode("ascii") if host.isascii() else host
     try:
-        return socket.getaddrinfo(host, connection.port, 0, socket.SOCK_STREAM)
+        return socket.getaddrinfo(name, connection.port, 0, socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         cause = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(connection.host, connection, cause) from error

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from release.errors import Denied, Invalid, NotFound, RegistryError, Unreachable
+from release.lazy_pattern import pattern
 from release.registry.http.retry import TRANSIENT
 
 #: Bytes of an error answer that are read.
@@ -24,7 +25,7 @@ LARGEST_ERROR = 64 * 1024
 _SHOWN_CODE = 60
 _SHOWN = 300
 # What `ratelimit-limit` holds: a number, and the seconds for which it counts.
-_RATE = re.compile(r"\d{1,9}(?:;w=\d{1,9})?", re.ASCII)
+_RATE = pattern(r"\d{1,9}(?:;w=\d{1,9})?", re.ASCII)
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

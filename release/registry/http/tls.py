@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import ssl
 import threading
 from collections.abc import Mapping
@@ -11,12 +10,13 @@ from urllib.parse import urlsplit
 
 from release.errors import ConfigError
 from release.filesystem.files import read_file
+from release.lazy_pattern import pattern
 from release.limits import CREDENTIAL_BYTES
 from release.registry.http.address_policy import is_loopback_host
 
 # Between entries of NO_PROXY: commas by the usual rule; spaces as curl has them; `|` and `;` as in Java's and Windows'
 # settings, from which CI systems make the variable.
-_BETWEEN = re.compile(r"[,;|\s]+")
+_BETWEEN = pattern(r"[,;|\s]+")
 
 
 class Trust:

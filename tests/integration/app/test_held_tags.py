@@ -14,8 +14,9 @@ from release.app.releases.known import from_git
 from release.control import Cancel
 from release.effects.tag_reader import TagReader
 from release.facts import Facts, reconcile
-from release.git import relation, remote_refs, snapshot
 from release.git.command import Git
+from release.git.remote import relation, remote_refs
+from release.git.snapshot import snapshot
 from release.layout.layout import Layout
 from release.process import Processes
 from release.tagging.decide import decide

@@ -22,6 +22,50 @@ print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
 #: From outside the standard library. `typing_extensions` comes with msgspec where something else installed it.
 _ALLOWED = frozenset({"click", "msgspec", "yaml", "_yaml", "semver", "release", "ci", "typing_extensions"})
 _HEAVY = frozenset({"ssl", "asyncio", "email", "importlib.metadata"})
+#: What `tags` has no use for where neither a config file nor a log says more, each with a module or package of ours.
+_NOT_FOR_TAGS = (
+    "release.app.releases.standings",
+    "release.config.overlay",
+    "release.config.path_globs",
+    "release.config.requires",
+    "release.config.untrusted",
+    "release.git.remote",
+    "release.log",
+    "release.plan.model",
+    "release.registry",
+    "release.runner",
+    "release.task_group",
+)
+#: What a question to a short log file has no use for.
+_NOT_FOR_QUESTIONS = (
+    "release.effects",
+    "release.git.snapshot",
+    "release.layout",
+    "release.log.catalog.index",
+    "release.plan",
+    "release.registry",
+    "release.runner",
+    "sqlite3",
+    "urllib3",
+)
+#: What a run that finds every step done has no use for.
+_NOT_FOR_NOTHING_TO_DO = (
+    "release.app.obtain.supplied",
+    "release.app.releases.unrecorded",
+    "release.build.buildah",
+    "release.build.buildkit",
+    "release.build.dockerfile",
+    "release.build.embedded",
+    "release.docker",
+    "release.effects.assemble",
+    "release.effects.attest",
+    "release.effects.retention",
+    "release.log.catalog.index",
+    "release.registry.repository",
+    "release.tagging.expressions",
+    "release.transfer.referrers",
+    "urllib3",
+)
 
 
 def modules_after(repo: GitRepo, *args: str) -> set[str]:
@@ -70,6 +114,28 @@ def test_quick_commands_import_only_allowed_packages(tagged: GitRepo, args: tupl
     names = modules_after(tagged, *args)
     assert foreign(names) <= _ALLOWED
     assert not names & _HEAVY
+
+
+def loaded_below(names: set[str], packages: tuple[str, ...]) -> list[str]:
+    """Return those of `names` that are one of `packages` or lie in it."""
+    return sorted(name for name in names if any(f"{name}.".startswith(f"{one}.") for one in packages))
+
+
+def test_tags_import_nothing_that_only_other_commands_need(git_repo: GitRepo) -> None:
+    git_repo.commit("first", files=FILES)
+    git_repo.tag("v1.0.0")
+    assert loaded_below(modules_after(git_repo, "tags"), _NOT_FOR_TAGS) == []
+
+
+def test_run_with_nothing_to_do_and_a_question_to_its_log_import_what_they_use(git_repo: GitRepo) -> None:
+    config = "image: oci:dist/image\nbuild: {builder: layers}\n"
+    ignored = "dist/\n.shipmark/\n"
+    git_repo.commit("first", files={**FILES, "shipmark.yml": config, ".gitignore": ignored})
+    git_repo.tag("v1.0.0")
+    modules_after(git_repo, "run")
+    assert loaded_below(modules_after(git_repo, "run"), _NOT_FOR_NOTHING_TO_DO) == []
+    assert loaded_below(modules_after(git_repo, "log", "list"), _NOT_FOR_QUESTIONS) == []
+    assert loaded_below(modules_after(git_repo, "log", "history", "1.0.0"), _NOT_FOR_QUESTIONS) == []
 
 
 @pytest.mark.parametrize("args", [(), ("run",), ("log",), ("cache", "clean")], ids=" ".join)

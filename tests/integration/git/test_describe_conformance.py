@@ -18,8 +18,8 @@ from release.app.releases.known import from_git
 from release.control import Cancel
 from release.errors import GitError, NoCommits, NoRepository
 from release.facts import reconcile
-from release.git import snapshot
 from release.git.model import Snapshot
+from release.git.snapshot import snapshot
 from release.process import Processes
 from release.tagging.decide import decide
 from release.tagging.model import TagPolicy

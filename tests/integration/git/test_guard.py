@@ -15,9 +15,9 @@ import pytest
 
 from release.control import Cancel
 from release.errors import BareRepository, GitError
-from release.git import snapshot
 from release.git.command import Git, git_argv
 from release.git.repository import discover
+from release.git.snapshot import snapshot
 from release.git.write import create_tag
 from release.log import Head
 from release.log.chain import head_of, read_line, seal

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from release import git
 from release.control import Cancel
+from release.git.snapshot import snapshot
 from release.process import Processes
 from tests.support.programs.command import Result, Shipmark
 from tests.support.releases.git import GitRepo
@@ -247,7 +247,7 @@ def test_changed_tracked_file_in_dot_shipmark_makes_the_tree_dirty(author: GitRe
     clone = publish(author, tmp_path / "clone")
     (clone.path / ".shipmark/x").write_text("changed")
     (clone.path / ".shipmark/untracked").write_text("")
-    taken = git.snapshot(Processes(Cancel()), str(clone.path), env=clone.env)
+    taken = snapshot(Processes(Cancel()), str(clone.path), env=clone.env)
     assert taken.dirty == (".shipmark/x",)
 
 

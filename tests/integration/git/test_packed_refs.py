@@ -9,8 +9,8 @@ import pytest
 
 from release.control import Cancel
 from release.facts import local_branches
-from release.git import snapshot
 from release.git.packed_refs import packed_listing
+from release.git.snapshot import snapshot
 from release.process import Processes
 from release.versions.git_tags import commit_named, names_of, tags_at, versions_in, with_tags_of_remote
 from tests.support.releases.git import GitRepo

@@ -11,9 +11,10 @@ import pytest
 
 from release.control import Cancel
 from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits, NoRepository
-from release.git import is_ancestor, relation, remote_refs, remote_tip, snapshot
 from release.git.command import Git
 from release.git.model import Snapshot
+from release.git.remote import is_ancestor, relation, remote_refs, remote_tip
+from release.git.snapshot import snapshot
 from release.ports import Completed
 from release.process import Processes
 from release.versions.git_tags import versions_in

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from release.control import Cancel
-from release.git import snapshot
+from release.git.snapshot import snapshot
 from release.process import Processes
 from release.versions.semver import parse, precedence_key
 from tests.support.releases.git import GitRepo

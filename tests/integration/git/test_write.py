@@ -8,10 +8,11 @@ import pytest
 
 from release.control import Cancel
 from release.errors import GitError, ShallowClone, TagConflict
-from release.git import remote_refs, snapshot
 from release.git.command import Git
 from release.git.history import history
+from release.git.remote import remote_refs
 from release.git.repository import find_places
+from release.git.snapshot import snapshot
 from release.git.write import create_tag, deepen, push_tag
 from release.process import Processes
 from tests.support.releases.git import GitRepo

@@ -7,9 +7,9 @@ import msgspec
 
 from release.app.images.inspect import ImageReport, InspectRequest, PlatformImage, inspect
 from release.cli.options import Command, global_options
+from release.cli.output.columns import columns
 from release.cli.output.sizes import size_text
 from release.cli.output.stdout import data, document
-from release.cli.output.text import columns
 from release.cli.session import open_session
 
 

@@ -7,8 +7,8 @@ import msgspec
 
 from release.app.images.list_tags import ListedTag, ListTagsRequest, list_tags
 from release.cli.options import Command, global_options
+from release.cli.output.columns import columns
 from release.cli.output.stdout import data, document
-from release.cli.output.text import columns
 from release.cli.session import open_session
 from release.events import Note
 

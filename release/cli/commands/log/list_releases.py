@@ -14,8 +14,8 @@ from release.app.log.questions import list_releases
 from release.app.log.questions import show as show_release
 from release.app.log.reports import ListedRelease, ListRequest, ShownRelease, ShowRequest
 from release.cli.options import NEWEST, Command, global_options, image_options, project_options
+from release.cli.output.columns import columns, csv_cell
 from release.cli.output.stdout import data, document
-from release.cli.output.text import columns, csv_cell
 from release.cli.session import open_session
 from release.events import Note
 

@@ -15,8 +15,8 @@ from release.app.log.reports import (
     RunningImage,
 )
 from release.cli.options import NEWEST, Command, global_options, project_options
+from release.cli.output.columns import columns
 from release.cli.output.stdout import data, document
-from release.cli.output.text import columns
 from release.cli.session import open_session
 from release.errors import ConfigError
 from release.events import Note

@@ -8,8 +8,8 @@ import msgspec
 from release.app.log import rebuild as use_case
 from release.app.log.rebuild import RebuildReport, RebuildRequest
 from release.cli.options import Command, global_options, image_options
+from release.cli.output.columns import columns
 from release.cli.output.stdout import data, document
-from release.cli.output.text import columns
 from release.cli.session import open_session
 
 

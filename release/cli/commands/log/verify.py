@@ -8,8 +8,8 @@ import msgspec
 from release.app.log import verify as use_case
 from release.app.log.verify import VerifyRequest
 from release.cli.options import Command, global_options
+from release.cli.output.columns import columns
 from release.cli.output.stdout import data, document
-from release.cli.output.text import columns
 from release.cli.session import open_session
 from release.events import Note
 from release.log.torn import Torn

@@ -23,9 +23,9 @@ from release.app.log.reports import ListedRelease
 from release.cli.commands.log.list_releases import as_csv
 from release.cli.output import stdout
 from release.cli.output.ci_sink import CiSink
+from release.cli.output.columns import csv_cell
 from release.cli.output.foreign import clean, hide, json_text, one_line
 from release.cli.output.streams import Escaping, escaping
-from release.cli.output.text import csv_cell
 from release.errors import ReleaseError
 from release.events import Event, Note, Output, StepEvent
 from release.known_secrets import Secrets
