@@ -11,8 +11,9 @@ import msgspec
 
 from release.control import Cancel
 from release.decoding import decode
-from release.errors import Invalid, NotFound
+from release.errors import Denied, Invalid, NotFound
 from release.oci import Descriptor, Manifest, Repository
+from release.oci.deletion import Abilities, Deletes, Deletion, Facts
 from release.oci.graph import blobs_of, manifests_in
 from release.oci.manifest import children, subject
 from release.retention.snapshot import HeldManifest, HeldTag, Inventory
@@ -39,13 +40,21 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     deletes_tags: bool | None = None
 
 
-def read_inventory(repository: Repository, wanted: Wanted, *, now: int, cancel: Cancel) -> Inventory:
-    """What the repository holds. Raises `RegistryError`s; content that is no image becomes a `fault`."""
-    return _Reading(repository, wanted, cancel).read(now)
+def read_inventory(
+    repository: Repository, wanted: Wanted, *, now: int, cancel: Cancel, warn: Callable[[str], object] = len
+) -> Inventory:
+    """What the repository holds. Raises `RegistryError`s; content that is no image becomes a `fault`.
+
+    `warn`: prints why the registry's API tells no times, where it has one.
+    """
+    return _Reading(repository, wanted, cancel, warn).read(now)
 
 
 class _Reading:
-    def __init__(self, repository: Repository, wanted: Wanted, cancel: Cancel) -> None:
+    def __init__(
+        self, repository: Repository, wanted: Wanted, cancel: Cancel, warn: Callable[[str], object]
+    ) -> None:
+        self._warn = warn
         self._repository = repository
         self._wanted = wanted
         self._cancel = cancel
@@ -55,7 +64,12 @@ class _Reading:
 
     def read(self, now: int) -> Inventory:
         tags = self._tags()
-        logged = [digest for digest in self._wanted.digests if digest not in {tag.digest for tag in tags}]
+        # After the tags: the registry's way is known once it was asked something.
+        way = self._repository.deletion() if isinstance(self._repository, Deletes) else None
+        facts = (None if way is None else self._facts(way)) or Facts()
+        abilities = Abilities() if way is None else way.abilities()
+        held = {tag.digest for tag in tags}
+        logged = [one for one in dict.fromkeys((*self._wanted.digests, *facts.digests)) if one not in held]
         there = dict(zip(logged, self._all(self._resolve, logged), strict=True))
         self._absent.update(digest for digest, found in there.items() if found is None)
         self._follow(
@@ -65,15 +79,36 @@ class _Reading:
             ]
         )
         self._read_created()
+        self._add_times(facts)
         return Inventory(
             repository=self._repository.name,
             # Without tags whose manifest somebody else deletes at the same time.
-            tags=tuple(tag for tag in tags if tag.digest not in self._absent),
+            tags=tuple(
+                msgspec.structs.replace(tag, moved=facts.moved.get(tag.name))
+                for tag in tags
+                if tag.digest not in self._absent
+            ),
             manifests=self._manifests,
             now=now,
-            absent=frozenset(self._absent),
-            deletes_tags=self._wanted.deletes_tags,
+            deletes_tags=self._wanted.deletes_tags if abilities.tag is None else abilities.tag,
+            deletes_manifests=abilities.manifest,
+            deletes_parts=abilities.parts,
+            tells_times=facts.tells_moved,
         )
+
+    def _facts(self, way: Deletion) -> Facts | None:
+        """What the registry's API tells; None, with a warning, if it refuses to: then what nobody else knows stays."""
+        try:
+            return way.facts()
+        except (Denied, NotFound) as error:
+            self._warn(f"{way.name} tells no times of `{self._repository.name}`: {error.message}")
+            return None
+
+    def _add_times(self, facts: Facts) -> None:
+        for digest in (facts.pushed.keys() | facts.pulled.keys()) & self._manifests.keys():
+            self._manifests[digest] = msgspec.structs.replace(
+                self._manifests[digest], pushed=facts.pushed.get(digest), pulled=facts.pulled.get(digest)
+            )
 
     def _tags(self) -> list[HeldTag]:
         names = self._repository.tags()
@@ -182,7 +217,6 @@ def held(manifest: Manifest) -> HeldManifest:
     return HeldManifest(
         digest=manifest.digest,
         size=len(manifest.raw),
-        media_type=manifest.media_type,
         children=tuple(child.digest for child in manifests_in(manifest)),
         blobs=tuple((blob.digest, blob.size) for blob in blobs_of((manifest,))),
         subject=None if about is None else about.digest,

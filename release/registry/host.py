@@ -121,6 +121,11 @@ class Host:
             notice=lambda text: ports.sink.emit(Note(level="info", text=text)),
         )
 
+    @property
+    def challenge(self) -> Challenge | None:
+        """The challenge that the registry sent last; None before the first, and where everybody may read."""
+        return self._challenge
+
     def base(self) -> str:
         """Scheme and host. If plain http is allowed, the host is probed once to find out whether it speaks TLS.
 

@@ -14,11 +14,12 @@ from typing import IO
 
 from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
 from release.oci import ACCEPTED_TYPES, DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
+from release.oci.deletion import Deletion
 from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, children, describe, read_manifest
 from release.oci.reference import Reference, is_digest, require_digest, require_tag
 from release.oci.verify import verified
-from release.registry import deletion
 from release.registry.auth.challenge import scope
+from release.registry.deletion.choose import deletion_of
 from release.registry.downloads import open_unchecked
 from release.registry.growing_upload import GrowingUpload
 from release.registry.host import Call, Host
@@ -54,6 +55,7 @@ class RemoteRepository:
     tells_progress = True  # uploads report the bytes that were sent, so readers need not report them again
 
     def __init__(self, reference: Reference, host: Host) -> None:
+        self._reference = reference
         self._repository = reference.repository
         self._name = reference.name
         self._host = host
@@ -64,6 +66,7 @@ class RemoteRepository:
         self._lacks: set[str] = set()  # blobs found missing by `ask_blob`: `put_blob` does not ask again
         self._manifests: Immutable[Manifest] = Immutable(lambda manifest: len(manifest.raw))
         self._configs: Immutable[bytes] = Immutable(len)
+        self._deletion: Deletion | None = None  # without a lock: threads that choose at once choose the same
 
     @property
     def name(self) -> str:
@@ -246,20 +249,18 @@ class RemoteRepository:
         sessions.cancel(sessions.open(self._host.call))
 
     def delete_tag(self, tag: str) -> None:
-        """Delete one tag, and never its digest, which would delete all other tags of the digest.
-
-        Raises `Invalid` if the registry cannot delete a tag alone, `DeletionDisabled` if it deletes nothing.
-        """
-        deletion.delete_tag(self._host, self._delete_call(require_tag(tag), "tag "), self._delete_call)
+        """Delete one tag, never its digest. Raises `Invalid` if the registry cannot delete a tag alone."""
+        self.deletion().delete_tag(require_tag(tag))
 
     def delete_manifest(self, digest: str) -> None:
         """Delete a manifest, and with it every tag on it. Raises `DeletionDisabled` if the registry deletes nothing."""
-        deletion.delete_manifest(self._host, self._delete_call(require_digest(digest)))
+        self.deletion().delete_manifest(require_digest(digest))
         self._manifests.forget(digest)
 
-    def _delete_call(self, reference: str, kind: str = "") -> Call:
-        what = f"deleting {kind}`{reference}` of `{self._name}`"
-        return self._call("DELETE", f"manifests/{reference}", what, actions=("delete",))
+    def deletion(self) -> Deletion:
+        """The way of deleting here. Chosen at its first use, when the registry's challenge is known."""
+        self._deletion = self._deletion or deletion_of(self._reference, self._host)
+        return self._deletion
 
     def _present(self, descriptor: Descriptor) -> bool:
         if descriptor.digest in self._lacks:
@@ -354,8 +355,7 @@ class RemoteRepository:
         return self._call("GET", f"blobs/{digest}", f"reading blob `{digest}`")
 
     def _manifest_blob_call(self, descriptor: Descriptor) -> Call:
-        digest = require_digest(descriptor.digest)
-        headers = {"Accept": descriptor.media_type}
+        digest, headers = require_digest(descriptor.digest), {"Accept": descriptor.media_type}
         return self._call("GET", f"manifests/{digest}", f"reading blob `{digest}`", headers=headers)
 
     def _manifest_call(self, method: str, reference: str, what: str) -> Call:

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from release.errors import NotFound
-from release.registry import deletion
 from release.registry.auth.challenge import scope
+from release.registry.deletion.specification import require_deletion
 from release.registry.host import Call, Host
 
 #: The repository in which Docker Hub tells how many pulls are left; asking with HEAD counts as no pull.
@@ -61,10 +60,7 @@ class Rights:
         """
         digest = f"sha256:{secrets.token_hex(32)}"
         what = f"the question whether manifests of `{self._path}` may be deleted"
-        with contextlib.suppress(NotFound):
-            deletion.delete_manifest(
-                self._host, self._call("DELETE", self._path, f"manifests/{digest}", what, "delete")
-            )
+        require_deletion(self._host, self._call("DELETE", self._path, f"manifests/{digest}", what, "delete"))
 
     def _call(self, method: str, path: str, rest: str, what: str, action: str) -> Call:
         return Call(

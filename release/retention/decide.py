@@ -58,7 +58,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     `deletions`: in an order in which a crash leaves no image with a part missing. `shared`: tags that would go, and
     stay because the registry cannot delete a tag without its digest. `images`: how many there are before the prune:
-    manifests that are no part of another and not attached to one.
+    manifests that are no part of another and not attached to one. `emptied`: images of which only the tags go, since
+    the registry deletes no manifests.
     """
 
     repository: str
@@ -68,11 +69,12 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     shared: tuple[Untag, ...]
     kept: Mapping[str, KeptDigest]
     images: int
+    emptied: int = 0
 
     @property
     def deleted_images(self) -> int:
-        """Number of images that go, without their parts."""
-        return sum(1 for one in self.deletions if not one.because)
+        """Number of images that go, or lose their last tag, without their parts."""
+        return self.emptied + sum(1 for one in self.deletions if not one.because)
 
     @property
     def is_empty(self) -> bool:
@@ -115,6 +117,9 @@ class _Deciding:
                 own[digest] = reason
             elif (rule := self._rule_for(digest)) is not None:
                 rules[digest] = rule
+        if self._inventory.deletes_parts:
+            # The registry would delete an image that stays, but has no tag, along with an index that lists it.
+            own |= self._graph.with_indexes({one: why for one, why in own.items() if one not in self._on})
         kept = self._graph.kept_with(own)
         deleted = {
             digest: rules.get(digest, "") for digest in self._inventory.manifests if digest not in kept
@@ -124,7 +129,7 @@ class _Deciding:
         loose = self._loose_tags(kept, reasons)
         removable = self._inventory.deletes_tags is True
         parts = self._dependents()
-        return Decision(
+        decision = Decision(
             repository=self._inventory.repository,
             tags=self._tags,
             deletions=deletions,
@@ -133,6 +138,7 @@ class _Deciding:
             kept=reasons,
             images=sum(1 for digest in self._inventory.manifests if digest not in parts),
         )
+        return decision if self._inventory.deletes_manifests else _tags_only(decision)
 
     def _ordinary(self, digest: str) -> list[str]:
         return [name for name in self._on.get(digest, ()) if name in self._tags]
@@ -236,3 +242,20 @@ class _Deciding:
         if digest in own:
             return own[digest]
         return f"belongs to {kept[digest]}, which stays"
+
+
+def _tags_only(decision: Decision) -> Decision:
+    """The decision where the registry deletes tags, and no manifests: the tags of the deletions go."""
+    reason = "the registry deletes tags only"
+    whole = decision.deletions
+    emptied = tuple(
+        Untag(tag=tag, digest=one.digest, rule=one.rule, kept=reason) for one in whole for tag in one.tags
+    )
+    stay = {one.digest: KeptDigest(digest=one.digest, reason=reason) for one in whole}
+    return msgspec.structs.replace(
+        decision,
+        deletions=(),
+        untags=(*decision.untags, *emptied),
+        kept={**decision.kept, **stay},
+        emptied=sum(1 for one in whole if one.tags and not one.because),
+    )

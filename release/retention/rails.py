@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable
 
 from release.config.retention import LimitsSection
 from release.retention.decide import Decision
@@ -52,17 +53,23 @@ def _beyond(limits: LimitsSection, decision: Decision) -> list[str]:
     return found
 
 
-def freed_bytes(inventory: Inventory, deleted: Mapping[str, object]) -> int:
-    """Bytes that a garbage collection can free after `deleted` are gone: manifests, and blobs that only they name."""
-    kept = {
-        blob
-        for digest, manifest in inventory.manifests.items()
-        if digest not in deleted
-        for blob, _ in manifest.blobs
-    }
-    freed: dict[str, int] = {}
-    for digest in deleted:
-        if (manifest := inventory.manifests.get(digest)) is not None:
-            freed[digest] = manifest.size
-            freed.update({blob: size for blob, size in manifest.blobs if blob not in kept})
-    return sum(freed.values())
+class Freed:
+    """What a garbage collection of the registry can free after a deletion from one repository."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._manifests = inventory.manifests
+        # Blob -> number of manifests that name it. Counted once, so that a question costs only what it asks for.
+        self._named: Counter[str] = Counter()
+        for manifest in inventory.manifests.values():
+            self._named.update(dict(manifest.blobs).keys())
+
+    def bytes(self, deleted: Iterable[str]) -> int:
+        """Bytes of the manifests `deleted`, and of the blobs that no other manifest names."""
+        freed, sizes = 0, dict[str, int]()
+        named: Counter[str] = Counter()
+        for digest in set(deleted) & self._manifests.keys():
+            manifest = self._manifests[digest]
+            freed += manifest.size
+            sizes.update(manifest.blobs)
+            named.update(dict(manifest.blobs).keys())
+        return freed + sum(size for blob, size in sizes.items() if named[blob] == self._named[blob])

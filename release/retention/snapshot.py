@@ -38,7 +38,6 @@ class HeldManifest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     digest: str
     size: int = 0
-    media_type: str = ""
     children: tuple[str, ...] = ()
     blobs: tuple[tuple[str, int], ...] = ()
     subject: str | None = None
@@ -51,16 +50,18 @@ class HeldManifest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """One repository, as it was read. `now`: when.
 
-    `absent`: digests that something refers to and that the registry does not have. `deletes_tags`: whether the registry
-    deletes a tag alone; None: not known. `tells_times`: whether the registry told `pushed` and `moved`.
+    `deletes_tags`: whether the registry deletes a tag alone; None: not known. `deletes_manifests`: whether it deletes
+    manifests; if not, images lose their tags only. `deletes_parts`: whether it deletes images without a tag along with
+    their index. `tells_times`: whether the registry told `moved`.
     """
 
     repository: str
     tags: tuple[HeldTag, ...]
     manifests: Mapping[str, HeldManifest]
     now: int
-    absent: frozenset[str] = frozenset()
     deletes_tags: bool | None = None
+    deletes_manifests: bool = True
+    deletes_parts: bool = False
     tells_times: bool = False
 
     def unclear(self) -> tuple[str, ...]:

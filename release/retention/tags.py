@@ -22,7 +22,6 @@ _MOVING = re.compile(r"latest|v?[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 class TagVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The decision about a tag. `rule`: the rule that decided, or `""`. `change`: what would change the decision."""
 
-    tag: str
     digest: str
     verdict: Literal["delete", "keep"]
     rule: str
@@ -139,13 +138,9 @@ def _age_text(age: Age) -> str:
 
 
 def _keep(tag: HeldTag, rule: str, reason: str, change: str = "") -> TagVerdict:
-    return TagVerdict(
-        tag=tag.name, digest=tag.digest, verdict="keep", rule=rule, reason=reason, change=change
-    )
+    return TagVerdict(digest=tag.digest, verdict="keep", rule=rule, reason=reason, change=change)
 
 
 def _delete(tag: HeldTag, rule: DeleteRule, reason: str) -> TagVerdict:
     change = "a rule of `keep` would have to match it"
-    return TagVerdict(
-        tag=tag.name, digest=tag.digest, verdict="delete", rule=rule.text, reason=reason, change=change
-    )
+    return TagVerdict(digest=tag.digest, verdict="delete", rule=rule.text, reason=reason, change=change)

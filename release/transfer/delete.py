@@ -61,17 +61,29 @@ def find_holders(repository: Repository, digest: str, *, cancel: Cancel) -> Hold
     return Holders(tags=tags, indexes=indexes, referrers=referrers)
 
 
-def delete_tag(repository: Repository, tag: str, *, sink: Sink, cancel: Cancel) -> None:
+def delete_tag(
+    repository: Repository,
+    tag: str,
+    *,
+    sink: Sink,
+    cancel: Cancel,
+    among: Iterable[str] | None = None,
+) -> tuple[str, ...]:
     """Delete one tag, and read it back. If the registry deletes other tags of the digest with it, put those back.
 
-    Raises `NotFound`, `DeletionDisabled`, and `Invalid` naming the tags on the same digest where the registry cannot
-    delete a tag alone.
+    Returns the tags that were put back. `among`: the tags that may be on the same digest, where that is known; None:
+    all tags are listed and read. Raises `NotFound`, `DeletionDisabled`, and `Invalid` naming the tags on the same
+    digest where the registry cannot delete a tag alone.
     """
     held = repository.resolve(tag)
     if held is None:
         raise NotFound(f"`{repository.name}` has no tag `{tag}`")
     manifest = repository.manifest(held.digest)
-    siblings = [name for name in find_holders_by_tag(repository, held.digest, cancel=cancel) if name != tag]
+    siblings = [
+        name
+        for name in find_holders_by_tag(repository, held.digest, cancel=cancel, among=among)
+        if name != tag
+    ]
     try:
         repository.delete_tag(tag)
     except DeletionDisabled:
@@ -89,6 +101,7 @@ def delete_tag(repository: Repository, tag: str, *, sink: Sink, cancel: Cancel) 
     if lost:
         text = f"`{repository.name}` deleted `{'`, `'.join(lost)}` along with `{tag}`: put back"
         sink.emit(Note(level="warning", text=text))
+    return tuple(lost)
 
 
 def delete_digest(repository: Repository, digest: str, *, cancel: Cancel) -> tuple[str, ...]:
@@ -134,9 +147,12 @@ def _require_gone(repository: Repository, reference: str, digest: str, cancel: C
     )
 
 
-def find_holders_by_tag(repository: Repository, digest: str, *, cancel: Cancel) -> tuple[str, ...]:
-    """The tags on a digest."""
-    held: Mapping[str, Descriptor | None] = resolve_tags(repository, repository.tags(), cancel=cancel)
+def find_holders_by_tag(
+    repository: Repository, digest: str, *, cancel: Cancel, among: Iterable[str] | None = None
+) -> tuple[str, ...]:
+    """The tags on a digest. `among`: the tags to read; None: all."""
+    names = repository.tags() if among is None else among
+    held: Mapping[str, Descriptor | None] = resolve_tags(repository, names, cancel=cancel)
     return tuple(sorted(tag for tag, found in held.items() if found is not None and found.digest == digest))
 
 

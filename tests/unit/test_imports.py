@@ -134,6 +134,7 @@ CONTRACTS = (
     "release.events",
     "release.log",
     "release.oci",
+    "release.oci.deletion",
     "release.ports",
 )
 

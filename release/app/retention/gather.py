@@ -88,7 +88,9 @@ class _Grounds:
             deletes_tags=known.deletes_tags is not False,
         )
         repository = session.registries.open(place.name)
-        inventory = read_inventory(repository, wanted, now=session.clock.now(), cancel=session.cancel)
+        inventory = read_inventory(
+            repository, wanted, now=session.clock.now(), cancel=session.cancel, warn=session.warn
+        )
         used = in_use_of(inventory, self.used[place.where].of(place.name))
         decision = decide(policy, inventory, used, known.history)
         return Ground(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.releases.results import ErrorReport, StepReport
+from release.retention.decide import Untag
 from release.retention.explain import Explanation
 from release.runner import Report
 
@@ -45,22 +46,14 @@ class DeletedImage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     because: str = ""
 
 
-class RemovedTag(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag that goes while its digest stays, or that stays since the registry cannot delete it alone."""
-
-    tag: str
-    digest: str
-    rule: str
-    kept: str
-
-
 class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     """What happens in one repository. `images`: how many there are; `kept`: how many remain.
 
-    `frees`: bytes that the registry's garbage collection can free afterwards. `refused`: why the plan may not be
-    executed, each with its numbers. `finishes`: manifests that an earlier, killed prune deleted without a record.
-    `unknown_age`: images that stay because nobody knows how old they are. `stays`: number of tags that stay, by the
-    rule or the reason that keeps them. `unread`: the repository could not be read; then all numbers are 0.
+    `untagged`: tags that go while their digest stays; `shared`: tags that stay since the registry cannot delete one
+    without its digest. `frees`: bytes that the registry's garbage collection can free afterwards. `refused`: why the
+    plan may not be executed, with the numbers. `finishes`: manifests that an earlier, killed prune deleted without a
+    record. `unknown_age`: images that stay because nobody knows how old they are. `stays`: number of tags that stay, by
+    the rule or the reason that keeps them. `unread`: the repository could not be read; then all numbers are 0.
     """
 
     repository: str
@@ -68,8 +61,8 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     kept: int
     tags: int
     deleted: tuple[DeletedImage, ...]
-    untagged: tuple[RemovedTag, ...]
-    shared: tuple[RemovedTag, ...]
+    untagged: tuple[Untag, ...]
+    shared: tuple[Untag, ...]
     frees: int
     refused: tuple[str, ...]
     finishes: int = 0

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from release.app.retention.gather import Ground, Unread
-from release.app.retention.reports import DeletedImage, RemovedTag, RepositoryReport
-from release.retention.decide import Untag
+from release.app.retention.reports import DeletedImage, RepositoryReport
 from release.retention.kept import kept_tags
-from release.retention.rails import freed_bytes
+from release.retention.rails import Freed
 from release.retention.times import UNKNOWN_AGE, Ages
 
 
 def report_of(ground: Ground) -> RepositoryReport:
     """What goes from one repository, and what stays."""
     decision, inventory = ground.decision, ground.inventory
-    whole = {one.digest: 1 for one in decision.deletions}
+    freed = Freed(inventory)
     return RepositoryReport(
         repository=ground.place.name,
         images=decision.images,
         kept=decision.images - decision.deleted_images,
         tags=len(inventory.tags),
-        deleted=_deleted(ground),
-        untagged=tuple(map(_removed, decision.untags)),
-        shared=tuple(map(_removed, decision.shared)),
-        frees=freed_bytes(inventory, whole),
+        deleted=_deleted(ground, freed),
+        untagged=decision.untags,
+        shared=decision.shared,
+        frees=freed.bytes(one.digest for one in decision.deletions),
         refused=ground.refused,
         finishes=len(ground.unfinished),
         unknown_age=_unknown_age(ground),
@@ -53,15 +52,15 @@ def _unknown_age(ground: Ground) -> int:
     return len(waiting)
 
 
-def _deleted(ground: Ground) -> tuple[DeletedImage, ...]:
+def _deleted(ground: Ground, freed: Freed) -> tuple[DeletedImage, ...]:
     inventory = ground.inventory
     ages = Ages(ground.policy, inventory, ground.known.history)
     tops: dict[str, str] = {}
-    families: dict[str, dict[str, int]] = {}
+    families: dict[str, list[str]] = {}
     for one in ground.decision.deletions:
         # Holders come first in the order of deletions, so the family of `because` is known, if it goes in this prune.
         top = tops[one.digest] = tops.get(one.because, one.digest)
-        families.setdefault(top, {})[one.digest] = 1
+        families.setdefault(top, []).append(one.digest)
     found = []
     for one in ground.decision.deletions:
         manifest = inventory.manifests[one.digest]
@@ -72,13 +71,9 @@ def _deleted(ground: Ground) -> tuple[DeletedImage, ...]:
                 tags=one.tags,
                 rule=one.rule,
                 size=manifest.size + sum(size for _, size in manifest.blobs),
-                frees=None if family is None else freed_bytes(inventory, family),
+                frees=None if family is None else freed.bytes(family),
                 age=ages.of_digest(one.digest).milliseconds,
                 because=one.because if one.because in tops else "",
             )
         )
     return tuple(found)
-
-
-def _removed(one: Untag) -> RemovedTag:
-    return RemovedTag(tag=one.tag, digest=one.digest, rule=one.rule, kept=one.kept)

@@ -64,7 +64,7 @@ def _totals(report: PruneReport, *, quiet: int) -> list[str]:
 def _repository(one: RepositoryReport, *, applied: bool, verbose: bool) -> list[str]:
     if one.unread:
         return [f"{one.repository}: not read", *(f"  ! {text}" for text in one.refused)]
-    count = sum(1 for image in one.deleted if not image.because)
+    count = one.images - one.kept
     verb = "approved for deletion" if applied else "would go"
     lines = [f"{one.repository}: {one.images} images, {count} {verb}, {one.kept} stay"]
     tops = [image for image in one.deleted if not image.because]

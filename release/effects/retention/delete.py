@@ -13,6 +13,7 @@ from release.errors import DeletionDisabled, Invalid, NotFound, PartialError, Re
 from release.events import Note, Sink
 from release.handler import Work
 from release.oci import Registries, Repository
+from release.oci.deletion import Deletes
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Unknown
 from release.plan.ownership import short
 from release.plan.prune_operands import DeleteManifest, DeleteTag
@@ -92,8 +93,9 @@ class ManifestDeletions:
             if operands.target in self._disabled:
                 raise self._disabled[operands.target]
             before = self._listings.before(repository, operands.digest)
-            if before.holders:
-                self._holders[work.id] = before.holders
+            holders = before.holders or _others_on(repository, operands)
+            if holders:
+                self._holders[work.id] = holders
                 return Bindings()  # the runner's second observation then says why
             failure = self._delete(repository, operands)
             # Also after an error: the registry may have deleted the manifest all the same, or somebody pushed it again.
@@ -122,6 +124,12 @@ class ManifestDeletions:
         return None
 
 
+def _others_on(repository: Repository, operands: DeleteManifest) -> tuple[str, ...]:
+    """The tags on the manifest that do not go with it, where the registry tells the tags of a manifest."""
+    told = repository.deletion().tags_on(operands.digest) if isinstance(repository, Deletes) else None
+    return tuple(sorted((told or frozenset()) - set(operands.tags)))
+
+
 def _unsettled(name: str, tags: tuple[str, ...], operands: DeleteManifest) -> Unknown:
     reason = f"{_names(tags)} vanished while {name} was deleted; the manifest was put back"
     image = f"{operands.target}@{operands.digest}"
@@ -146,6 +154,8 @@ class TagDeletions:
         # Guards `refused`, which the deletions of several repositories change.
         self._lock = threading.Lock()
         self.refused: dict[str, str] = {}  # target -> why it cannot delete a tag alone
+        # Targets that deleted a tag and left the other tags of its digest alone.
+        self._proven: set[str] = set()
 
     def describe(self, operands: DeleteTag) -> str:
         """The line that the preview prints for the step."""
@@ -179,8 +189,16 @@ class TagDeletions:
         with self._listings.turn(operands.target):
             if operands.target in self.refused:
                 return Bindings()
+            among = self._listings.on(repository, operands.digest)
+            if operands.target not in self._proven:
+                # What the registry takes along with a tag is not known yet, so new tags are looked for, too.
+                among |= set(self._listings.before(repository, operands.digest).holders)
             try:
-                delete_tag(repository, operands.tag, sink=self._sink, cancel=self._cancel)
+                put_back = delete_tag(
+                    repository, operands.tag, sink=self._sink, cancel=self._cancel, among=among
+                )
+                if not put_back and len(among) > 1:
+                    self._proven.add(operands.target)
             except NotFound:
                 return Bindings()
             except Invalid as error:

@@ -39,6 +39,9 @@ class _Seen:
 
     def __init__(self, planned: Mapping[str, str]) -> None:
         self.planned = planned
+        self.on: dict[str, list[str]] = {}  # digest -> its tags, of `planned`
+        for name, digest in planned.items():
+            self.on.setdefault(digest, []).append(name)
         self.new: dict[
             str, frozenset[str]
         ] = {}  # name -> every digest that it needs; empty: it leads nowhere
@@ -61,6 +64,10 @@ class Listings:
     def planned(self, repository: Repository) -> Mapping[str, str]:
         """Tag -> digest, as the plan found them."""
         return self._of(repository).planned
+
+    def on(self, repository: Repository, digest: str) -> set[str]:
+        """The tags on a digest, as the plan found them."""
+        return set(self._of(repository).on.get(digest, ()))
 
     def before(self, repository: Repository, digest: str) -> Before:
         """Read the list of tags right before a deletion of the manifest."""

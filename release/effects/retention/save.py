@@ -12,7 +12,7 @@ from release.control import Cancel
 from release.errors import NotFound
 from release.handler import Work
 from release.log import LogWriter
-from release.log.answers.retained import Saved, saved_manifests
+from release.log.answers.retained import Saved, saved_digests, saved_manifests
 from release.oci import Manifest, Registries
 from release.oci.manifest import read_manifest
 from release.plan.model import Bindings, Done, Free, Judgement
@@ -44,12 +44,9 @@ class SavedManifests:
 
     def observe(self, work: Work[SaveManifests]) -> tuple[str, ...]:
         """The digests that are not recorded yet."""
-        self._log.entries()  # reads new entries once, so that `find` below looks at what is known
-        return tuple(
-            digest
-            for digest in work.operands.digests
-            if self._log.find(_identity(work.operands, digest)) is None
-        )
+        # One read of the log for all digests: a log in a git repository is fetched for every question.
+        recorded = saved_digests(work.operands.target, work.operands.follows, self._log.entries())
+        return tuple(digest for digest in work.operands.digests if digest not in recorded)
 
     def judge(self, work: Work[SaveManifests], seen: tuple[str, ...]) -> Judgement:
         """Done if every manifest is recorded, else free."""

@@ -174,6 +174,21 @@ def saved_manifests(target: str, entries: Iterable[Entry]) -> dict[str, Saved]:
     return found
 
 
+def saved_digests(target: str, follows: int | None, entries: Iterable[Entry]) -> frozenset[str]:
+    """The digests of `target` that were recorded before a prune that follows the entry `follows`.
+
+    The first part of a manifest is recorded last, so its entry says that all parts are there.
+    """
+    return frozenset(
+        text_of(entry.fields, "digest")
+        for entry in entries
+        if entry.kind == "saved-manifest"
+        and text_of(entry.fields, "target") == target
+        and entry.fields.get("part") == 1
+        and entry.fields.get("follows") == follows
+    )
+
+
 class PrunedThere(msgspec.Struct, frozen=True, kw_only=True):
     """What one run of `prune` deleted from a target: digests in the order of deletion, and tag -> digest."""
 

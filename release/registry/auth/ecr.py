@@ -9,7 +9,7 @@ import base64
 import binascii
 import importlib.util
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from release.errors import Denied
 from release.lazy_pattern import pattern
@@ -97,13 +97,33 @@ def authorization(registry: str) -> tuple[str, str] | None:
     except NoCredentialsError:
         return None
     except Exception as error:
-        cause = _cause(error)
-        hint = next((hint for name, hint in _HINTS if name in cause), _OTHER_HINT)
-        raise Denied(
-            f"AWS gives no token for `{registry}`: {cause}",
-            hint=hint.format(permission=permission(registry).strip("`")),
-        ) from error
+        cause, hint = explained(error, permission(registry).strip("`"))
+        raise Denied(f"AWS gives no token for `{registry}`: {cause}", hint=hint) from error
     return _decode(answer, registry)
+
+
+class Account(NamedTuple):
+    """A client of the ECR API in a registry's region, and the account that the registry belongs to."""
+
+    client: Any
+    id: str
+
+
+def account(registry: str) -> Account | None:
+    """The API of a private registry; None without boto3, and for other registries. No request is sent."""
+    found = _found(registry)
+    if found is None or not has_boto3():
+        return None
+    import boto3
+
+    return Account(boto3.session.Session(region_name=found["region"]).client("ecr"), found["account"])
+
+
+def explained(error: Exception, needed: str) -> tuple[str, str]:
+    """The cause of an error of boto3 in one line, and a hint. `needed`: the permission that the request takes."""
+    cause = _cause(error)
+    hint = next((hint for name, hint in _HINTS if name in cause), _OTHER_HINT)
+    return cause, hint.format(permission=needed)
 
 
 def _found(registry: str) -> re.Match[str] | None:

@@ -17,9 +17,9 @@ class Authority:
         self.path = folder / "ca.pem"
         self.ca.cert_pem.write_to_path(str(self.path))
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """Return the files of a certificate chain and its key for the host `name`."""
-        leaf = self.ca.issue_cert(name)
+    def issue(self, name: str, *others: str) -> tuple[Path, Path]:
+        """Return the files of a certificate chain and its key for the host `name`, and for `others`."""
+        leaf = self.ca.issue_cert(name, *others)
         chain, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         chain.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
         leaf.private_key_pem.write_to_path(str(key))

@@ -8,7 +8,7 @@ import pytest
 
 from release.retention.decide import UNFINISHED, Decision, decide
 from release.retention.explain import Explanation, explain
-from release.retention.rails import freed_bytes, refusals
+from release.retention.rails import Freed, refusals
 from release.retention.snapshot import HeldManifest, HeldTag, History, InUse, LoggedRelease
 from tests.support.retention.model import DAY, NOW, REPOSITORY, Registry, digest, name_of, policy
 
@@ -292,4 +292,6 @@ def test_freed_bytes_do_not_count_blobs_that_something_else_needs() -> None:
             image("c", blobs=((digest("y"), 1000), (digest("z"), 5))),
         ]
     )
-    assert freed_bytes(registry.inventory(), {digest("a"): 1, digest("c"): 1}) == 1025
+    freed = Freed(registry.inventory())
+    assert freed.bytes([digest("a"), digest("c")]) == 1025
+    assert (freed.bytes([digest("a")]), freed.bytes([digest("c")])) == (10, 15)

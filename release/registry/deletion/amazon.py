@@ -1,0 +1,168 @@
+"""Deletes from private registries of Amazon ECR through the AWS API, since the registry itself deletes nothing.
+
+Source: docs.aws.amazon.com/AmazonECR/latest/APIReference, `BatchDeleteImage` and `DescribeImages`. boto3 signs the
+requests (`shipmark[ecr]`). ECR deletes an image with its last tag, so the last tag is never deleted as a tag.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from release.errors import Denied, Invalid, NotFound, RegistryError, Unreachable
+from release.oci.deletion import Abilities, Facts
+from release.oci.reference import is_digest
+from release.registry.auth.ecr import Account, account, explained
+
+# Images in one request, as many as `BatchDeleteImage` takes.
+_BATCH = 100
+# Characters of a reason of ECR that are shown.
+_SHOWN = 300
+# Codes of errors, and of single images that a request could not delete.
+_DENIED = ("AccessDenied", "ExpiredToken", "UnrecognizedClient", "InvalidSignature", "NoCredentials", "Token")
+_MISSING = ("RepositoryNotFound", "ImageNotFound")
+_PASSING = (
+    "Throttling",
+    "TooManyRequests",
+    "ServerException",
+    "EndpointConnection",
+    "Timeout",
+    "ConnectionClosed",
+)
+_HINTS = {
+    "ImageReferencedByManifestList": "an index lists the image: it goes after the index",
+    "KmsError": "ECR cannot use the repository's key: check its policy",
+}
+
+T = TypeVar("T")
+
+
+class ElasticRegistry:
+    """The repository `repository` of `registry`."""
+
+    name = "the API of Amazon ECR"
+
+    def __init__(self, registry: str, repository: str) -> None:
+        self._registry = registry
+        self._repository = repository
+        # Guards `_account`: making a client of boto3 is not thread-safe, using it is.
+        self._lock = threading.Lock()
+        self._account: Account | None = None
+
+    def abilities(self) -> Abilities:
+        """Manifests, and tags other than an image's last one."""
+        return Abilities(tag=True)
+
+    def facts(self) -> Facts | None:
+        """When images were pushed and pulled. ECR does not tell when a tag was set: that changes no time of its."""
+        images = list(self._images())
+        return Facts(
+            pushed=_times(images, "imagePushedAt"),
+            pulled=_times(images, "lastRecordedPullTime"),
+            digests=tuple(one["imageDigest"] for one in images),
+        )
+
+    def tags_on(self, digest: str) -> frozenset[str] | None:
+        """The tags of the image; none for a digest that is not there."""
+        try:
+            return self._tags({"imageDigest": digest})
+        except NotFound:
+            return frozenset()
+
+    def delete_tag(self, tag: str) -> None:
+        """Delete the tag. Raises `Invalid` for the last tag of an image, with which ECR would delete the image."""
+        if len(self._tags({"imageTag": tag})) < 2:
+            raise Invalid(
+                f"`{self._registry}` cannot delete the tag `{tag}` alone: it is the last one of its image",
+                hint="ECR deletes an image with its last tag: delete the digest if the image is to go",
+            )
+        failed = self._delete([{"imageTag": tag}])
+        if failed:
+            raise next(iter(failed.values()))
+
+    def delete_manifest(self, digest: str) -> None:
+        """Delete the image with all of its tags."""
+        failed = self._delete([{"imageDigest": digest}])
+        if failed:
+            raise next(iter(failed.values()))
+
+    def delete_manifests(self, digests: Sequence[str]) -> Mapping[str, RegistryError]:
+        """Delete up to 100 images in one request; returns the error of each image that ECR did not delete."""
+        failed: dict[str, RegistryError] = {}
+        for start in range(0, len(digests), _BATCH):
+            some = digests[start : start + _BATCH]
+            try:
+                failed |= self._delete([{"imageDigest": digest} for digest in some])
+            except RegistryError as error:
+                failed |= dict.fromkeys(some, error)
+        return {name: error for name, error in failed.items() if not isinstance(error, NotFound)}
+
+    def _delete(self, ids: list[dict[str, str]]) -> dict[str, RegistryError]:
+        answer = self._ask("batch_delete_image", "deleting images", "ecr:BatchDeleteImage", imageIds=ids)
+        failed: dict[str, RegistryError] = {}
+        for one in answer.get("failures", []):
+            image = one.get("imageId", {})
+            code, reason = str(one.get("failureCode", "")), str(one.get("failureReason", ""))[:_SHOWN]
+            name = image.get("imageDigest") or image.get("imageTag") or ""
+            text = f"`{self._registry}` did not delete `{name}` of `{self._repository}` ({code}: {reason})"
+            kind = NotFound if code in _MISSING else Invalid
+            failed[name] = kind(text, hint=_HINTS.get(code), code=code)
+        return failed
+
+    def _tags(self, image: dict[str, str]) -> frozenset[str]:
+        answer = self._ask("describe_images", "reading tags", "ecr:DescribeImages", imageIds=[image])
+        found = answer.get("imageDetails", [])
+        return frozenset(tag for one in found for tag in one.get("imageTags", []))
+
+    def _images(self) -> Iterator[dict[str, Any]]:
+        token: dict[str, str] = {}
+        while True:
+            answer = self._ask("describe_images", "listing images", "ecr:DescribeImages", **token)
+            yield from (
+                one for one in answer.get("imageDetails", []) if is_digest(one.get("imageDigest", ""))
+            )
+            if not answer.get("nextToken") or answer["nextToken"] == token.get("nextToken"):
+                return
+            token = {"nextToken": answer["nextToken"]}
+
+    def _ask(self, method: str, what: str, permission: str, **arguments: Any) -> dict[str, Any]:
+        client, id_ = self._client()
+        try:
+            answer: dict[str, Any] = getattr(client, method)(
+                registryId=id_, repositoryName=self._repository, **arguments
+            )
+        except Exception as error:
+            raise _error_of(error, f"{what} of `{self._registry}/{self._repository}`", permission) from error
+        return answer
+
+    def _client(self) -> Account:
+        with self._lock:
+            self._account = self._account or account(self._registry)
+            if self._account is None:
+                raise Denied(
+                    f"`{self._registry}` is deleted from through the API of AWS, for which boto3 is not installed",
+                    hint="install `shipmark[ecr]`",
+                )
+            return self._account
+
+
+def _error_of(error: Exception, what: str, permission: str) -> RegistryError:
+    cause, hint = explained(error, permission)
+    text = f"AWS refused {what}: {cause}"
+    kind = cause.partition(":")[0]
+    if any(name in kind for name in _MISSING):
+        return NotFound(text)
+    if any(name in kind for name in _DENIED):
+        return Denied(text, hint=hint)
+    if any(name in kind for name in _PASSING):
+        return Unreachable(text, hint="run the prune again: it goes on where it stopped")
+    return Invalid(text, hint=hint)
+
+
+def _times(images: Sequence[Mapping[str, Any]], member: str) -> dict[str, int]:
+    return {
+        one["imageDigest"]: round(one[member].timestamp() * 1000)
+        for one in images
+        if one.get(member) is not None
+    }

@@ -1,0 +1,204 @@
+"""Requests to the JSON API of a registry's vendor, with retries, limits and redirects as for the registry itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from release.decoding import decode
+from release.errors import Invalid, NotFound, RegistryError, Unreachable
+from release.registry.auth.bearer import basic
+from release.registry.deletion.specification import DONE
+from release.registry.host import Call, Host, Ports
+from release.registry.http.client import Answer
+from release.registry.http.error_body import LARGEST_ERROR, Refusal, read_refusal
+from release.registry.pagination import read_pages
+
+# Bytes of one page: 100 entries with all of their labels and annotations take about 1 MiB.
+# Bounds the memory that a hostile server can fill.
+_LARGEST_PAGE = 16 * 1024 * 1024
+#: Entries on one page, as most vendors allow at most.
+PAGE = 100
+# Digits of a time in seconds since the epoch, in a header.
+_LONGEST_SECONDS = 12
+# Characters of a time that are parsed; vendors write at most 35.
+_LONGEST_TIME = 64
+
+T = TypeVar("T")
+Headers = Callable[[], Mapping[str, str]]
+
+
+class ApiHost(Host):
+    """The host of an API. `registry`: the registry whose credential is used; `needs`: what that must allow, for hints.
+
+    The host's own challenges are not answered: `headers` gives what the API takes.
+    """
+
+    def __init__(self, registry: str, api_host: str, ports: Ports, *, needs: str = "") -> None:
+        super().__init__(registry, api_host, ports)
+        self._needs = needs
+
+    def authorization(self, call: Call) -> str | None:
+        """None: each call has its own header."""
+        del call
+        return None
+
+    def renew(self, answer: Answer, authorization: str | None) -> bool:
+        """No other credential would help."""
+        del answer, authorization
+        return False
+
+    def send(self, call: Call) -> tuple[Answer, str | None]:
+        """Send a request once. Raises `Unreachable` also for a rate limit that is answered with 403, as by GitHub."""
+        answer, authorization = super().send(call)
+        if answer.status == 403 and (
+            answer.headers.get("Retry-After") or answer.headers.get("X-RateLimit-Remaining") == "0"
+        ):
+            raise _limited(self.fault(answer, call))
+        return answer, authorization
+
+    def fault(self, answer: Answer, call: Call) -> RegistryError:
+        """The error for an answer, which is read and closed."""
+        error = super().fault(answer, call)
+        if answer.status != 429:
+            return error
+        # Docker Hub names the second from which on it answers again, in a header of its own.
+        at = answer.headers.get("X-Retry-After") or ""
+        if error.retry_after is None and at.isascii() and at.isdigit() and len(at) <= _LONGEST_SECONDS:
+            error.retry_after = max(0.0, int(at) - self.ports.clock.now() / 1000)
+        return _limited(error)
+
+    def _hint(self, status: int, call: Call) -> str | None:
+        hint = super()._hint(status, call)
+        return f"{hint}; {self._needs}" if hint and self._needs else hint
+
+    def _refusal(self, answer: Answer) -> Refusal:
+        try:
+            return read_refusal(answer.read(LARGEST_ERROR, "error"), self.ports.secrets.scrub, any_form=True)
+        except RegistryError:
+            return Refusal()
+        finally:
+            answer.close()
+
+
+class Api:
+    """The API at `host` for the repository `subject`. `headers`: gives the headers of a request."""
+
+    def __init__(self, host: Host, subject: str, headers: Headers, *, scopes: tuple[str, ...] = ()) -> None:
+        self._host = host
+        self._subject = subject
+        self._headers = headers
+        self._scopes = scopes
+
+    @property
+    def host(self) -> Host:
+        """The host of the API."""
+        return self._host
+
+    def get(self, path: str, type_: type[T], what: str) -> T:
+        """Read a document. Raises `NotFound`, `Denied`, and `Invalid` for an answer of another form."""
+        _, raw = self._host.fetch(self.call("GET", path, what), 200, most=_LARGEST_PAGE, name="answer")
+        return self._decode(raw, type_)
+
+    def pages(self, path: str, type_: type[T], what: str) -> Iterator[T]:
+        """Read the pages of a list, as the header `Link` connects them. Raises `Invalid` for a list without an end."""
+        for _, raw in read_pages(self._host, self.call("GET", path, what), most=_LARGEST_PAGE, name="list"):
+            yield self._decode(raw, type_)
+
+    def numbered(self, path: Callable[[int], str], type_: type[T], what: str) -> Iterator[T]:
+        """Read the pages of a list from 1 on, until the caller stops. Raises `Invalid` for a list without an end."""
+        for number in range(1, self._host.ports.sizes.pages + 1):
+            try:
+                page = self.get(path(number), type_, what)
+            except NotFound as error:
+                if number == 1:
+                    raise
+                raise Invalid(
+                    f"the list of `{self._host.registry}` breaks off after {number - 1} pages"
+                ) from error
+            yield page
+        raise Invalid(f"the list of `{self._host.registry}` does not end")
+
+    def delete(self, path: str, what: str) -> None:
+        """Send a deletion. Raises `NotFound`, `Denied`, and `Invalid` for a refusal."""
+        call = self.call("DELETE", path, what)
+        answer = self._host.call(call)
+        if answer.status not in DONE:
+            raise self._host.fault(answer, call)
+        answer.close()
+
+    def call(self, method: str, path: str, what: str) -> Call:
+        """One request."""
+        return Call(
+            method=method,
+            path=path,
+            what=what,
+            subject=self._subject,
+            scopes=self._scopes,
+            headers={"Accept": "application/json", **self._headers()},
+        )
+
+    def _decode(self, raw: bytes, type_: type[T]) -> T:
+        try:
+            return decode(raw, type_)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise Invalid(f"`{self._host.registry}` answered something that its API does not say") from error
+
+
+def _limited(error: RegistryError) -> Unreachable:
+    return Unreachable(
+        error.message,
+        hint="the API's rate limit is used up: wait, or run prunes less often",
+        status=429,
+        code=error.code,
+        retry_after=error.retry_after,
+    )
+
+
+def password_headers(host: Host, subject: str) -> Headers:
+    """Headers with the registry's user name and password; without one, none."""
+
+    def headers() -> Mapping[str, str]:
+        credential = host.credential(subject)
+        if credential.kind != "basic":
+            return {}
+        return {"Authorization": basic(credential, host.ports.secrets)}
+
+    return headers
+
+
+def token_headers(host: Host, subject: str) -> Headers:
+    """Headers with the registry's password as a bearer token; without one, none."""
+
+    def headers() -> Mapping[str, str]:
+        secret = host.credential(subject).secret
+        return {"Authorization": f"Bearer {secret}"} if secret else {}
+
+    return headers
+
+
+def named(name: str) -> str:
+    """A name as one part of a path: `acme%2Fapp`."""
+    return quote(name, safe="")
+
+
+def milliseconds(text: str | None) -> int | None:
+    """A time of RFC 3339 in milliseconds since the epoch; None for none, for another text, and for the year 1.
+
+    Harbor writes the year 1 for an image that was never pulled.
+    """
+    try:
+        # Azure writes seven digits behind the point, of which Python reads six.
+        moment = datetime.fromisoformat((text or "")[:_LONGEST_TIME])
+        return None if moment.tzinfo is None or moment.year < 1971 else round(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def newest(*times: int | None) -> int | None:
+    """The newest of the times that are known."""
+    return max((time for time in times if time is not None), default=None)
