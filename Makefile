@@ -6,6 +6,7 @@
 #              every parser (SHIPMARK_FUZZ=N for another number), other registries that
 #              Go builds (about half an hour)
 # make check   style, types and import rules
+# make docs    the documentation as a site in dist/docs, from README.md, docs/ and the code
 # make lock    requirements.lock from pyproject.toml (LOCK=--upgrade takes the newest versions)
 # make bench   how long commands take, against other tools (BENCH=tags for one of them)
 # make image   shipmark's own container image, as an OCI layout in dist/shipmark (BASE=… for another base image with git
@@ -27,7 +28,7 @@ PLATFORM ?=
 LOCKED := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --constraints requirements.lock
 
-.PHONY: help demo test coverage soak check lock bench image clean environment services
+.PHONY: help demo test coverage soak check docs lock bench image clean environment services
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -59,10 +60,15 @@ check: environment
 	$(BIN)/shellcheck .ci/bootstrap .ci/run ci/install.sh ci/github/find.sh ci/github/comment/comment.sh
 	$(BIN)/zizmor --quiet --offline --no-progress --persona pedantic --strict-collection .github action.yml ci/github
 	$(BIN)/pytest -q tests/unit/test_imports.py
+	env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir dist/docs
+
+docs: environment
+	env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir dist/docs
+	@echo dist/docs/index.html
 
 lock: environment
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --group dev --extra sql --extra zstd $(LOCK) --output-file requirements.lock pyproject.toml
+	  --group dev --group docs --extra sql --extra zstd $(LOCK) --output-file requirements.lock pyproject.toml
 	@printf '%s\n' '# Every package of the development environment, for Python 3.11 to 3.14 on all platforms. `make lock` writes it.' \
 	  | cat - requirements.lock > requirements.lock.new && mv requirements.lock.new requirements.lock
 	@# The same versions without the tools: what adapters install, and what builds the wheel.

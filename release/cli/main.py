@@ -105,14 +105,16 @@ def run(argv: list[str], *, given: Mapping[str, Any] | None = None) -> int:
 
 
 def _usage(error: click.ClickException) -> int:
+    from release.app.help_topics import USAGE, help_at
     from release.cli.output.stdout import complain
 
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "shipmark"
-    complain(error.format_message(), hint=f"`{command} --help` lists what there is")
+    complain(error.format_message(), hint=f"`{command} --help` lists what there is", more=help_at(USAGE))
     return 2
 
 
 def _defect(error: Exception, argv: list[str]) -> int:
+    from release.app.help_topics import DEFECT, help_at
     from release.cli.output.stdout import complain, talk
 
     if "-v" in argv:
@@ -123,12 +125,14 @@ def _defect(error: Exception, argv: list[str]) -> int:
     complain(
         f"unexpected failure: {type(error).__name__}: {error}",
         hint="this is a defect of shipmark: run the command again with `-v`, and report what it prints",
+        more=help_at(DEFECT),
     )
     return ReleaseError.exit_code
 
 
 def _failed(error: ReleaseError) -> int:
+    from release.app.help_topics import help_at, topic_of
     from release.cli.output.stdout import complain
 
-    complain(error.message, hint=error.hint)
+    complain(error.message, hint=error.hint, more=help_at(topic_of(error)))
     return error.exit_code

@@ -190,11 +190,15 @@ _SECTIONS = {"BuildSpec": "BuildSection", "#/$defs/BuildSpec": "#/$defs/BuildSec
 
 def config_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of `shipmark.yml`."""
-    from release.schema import cleaned  # imported late: only the command that prints the schema needs it
+    from release.schema import (
+        cleaned,
+        identifier,
+    )  # imported late: only the command that prints the schema needs it
 
     schema = cleaned(msgspec.json.schema(ConfigFile))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": identifier("config"),
         "title": "shipmark.yml",
         **_published(schema),
     }

@@ -1,25 +1,39 @@
-"""Every command of README and user pages prints the output shown there, and every configuration there is valid."""
+"""Every command of README and user pages prints the output shown there."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from typing import NamedTuple
 
 import pytest
-import yaml
 
 from release.cli.main import COMMANDS
-from release.config.load import load
 from release.errors import ReleaseError
-from tests.support.pages import blocks, text_of
+from tests.support.pages import blocks, pages, text_of
 from tests.support.programs.command import Shipmark
 from tests.support.releases.git import GitRepo
 
 README = "README.md"
 REFERENCE = "docs/commands.md"
 #: Pages for users, in the order in which their commands are run in one repository: later ones need its release.
-PAGES = (README, "docs/version-log.md", "docs/metadata.md", "docs/registries.md")
-CONFIGURATIONS = (README, "docs/tags.md", "docs/configuration.md", "docs/building.md", "docs/version-log.md")
+PAGES = (
+    README,
+    "docs/version-log.md",
+    "docs/metadata.md",
+    "docs/registries.md",
+    "docs/platforms.md",
+    "docs/promotion.md",
+    "docs/air-gap.md",
+    "docs/goreleaser.md",
+    "docs/semantic-release.md",
+    "docs/doctor.md",
+)
+#: Pages whose console blocks other tests run.
+ELSEWHERE = {
+    "docs/from.md": "tests/integration/app/test_from.py",
+    "docs/errors.md": "below: the command fails",
+}
 _HISTORY = ("v1.3.8", "v1.4.0", "v1.4.1", "v1.4.2")
 _DOCKERFILE = "FROM scratch\nARG VERSION\nLABEL hello=$VERSION\nCOPY hello.txt /hello.txt\n"
 _CONFIG = 'image: oci:dist/hello\nproject: hello\nbuild: {builder: layers, args: {VERSION: "{{version}}"}}\n'
@@ -62,7 +76,7 @@ def test_every_command_on_the_users_pages_prints_the_output_shown_there(
     shown = commands()
     assert len(shown) >= 9
     for command, output in shown:
-        name, *arguments = command.split()
+        name, *arguments = shlex.split(command)
         assert name == "shipmark"
         result = shipmark(*arguments, cwd=scene.path)
         assert result.code == 0, f"{command}: {result.stderr}"
@@ -70,14 +84,18 @@ def test_every_command_on_the_users_pages_prints_the_output_shown_there(
             assert normal(result.stdout) == normal(output)
 
 
-@pytest.mark.parametrize("block", [block for page in CONFIGURATIONS for block in blocks(page, "yaml")])
-def test_every_configuration_on_the_users_pages_is_valid(block: str) -> None:
-    value = yaml.safe_load(block)
-    if "jobs" in value:
-        uses = [step["uses"] for step in value["jobs"]["release"]["steps"] if "uses" in step]
-        assert any("shipmark" in one for one in uses)
-        return
-    assert load(block, "README.md", {}).components
+def test_console_blocks_of_every_page_are_run() -> None:
+    assert {page for page in pages() if blocks(page, "console")} == {*PAGES, *ELSEWHERE}
+
+
+def test_the_error_on_the_page_of_errors_is_printed_as_shown_there(
+    scene: GitRepo, shipmark: Shipmark
+) -> None:
+    (block,) = blocks("docs/errors.md", "console")
+    command, _, output = block.removeprefix("$ shipmark ").partition("\n")
+    result = shipmark(*shlex.split(command), cwd=scene.path)
+    assert result.code != 0
+    assert result.stderr == output
 
 
 def test_the_reference_and_the_readme_list_every_command_and_no_other() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from release.app.help_topics import help_at, topic_of
 from release.app.report import DecisionReport, decision_report
 from release.errors import ReleaseError
 from release.plan.model import Plan, plain
@@ -33,10 +34,11 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErrorReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The error with which the command ends. `hint`: the action that helps, or None."""
+    """The error with which the command ends. `hint`: the action that helps, or None. `help`: where it is explained."""
 
     message: str
     hint: str | None
+    help: str = ""
 
 
 class ContextReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,12 +82,16 @@ class UnchangedReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailedReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A component that failed while others may have been released. `exit_code`: that of the component's error alone."""
+    """A component that failed while others may have been released. `exit_code`: that of the component's error alone.
+
+    `help`: where the error is explained.
+    """
 
     component: str
     message: str
     hint: str | None
     exit_code: int
+    help: str = ""
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -248,7 +254,11 @@ def run_report(schema: Schema, details: Report, inputs: Sequence[ReleaseInput] =
         ),
         failed=tuple(
             FailedReport(
-                component=name, message=error.message, hint=error.hint, exit_code=int(error.exit_code)
+                component=name,
+                message=error.message,
+                hint=error.hint,
+                exit_code=int(error.exit_code),
+                help=help_at(topic_of(error)),
             )
             for name, error in details.errors.items()
         ),
@@ -290,7 +300,11 @@ def exit_code(details: Report) -> int:
 def error_report(details: Report) -> ErrorReport | None:
     """The error of the runner's report in the form of reports, or None."""
     error: ReleaseError | None = details.error
-    return None if error is None else ErrorReport(message=error.message, hint=error.hint)
+    return None if error is None else _explained(error)
+
+
+def _explained(error: ReleaseError) -> ErrorReport:
+    return ErrorReport(message=error.message, hint=error.hint, help=help_at(topic_of(error)))
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:

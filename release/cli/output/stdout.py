@@ -101,11 +101,13 @@ def _say(line: str, stream: IO[str] | None = None) -> None:
     print(line, file=stream or sys.stderr, flush=True)
 
 
-def complain(message: str, *, hint: str | None = None) -> None:
-    """Write an error and its hint to stderr."""
+def complain(message: str, *, hint: str | None = None, more: str | None = None) -> None:
+    """Write an error, its hint, and where it is explained to stderr."""
     lines = [f"error: {message}"]
     if hint:
         lines.append(f"hint: {hint}")
+    if more:
+        lines.append(f"more: {more} in shipmark's repository")
     for line in lines:
         talk(line)
 

@@ -1,4 +1,7 @@
-"""The record's JSON Schema; `python -m tests.support.logs.record_schema` writes it after its types changed."""
+"""The JSON Schema of records, and the table of their kinds in `docs/formats.md`, both made of the types.
+
+`python -m tests.support.logs.record_schema` writes them anew after the types changed.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ import msgspec
 
 from release.decoding import convert
 from release.log.record import KINDS, SCHEMA, Record
-from release.schema import cleaned
+from release.schema import cleaned, identifier
 
-SHIPPED = Path(__file__).parents[3] / "release" / "log" / "record.schema.json"
+ROOT = Path(__file__).parents[3]
+SHIPPED = ROOT / "release" / "log" / "record.schema.json"
+PAGE = ROOT / "docs" / "formats.md"
+_MARKS = ("<!-- made by `python -m tests.support.logs.record_schema` -->\n\n", "\n<!-- end -->\n")
 
 
 def record_schema() -> dict[str, Any]:
@@ -24,6 +30,7 @@ def record_schema() -> dict[str, Any]:
     components["OtherKind"] = {**envelope, "title": "OtherKind", "description": "A kind of a later version."}
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": identifier(SCHEMA),
         "title": SCHEMA,
         "description": "One line of a version log.",
         "anyOf": [
@@ -51,5 +58,27 @@ def text() -> str:
     return json.dumps(record_schema(), indent=2, sort_keys=True) + "\n"
 
 
+def kinds_table() -> str:
+    """Return a Markdown table with a row for each kind: what it says, and the members that only it has."""
+    shared = {field.name for field in msgspec.structs.fields(Record)}
+    rows = []
+    for name, kind in KINDS.items():
+        says = " ".join((kind.__doc__ or "").split("\n\n")[0].split()).replace("|", "\\|")
+        own = [field for field in msgspec.structs.fields(kind) if field.name not in shared]
+        members = ", ".join(f"`{field.encode_name}`" for field in own)
+        rows.append(f"| `{name}` | {says} | {members} |\n")
+    return "".join(("| kind | says | its own members |\n|---|---|---|\n", *rows))
+
+
+def page_with_table(page: str) -> str:
+    """Return the text of `docs/formats.md` with the table of kinds between its marks."""
+    before, opening, rest = page.partition(_MARKS[0])
+    _, closing, after = rest.partition(_MARKS[1])
+    assert opening
+    assert closing
+    return f"{before}{opening}{kinds_table()}{closing}{after}"
+
+
 if __name__ == "__main__":
     SHIPPED.write_text(text())
+    PAGE.write_text(page_with_table(PAGE.read_text()))

@@ -21,8 +21,9 @@ from tests.support.logs.facts import (
     released,
     writer,
 )
-from tests.support.logs.record_schema import record_schema, typed
+from tests.support.logs.record_schema import page_with_table, record_schema, typed
 from tests.support.logs.record_schema import text as record_schema_text
+from tests.support.pages import text_of
 
 OTHERS = [
     fact("failed", error={"code": "tag-conflict", "exit": 6, "step": "fix:app", "message": "held"}),
@@ -82,6 +83,11 @@ def entries_of(facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_shipped_json_schema_of_log_records_is_current() -> None:
     shipped = files("release.log").joinpath("record.schema.json").read_text()
     assert shipped == record_schema_text(), "run `python -m tests.support.logs.record_schema`"
+
+
+def test_the_page_of_formats_has_a_row_for_each_kind() -> None:
+    page = text_of("docs/formats.md")
+    assert page == page_with_table(page), "run `python -m tests.support.logs.record_schema`"
 
 
 def test_log_records_of_every_kind_are_valid_by_the_schema() -> None:
