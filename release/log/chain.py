@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,8 @@ from release.log.record import LINE_LIMIT, SCHEMA
 
 # Hashed before every line: the hash of a line never equals a hash of the same bytes for another purpose or schema.
 _DOMAIN = SCHEMA.encode() + b"\n"
+#: Lines that are verified at once. The entries of more lines would not stay in the processor's cache.
+GROUP = 64
 _DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
@@ -94,6 +96,60 @@ def verify_line(raw: bytes, previous: Head) -> Entry:
     return entry
 
 
+def verify_lines(lines: Sequence[bytes], previous: Head) -> list[Entry] | None:
+    """The entries in consecutive lines, checked as `verify_line` checks each; None unless all of them are sound.
+
+    One call decodes all lines, and one encodes them, in half the time that a call for each line takes. Only
+    `verify_line` tells which line is damaged, and how.
+    """
+    text = b"\n".join((*lines, b""))
+    if len(text) > LINE_LIMIT:
+        return None  # one of the lines may be too long
+    try:
+        records = _DECODER.decode_lines(text)
+        # Equal text: each record is one of the lines, in canonical form. See `_decode`.
+        if len(records) != len(lines) or _ENCODER.encode_lines(records) != text:
+            return None
+        return _chained(lines, records, previous)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _NotChained):
+        return None
+
+
+class _NotChained(Exception):
+    """Raised and caught in this module: a record is not the entry that follows the one before it."""
+
+
+def _chained(lines: Sequence[bytes], records: Sequence[Any], previous: Head) -> list[Entry]:
+    seq, prev, entries = previous.seq, previous.hash, []
+    for raw, fields in zip(lines, records, strict=True):
+        seq += 1
+        if type(fields) is not dict or not _is_envelope(fields):
+            raise _NotChained
+        digest = fields["hash"]
+        if fields["schema"] != SCHEMA or fields["seq"] != seq or fields["prev"] != prev:
+            raise _NotChained
+        if _hash_of(raw, digest) != digest:
+            raise _NotChained
+        prev = digest
+        entries.append(Entry(raw=raw, fields=fields))
+    return entries
+
+
+def verify_all(lines: Sequence[bytes], previous: Head) -> Iterator[Entry]:
+    """Yield the entries in consecutive lines, each checked as `verify_line` checks it. Raises what that raises."""
+    head = previous
+    for start in range(0, len(lines), GROUP):
+        group = lines[start : start + GROUP]
+        if entries := verify_lines(group, head):
+            yield from entries
+            head = head_of(entries[-1])
+            continue
+        for raw in group:
+            entry = verify_line(raw, head)
+            head = head_of(entry)
+            yield entry
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """The members that chain a line to its predecessor, and its id. `batch`: None for a line appended alone."""
 
@@ -134,20 +190,29 @@ def stored(raw: bytes) -> Entry:
 
 
 def _require_hash(raw: bytes, seq: int, digest: str) -> None:
-    # Nested members may be called `hash` too.
-    # None of them can hold the hash of the whole line: it would have to contain its own digest.
-    member = f'"hash":"{digest}"'.encode()
-    # Members are sorted and `schema` follows `hash`, so `hash` is never last and always has a comma behind it.
-    before, found, after = raw.partition(member + b",")
-    if not found or member in after:
+    found = _hash_of(raw, digest)
+    if found is None:
         raise LogCorrupt(
             f"entry {seq} was changed after it was written: it does not contain its hash exactly once"
         )
-    if hashlib.sha256(_DOMAIN + before + after).hexdigest() != digest:
+    if found != digest:
         raise LogCorrupt(
             f"entry {seq} was changed after it was written: its hash does not match its content",
             hint="compare with a copy of the log (`shipmark log verify`); entries are never edited",
         )
+
+
+def _hash_of(raw: bytes, digest: str) -> str | None:
+    """The hash of a line's bytes without the member `hash`, which says `digest`; None if it is not there exactly once.
+
+    Nested members may be called `hash` too. None of them can hold the hash of the whole line: it would have to contain
+    its own digest.
+    """
+    parts = raw.split(f'"hash":"{digest}"'.encode())
+    # Members are sorted and `schema` follows `hash`, so `hash` is never last and always has a comma behind it.
+    if len(parts) != 2 or parts[1][:1] != b",":
+        return None
+    return hashlib.sha256(_DOMAIN + parts[0] + parts[1][1:]).hexdigest()
 
 
 def require_next(entry: Entry, previous: Head) -> None:

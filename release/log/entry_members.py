@@ -57,7 +57,7 @@ def plan_of(fields: Fields) -> PlanMembers:
     return PlanMembers(
         version=text_of(fields, "version"),
         rebuild=number_of(fields, "rebuild", 0),
-        commit=_commit(fields),
+        commit=commit_of(fields),
         channel=text_of(fields, "channel"),
         git_tag=text_of(fields, "git_tag"),
         inputs=object_of(fields, "inputs"),
@@ -74,7 +74,7 @@ def common_of(fields: Fields) -> CommonMembers:
         seq=number_of(fields, "seq"),
         at=text_of(fields, "at"),
         project=text_of(fields, "project"),
-        commit=_commit(fields),
+        commit=commit_of(fields),
         digest=digest_of(fields),
         version=text_of(fields, "version"),
         rebuild=number_of(fields, "rebuild", 0),
@@ -124,7 +124,8 @@ def rebuild_of(version: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _commit(fields: Fields) -> str:
+def commit_of(fields: Fields) -> str:
+    """The commit of an entry: its own member, or that of its source."""
     return text_of(fields, "commit") or text_of(object_of(fields, "source"), "commit")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
-from release.errors import LogCorrupt
+from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head
-from release.log.chain import Malformed, head_of, read_line, require_next
+from release.log.chain import GROUP, Malformed, head_of, read_line, require_next, verify_lines
 from release.log.record import LINE_LIMIT
 from release.log.torn import is_one_append
 
@@ -19,37 +20,68 @@ _LARGEST_APPEND = 64 * LINE_LIMIT
 _RESTORE = "restore the log from a copy, such as a mirror or a backup; the damaged log was left untouched"
 
 
-def scan(chunks: Iterable[bytes], head: Head) -> Iterator[tuple[Entry, int]]:
-    """Yield each entry after `head`, with its length in the file (bytes, newline included).
+def scan(chunks: Iterable[bytes], head: Head) -> Iterator[list[Entry]]:
+    """Yield the entries after `head`, several at a time, in order.
 
     Stops before a torn tail: the rest of the newest append, if a crash kept it from becoming durable. Raises
     `LogCorrupt`, with the position, for a damaged entry followed by a later append (intact or damaged), and for a
     well-formed entry with a wrong hash or predecessor: a crash cannot cause these.
     """
-    lines = _lines(chunks)
+    groups = _groups(chunks)
     batch: list[Entry] = []
-    for raw, ended in lines:
-        entry = _entry(raw) if ended else None
-        if entry is None:
-            _require_torn(raw, lines, head, batch)
+    for lines, ended in groups:
+        error: LogError | None = None
+        entries = verify_lines(lines, head) if ended else []
+        if entries is None:
+            entries, error = _one_by_one(lines, head)
+        if complete := _complete(batch, entries):
+            yield complete
+        if error is not None:
+            raise error
+        if entries:
+            head = head_of(entries[-1])
+        if len(entries) < len(lines):
+            rest = chain([(lines[len(entries) + 1 :], ended)], groups)
+            _require_torn(lines[len(entries)], rest, head, batch)
             return
-        require_next(entry, head)
-        head = head_of(entry)
+
+
+def _one_by_one(lines: Sequence[bytes], head: Head) -> tuple[list[Entry], LogError | None]:
+    """The entries before the first damaged line, and the error of one that cannot follow the entry before it."""
+    entries: list[Entry] = []
+    try:
+        for raw in lines:
+            if (entry := _entry(raw)) is None:
+                break
+            require_next(entry, head)
+            head = head_of(entry)
+            entries.append(entry)
+    except LogError as error:
+        return entries, error
+    return entries, None
+
+
+def _complete(batch: list[Entry], entries: list[Entry]) -> list[Entry]:
+    """Those of `entries` whose append is complete, behind those that waited in `batch`; it then has the others."""
+    if not batch and not any("batch" in entry.fields for entry in entries):
+        return entries
+    complete = []
+    for entry in entries:
         batch.append(entry)
-        if head.seq >= batch_of(entry)[1]:
-            for complete in batch:
-                yield complete, len(complete.raw) + 1
+        if entry.seq >= batch_of(entry)[1]:
+            complete += batch
             batch.clear()
+    return complete
 
 
 def _require_torn(
-    first_damaged: bytes, rest: Iterator[tuple[bytes, bool]], head: Head, batch: list[Entry]
+    first_damaged: bytes, rest: Iterable[tuple[list[bytes], bool]], head: Head, batch: list[Entry]
 ) -> None:
     """Raise `LogCorrupt` unless the damaged line, and all that follow it, can be one append."""
     damaged = head.seq + 1
     first = batch_of(batch[0])[0] if batch else damaged
     lines, size = [first_damaged], len(first_damaged)
-    for raw, ended in rest:
+    for raw, ended in ((raw, ended) for group, ended in rest for raw in group):
         entry = _entry(raw) if ended else None
         if entry is not None:
             if batch_of(entry)[0] != first:
@@ -134,21 +166,19 @@ def batch_of(entry: Entry) -> tuple[int, int]:
     return first, last
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Yield each line without its newline, and whether the newline was there."""
+def _groups(chunks: Iterable[bytes]) -> Iterator[tuple[list[bytes], bool]]:
+    """Yield lines without their newlines, at most `GROUP` at a time, and whether each had one: the last may lack it."""
     rest: list[bytes] = []
     size = 0
     for chunk in chunks:
         *ended, tail = chunk.split(b"\n")
         if ended:
-            rest.append(ended[0])
-            yield b"".join(rest), True
-            for line in ended[1:]:
-                yield line, True
+            ended[0] = b"".join((*rest, ended[0]))
+            yield from ((ended[start : start + GROUP], True) for start in range(0, len(ended), GROUP))
             rest, size = [], 0
         if size <= LINE_LIMIT:  # longer lines cannot be entries: do not collect an endless one in memory
             rest.append(tail)
             size += len(tail)
     last = b"".join(rest)
     if last:
-        yield last, False
+        yield [last], False

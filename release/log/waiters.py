@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from release.log import Entry
@@ -13,7 +14,7 @@ from release.log.state import Attempt, LogState, ReleaseState
 
 def ahead(
     state: LogState,
-    entries: Iterable[Entry],
+    entries: Sequence[Entry],
     *,
     projects: frozenset[str],
     targets: frozenset[str],
@@ -25,24 +26,29 @@ def ahead(
     `state`: the fold of `entries`. `now`: milliseconds since the epoch; attempts without an announced time, or after
     its end, are left out. `run`: this CI run as records name it; earlier attempts of the same job are left out.
     """
-    over = frozenset(entry.fields.get("attempt") for entry in entries if entry.kind in ENDS)
     found = [
         attempt
         for release in state.releases.values()
         if release.project in projects or targets & _targets(release)
         for attempt in release.attempts
-        if _is_at_work(attempt, release, over)
-        and now < lease_end(attempt)
+        if now < lease_end(attempt)
         and not _is_same_job(attempt.ci, run)
+        and _is_at_work(attempt, release, entries)
     ]
     return tuple(sorted(found, key=lambda attempt: attempt.seq))
 
 
-def _is_at_work(attempt: Attempt, release: ReleaseState, over: frozenset[Any]) -> bool:
+def _is_at_work(attempt: Attempt, release: ReleaseState, entries: Sequence[Entry]) -> bool:
     if attempt.ended is None:
         return True
     # `released` ends an attempt in the fold, but its run still has to move the moving tags.
-    return attempt.ended == "released" and not release.finished and attempt.id not in over
+    return attempt.ended == "released" and not release.finished and not _has_end(attempt, entries)
+
+
+def _has_end(attempt: Attempt, entries: Sequence[Entry]) -> bool:
+    """Whether an entry records the end of the attempt. Only entries after its beginning are read."""
+    newer = takewhile(lambda entry: entry.seq > attempt.seq, reversed(entries))
+    return any(entry.fields.get("attempt") == attempt.id and entry.kind in ENDS for entry in newer)
 
 
 def lease_end(attempt: Attempt) -> int:

@@ -133,8 +133,8 @@ class RecordedReleases(Protocol):
     def of(self, version: Version) -> tuple[KnownVersion, ...]:
         """The builds of a version."""
 
-    def every(self) -> tuple[KnownVersion, ...]:
-        """All of them, which takes a second for 100,000."""
+    def every(self, above: Version | None = None) -> tuple[KnownVersion, ...]:
+        """All of them, which takes a second for 100,000; with `above` those of lower versions are left out."""
 
     def count(self, line: Line) -> int:
         """How many builds of versions of the line there are."""

@@ -63,6 +63,7 @@ from release.versions.commits import Commit, standing_changes
 from release.versions.git_tags import versions_in
 from release.versions.semver import parse_tag_name, version_of_image_tag
 from tests.support.fuzzing import COUNT, Parser, as_text, damaged, fuzz
+from tests.support.logs import reference_answers
 from tests.support.logs.facts import MemoryStore, built, fact, moved, planned, pushed, released, writer
 from tests.support.registries.images import make_tar
 from tests.support.releases.git import GitRepo
@@ -200,7 +201,7 @@ def _listing(raw: bytes) -> None:
 
 
 def _log(raw: bytes) -> None:
-    fold(entry for entry, _ in scan([raw[:100], raw[100:]], Head()))
+    fold(entry for entries in scan([raw[:100], raw[100:]], Head()) for entry in entries)
     last_entry(raw, whole=True)
     last_entry(raw[7:], whole=False)
 
@@ -226,10 +227,10 @@ def _forged(raw: bytes) -> None:
         except (ValueError, TypeError, RecursionError, OverflowError) as error:
             raise ConfigError("not JSON") from error
         head = Head(seq=head.seq + 1, hash=fields["hash"])
-    entries = [entry for entry, _ in scan([b"".join(lines)], Head())]
+    entries = [entry for portion in scan([b"".join(lines)], Head()) for entry in portion]
     state = fold(entries)
-    questions.history(state, "latest")
-    questions.at(state, "latest", "2026-01-01T00:00:00.000Z")
+    reference_answers.history(state, "latest")
+    reference_answers.at(state, "latest", "2026-01-01T00:00:00.000Z")
     questions.find(entries, "sha256:" + "a" * 64)
     questions.select(state, questions.Filter(image="app", tag="1.4", branch="main", since="2020"))
     for release in state.releases.values():

@@ -228,10 +228,10 @@ def known_from_log(
         recorded = (state.recorded(project, policy.versions),)
         known = KnownReleases(recorded=recorded, known_from=KnownFrom(log="complete"))
         return with_statuses(known, state.statuses_of(project))
+    from release.log.state import rebuild_name  # imported late, as above
+
     released = state.whole.released_versions(project)
-    named = [
-        (f"{version}_r{rebuild}" if rebuild else version, commit) for version, commit, rebuild in released
-    ]
+    named = [(rebuild_name(version, rebuild), commit) for version, commit, rebuild in released]
     return from_log_versions(named, scheme=policy.versions, statuses=state.statuses_of(project))
 
 

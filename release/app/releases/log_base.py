@@ -11,6 +11,7 @@ from release.git.model import Describe, Snapshot
 from release.ref_names import is_commit
 from release.tagging.model import KnownReleases, TagPolicy
 from release.versions.git_tags import VersionTag, VersionTags, versions_in
+from release.versions.model import Version
 from release.versions.semver import parse_tag_name, precedence_key
 
 if TYPE_CHECKING:
@@ -33,16 +34,15 @@ def with_log_base(
     describe = snapshot.describe
     if describe is None and snapshot.commit_count is None:
         return facts  # the clone lacks the history or the git tags that would decide
-    listing = log_listing(snapshot, known, policy)
-    if describe is not None and listing:
-        base = parse_tag_name(describe.git_tag, policy.prefix, policy.versions)
-        floor = None if base is None else precedence_key(base)
-        rows = versions_in(listing, policy.prefix, policy.versions).tags
-        kept = [tag for tag in rows if floor is None or precedence_key(tag.version) > floor]
-        listing = b"".join(b"%s refs/tags/%s\n" % (one.commit.encode(), one.git_tag.encode()) for one in kept)
-    if not listing:
+    base = None if describe is None else parse_tag_name(describe.git_tag, policy.prefix, policy.versions)
+    listing = log_listing(snapshot, known, policy, above=base)
+    releases = versions_in(listing, policy.prefix, policy.versions)
+    if base is not None:
+        floor = precedence_key(base)
+        releases = releases.where(lambda version: precedence_key(version) > floor)
+    if not releases.versions:
         return facts
-    found = _position(session, snapshot, versions_in(listing, policy.prefix, policy.versions), online=online)
+    found = _position(session, snapshot, releases, online=online)
     if found is None:
         return facts
     told = (
@@ -56,9 +56,14 @@ def with_log_base(
     )
 
 
-def log_listing(snapshot: Snapshot, known: KnownReleases, policy: TagPolicy) -> bytes:
-    """Lines as of `show-ref` for the releases that only the log has, under the names that their git tags would have."""
-    of_log = [*known.versions, *(one for log in known.recorded for one in log.every())]
+def log_listing(
+    snapshot: Snapshot, known: KnownReleases, policy: TagPolicy, *, above: Version | None = None
+) -> bytes:
+    """Lines as of `show-ref` for the releases that only the log has, under the names that their git tags would have.
+
+    above: a long log's lower versions are left out.
+    """
+    of_log = [*known.versions, *(one for log in known.recorded for one in log.every(above))]
     logged = [one for one in of_log if one.source == "log" and one.commit and not one.rebuild]
     if not logged:
         return b""

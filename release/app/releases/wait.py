@@ -32,9 +32,9 @@ def wait_for_others(session: Session, components: Sequence[Component]) -> None:
     longest = _LONGEST_PAUSE if session.log.store.local else _LONGEST_PAUSE_REMOTE
     told: dict[str, Attempt] = {}
     while True:
-        entries = session.log.entries()
-        state = session.log.view().whole
-        waited_for = {one.id: one for one in _ahead(session, components, state, entries)}
+        view = session.log.view()
+        state = view.whole
+        waited_for = {one.id: one for one in _ahead(session, components, state, view.entries)}
         for one in waited_for.values():
             if one.id not in told:
                 told[one.id] = one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from release.log import Entry, Head
@@ -88,9 +89,13 @@ class Catalog:
                 held = self._fill(held)
         finally:
             for entry in held:
-                self.take(entry)
+                if (
+                    entry.seq == self.head.seq + 1
+                ):  # else a filling failed, and entries before this one are forgotten
+                    self.take(entry)
             if self._index is not None:
-                self._index.commit()
+                with self._forgetting(self._index):
+                    self._index.commit()
 
     def _fill(self, held: list[Entry]) -> list[Entry]:
         """Index the tail and `held`; returns those of them that are not part of a whole block, which the tail lacks."""
@@ -99,7 +104,8 @@ class Catalog:
                 self.take(entry)
             return []
         entries = [*(stored(line) for line in self._lines), *held]
-        done = self._index.extend(entries)
+        with self._forgetting(self._index):
+            done = self._index.extend(entries)
         if not done:  # another process fills the index: this one goes on without
             self._may_fill = False
             return self._fill(held)
@@ -107,6 +113,17 @@ class Catalog:
         self.head = self._index.position
         self.memory.clear()
         return entries[done:]
+
+    @contextmanager
+    def _forgetting(self, index: Index) -> Iterator[None]:
+        """Forget the entries behind the index if the body fails: entries before them are not indexed any more."""
+        try:
+            yield
+        except BaseException:
+            self._lines, self._texts, self._hexes = [], {}, {}
+            self.head = index.position
+            self.memory.clear()
+            raise
 
     # Finding entries. The index gives blocks that may have them, and `wanted` decides.
 

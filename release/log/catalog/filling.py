@@ -6,18 +6,18 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from release.errors import LogError
 from release.log import Entry, Head
 from release.log.catalog.ranks import rank_of
 from release.log.catalog.tables import BLOCK, BLOCKS, FORMAT, HEXES, NAMES, STATE, TEXTS, VERSIONS, Rows
-from release.log.catalog.terms import DIGITS, hex_of, is_of_release, terms_of
+from release.log.catalog.terms import DIGITS, is_of_release, terms_of
 from release.log.chain import head_of
-from release.log.entry_members import CommonMembers, PlanMembers, common_of, rebuild_of, without_rebuild
+from release.log.entry_members import commit_of, rebuild_of, without_rebuild
 from release.log.fold import fold
 from release.log.members import Fields, number_of, text_of
-from release.log.state import BETWEEN_RELEASES
+from release.log.state import BETWEEN_RELEASES, rebuild_name
 
 if TYPE_CHECKING:
     from release.log.catalog.index import Source
@@ -51,8 +51,8 @@ class Filling:
         self._blocks: list[Row] = []
         self._names: set[tuple[str, str]] = set()
         self._releases: dict[str, int] = {}  # project -> releases that begin in these blocks
-        self._seen: set[str] = set()  # beginnings of release keys
-        self._plans: dict[str, Fields] = {}
+        self._seen: set[int] = set()  # beginnings of release keys
+        self._plans: dict[str, _Plan] = {}
         self._versions: dict[str, Row] = {}
         self._doubtful: dict[str, None] = {}
 
@@ -87,57 +87,73 @@ class Filling:
         state = (1, FORMAT, self.position.seq, self.position.hash, self.place, program)
         self._rows.change("DELETE FROM log_index")
         self._rows.add(STATE, [state])
-        if self._transaction is not None:
-            self._transaction.__exit__(None, None, None)
-        self._transaction = None
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            transaction.__exit__(None, None, None)
 
-    def rollback(self) -> None:
-        """End the transaction without an effect."""
-        if self._transaction is not None:
+    def rollback(self, error: BaseException | None = None) -> None:
+        """End the transaction without an effect. Raises the log's error for an `error` of the database."""
+        transaction, self._transaction = self._transaction, None
+        cause = error or _RollBack()
+        if transaction is not None:
             with suppress(_RollBack):
-                self._transaction.__exit__(_RollBack, _RollBack(), None)
-        self._transaction = None
+                transaction.__exit__(type(cause), cause, cause.__traceback__)
 
     def _add_block(self, entries: Sequence[Entry]) -> None:
         number = (self.position.seq + 1) // BLOCK
-        terms = terms_of(entries)
-        least_at = min((at for entry in entries if type(at := entry.fields.get("at")) is str), default="~")
-        for entry in entries:
-            key, kind = entry.fields.get("release"), entry.fields.get("kind")
-            if key and (kind in _NOTED or key[:DIGITS] not in self._seen):
-                self._follow(entry.fields)
+        hexes, texts = terms_of(entries)
+        times = [at for entry in entries if type(at := entry.fields.get("at")) is str]
+        self._follow(entries)
         kept = b"\n".join([entry.raw for entry in entries]) if self._source.keeps_lines else None
-        self._blocks.append((number, self.position.hash, self.place, least_at, kept))
-        self._hexes += [int(one.ljust(DIGITS, "0"), 16) << _BLOCK_BITS | number for one in terms.hexes]
-        self._texts += [hash_of(one) << _BLOCK_BITS | number for one in terms.texts]
-        for one in terms.texts:
-            if one.startswith("t:"):
+        self._blocks.append((number, self.position.hash, self.place, min(times, default="~"), kept))
+        self._hexes += [int(one.ljust(DIGITS, "0"), 16) << _BLOCK_BITS | number for one in hexes]
+        self._texts += [hash_of(one) << _BLOCK_BITS | number for one in texts]
+        for one in texts:
+            if one[:2] == "t:":
                 self._names.add(("target", one[2:].partition("\0")[0]))
-            elif one.startswith("p:") and "\0" not in one:  # PostgreSQL has no text with U+0000
+            elif one[:2] == "p:" and "\0" not in one:  # PostgreSQL has no text with U+0000
                 self._names.add(("project", one[2:]))
         self.place = self._source.place_behind(self.place, entries)
         self.position = head_of(entries[-1])
 
-    def _follow(self, fields: Fields) -> None:
-        """Count a release that begins with this entry, and note the version that it releases."""
-        if not is_of_release(fields):
+    def _follow(self, entries: Sequence[Entry]) -> None:
+        """Count the releases that begin with these entries, and note the versions that are released."""
+        last = ""
+        for entry in entries:
+            fields = entry.fields
+            kind, key = fields.get("kind"), fields.get("release")
+            if type(kind) is not str:
+                continue
+            is_first = key != last
+            if (is_first or kind in _NOTED) and is_of_release(fields):
+                last = str(key)
+                if is_first:
+                    self._count(last, fields)
+                if kind in _NOTED:
+                    self._note(last, fields)
+
+    def _count(self, key: str, fields: Fields) -> None:
+        """Count the release if this is its first entry."""
+        start = int(key[:DIGITS], 16)
+        if start in self._seen:
             return
-        key, kind = text_of(fields, "release"), fields["kind"]
-        start = hex_of(key)
-        if start not in self._seen:
-            self._seen.add(start)
-            query = "SELECT 1 FROM log_index_hex WHERE prefix = ? LIMIT 1"
-            if self._is_new or not self._rows.ask(query, int(start, 16)):
-                project = text_of(fields, "project")
-                self._releases[project] = self._releases.get(project, 0) + 1
+        self._seen.add(start)
+        query = "SELECT 1 FROM log_index_hex WHERE prefix = ? LIMIT 1"
+        if self._is_new or not self._rows.ask(query, start):
+            project = text_of(fields, "project")
+            self._releases[project] = self._releases.get(project, 0) + 1
+
+    def _note(self, key: str, fields: Fields) -> None:
+        """Note the version that the entry releases, or that it was lost."""
+        kind = fields["kind"]
         if kind == "planned":
             if len(self._plans) < _PLANS:
-                self._plans[key] = fields
+                self._plans[key] = _Plan.of(fields)
         elif kind == "released" and key not in self._versions:
             plan = self._plans.pop(key, None)
             if plan is None:
                 self._doubtful[key] = None
-            elif (row := _row(key, common_of(fields), _plan(plan))) is not None:
+            elif (row := _row(key, fields, plan)) is not None:
                 self._versions[key] = row
         elif kind == "abandoned" and fields.get("lost"):
             self._doubtful[key] = None
@@ -155,8 +171,8 @@ class Filling:
 
     def _write(self) -> None:
         self._rows.add(BLOCKS, self._blocks)
-        self._rows.add(HEXES, list(_pairs(self._hexes)))
-        self._rows.add(TEXTS, list(_pairs(self._texts)))
+        self._rows.add(HEXES, _pairs(self._hexes))
+        self._rows.add(TEXTS, _pairs(self._texts))
         self._rows.add(NAMES, [(*one, 0) for one in sorted(self._names)])
         for project, count in self._releases.items():
             statement = (
@@ -185,27 +201,33 @@ def hash_of(term: str) -> int:
     return int.from_bytes(digest, "big") >> 4
 
 
-def _plan(fields: Fields) -> PlanMembers:
-    return PlanMembers(
-        version=text_of(fields, "version"),
-        rebuild=number_of(fields, "rebuild", 0),
-        commit=text_of(fields, "commit"),
-        channel=text_of(fields, "channel"),
-    )
+class _Plan(NamedTuple):
+    """The members of a release's plan that its released version needs."""
+
+    version: str
+    rebuild: int
+    commit: str
+    channel: str
+
+    @classmethod
+    def of(cls, fields: Fields) -> _Plan:
+        version, channel = text_of(fields, "version"), text_of(fields, "channel")
+        return cls(version, number_of(fields, "rebuild", 0), commit_of(fields), channel)
 
 
-def _row(key: str, released: CommonMembers, plan: PlanMembers) -> Row | None:
+def _row(key: str, released: Fields, plan: _Plan) -> Row | None:
     """The row of a released version, by the rules of the fold; None for a build that is not a release."""
     if plan.channel in BETWEEN_RELEASES:
         return None
-    version = released.version or plan.version
-    rebuild = released.rebuild or plan.rebuild or rebuild_of(version)
-    rows = _rows_of(released.project, key, without_rebuild(version), rebuild, plan.commit or released.commit)
+    version = text_of(released, "version") or plan.version
+    rebuild = number_of(released, "rebuild", 0) or plan.rebuild or rebuild_of(version)
+    commit = plan.commit or commit_of(released)
+    rows = _rows_of(text_of(released, "project"), key, without_rebuild(version), rebuild, commit)
     return rows[0] if rows else None
 
 
 def _rows_of(project: str, key: str, version: str, rebuild: int, commit: str) -> list[Row]:
-    rank = rank_of(f"{version}_r{rebuild}" if rebuild else version)
+    rank = rank_of(rebuild_name(version, rebuild))
     row = (project, rank.channel, rank.text, key, version, rebuild, commit) if rank is not None else None
     # PostgreSQL has no text with U+0000; a sound entry has none either.
     return [row] if row is not None and not any(isinstance(one, str) and "\0" in one for one in row) else []

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
-from release.errors import LogCorrupt
+from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head
 from release.log.catalog.filling import Filling, hash_of
-from release.log.catalog.tables import BLOCK, FORMAT, Released, Rows, Unfit
+from release.log.catalog.tables import BLOCK, FORMAT, IndexFailed, Released, Rows, Unfit
 from release.log.catalog.terms import DIGITS
-from release.log.chain import head_of, verify_line
+from release.log.chain import head_of, verify_all
 
 # Blocks that stay in memory once they were read, about 5 MB: one command often asks about neighbouring entries.
 _KEPT = 32
@@ -56,6 +57,7 @@ class Index:
         #: The last entry that is indexed, the last one of a block.
         self.position = Head(seq=seq, hash=digest)
         self.place: str = place
+        self._committed = self.position, self.place
 
     @property
     def count(self) -> int:
@@ -144,10 +146,13 @@ class Index:
         )
         return [Released(*row) for row in self._rows.ask(query, project, channel, low, high, limit, offset)]
 
-    def all_released(self, project: str) -> list[Released]:
-        """Every released version of a project."""
-        query = "SELECT version, rebuild, commit_id, rank, release FROM log_index_version WHERE project = ?"
-        return [Released(*row) for row in self._rows.ask(query, project)]
+    def all_released(self, project: str, low: str = "") -> list[Released]:
+        """Every released version of a project with a rank from `low` on."""
+        query = (
+            "SELECT version, rebuild, commit_id, rank, release FROM log_index_version WHERE project = ? "
+            "AND channel IN (SELECT DISTINCT channel FROM log_index_version WHERE project = ?) AND rank >= ?"
+        )
+        return [Released(*row) for row in self._rows.ask(query, project, project, low)]
 
     def count_released(self, project: str, channel: str, low: str, high: str) -> int:
         """How many rows `released` has without a limit."""
@@ -178,33 +183,32 @@ class Index:
         )
         lines = bytes(kept).split(b"\n") if kept else self._source.lines(number, place, end)
         head = Head(seq=number * BLOCK - 1, hash=digest)
-        entries = []
-        for line in lines:
-            try:
-                entry = verify_line(line, head)
-            except LogCorrupt as error:
-                raise _changed(number, error.message) from error
-            head = head_of(entry)
-            entries.append(entry)
+        try:
+            entries = tuple(verify_all(lines, head))
+        except LogCorrupt as error:
+            raise _changed(number, error.message) from error
+        if entries:
+            head = head_of(entries[-1])
         if head != Head(seq=number * BLOCK + BLOCK - 1, hash=end_hash):
             raise _changed(number, f"they end with entry {head.seq}, {head.hash[:12]}…")
-        return tuple(entries)
+        return entries
 
-    # Filling.
+    # Filling. What fails leaves the index as the last `commit` left it, and raises `IndexFailed`.
 
     def extend(self, entries: Sequence[Entry]) -> int:
         """Index the whole blocks of `entries`, which follow the indexed ones; `commit` keeps them.
 
         Returns the number of entries that are indexed now. Returns 0 if another process fills the index.
         """
-        if self._filling is None:
-            filling = Filling(self._rows, self._source, self.position, self.place)
-            if not filling.begun(self._program):
-                return 0
-            self._filling = filling
-        done = self._filling.add(entries)
-        self.position, self.place = self._filling.position, self._filling.place
-        self._found.clear()
+        with self._all_or_nothing():
+            if self._filling is None:
+                filling = Filling(self._rows, self._source, self.position, self.place)
+                if not filling.begun(self._program):
+                    return 0
+                self._filling = filling
+            done = self._filling.add(entries)
+            self.position, self.place = self._filling.position, self._filling.place
+            self._found.clear()
         if self._rows.is_shared:
             self.commit()
         return done
@@ -212,8 +216,31 @@ class Index:
     def commit(self) -> None:
         """Keep what was indexed since the last `commit`."""
         if self._filling is not None:
-            self._filling.commit(self._program, self._of_release)
+            with self._all_or_nothing():
+                self._filling.commit(self._program, self._of_release)
             self._filling = None
+            self._committed = self.position, self.place
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Undo what was indexed since the last `commit` if the body fails."""
+        try:
+            yield
+        except BaseException as error:
+            filling, self._filling = self._filling, None
+            self.position, self.place = self._committed
+            self._read.clear()
+            self._found.clear()
+            failed = error
+            try:
+                if filling is not None:
+                    filling.rollback(error)
+            except LogError as told:
+                failed = told
+            if isinstance(failed, LogError) and not isinstance(failed, LogCorrupt):
+                # The database refused, or did not answer. The log can be used without the index.
+                raise IndexFailed(failed.message, hint=failed.hint) from error
+            raise
 
     def _of_release(self, key: str) -> list[Entry]:
         found = (entry for number in self.with_hex(key) for entry in self.block(number))

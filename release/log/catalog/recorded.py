@@ -13,7 +13,7 @@ from release.log.catalog.tables import Released
 from release.log.chain import stored
 from release.log.fold import fold
 from release.log.members import text_of
-from release.log.state import BETWEEN_RELEASES
+from release.log.state import BETWEEN_RELEASES, rebuild_name
 from release.tagging.model import KnownVersion, Line
 from release.versions.model import Scheme, Version
 from release.versions.semver import Key, precedence_key, version_of_image_tag
@@ -56,15 +56,19 @@ class RecordedVersions:
             found = tuple(self._sound(self._ranked(channel, low, low + LAST), _never))
         return tuple(one for one in found if one.version == version)
 
-    def every(self) -> tuple[KnownVersion, ...]:
-        """Every build of every version, in no order. Only what the index lists is read, and not each release."""
+    def every(self, above: Version | None = None) -> tuple[KnownVersion, ...]:
+        """Every build of every version, in no order; with `above` those of lower versions are left out.
+
+        Only what the index lists is read, and not each release.
+        """
+        low = version_start(above) if above is not None else ""
         with self._lock:
-            behind = [one for _, one in self._all_behind()]
+            behind = [one for _, one in self._all_behind() if one.rank >= low]
             lost = {
                 str(stored(line).fields.get("release")) for line in self._catalog.tail if b'"lost":' in line
             }
             index = self._catalog.index
-            rows = index.all_released(self._project) if index is not None else []
+            rows = index.all_released(self._project, low) if index is not None else []
             kept = [one for one in rows if one.release not in lost]
             doubtful = [one for one in rows if one.release in lost]
             found = [*kept, *behind]
@@ -72,7 +76,7 @@ class RecordedVersions:
             return (*known, *self._sound(iter(doubtful), _never))
 
     def _known(self, row: Released) -> KnownVersion | None:
-        read = version_of_image_tag(_name(row.version, row.rebuild).replace("+", "_"), self._scheme)
+        read = version_of_image_tag(rebuild_name(row.version, row.rebuild).replace("+", "_"), self._scheme)
         if read is None:
             return None
         return KnownVersion(version=read[0], rebuild=read[1], source="log", commit=row.commit)
@@ -95,7 +99,9 @@ class RecordedVersions:
     ) -> Iterator[KnownVersion]:
         """The rows that the entries of their releases bear out."""
         for row in rows:
-            read = version_of_image_tag(_name(row.version, row.rebuild).replace("+", "_"), self._scheme)
+            read = version_of_image_tag(
+                rebuild_name(row.version, row.rebuild).replace("+", "_"), self._scheme
+            )
             if read is None or is_out(*read):
                 continue
             state = fold(of_release(self._catalog, row.release)).release(row.release)
@@ -153,7 +159,7 @@ class RecordedVersions:
             )
             if state is None or state.state != "released" or state.channel in BETWEEN_RELEASES:
                 continue
-            rank = rank_of(_name(state.version, state.rebuild))
+            rank = rank_of(state.name)
             if rank is not None:
                 row = Released(state.version, state.rebuild, state.commit, rank.text, release)
                 found.append((rank.channel, row))
@@ -167,10 +173,6 @@ def _channels(line: Line) -> tuple[str, ...]:
 
 def _rank(one: KnownVersion) -> tuple[Key, int]:
     return precedence_key(one.version), one.rebuild
-
-
-def _name(version: str, rebuild: int) -> str:
-    return f"{version}_r{rebuild}" if rebuild else version
 
 
 def _never(version: Version, rebuild: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -61,7 +61,7 @@ class SqliteRows:
         with _failing():
             self._base.execute(statement, values)
 
-    def add(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    def add(self, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
         """See `Rows.add`."""
         marks = ", ".join("?" for _ in table.columns)
         # S608: the name comes from `TABLES`.
@@ -90,7 +90,10 @@ def _failing() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise IndexFailed(str(error)) from error
+        raise IndexFailed(
+            f"the index of the version log cannot be used: {error}",
+            hint="`shipmark cache clean` removes the index; the next command makes it again",
+        ) from error
 
 
 def remove(path: str) -> None:

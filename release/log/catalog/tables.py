@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
+
+from release.errors import LogError
 
 #: Number of the layout of the tables and of what they hold. An index with another number is made again, never migrated.
 FORMAT = 1
@@ -58,11 +60,8 @@ class Unfit(Exception):
     """Raised for an index of another format, program or log. Users never see this exception."""
 
 
-class IndexFailed(Exception):
-    """Raised when an index cannot be read or written: the disk is full, or its file is damaged.
-
-    Users never see this exception.
-    """
+class IndexFailed(LogError):
+    """An index cannot be read or written: the disk is full, its file is damaged, or a right is missing."""
 
 
 class Released(NamedTuple):
@@ -91,7 +90,7 @@ class Rows(Protocol):
     def change(self, statement: str, *values: Any) -> None:
         """Execute a statement that returns nothing."""
 
-    def add(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    def add(self, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
         """Insert rows; leave those out whose primary key is there already."""
 
     def transaction(self) -> AbstractContextManager[bool]:

@@ -25,8 +25,6 @@ _OF_RELEASE = frozenset(
 #: Kinds of records about the status of a version.
 STATUS_KINDS = frozenset({"yanked", "restored", "status"})
 _REBUILD = re.compile(r"_r[1-9]\d{0,8}$")
-_HEX = re.compile(r"[0-9a-f]{1,15}")
-_DIGEST = re.compile(rb"sha256:([0-9a-f]{1,15})")
 
 
 class Terms(NamedTuple):
@@ -38,38 +36,38 @@ class Terms(NamedTuple):
 
 def terms_of(entries: Sequence[Entry]) -> Terms:
     """The terms of entries. Written for speed: it is called for every entry of a long log."""
-    hexes: set[str] = set()
+    found: set[str] = set()
     texts: set[str] = set()
-    projects: set[str] = set()
     keys: set[str] = set()  # release keys that were found to be hexadecimal
     for entry in entries:
         fields = entry.fields
-        kind, project, release = fields.get("kind"), fields.get("project"), fields.get("release")
-        projects.add(project if type(project) is str else "")
+        kind, release, project = fields.get("kind"), fields.get("release"), fields.get("project")
+        texts.add(f"p:{project}" if type(project) is str else "p:")
         if type(commit := fields.get("commit")) is str:
-            hexes.add(commit[:DIGITS])
-        if type(source := fields.get("source")) is dict and type(commit := source.get("commit")) is str:
-            hexes.add(commit[:DIGITS])
+            found.add(commit)
+        if type(source := fields.get("source")) is dict:
+            found.add(text_of(source, "commit"))
+        if type(kind) is not str:
+            kind = ""
         if kind in SETS_TAGS:
             _add_tags(texts, fields)
         elif kind == "planned" or kind == "released":
             _add_versions(texts, fields)
         if type(release) is str:
-            hexes.add(release[:DIGITS])
+            found.add(release)
             if kind in _OF_RELEASE and (release in keys or is_of_release(fields)):
                 keys.add(release)
                 continue
         texts |= _beside(fields)
-    texts |= {project_term(one) for one in projects}
     # A digest may stand anywhere in an entry; canonical JSON writes it without escapes.
-    digests = {one for entry in entries for one in _DIGEST.findall(entry.raw)}
-    hexes |= {one.decode() for one in digests}
-    return Terms({found[0] for one in hexes if (found := _HEX.match(one))}, texts)
+    parts = b"\n".join([entry.raw for entry in entries]).split(b"sha256:")
+    found |= {one.decode("latin-1") for one in {part[:DIGITS] for part in parts[1:]}}
+    return Terms({one for text in found if (one := hex_of(text))}, texts)
 
 
 def is_of_release(fields: Fields) -> bool:
     """Whether an entry, or a fact, is found by its release key, and not by its id."""
-    return fields.get("kind") in _OF_RELEASE and len(hex_of(fields.get("release"))) == DIGITS
+    return text_of(fields, "kind") in _OF_RELEASE and len(hex_of(fields.get("release"))) == DIGITS
 
 
 def project_term(project: str) -> str:
@@ -104,13 +102,17 @@ def deployed_term(project: str) -> str:
 
 def hex_of(text: Any) -> str:
     """The indexed beginning of a digest, commit or key; `""` for what does not begin with a hexadecimal digit."""
-    match = _HEX.match(text) if type(text) is str else None
-    return match[0] if match else ""
+    if type(text) is not str:
+        return ""
+    start = text[:DIGITS]
+    if not (rest := start.lstrip("0123456789abcdef")):
+        return start
+    return start[: -len(rest)]
 
 
 def _beside(fields: Fields) -> set[str]:
     """The terms of an entry that does not belong to a release."""
-    kind, project = fields.get("kind"), str(fields.get("project") or "")
+    kind, project = text_of(fields, "kind"), text_of(fields, "project")
     found = {id_term(str(fields.get("id", "")))}
     if kind in STATUS_KINDS:
         found.add(status_term(project))
@@ -133,7 +135,7 @@ def _add_versions(texts: set[str], fields: Fields) -> None:
     if type(git_tag) is str and git_tag:
         texts.add(f"v:{git_tag}")
     if type(version) is str and version:
-        plain = _REBUILD.sub("", version)
+        plain = _REBUILD.sub("", version) if "_r" in version else version
         texts.add(f"v:{version}")
         texts.add(f"v:{plain}")
         if type(rebuild) is int and rebuild:

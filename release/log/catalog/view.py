@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -56,6 +56,11 @@ class LogView:
     def is_long(self) -> bool:
         """Whether the log is so long that it has an index: then `whole` takes seconds."""
         return self._catalog.indexed > 0
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Every entry."""
+        return Entries(self._catalog, self._catalog.head.seq + 1)
 
     @cached_property
     def whole(self) -> LogState:
@@ -152,7 +157,10 @@ class LogView:
             return next(self._holds(target, tag), None)
 
     def holds(self, tag: str, newest: int | None) -> NewestHolds:
-        """The digests that `tag` held, at most the `newest` of each target. See `questions.history`."""
+        """The digests that `tag` held, at most the `newest` of each target.
+
+        `tag`: `latest`, or `ghcr.io/acme/app:latest` for one target.
+        """
         found, is_whole = [], True
         with self._lock:
             for target, name in self._named(tag):
@@ -164,7 +172,7 @@ class LogView:
         return NewestHolds(tags=tuple(found), is_whole=is_whole)
 
     def at(self, tag: str, time: str) -> tuple[TagThen, ...]:
-        """See `questions.at`."""
+        """The digest that `tag` held at `time` (see `questions.moment`), for each target where it held one."""
         found = []
         with self._lock:
             for target, name in self._named(tag):

@@ -11,8 +11,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-import msgspec
-
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, RefusedError
 from release.filesystem.new_files import PRIVATE
@@ -24,16 +22,9 @@ from release.log.stores.file_errors import cause_of, hint_for, refused
 from release.log.stores.file_folder import LogFolder, torn_copies
 from release.log.stores.file_lines import groups_of, line_at_end
 from release.log.stores.file_lock import FileLock
+from release.log.stores.file_positions import Position, Positions
 from release.log.stores.syscalls import FileFacts, Files, OsFiles
 from release.log.torn import Torn
-
-
-class _Position(msgspec.Struct, frozen=True, kw_only=True):
-    """How far this process has verified the file. `file`: device and inode; None before the file was opened."""
-
-    offset: int = 0
-    head: Head = Head()
-    file: tuple[int, int] | None = None
 
 
 class FileStore:
@@ -68,7 +59,7 @@ class FileStore:
             f"{path}.lock", files=self._files, cancel=cancel, monotonic=monotonic, timeout=timeout
         )
         self._folder = LogFolder(os.path.dirname(path), self._files)
-        self._position = _Position()
+        self._at = Positions()  # how far this process has verified the file
         self._durable = 0  # length of the file that is known to be durable; -1: unknown
         self._named = False  # whether the directory entries from the file up to the root are durable
         self._made = False  # whether the folder exists
@@ -99,21 +90,21 @@ class FileStore:
             entry = last_entry(b"".join(self._files.read(fd, start)), whole=start == 0)
         if entry is not None:
             return head_of(entry)
-        for _ in self.read(self._position.head.seq):
+        for _ in self.read(self._at.newest.head.seq):
             pass
-        return self._position.head
+        return self._at.newest.head
 
     def read(self, after: int = -1) -> Iterator[Entry]:
         """See `LogStore.read`. Takes no lock and changes nothing; a log that does not exist is empty."""
-        position = self._position if after >= self._position.head.seq else _Position(file=self._position.file)
+        position = self._at.before(after)
         try:
-            for entry, here in self._scan(position):
+            for entries, here in self._scan(position):
                 position = here
-                if entry.seq > after:
-                    yield entry
+                yield from _behind(entries, after)
         except LogCorrupt:
             # A writer may have repaired a torn tail during this read: read once more before reporting damage.
-            yield from (entry for entry, _ in self._scan(position) if entry.seq > after)
+            for entries, _ in self._scan(position):
+                yield from _behind(entries, after)
 
     def resume(self, head: Head, offset: int) -> bool:
         """Continue behind entry `head`, which this process or an earlier one verified, and which ends at byte `offset`.
@@ -124,12 +115,12 @@ class FileStore:
             if fd is None:
                 return False
             facts = self._files.facts(fd)
-            self._require_same(facts, self._position)
+            self._require_same(facts, self._at.newest)
             start = max(0, offset - LINE_LIMIT - 2)
             before = self._files.part(fd, start, offset - start)
         if facts.size < offset or line_at_end(before) != head:
             return False
-        self._position = _Position(offset=offset, head=head, file=(facts.device, facts.inode))
+        self._at.newest = Position(offset=offset, head=head, file=(facts.device, facts.inode))
         return True
 
     def size(self) -> int:
@@ -162,9 +153,9 @@ class FileStore:
 
     def torn(self) -> tuple[Torn, ...]:
         """See `MayTear.torn`."""
-        for _ in self.read(self._position.head.seq):
+        for _ in self.read(self._at.newest.head.seq):
             pass
-        offset, folder = self._position.offset, os.path.dirname(self._path)
+        offset, folder = self._at.newest.offset, os.path.dirname(self._path)
         with self._opened() as fd:
             found = torn_copies(folder, os.path.basename(self._path))
             if fd is None:
@@ -203,12 +194,12 @@ class FileStore:
 
     def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
         facts = self._files.facts(fd)
-        self._require_same(facts, self._position)
-        if facts.size != self._position.offset or self._position.file is None:
-            for _ in self._scan_open(fd, self._position):
+        self._require_same(facts, self._at.newest)
+        if facts.size != self._at.newest.offset or self._at.newest.file is None:
+            for _ in self._scan_open(fd, self._at.newest):
                 pass
             self._repair(fd)
-        if self._position.head != expected:
+        if self._at.newest.head != expected:
             raise HeadMoved
         self._settle(fd)
         for data, head in groups_of(lines, expected):
@@ -216,7 +207,7 @@ class FileStore:
 
     def _repair(self, fd: int) -> None:
         """Cut a torn tail off, after its bytes are durable in a file beside the log, and warn."""
-        offset = self._position.offset
+        offset = self._at.newest.offset
         if self._files.facts(fd).size == offset:
             return
         tail = b"".join(self._files.read(fd, offset))
@@ -247,7 +238,7 @@ class FileStore:
 
     def _settle(self, fd: int) -> None:
         """Make durable what other writers, perhaps killed before their fsync, wrote to the file and its folders."""
-        size = self._position.offset
+        size = self._at.newest.offset
         if self._doubted is not None:
             self._rewrite(fd, self._doubted)
         if size != self._durable:
@@ -275,7 +266,7 @@ class FileStore:
 
     def _write(self, fd: int, data: bytes, head: Head) -> None:
         """Write lines of one batch with one write and one fsync. `head`: the log's head after these lines."""
-        offset = self._position.offset
+        offset = self._at.newest.offset
         try:
             if self._files.write(fd, data) != len(data):
                 raise OSError(errno.ENOSPC, "only a part of it fitted")
@@ -296,8 +287,8 @@ class FileStore:
                 f"it is unknown whether version log `{self._name}` holds what was written: {cause_of(error)}",
                 hint="check the disk, then run again: the next run looks for the entry",
             ) from error
-        self._position = _Position(offset=offset + len(data), head=head, file=self._position.file)
-        self._durable = self._position.offset
+        self._at.advance(Position(offset=offset + len(data), head=head, file=self._at.newest.file))
+        self._durable = self._at.newest.offset
 
     # Reading.
 
@@ -305,9 +296,9 @@ class FileStore:
         try:
             return self._files.open_read(self._path)
         except FileNotFoundError:
-            if self._position.offset:
+            if self._at.newest.offset:
                 raise LogCorrupt(
-                    f"version log `{self._name}` is gone: it held {self._position.head.seq + 1} entries a moment ago",
+                    f"version log `{self._name}` is gone: it held {self._at.newest.head.seq + 1} entries a moment ago",
                     hint="find out what removed the file; restore it from a copy",
                 ) from None
             return None
@@ -323,26 +314,26 @@ class FileStore:
                 if fd is not None:
                     self._files.close(fd)
 
-    def _scan(self, position: _Position) -> Iterator[tuple[Entry, _Position]]:
+    def _scan(self, position: Position) -> Iterator[tuple[list[Entry], Position]]:
         with self._opened() as fd:
             if fd is not None:
                 yield from self._scan_open(fd, position)
 
-    def _scan_open(self, fd: int, position: _Position) -> Iterator[tuple[Entry, _Position]]:
+    def _scan_open(self, fd: int, position: Position) -> Iterator[tuple[list[Entry], Position]]:
         facts = self._files.facts(fd)
         self._require_same(facts, position)
         file = (facts.device, facts.inode)
         offset, head = position.offset, position.head
         if offset == 0 and facts.size:
             self._require_log(fd)
-        if position.file is None and self._position.file is None:
-            self._position = _Position(file=file)
-        for entry, size in scan(self._files.read(fd, offset), head):
-            offset += size
-            here = _Position(offset=offset, head=head_of(entry), file=file)
-            if offset > self._position.offset:
-                self._position = here
-            yield entry, here
+        if position.file is None and self._at.newest.file is None:
+            self._at.newest = Position(file=file)
+        for entries in scan(self._files.read(fd, offset), head):
+            offset += sum([len(entry.raw) for entry in entries]) + len(entries)
+            here = Position(offset=offset, head=head_of(entries[-1]), file=file)
+            if offset > self._at.newest.offset:
+                self._at.advance(here)
+            yield entries, here
 
     def _require_log(self, fd: int) -> None:
         """Raise `LogCorrupt` for a file that is not a log: `_repair` would take it for a torn tail and cut it off."""
@@ -353,7 +344,7 @@ class FileStore:
                 hint="name another file with `log: {path: …}`; this one was left untouched",
             )
 
-    def _require_same(self, facts: FileFacts, position: _Position) -> None:
+    def _require_same(self, facts: FileFacts, position: Position) -> None:
         if position.file not in (None, (facts.device, facts.inode)):
             raise LogCorrupt(
                 f"version log `{self._name}` was replaced by another file while it was in use",
@@ -391,3 +382,8 @@ class FileStore:
         return LogError(
             f"version log `{self._name}` cannot be {done}: {cause_of(error)}", hint=hint_for(error)
         )
+
+
+def _behind(entries: Sequence[Entry], after: int) -> Sequence[Entry]:
+    """The entries with a position above `after`."""
+    return entries if entries[0].seq > after else [entry for entry in entries if entry.seq > after]

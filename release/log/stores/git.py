@@ -6,6 +6,7 @@ A writer that lost a race parks its facts under a ref of their own, which cannot
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from release.canonical_json import canonical
 from release.decoding import decode
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head, HeadMoved
-from release.log.chain import head_of, verify_line
+from release.log.chain import head_of, verify_all, verify_line
 from release.log.identity import fact_id
 from release.log.stores.git_outcome import Push
 from release.log.stores.git_remote import GitRemote
@@ -27,6 +28,8 @@ _FETCHED = "refs/fetched/log"
 _FETCHED_INBOX = "refs/fetched-inbox"
 # Commits whose entries are read at once. Bounds memory; fewer would need more git processes for a long log.
 _PORTION = 4000
+# Ends of the log that are kept besides the newest one, each with the commit that held it.
+_EARLIER = 16
 # The newest commit of the log that was verified, kept between runs: a fetched log without it was rewritten.
 _SEEN = "refs/seen/log"
 
@@ -40,6 +43,8 @@ class GitStore:
         self._ref = ref
         self._tip: str | None = None
         self._head = Head()
+        # Ends of the log before that one. A mirror, or a copy, asks again for the newest entries.
+        self._earlier: deque[tuple[str | None, Head]] = deque(maxlen=_EARLIER)
         self._commits: dict[
             int, str
         ] = {}  # position of an entry that this process read or appended: its commit
@@ -66,7 +71,7 @@ class GitStore:
         """See `LogStore.read`."""
         with self._remote.exclusive():
             tip = self._fetch()
-            base, head = (None, Head()) if after < self._head.seq else (self._tip, self._head)
+            base, head = self._before(after)
             commits = self._commits_behind(base, tip)
         # The lock is not held while the caller uses the entries: the caller may need it.
         for start in range(0, len(commits), _PORTION):
@@ -77,6 +82,11 @@ class GitStore:
         if tip != self._tip:
             with self._remote.exclusive():
                 self._remember(tip, head)
+
+    def _before(self, after: int) -> tuple[str | None, Head]:
+        """The latest verified commit that is not behind entry `after`, and its entry; else the log's beginning."""
+        known = ((self._tip, self._head), *reversed(self._earlier))
+        return next((one for one in known if one[1].seq <= after), (None, Head()))
 
     def resume(self, head: Head, commit: str) -> bool:
         """Continue behind entry `head`, which an earlier process verified, and which `commit` holds.
@@ -197,20 +207,21 @@ class GitStore:
     def _load(self, commits: Sequence[str], head: Head) -> list[Entry]:
         """The verified entries of `commits`, which follow entry `head`."""
         wanted = "".join(f"{commit}:entry.json\n" for commit in commits).encode()
-        entries = []
-        contents = _blobs(self._remote.read("cat-file", "--batch", stdin=wanted))
-        for commit, content in zip(commits, contents, strict=False):
+        lines: list[bytes] = []
+        cause = "git does not give its commit"
+        for content in _blobs(self._remote.read("cat-file", "--batch", "--buffer", stdin=wanted)):
             if content is None:
-                raise LogCorrupt(f"entry {head.seq + 1} is missing: a commit of the log has no `entry.json`")
-            entry = verify_line(content.removesuffix(b"\n"), head)
-            head = head_of(entry)
-            self._commits[head.seq] = commit
-            entries.append(entry)
+                cause = "a commit of the log has no `entry.json`"
+                break
+            lines.append(content.removesuffix(b"\n"))
+        entries = list(verify_all(lines, head))
+        self._commits |= {entry.seq: commit for entry, commit in zip(entries, commits, strict=False)}
         if len(entries) < len(commits):
-            raise LogCorrupt(f"entry {head.seq + 1} is missing: git does not give its commit")
+            raise LogCorrupt(f"entry {head.seq + 1 + len(entries)} is missing: {cause}")
         return entries
 
     def _remember(self, tip: str | None, head: Head) -> None:
+        self._earlier.append((self._tip, self._head))
         self._tip, self._head = tip, head
         if tip is not None:
             self._remote.read("update-ref", _SEEN, tip)

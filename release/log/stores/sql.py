@@ -15,7 +15,7 @@ from release.control import Cancel
 from release.errors import LogCorrupt, LogError
 from release.filesystem.workspace_paths import is_below
 from release.log import Entry, Head, HeadMoved
-from release.log.chain import Malformed, envelope_of, head_of, read_line, verify_line
+from release.log.chain import Malformed, envelope_of, head_of, read_line, verify_all
 from release.log.stores.sql_errors import translated
 from release.log.stores.sql_schema import INDEX_REVISION, NEEDED, engine_of, name_of, parse_url
 from release.log.stores.sql_session import SqlSession
@@ -89,13 +89,12 @@ class SqlStore:
                 full = len(lines) >= PAGE - 1
             else:
                 full = len(lines) == PAGE
-            for line in lines:
-                entry = verify_line(line, head)
-                head = head_of(entry)
-                if head.seq == end.seq and head != end:
-                    raise self._lost(end, f"entry {head.seq} is another one")
+            for entry in verify_all(lines, head):
+                if entry.seq == end.seq and head_of(entry) != end:
+                    raise self._lost(end, f"entry {entry.seq} is another one")
                 yield entry
             if lines:
+                head = head_of(entry)
                 self._last = lines[-1], head
             position = head.seq
             if not full:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +42,10 @@ class SqlRows:
         with self._connected() as connection:
             connection.exec_driver_sql(_marked(connection, statement), values)
 
-    def add(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    def add(self, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
         """See `Rows.add`."""
-        if not rows:
+        listed = list(rows)
+        if not listed:
             return
         with self._connected() as connection:
             if connection.dialect.name == "postgresql":
@@ -52,12 +53,12 @@ class SqlRows:
                 # S608, here and below: the name comes from `tables.TABLES`.
                 statement = f"INSERT INTO {table.name} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608
                 connection.exec_driver_sql(
-                    statement, tuple(list(column) for column in zip(*rows, strict=True))
+                    statement, tuple(list(column) for column in zip(*listed, strict=True))
                 )
                 return
             marks = ", ".join("?" for _ in table.columns)
             statement = f"INSERT OR IGNORE INTO {table.name} VALUES ({marks})"  # noqa: S608
-            connection.exec_driver_sql(statement, list(rows))
+            connection.exec_driver_sql(statement, listed)
 
     @contextmanager
     def transaction(self) -> Iterator[bool]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import operator
+import json
 import os
+import signal
 import sqlite3
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,33 +19,27 @@ import pytest
 from release.control import Cancel
 from release.errors import ConfigError, LogCorrupt, TagConflict
 from release.log import Entry, Head, LogStore
-from release.log.answers.deployments import deployments
-from release.log.answers.scope import EVERYTHING, Scope
+from release.log.answers.scope import EVERYTHING
 from release.log.catalog import catalog as catalog_module
 from release.log.catalog.catalog import Catalog
-from release.log.catalog.claims import claims_about, entry_of
 from release.log.catalog.open import open_catalog
 from release.log.catalog.open_index import fill_tables
-from release.log.catalog.tables import BLOCK
-from release.log.catalog.view import LogView
+from release.log.catalog.sqlite_rows import SqliteRows
+from release.log.catalog.tables import BLOCK, IndexFailed, Table
 from release.log.chain import seal
 from release.log.fold import fold
-from release.log.identity import ENVELOPE
-from release.log.questions import Filter, at, find, history, resolve, select
 from release.log.replicate import copy
-from release.log.state import LogState
 from release.log.stores.file import FileStore
-from release.log.uniqueness import UniqueTags
+from release.log.stores.sql import SqlStore
+from release.log.stores.sql_index import SqlRows
 from release.log.writer import Writer
-from release.log.yanked import yanks_of
-from release.tagging.guard import highest
-from release.tagging.model import KnownReleases, KnownVersion, Line
-from release.versions.semver import version_of_image_tag
 from tests.support.logs.descriptions import STORES, describe
-from tests.support.logs.facts import PROJECT, TickingClock, digest, key, planned, pushed, whole_release
-from tests.support.logs.random_log import MIRROR, OTHER, random_entries
+from tests.support.logs.facts import TickingClock, pushed, whole_release
+from tests.support.logs.random_log import random_entries
+from tests.support.logs.same_answers import same_answers, same_claims, same_lists, same_versions, view_of
 from tests.support.logs.stores import open_store
 
+ROOT = Path(__file__).parents[3]
 ENTRIES = 4 * BLOCK + 17
 Open = Callable[[], Catalog]
 
@@ -67,10 +63,18 @@ def indexed(log: LogStore, folder: Path, *, program: str = "test") -> Catalog:
     return found
 
 
+def opened(log: LogStore, folder: Path) -> Catalog:
+    """Return the catalog of the whole log as a command has it that does not write the index."""
+    found = open_catalog(log, lambda: str(folder), program="test", worth=1, may_fill=False)
+    found.follow(log.read(found.head.seq))
+    return found
+
+
 @pytest.fixture(autouse=True)
 def _short_tails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog_module, "LARGEST_TAIL", BLOCK)
     monkeypatch.setattr(catalog_module, "_PORTION", 2 * BLOCK)
+    monkeypatch.setattr(catalog_module, "_PORTION_SHARED", 2 * BLOCK)
 
 
 @pytest.fixture
@@ -90,129 +94,6 @@ def filled(request: pytest.FixtureRequest, tmp_path: Path, entries: list[Entry])
         copy(file_of(tmp_path / "source.jsonl", entries), log)
     yield log
     getattr(log, "close", lambda: None)()
-
-
-def view_of(catalog: Catalog) -> LogView:
-    def whole() -> LogState:
-        return fold(catalog.at(seq) for seq in range(catalog.head.seq + 1))
-
-    return LogView(catalog, threading.RLock(), whole)
-
-
-def same_answers(catalog: Catalog, entries: list[Entry]) -> None:
-    """Compare every answer with that of a fold over all entries."""
-    view, state = view_of(catalog), fold(entries)
-    for name, release in state.releases.items():
-        assert view.release(name) == release
-        assert release in view.releases_with(release.commit[:9])
-    for project in (PROJECT, OTHER, None):
-        statuses = sorted(state.statuses_of(project), key=lambda one: one.version)
-        assert sorted(view.statuses_of(project), key=lambda one: one.version) == statuses
-    assert view.yanks((PROJECT, OTHER)) == yanks_of(entries)
-    same_tags(view, state, entries)
-    same_lists(view, state, entries)
-    for name in ("0005", "0030"):
-        for wanted in (digest(f"{name}-image"), digest(f"{name}-image-amd64")):
-            for length in (14, 20, 30, 71):
-                assert view.mentions(wanted[:length]) == find(entries, wanted[:length])
-    assert view.mentions("sha256:" + "0" * 64) == ()
-    some = list(state.releases.values())[::9]
-    for one in some:
-        for name in (one.version, one.name, one.git_tag, one.key[:9], one.commit, f"{PROJECT}:{one.version}"):
-            assert view.named(name, EVERYTHING) == resolve(state, name), name
-    for name in ("production", "unheard-of", ""):
-        assert view.named(name, EVERYTHING) == resolve(state, name), name
-
-
-def same_lists(view: LogView, state: LogState, entries: list[Entry]) -> None:
-    for scope in (EVERYTHING, Scope(projects=frozenset({OTHER}))):
-        assert view.deployments(scope) == deployments(entries, scope)
-        for limit in (1, 7, 1000):
-            chosen = select(state, Filter(scope=scope))
-            assert view.newest(scope, limit) == (list(chosen[:limit]), len(chosen))
-
-
-def same_tags(view: LogView, state: LogState, entries: list[Entry]) -> None:
-    for (target, tag), holds in state.holds.items():
-        assert view.last_hold(target, tag) == holds[-1]
-    assert view.last_hold("nowhere", "latest") is None
-    times = ["1970", "9999", *(str(entry.fields["at"]) for entry in entries[::23])]
-    for tag in (
-        "latest",
-        "1",
-        f"{PROJECT}:latest",
-        f"{MIRROR}:latest",
-        "production",
-        "unheard-of",
-        "a:latest",
-    ):
-        whole = view.holds(tag, None)
-        assert (whole.tags, whole.is_whole) == (history(state, tag), True)
-        few = view.holds(tag, 3)
-        assert {one.target: one.holds for one in few.tags} == {
-            one.target: one.holds[-3:] for one in history(state, tag)
-        }
-        assert few.is_whole == all(len(one.holds) <= 3 for one in history(state, tag))
-        for moment in times:
-            assert view.at(tag, moment) == at(state, tag, moment), (tag, moment)
-
-
-def same_versions(catalog: Catalog, entries: list[Entry]) -> None:
-    """Compare the versions that the guard asks for with those that a fold lists."""
-    view, state = view_of(catalog), fold(entries)
-    for project in (PROJECT, OTHER, "nobody"):
-        listed = tuple(
-            KnownVersion(version=read[0], rebuild=read[1], source="log", commit=commit)
-            for version, commit, rebuild in state.released_versions(project)
-            if (read := version_of_image_tag(f"{version}_r{rebuild}" if rebuild else version)) is not None
-        )
-        recorded = view.recorded(project, "semver")
-        top = max((one.version.patch for one in listed), default=0)
-        for yanked in ((), tuple(str(one.version) for one in listed if one.version.patch > top - 9)):
-            whole = KnownReleases(versions=listed, yanked=yanked)
-            summary = KnownReleases(recorded=(recorded,), yanked=yanked)
-            for line in (
-                Line(kind="release"),
-                Line(kind="release", major=1),
-                Line(kind="release", major=1, minor=3),
-                Line(kind="release", major=2),
-                Line(kind="release", channel="rc"),
-                Line(kind="release", major=1, minor=3, channel="beta"),
-            ):
-                expected, found = highest(line, whole), highest(line, summary)
-                assert (found and (found.version, found.rebuild)) == (
-                    expected and (expected.version, expected.rebuild)
-                ), line
-        key_of = operator.attrgetter("version", "rebuild", "commit")
-        assert {key_of(one) for one in recorded.every()} == {key_of(one) for one in listed}
-        for one in listed[::5]:
-            builds = {known.rebuild for known in listed if known.version == one.version}
-            assert {known.rebuild for known in recorded.of(one.version)} == builds
-
-
-def same_claims(catalog: Catalog, entries: list[Entry]) -> None:
-    """Compare which facts the log has, and which contradict it, with what all entries together say."""
-    claims = UniqueTags()
-    for entry in entries:
-        claims.add(entry.fields)
-    for entry in entries[::3]:
-        fact = {name: value for name, value in entry.fields.items() if name not in ENVELOPE}
-        assert entry_of(catalog, fact) == entry
-        for other in (fact, {**fact, "image": {"digest": digest("other")}} if "image" in fact else fact):
-            assert _is_refused(claims, other) == _is_refused(claims_about(catalog, [other]), other)
-        if fact["kind"] == "pushed":
-            tags = [{**tag, "digest": digest("other")} for tag in fact["tags"]]
-            other = {**fact, "release": key("another"), "tags": tags}
-            assert _is_refused(claims, other) == _is_refused(claims_about(catalog, [other]), other)
-    assert entry_of(catalog, planned("unheard-of")) is None
-
-
-def _is_refused(claims: UniqueTags, fact: dict[str, Any]) -> bool:
-    try:
-        claims.require_free([fact])
-    except TagConflict:
-        return True
-    return False
 
 
 def test_index_gives_the_answers_of_the_log(filled: LogStore, entries: list[Entry], tmp_path: Path) -> None:
@@ -374,6 +255,93 @@ def test_answers_about_an_empty_log_are_empty(tmp_path: Path) -> None:
         view.mentions("latest")
 
 
+def _break_adding(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> list[str]:
+    """Let the database refuse rows of a table, at first when they are added the `number`-th time."""
+    calls: list[str] = []
+    for rows in (SqliteRows, SqlRows):
+
+        def add(self: Any, table: Table, given: Any, _add: Any = rows.add) -> None:
+            calls.extend([table.name] if table.name == name else [])
+            if calls.count(name) >= number:
+                self.change("DELETE FROM no_such_table")
+            _add(self, table, given)
+
+        monkeypatch.setattr(rows, "add", add)
+    return calls
+
+
+@pytest.mark.parametrize("table", ["log_index_hex", "log_index"])
+def test_filling_that_fails_is_undone_and_the_command_goes_on(
+    filled: LogStore, entries: list[Entry], tmp_path: Path, table: str
+) -> None:
+    folder = tmp_path / "indexes"
+    folder.mkdir()
+    own_file = not isinstance(filled, SqlStore)
+    with pytest.MonkeyPatch.context() as patch:
+        # A file is filled in one transaction, a database in one for each portion: there the second one fails.
+        calls = _break_adding(patch, table, 1 if own_file else 2)
+        with pytest.raises(IndexFailed):
+            indexed(filled, folder)
+        assert calls
+        writer = Writer(
+            filled,
+            clock=TickingClock(),
+            cancel=Cancel(),
+            catalog=lambda may_fill: open_catalog(
+                filled, lambda: str(folder), program="test", worth=1, may_fill=may_fill
+            ),
+        )
+        assert [one.seq for one in writer.entries()] == list(range(len(entries)))
+        assert writer.view().newest(EVERYTHING, 7)[1] == len(fold(entries).releases)
+    kept = open_catalog(filled, lambda: str(folder), program="test", worth=1)
+    assert kept.indexed == (0 if own_file else 2 * BLOCK)
+    found = indexed(filled, folder)
+    assert found.indexed == len(entries) // BLOCK * BLOCK
+    same_lists(view_of(found), fold(entries), entries)
+    same_versions(found, entries)
+
+
+_KILLED = """
+import json, os, signal, sys
+from release.log.catalog import catalog
+from release.log.catalog.open import open_catalog
+from release.log.catalog.sqlite_rows import SqliteRows
+from release.log.stores.sql_index import SqlRows
+from tests.support.logs.stores import open_store
+
+catalog._PORTION = catalog._PORTION_SHARED = catalog.LARGEST_TAIL = 128
+for rows in (SqliteRows, SqlRows):
+    def add(self, table, given, _add=rows.add):
+        _add(self, table, given)
+        if table.name == sys.argv[3]:
+            os.kill(os.getpid(), signal.SIGKILL)
+    rows.add = add
+log = open_store(json.loads(sys.argv[1]))
+found = open_catalog(log, lambda: sys.argv[2], program="test", worth=1)
+found.may_fill()
+found.follow(log.read(found.head.seq))
+"""
+
+
+@pytest.mark.parametrize("store_name", ["file", "sqlite", "postgresql"])
+def test_process_killed_while_it_fills_the_index_leaves_a_sound_one(
+    store_name: str, request: pytest.FixtureRequest, tmp_path: Path, entries: list[Entry]
+) -> None:
+    description = describe(store_name, request, tmp_path)
+    log = open_store(description)
+    copy(file_of(tmp_path / "source.jsonl", entries), log)
+    folder = tmp_path / "indexes"
+    folder.mkdir()
+    for table in ("log_index_hex", "log_index"):
+        argv = [sys.executable, "-c", _KILLED, json.dumps(description), str(folder), table]
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        found = indexed(log, folder) if table == "log_index" else opened(log, folder)
+        same_lists(view_of(found), fold(entries), entries)
+        same_versions(found, entries)
+    getattr(log, "close", lambda: None)()
+
+
 def test_two_processes_that_fill_one_index_end_with_the_same(tmp_path: Path, entries: list[Entry]) -> None:
     path, folder = tmp_path / "log.jsonl", tmp_path / "indexes"
     folder.mkdir()
@@ -435,7 +403,6 @@ def test_sqlite_log_in_the_workspace_keeps_its_index_in_the_cache(
     tmp_path: Path, entries: list[Entry]
 ) -> None:
     """An outsider may have written the workspace, and with it the tables of the index."""
-    from release.log.stores.sql import SqlStore
     from release.log.stores.sql_migrate import migrate
 
     url = f"sqlite:///{tmp_path}/workspace/log.db"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from release.control import Cancel
 from release.errors import LogError, RefusedError
 from release.log import Entry, Head, HeadMoved, LogStore
 from release.log.chain import head_of, seal, seal_all
 from release.log.replicate import Mirrored, copy
+from release.log.stores.file import FileStore
+from release.log.stores.syscalls import OsFiles
 from tests.support.logs.descriptions import STORES, describe
 from tests.support.logs.facts import MemoryStore, independently_verified, planned, whole_release, writer
+from tests.support.logs.random_log import random_entries
 from tests.support.logs.stores import open_store
 from tests.support.logs.worker import Herd
 
@@ -162,6 +167,31 @@ def test_mirror_of_a_log_receives_old_and_new_entries(open_: Open) -> None:
     log = writer(Mirrored(truth, [open_()], warn=warnings.append))
     log.append(whole_release("a", "1.4.1"))
     assert raw(open_()) == truth.lines
+    assert warnings == []
+
+
+def test_mirrored_append_reads_only_the_newest_entries(tmp_path: Path) -> None:
+    """A mirror is compared with the log at each append; reading a long log from its beginning would take seconds."""
+    offsets: list[int] = []
+
+    class Recording(OsFiles):
+        def read(self, fd: int, offset: int) -> Iterator[bytes]:
+            offsets.append(offset)
+            return super().read(fd, offset)
+
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"".join(entry.raw + b"\n" for entry in random_entries(3, 400)))
+    truth = FileStore(str(path), cancel=Cancel(), monotonic=time.monotonic, files=Recording())
+    mirror = MemoryStore()
+    warnings: list[str] = []
+    log = writer(Mirrored(truth, [mirror], warn=warnings.append))
+    log.append([planned(attempt="first")])
+    offsets.clear()
+    for number in range(30):
+        log.append([planned(attempt=str(number))])
+    assert mirror.lines == path.read_bytes().splitlines()
+    assert offsets
+    assert min(offsets) > path.stat().st_size // 2
     assert warnings == []
 
 

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from release.errors import LogCorrupt, LogError
 from release.log import Head
-from release.log.chain import Malformed, head_of, read_line, seal, seal_all, timestamp, verify_line
+from release.log.chain import (
+    Malformed,
+    head_of,
+    read_line,
+    seal,
+    seal_all,
+    timestamp,
+    verify_line,
+    verify_lines,
+)
 from release.log.record import LINE_LIMIT
 from tests.support.logs.facts import independently_verified, planned
 
@@ -87,6 +96,26 @@ def test_verify_line_detects_any_changed_byte(data: st.DataObject) -> None:
         verify_line(line[:position] + bytes([byte]) + line[position + 1 :], Head())
 
 
+@given(st.lists(FACTS, min_size=1, max_size=4), st.data())
+def test_lines_verified_at_once_are_sound_if_each_of_them_is(
+    facts: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    lines = sealed(*facts)
+    entries, head = [], Head()
+    for line in lines:
+        entries.append(verify_line(line, head))
+        head = head_of(entries[-1])
+    assert verify_lines(lines, Head()) == entries
+    number = data.draw(st.integers(0, len(lines) - 1))
+    at = data.draw(st.integers(0, len(lines[number]) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda value: value != lines[number][at]))
+    changed = lines[number][:at] + bytes([byte]) + lines[number][at + 1 :]
+    assert verify_lines([*lines[:number], changed, *lines[number + 1 :]], Head()) is None
+    assert verify_lines([*lines, b""], Head()) is None
+    assert verify_lines(lines, Head(hash="1" * 64)) is None
+    assert verify_lines(lines[1:] + lines[:1], Head()) in (None, entries[:1])  # the latter for one line
+
+
 @given(st.binary())
 def test_read_line_refuses_random_bytes_as_malformed(raw: bytes) -> None:
     with pytest.raises(Malformed):
@@ -109,6 +138,7 @@ def test_read_line_refuses_random_bytes_as_malformed(raw: bytes) -> None:
 def test_verify_line_names_the_position_of_a_malformed_line(raw: bytes, cause: str) -> None:
     with pytest.raises(LogCorrupt, match=f"entry 0 is not a record: .*{cause}"):
         verify_line(raw, Head())
+    assert verify_lines([raw], Head()) is None
 
 
 def rehashed(text: str) -> bytes:
@@ -128,14 +158,48 @@ def rehashed(text: str) -> bytes:
     ids=["duplicate member", "space", "order", "escape"],
 )
 def test_log_line_with_a_valid_hash_in_non_canonical_form_is_refused(text: str) -> None:
+    forged = rehashed(text.format("0" * 64))
     with pytest.raises(LogCorrupt, match="not in canonical form"):
-        verify_line(rehashed(text.format("0" * 64)), Head())
+        verify_line(forged, Head())
+    assert verify_lines([forged], Head()) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{{"kind":"a","prev":"{0}","schema":"shipmark.log/1","seq":0}}',
+        '{{"kind":"a","prev":"{0}","schema":"shipmark.log/2","seq":0}}',
+        '{{"kind":"a","prev":"{0}","schema":"shipmark.log/1","seq":0.0}}',
+        '{{"kind":"a","prev":"{0}","schema":"shipmark.log/1","seq":false}}',
+        '{{"kind":"a","prev":0,"schema":"shipmark.log/1","seq":0}}',
+        '{{"kind":"a","schema":"shipmark.log/1","seq":0}}',
+        '{{"kind":"a","prev":"{0}","schema":"shipmark.log/1","seq":1}}',
+        '[{{"kind":"a","prev":"{0}","schema":"shipmark.log/1","seq":0}}]',
+    ],
+)
+def test_forged_lines_are_refused_alone_and_at_once_alike(text: str) -> None:
+    forged = rehashed(text.format("0" * 64))
+    try:
+        expected = [verify_line(forged, Head())]
+    except LogError:
+        expected = None
+    assert (expected is not None) == (text == '{{"kind":"a","prev":"{0}","schema":"shipmark.log/1","seq":0}}')
+    assert verify_lines([forged], Head()) == expected
+
+
+def test_json_value_over_two_lines_is_refused() -> None:
+    (line,) = sealed(planned())
+    first, second = line.split(b",", 1)
+    assert verify_lines([first + b",", second], Head()) is None
+    assert verify_lines([line + b" ", line], Head()) is None
 
 
 def test_nested_members_named_hash_do_not_disturb_verification() -> None:
     inner = {"kind": "note", "a": {"hash": "1" * 64}, "text": '"hash":"' + "2" * 64}
-    entry = verify_line(seal(inner, Head(), AT), Head())
+    line = seal(inner, Head(), AT)
+    entry = verify_line(line, Head())
     assert entry.fields["a"] == {"hash": "1" * 64}
+    assert verify_lines([line], Head()) == [entry]
 
 
 def test_missing_log_entry_is_reported_with_its_position() -> None:
@@ -143,6 +207,7 @@ def test_missing_log_entry_is_reported_with_its_position() -> None:
     head = head_of(verify_line(lines[0], Head()))
     with pytest.raises(LogCorrupt, match="entry 1 is missing or out of place: entry 2 stands there"):
         verify_line(lines[2], head)
+    assert verify_lines([lines[0], lines[2]], Head()) is None
 
 
 def test_log_entry_that_does_not_continue_the_one_before_it_is_reported() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from release.log.fold import fold
-from release.log.questions import at, find, moment
+from release.log.questions import find, moment
 from tests.support.logs.facts import (
     COMMIT,
     PROJECT,
@@ -19,6 +19,7 @@ from tests.support.logs.facts import (
     planned,
     writer,
 )
+from tests.support.logs.reference_answers import at
 
 CORPUS = Path(__file__).parent / "corpus"
 

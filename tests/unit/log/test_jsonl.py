@@ -35,7 +35,7 @@ WITH_BATCH = log(1, 2, 3)  # entries 0 | 1 2 | 3 4 5
 
 
 def seqs(data: bytes, head: Head = Head()) -> list[int]:  # noqa: B008 - frozen
-    return [entry.seq for entry, _ in scan([data], head)]
+    return [entry.seq for entries in scan([data], head) for entry in entries]
 
 
 def test_scanning_a_log_may_continue_after_any_entry() -> None:
@@ -49,9 +49,9 @@ def test_scanning_a_log_accepts_chunks_that_end_anywhere(cuts: list[int]) -> Non
     data = b"".join(SIX)
     edges = [0, *sorted(cuts), len(data)]
     chunks = [data[start:end] for start, end in itertools.pairwise(edges)]
-    found = list(scan(chunks, Head()))
-    assert [entry.seq for entry, _ in found] == list(range(6))
-    assert [size for _, size in found] == [len(line) for line in SIX]
+    found = [entry for entries in scan(chunks, Head()) for entry in entries]
+    assert [entry.seq for entry in found] == list(range(6))
+    assert [entry.raw + b"\n" for entry in found] == SIX
 
 
 @given(st.integers(0, 5), st.data())

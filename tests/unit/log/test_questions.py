@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from release.errors import ConfigError
+from release.log.catalog.view import LogView
 from release.log.chain import timestamp
 from release.log.fold import fold
-from release.log.questions import Filter, at, difference, find, history, moment, resolve, select, tags_of
+from release.log.questions import Filter, difference, find, moment, resolve, select, tags_of
 from release.log.state import LogState, ReleaseState
 from release.log.writer import Writer
 from release.log.yanked import yank_of, yanks_of
@@ -60,7 +61,13 @@ def state(*appends: list[dict[str, Any]]) -> LogState:
     return fold(log(*appends).entries())
 
 
-THREE = state(whole_release("a", "1.4.1"), whole_release("b", "1.4.2"), whole_release("c", "1.5.0"))
+def view(*appends: list[dict[str, Any]]) -> LogView:
+    return log(*appends).view()
+
+
+RELEASES = (whole_release("a", "1.4.1"), whole_release("b", "1.4.2"), whole_release("c", "1.5.0"))
+THREE = state(*RELEASES)
+TAGS = view(*RELEASES)
 
 
 @pytest.mark.parametrize(
@@ -85,23 +92,23 @@ def test_moment_refuses_text_that_does_not_begin_with_a_valid_date(text: str) ->
 
 
 def test_at_returns_the_digest_that_a_tag_pointed_to_at_a_time() -> None:
-    (then,) = at(THREE, "latest", moment("2025-10-10T12:00"))
+    (then,) = TAGS.at("latest", moment("2025-10-10T12:00"))
     assert (then.target, then.hold.version, then.hold.digest) == (PROJECT, "1.4.2", digest("image-b"))
     assert then.until == timestamp(START + 2 * DAY)
-    (now,) = at(THREE, "latest", moment("2030-01-01"))
+    (now,) = TAGS.at("latest", moment("2030-01-01"))
     assert (now.hold.version, now.until) == ("1.5.0", None)
 
 
 def test_at_returns_nothing_before_a_tag_was_first_set() -> None:
-    assert at(THREE, "latest", moment("2025-10-08")) == ()
-    assert at(THREE, "unheard-of", moment("2030-01-01")) == ()
+    assert TAGS.at("latest", moment("2025-10-08")) == ()
+    assert TAGS.at("unheard-of", moment("2030-01-01")) == ()
 
 
 def test_at_returns_nothing_after_a_tag_was_removed() -> None:
     pruned = {"kind": "pruned", "project": PROJECT, "target": PROJECT, "tags": [{"name": "latest"}]}
-    after = state(whole_release("a", "1.4.1"), [pruned])
-    assert at(after, "latest", moment("2025-10-09"))[0].until == timestamp(START + DAY)
-    assert at(after, "latest", moment("2025-10-11")) == ()
+    after = view(whole_release("a", "1.4.1"), [pruned])
+    assert after.at("latest", moment("2025-10-09"))[0].until == timestamp(START + DAY)
+    assert after.at("latest", moment("2025-10-11")) == ()
 
 
 def test_tag_history_follows_the_order_of_entries_when_clocks_disagree() -> None:
@@ -111,22 +118,22 @@ def test_tag_history_follows_the_order_of_entries_when_clocks_disagree() -> None
     made.append(whole_release("a", "1.4.1"))
     clock.at = START - 10 * DAY  # the next writer's clock is wrong
     made.append(whole_release("b", "1.4.2"))
-    (now,) = at(fold(made.entries()), "latest", moment("2030-01-01"))
+    (now,) = made.view().at("latest", moment("2030-01-01"))
     assert now.hold.version == "1.4.2"
 
 
 def test_history_lists_all_digests_of_a_tag() -> None:
-    (latest,) = history(THREE, "latest")
+    (latest,) = TAGS.holds("latest", None).tags
     assert [hold.version for hold in latest.holds] == ["1.4.1", "1.4.2", "1.5.0"]
-    assert history(THREE, f"{PROJECT}:latest") == (latest,)
-    assert history(THREE, "elsewhere/app:latest") == ()
-    (fixed,) = history(THREE, "1.4.2")
+    assert TAGS.holds(f"{PROJECT}:latest", None).tags == (latest,)
+    assert TAGS.holds("elsewhere/app:latest", None).tags == ()
+    (fixed,) = TAGS.holds("1.4.2", None).tags
     assert [hold.digest for hold in fixed.holds] == [digest("image-b")]
 
 
 def test_history_keeps_tags_of_different_targets_apart() -> None:
-    both = state([*whole_release("a", "1.4.1"), moved("a", "image-a", target="mirror/app")])
-    assert [place.target for place in history(both, "latest")] == [PROJECT, "mirror/app"]
+    both = view([*whole_release("a", "1.4.1"), moved("a", "image-a", target="mirror/app")])
+    assert [place.target for place in both.holds("latest", None).tags] == [PROJECT, "mirror/app"]
 
 
 def test_find_lists_every_mention_of_an_image_digest() -> None:

@@ -46,7 +46,7 @@ DAMAGE: dict[str, Damage] = {
 
 
 def seqs(lines: list[bytes]) -> list[int]:
-    return [entry.seq for entry, _ in scan([b"".join(lines)], Head())]
+    return [entry.seq for entries in scan([b"".join(lines)], Head()) for entry in entries]
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)

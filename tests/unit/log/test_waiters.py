@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -89,3 +90,31 @@ def test_lease_of_an_attempt_ends_at_its_start_plus_the_lease_time() -> None:
     state = fold([Entry(raw=b"", fields={"seq": 0, **planned()})])
     (attempt,) = state.open_attempts()
     assert lease_end(attempt) == BEGUN + HOUR
+
+
+def test_only_entries_after_the_beginning_of_an_attempt_are_read() -> None:
+    """A log may have a million entries, and a waiting run looks every few seconds."""
+
+    class Read(list[Entry]):
+        seen = 0
+
+        def __iter__(self) -> Iterator[Entry]:
+            raise AssertionError("every entry is read")
+
+        def __reversed__(self) -> Iterator[Entry]:
+            for entry in super().__reversed__():
+                self.seen += 1
+                yield entry
+
+    moves = [{"target": IMAGE, "tags": [{"name": "latest", "kind": "moving"}]}]
+    facts = [
+        *(planned(release=f"{number:064}", attempt=str(number), kind="failed") for number in range(40)),
+        planned(targets=moves),
+        planned(kind="released", image={"digest": "sha256:" + "1" * 64}),
+    ]
+    entries = Read(
+        Entry(raw=b"", fields={"seq": number, "hash": "", **fact}) for number, fact in enumerate(facts)
+    )
+    asked: dict[str, Any] = {"projects": frozenset({"acme"}), "targets": frozenset(), "run": {}}
+    assert [one.id for one in ahead(fold(entries[:]), entries, now=BEGUN + 1, **asked)] == ["a1"]
+    assert entries.seen <= 2

@@ -133,7 +133,7 @@ class NoRepair(FileStore):
 
 class NoCopyOfTornBytes(FileStore):
     def _repair(self, fd: int) -> None:
-        self._files.truncate(fd, self._position.offset)
+        self._files.truncate(fd, self._at.newest.offset)
         self._durable = -1
 
 
@@ -150,7 +150,7 @@ class NoCompare(FileStore):
         try:
             super()._append_locked(fd, lines, expected)
         except HeadMoved:
-            super()._append_locked(fd, lines, self._position.head)
+            super()._append_locked(fd, lines, self._at.newest.head)
 
 
 class NoReadingOnUnderTheLock(FileStore):
