@@ -14,6 +14,7 @@ BENCHES = {
     "build": "tests.bench.build",
     "changed": "tests.bench.changed",
     "log": "tests.bench.log",
+    "prune": "tests.bench.prune",
     "push": "tests.bench.push",
     "tags": "tests.bench.tags",
     "wan": "tests.bench.round_trips",

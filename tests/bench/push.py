@@ -398,14 +398,20 @@ def _many_tags(server: RegistryServer) -> None:
 
 def find_crane(folder: Path) -> str | None:
     """Return the path of crane: installed on this machine, or built by Go below `folder`; None without both."""
-    found = shutil.which("crane", path=SEARCH_PATH)
+    return find_go_program(folder, _CRANE)
+
+
+def find_go_program(folder: Path, package: str) -> str | None:
+    """Return the path of the program of a Go package (`example.org/cmd/x@v1`), found or built as `find_crane` does."""
+    name = package.partition("@")[0].rpartition("/")[2]
+    found = shutil.which(name, path=SEARCH_PATH)
     if found:
         return found
-    place = folder / "go" / "crane"
+    place = folder / "go" / name
     go = shutil.which("go", path=f"{SEARCH_PATH}{os.pathsep}/usr/local/go/bin")
     if not place.exists() and go is not None:
         env = {**os.environ, "GOBIN": str(place.parent), "GOFLAGS": "-mod=mod"}
-        subprocess.run([go, "install", _CRANE], env=env, check=False)
+        subprocess.run([go, "install", package], env=env, check=False)
     return str(place) if place.exists() else None
 
 
