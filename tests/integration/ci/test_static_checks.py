@@ -21,19 +21,20 @@ BIN = Path(sys.executable).parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTIONS = [ROOT / "action.yml", *sorted((ROOT / "ci" / "github").rglob("action.yml"))]
 EXAMPLES = ROOT / "ci" / "examples"
+GITLAB = sorted((ROOT / "ci" / "gitlab").glob("*.yml"))
 #: Keys whose values are scripts, in any of the systems.
 _SCRIPTS = frozenset({"run", "script", "command", "commands"})
 #: Schema of check-jsonschema -> the files that it describes.
 SCHEMAS = {
-    "vendor.github-workflows": [*WORKFLOWS, EXAMPLES / "github-components.yml"],
+    "vendor.github-workflows": [*WORKFLOWS, *EXAMPLES.glob("github-*.yml")],
     "vendor.github-actions": ACTIONS,
-    "vendor.azure-pipelines": [EXAMPLES / "azure-pipelines.yml"],
-    "vendor.bitbucket-pipelines": [EXAMPLES / "bitbucket-pipelines.yml"],
-    "vendor.buildkite": [EXAMPLES / "buildkite.yml"],
-    "vendor.circle-ci": [EXAMPLES / "circleci.yml"],
-    "vendor.drone-ci": [EXAMPLES / "drone.yml"],
+    "vendor.azure-pipelines": [EXAMPLES / "azure-pipelines.yml", EXAMPLES / "azure-prune.yml"],
+    "vendor.bitbucket-pipelines": [EXAMPLES / "bitbucket-pipelines.yml", EXAMPLES / "bitbucket-prune.yml"],
+    "vendor.buildkite": [EXAMPLES / "buildkite.yml", EXAMPLES / "buildkite-prune.yml"],
+    "vendor.circle-ci": [EXAMPLES / "circleci.yml", EXAMPLES / "circleci-prune.yml"],
+    "vendor.drone-ci": [EXAMPLES / "drone.yml", EXAMPLES / "drone-prune.yml"],
     "vendor.gitlab-ci": [EXAMPLES / "gitlab-components.yml"],
-    "vendor.woodpecker-ci": [EXAMPLES / "woodpecker.yml"],
+    "vendor.woodpecker-ci": [EXAMPLES / "woodpecker.yml", EXAMPLES / "woodpecker-prune.yml"],
 }
 MODULE = ROOT / "tests" / "support" / "actionlint"
 
@@ -56,7 +57,7 @@ def scripts(value: Any) -> Iterator[str]:
 def shell_scripts() -> Iterator[tuple[str, str]]:
     """Yield every script of the CI definitions and pages, each with the name of its file."""
     files = [*WORKFLOWS, *ACTIONS, *EXAMPLES.glob("*.yml"), *(ROOT / "ci" / "tekton").glob("*.yaml")]
-    for path in [*files, ROOT / "ci" / "gitlab" / "shipmark.yml"]:
+    for path in [*files, *GITLAB]:
         for document in yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader):
             yield from ((path.name, one) for one in scripts(document))
     for page in ("README.md", "docs/github.md"):
@@ -76,7 +77,7 @@ def test_shellcheck_finds_nothing_in_any_script_of_a_ci_definition(tmp_path: Pat
     paths = []
     for number, (name, script) in enumerate(shell_scripts()):
         # Buildkite writes `$$` for `$`. Words of the systems, such as `<< parameters.command >>`, are no shell.
-        plain = script.replace("$$", "$") if name == "buildkite.yml" else script
+        plain = script.replace("$$", "$") if name.startswith("buildkite") else script
         text = re.sub(r"<< [\w.]+ >>", "WORD", plain)
         head = "" if text.startswith("#!") else "#!/bin/bash\n# shellcheck disable=SC2154\n"
         path = tmp_path / f"{number:02}-{name.replace('/', '-')}.sh"
@@ -106,13 +107,15 @@ def test_ci_definitions_are_valid_by_the_schema_of_their_system(schema: str) -> 
     assert done.returncode == 0, done.stdout
 
 
-def test_jobs_of_the_gitlab_template_are_valid_by_gitlabs_schema(tmp_path: Path) -> None:
-    head, body = (ROOT / "ci" / "gitlab" / "shipmark.yml").read_text(encoding="utf-8").split("\n---\n")
-    assert yaml.safe_load(head)["spec"]["inputs"]
-    path = tmp_path / ".gitlab-ci.yml"
-    path.write_text(re.sub(r"\$\[\[ inputs\.[\w-]+ \]\]", "x", body))
+def test_jobs_of_the_gitlab_templates_are_valid_by_gitlabs_schema(tmp_path: Path) -> None:
+    paths = []
+    for template in GITLAB:
+        head, body = template.read_text(encoding="utf-8").split("\n---\n")
+        assert yaml.safe_load(head)["spec"]["inputs"]
+        paths.append(tmp_path / template.name)
+        paths[-1].write_text(re.sub(r"\$\[\[ inputs\.[\w-]+ \]\]", "x", body))
     done = subprocess.run(
-        [BIN / "check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", path],
+        [BIN / "check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", *paths],
         capture_output=True,
         text=True,
         check=False,
@@ -146,7 +149,7 @@ def test_actionlint_finds_nothing_in_workflows_and_in_those_of_the_pages(tmp_pat
             "-pyflakes=",
             *ignored,
             *WORKFLOWS,
-            EXAMPLES / "github-components.yml",
+            *EXAMPLES.glob("github-*.yml"),
             *written,
         ],
         cwd=ROOT,
