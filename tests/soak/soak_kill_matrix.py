@@ -19,7 +19,7 @@ def test_a_release_killed_at_any_effect_ends_as_one_that_was_not_killed(
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, attest="release")
     project.release_commit("v1.4.2")
-    strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix"), least=60)
+    strike_everywhere(Matrix(project.repo, gate, shipmark, tmp_path / "matrix"), least=60)
 
 
 def test_a_release_by_docker_killed_at_any_effect_ends_as_one_that_was_not_killed(
@@ -36,7 +36,7 @@ def test_a_release_by_docker_killed_at_any_effect_ends_as_one_that_was_not_kille
     project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
     env = {"DOCKER_HOST": docker_daemon.host}
     strike_everywhere(
-        Matrix(project, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False), least=60
+        Matrix(project.repo, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False), least=60
     )
 
 
@@ -48,7 +48,7 @@ def test_a_release_of_two_platforms_killed_at_any_effect_ends_as_one_that_was_no
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
     project.release_commit("v1.4.2")
-    strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix"), least=60)
+    strike_everywhere(Matrix(project.repo, gate, shipmark, tmp_path / "matrix"), least=60)
 
 
 def test_joining_two_runners_killed_at_any_effect_ends_as_one_that_was_not_killed(
@@ -60,7 +60,7 @@ def test_joining_two_runners_killed_at_any_effect_ends_as_one_that_was_not_kille
     for platform, place in zip(PLATFORMS, places, strict=True):
         project.must("build", "--platform", platform, "-o", place)
     more = [word for place in places for word in ("--from", place)]
-    strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix", more=more), least=60)
+    strike_everywhere(Matrix(project.repo, gate, shipmark, tmp_path / "matrix", more=more), least=60)
 
 
 def test_a_runner_killed_at_any_effect_of_its_platforms_build_leads_to_the_same_release(

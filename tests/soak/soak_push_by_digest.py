@@ -25,7 +25,7 @@ def test_a_release_pushed_by_buildkit_and_killed_at_any_effect_ends_as_one_that_
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=BUILD)
     project.release_commit("v1.4.2", files=FILES)
-    points = strike_everywhere(Matrix(project, gate, shipmark, tmp_path / "matrix", env=buildkit.env))
+    points = strike_everywhere(Matrix(project.repo, gate, shipmark, tmp_path / "matrix", env=buildkit.env))
     assert any(point.effect.startswith("PUT") for point in points)
 
 

@@ -28,7 +28,7 @@ def test_run_after_a_release_was_killed_ends_as_a_release_that_was_not_killed(
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT)
     project.release_commit("v1.4.2")
-    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix")
+    matrix = Matrix(project.repo, gate, shipmark, tmp_path / "matrix")
     expected, points = matrix.learn()
     assert len(points) >= 60
     chosen = spread([point for point in points if _POINTS[which](point)], 4)
@@ -42,7 +42,7 @@ def test_a_release_killed_during_attestation_ends_with_one_statement(
     """A next run that lost the disk has a new log with another anchor, and must add no second statement."""
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, attest="release")
     project.release_commit("v1.4.2")
-    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix")
+    matrix = Matrix(project.repo, gate, shipmark, tmp_path / "matrix")
     expected, points = matrix.learn()
     assert expected.statements == 1
     chosen = [point for point in points if point.place == "http"][-6:]
@@ -63,13 +63,13 @@ def test_a_killed_release_built_by_the_docker_daemon_ends_like_an_undisturbed_on
     dockerfile = f"FROM {busybox_image}\nRUN date +%s%N > /built\nCOPY hello.txt /\n"
     project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
     env = {"DOCKER_HOST": docker_daemon.host}
-    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False)
+    matrix = Matrix(project.repo, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False)
     expected, points = matrix.learn()
     chosen = [one for one in points if _is_telling(one)]
     rows = [matrix.strike(point, expected) for point in chosen]
     assert len(rows) >= 3
     assert [row.text for row in rows if row.faults] == [], table(rows)
-    assert any("built" in row.recorded and not row.builds[0] for row in rows)
+    assert any("built" in row.recorded and not row.again[0] for row in rows)
 
 
 def _is_telling(point: Point) -> bool:
@@ -87,7 +87,7 @@ def test_a_killed_release_of_two_platforms_builds_only_what_is_missing(
     """The release is killed around each platform's record, around the index, and while the index is pushed."""
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
     project.release_commit("v1.4.2")
-    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix")
+    matrix = Matrix(project.repo, gate, shipmark, tmp_path / "matrix")
     expected, points = matrix.learn()
     assert expected.platforms == {"linux/amd64", "linux/arm64"}
     log = [point for point in points if point.place == "local" and "log.jsonl" in point.effect]
@@ -109,7 +109,7 @@ def test_a_release_joined_from_two_images_and_killed_ends_as_one_that_was_not_ki
     for platform, place in zip(PLATFORMS, places, strict=True):
         project.must("build", "--platform", platform, "-o", place)
     more = [word for place in places for word in ("--from", place)]
-    matrix = Matrix(project, gate, shipmark, tmp_path / "matrix", more=more)
+    matrix = Matrix(project.repo, gate, shipmark, tmp_path / "matrix", more=more)
     expected, points = matrix.learn()
     assert expected.kinds.count("built") == 1
     chosen = spread([point for point in points if "log.jsonl" in point.effect or point.place == "http"], 4)

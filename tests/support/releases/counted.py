@@ -1,8 +1,8 @@
 """Runs shipmark in this script's own process (`python -I counted.py …`) and counts its effects on the machine.
 
 `COUNTED_LOG`: a file that gets one line for each effect, in order. `COUNTED_KILL`: the number of the effect at
-which the process kills itself by SIGKILL. `COUNTED_WHEN`: `before` the effect happens, `after` it has, or `torn`:
-a write of which only the first half happens.
+which the process kills itself by SIGKILL, or by the signal of the number `COUNTED_SIGNAL`. `COUNTED_WHEN`: `before` the
+effect happens, `after` it has, or `torn`: a write of which only the first half happens.
 
 An effect is a call of `os.open` that may create a file, or of `os.write`, `pwrite`, `fsync`, `ftruncate`, `rename`,
 `replace`, `link`, `mkdir` or `unlink`, or the start of a program. Writes to a terminal or a pipe are not counted, nor
@@ -53,8 +53,10 @@ class Counter:
 
     @staticmethod
     def _die() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-        signal.pause()
+        number = int(os.environ.get("COUNTED_SIGNAL", signal.SIGKILL))
+        os.kill(os.getpid(), number)
+        if number == signal.SIGKILL:
+            signal.pause()
 
 
 def _name(fd: int) -> str:

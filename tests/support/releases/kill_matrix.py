@@ -27,7 +27,6 @@ from release.log.stores.file import FileStore
 from tests.support.programs.command import Shipmark
 from tests.support.registries.gate import Gate, Passage
 from tests.support.releases.git import GitRepo
-from tests.support.releases.project import Project
 
 COUNTED = Path(__file__).with_name("counted.py")
 PROJECT = "acme/app"
@@ -70,25 +69,28 @@ class Row(NamedTuple):
     point: Point
     visible: tuple[str, ...]
     recorded: tuple[str, ...]
-    builds: tuple[bool, bool]  # whether the next run built again: with the disk kept, with the disk lost
+    again: tuple[str, str]  # what the next run did again: with the disk kept, with the disk lost
     faults: tuple[str, ...]
 
     @property
     def text(self) -> str:
         """Return the result as one line of the table of kill points."""
-        built = "/".join("build" if again else "-" for again in self.builds)
+        again = "/".join(did or "-" for did in self.again)
         seen = f"{len(self.visible)} tags, log {'+'.join(self.recorded) or 'empty'}"
         return (
-            f"{self.point.label:72} | {seen:58} | {built:11} | {'; '.join(self.faults) or 'same end state'}"
+            f"{self.point.label:72} | {seen:58} | {again:11} | {'; '.join(self.faults) or 'same end state'}"
         )
 
 
 class Matrix:
-    """Kills releases of `project`, whose HEAD is ready to be released, behind `gate`."""
+    """Kills releases of the project in `repo`, whose HEAD is ready to be released, behind `gate`.
+
+    `by`: the signal. Subclasses kill other commands.
+    """
 
     def __init__(
         self,
-        project: Project,
+        repo: GitRepo,
         gate: Gate,
         shipmark: Shipmark,
         folder: Path,
@@ -96,11 +98,13 @@ class Matrix:
         env: Mapping[str, str] | None = None,
         same_digest: bool = True,
         more: Sequence[str] = (),
+        by: signal.Signals = signal.SIGKILL,
     ) -> None:
         folder.mkdir()
         self._gate = gate
         self._folder = folder
-        self._project = project
+        self._repo = repo
+        self._by = by
         self._shipmark = shipmark
         self._env = {**shipmark.env, **(env or {})}
         self._more = tuple(more)  # arguments of `run`, such as `--from PLACE`
@@ -127,21 +131,28 @@ class Matrix:
         """Kill a run at `point`, let both next runs finish, and compare each end state with the expected one."""
         place = self._place(f"{point.place}-{point.number}-{point.when}")
         code = self._killed(place, point)
-        faults = [] if code == -signal.SIGKILL else [f"not killed: exit {code}"]
+        # A run that gets SIGTERM during its last effect may end before it looks at signals.
+        ends = {-signal.SIGKILL} if self._by == signal.SIGKILL else {128 + signal.SIGTERM, 0}
+        faults = [] if code in ends else [f"not killed: exit {code}"]
         left = self._state(place)
-        faults += _wrong_at_kill(left, expected, same_digest=self._same_digest)
+        faults += self._wrong_at_kill(left, expected)
         lost = self._without_disk(place)
-        builds = []
+        again = []
         for where, name in ((place, "kept"), (lost, "lost")):
-            built, found = self._finish(where, name, left, expected)
-            builds.append(built)
+            did, found = self._finish(where, name, left, expected)
+            again.append(did)
             faults += found
-        return Row(point, tuple(left.tags), left.kinds, (builds[0], builds[1]), tuple(faults))
+        return Row(point, tuple(left.tags), left.kinds, (again[0], again[1]), tuple(faults))
 
-    def _finish(self, place: _Place, name: str, left: State, expected: State) -> tuple[bool, list[str]]:
+    def _wrong_at_kill(self, left: State, expected: State) -> list[str]:
+        """Return what is wrong with the state right after a kill."""
+        return _wrong_at_kill(left, expected, same_digest=self._same_digest)
+
+    def _finish(self, place: Place, name: str, left: State, expected: State) -> tuple[str, list[str]]:
+        """Run again; return what the run did again, and what is wrong with its end state."""
         done = self._run(place, {})
         if done.returncode != 0:
-            return False, [f"{name}: exit {done.returncode}: {done.stderr.strip().splitlines()[-2:]}"]
+            return "", [f"{name}: exit {done.returncode}: {done.stderr.strip().splitlines()[-2:]}"]
         steps = json.loads(done.stdout)["releases"][0]["steps"]
         built_here = [step["id"] for step in steps if step["kind"] == "build-image"]
         built = bool(built_here)
@@ -157,13 +168,14 @@ class Matrix:
             faults += [f"{platform} built again although the bytes were there" for platform in again]
         if named and left.tags and set(state.tags.values()) != set(left.tags.values()):
             faults.append("another digest than before the kill")
-        return built, [f"{name}: {fault}" for fault in faults]
+        return "build" if built else "", [f"{name}: {fault}" for fault in faults]
 
-    def _killed(self, place: _Place, point: Point) -> int:
+    def _killed(self, place: Place, point: Point) -> int:
         """Run a release and kill it at `point`; return the exit code of the process."""
         if point.place == "local":
             self._watch(lambda passage: True, lambda passage: True)
             env = {"COUNTED_KILL": str(point.number), "COUNTED_WHEN": point.when}
+            env["COUNTED_SIGNAL"] = str(int(self._by))
             code = self._run(place, env, counted=True).returncode
             self._settle()
             return code
@@ -180,7 +192,9 @@ class Matrix:
         def kill() -> bool:
             struck.set()
             started.wait(10)
-            os.kill(running[0].pid, signal.SIGKILL)
+            os.kill(running[0].pid, self._by)
+            if self._by != signal.SIGKILL:
+                return True  # the process goes on until it looks at signals, so it gets its answer
             running[0].wait(10)
             return False
 
@@ -222,14 +236,14 @@ class Matrix:
             assert self._idle.wait_for(lambda: self._inflight == 0, 30)
         self._gate.before = self._gate.after = lambda passage: True
 
-    def _place(self, name: str) -> _Place:
+    def _place(self, name: str) -> Place:
         path = self._folder / name
-        shutil.copytree(self._project.repo.path, path, symlinks=True)
-        return _Place(path, f"acme/{name}")
+        shutil.copytree(self._repo.path, path, symlinks=True)
+        return Place(path, f"acme/{name}")
 
-    def _without_disk(self, place: _Place) -> _Place:
+    def _without_disk(self, place: Place) -> Place:
         """Make a fresh clone, and copy the registry's repository under another name."""
-        lost = _Place(place.path.with_name(f"{place.path.name}-lost"), f"{place.repository}-lost")
+        lost = Place(place.path.with_name(f"{place.path.name}-lost"), f"{place.repository}-lost")
         clone = GitRepo(place.path, home=self._folder, init=False).clone(lost.path)
         clone.git("checkout", "--quiet", "main")
         root = self._gate.registry.root / "docker/registry/v2/repositories"
@@ -237,11 +251,11 @@ class Matrix:
             shutil.copytree(root / place.repository, root / lost.repository)
         return lost
 
-    def _argv(self, place: _Place) -> Sequence[str]:
+    def _argv(self, place: Place) -> Sequence[str]:
         return ("run", "--json", "--image", f"{self._gate.host}/{place.repository}", *self._more)
 
     def _run(
-        self, place: _Place, env: Mapping[str, str], *, counted: bool = False
+        self, place: Place, env: Mapping[str, str], *, counted: bool = False
     ) -> subprocess.CompletedProcess[str]:
         program = [sys.executable, "-I", str(COUNTED)] if counted else self._shipmark.argv
         return subprocess.run(
@@ -254,7 +268,7 @@ class Matrix:
             check=False,
         )
 
-    def _state(self, place: _Place) -> State:
+    def _state(self, place: Place) -> State:
         # A kill may leave half a line. Reading verifies the chain and raises for anything else that is wrong.
         entries = read_log(place.path)
         image = f"{self._gate.host}/{place.repository}"
@@ -270,7 +284,9 @@ class Matrix:
         )
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
+    """A clone, and the repository in the registry to which it belongs."""
+
     path: Path
     repository: str
 
@@ -363,7 +379,7 @@ def spread(points: Sequence[Point], count: int) -> list[Point]:
 
 
 def strike_everywhere(matrix: Matrix, *, least: int = 1) -> list[Point]:
-    """Kill the release at every effect, of which there are at least `least`, and assert that no end state is wrong.
+    """Kill the run at every effect, of which there are at least `least`, and assert that no end state is wrong.
 
     Prints each row when it is known, and returns the points.
     """
@@ -385,10 +401,10 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def totals(rows: Sequence[Row]) -> str:
-    """Return a line with the numbers of kill points, of wrong end states and of repeated builds."""
+    """Return a line with the numbers of kill points, of wrong end states and of next runs with work to do."""
     bad = [row for row in rows if row.faults]
-    again = sum(row.builds[0] for row in rows), sum(row.builds[1] for row in rows)
+    again = [sum(bool(row.again[at]) for row in rows) for at in (0, 1)]
     return (
         f"{len(rows)} kill points, {len(rows) * 2} next runs, {len(bad)} with another end state; "
-        f"built again: {again[0]} with the disk kept, {again[1]} with the disk lost"
+        f"did it again: {again[0]} with the disk kept, {again[1]} with the disk lost"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from tests.support.registries.gate import Gate, Passage
 from tests.support.registries.images import Image
 from tests.support.registries.targets import TargetsFactory
 from tests.support.releases.git import GitRepo
+from tests.support.releases.kill_matrix import table
+from tests.support.retention.prune_matrix import PruneMatrix
 from tests.support.retention.yard import Yard, image, index
 
 
@@ -101,37 +102,17 @@ def test_image_that_is_pushed_again_right_after_its_deletion_stays(
     assert yard.pull(tmp_path) == {}
 
 
-@pytest.mark.parametrize("kill_at", [1, 2, 3])
-def test_prune_killed_at_a_deletion_breaks_nothing_and_the_next_one_finishes_it(
-    yard: Yard, gate: Gate, tmp_path: Path, kill_at: int
+def test_prune_killed_at_some_of_its_effects_leads_to_the_same_end_state(
+    yard: Yard, gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
-    old, kept = yard.put(index("old"), "sha-old"), yard.put(index("kept"), "release-kept")
-    plan = yard.plan()["plan"]
-    deletions: list[str] = []
-    running: list[subprocess.Popen[bytes]] = []
-
-    def before(passage: Passage) -> bool:
-        if is_deletion(passage):
-            deletions.append(passage.path)
-            if len(deletions) == kill_at:
-                running[0].kill()
-                running[0].wait(30)
-                return False
-        return True
-
-    gate.before = before
-    running.append(yard.start("--apply", plan))
-    running[0].wait(120)
-    gate.before = lambda passage: True
-    assert len(deletions) == kill_at
-    assert yard.pull(tmp_path / "killed") == {}
-    if kill_at == 2:
-        (yard.repo.path / ".shipmark/log.jsonl").unlink()  # the disk of the first machine is lost
-    yard.apply()
-    assert yard.has(kept, *kept.children) == [True] * 3
-    assert yard.has(old) == [False]
-    if kill_at != 2:
-        assert yard.has(*old.children) == [False, False]
-        gone = {one for entry in yard.log if entry["kind"] == "pruned" for one in entry["digests"]}
-        assert gone == {old.digest, *(child.digest for child in old.children)}
-    assert yard.pull(tmp_path / "finished") == {}
+    """`make soak` kills it at all of them, and by SIGTERM, too."""
+    matrix = PruneMatrix.of(yard, gate, shipmark, tmp_path / "matrix")
+    expected, points = matrix.learn()
+    assert set(expected.tags) >= {"release-index", "release-shared", "release-child", "sha-shared"}
+    deletions = [point for point in points if point.effect.startswith("DELETE")]
+    assert len(deletions) >= 10
+    # The deletion of the first index, after which its children are garbage, and one later.
+    chosen = [deletions[1], deletions[6]]
+    rows = [matrix.strike(point, expected) for point in chosen]
+    assert [row.text for row in rows if row.faults] == [], table(rows)
+    assert {row.again[0] for row in rows} == {"delete"}
