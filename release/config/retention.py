@@ -107,6 +107,13 @@ class InUseSection(_Section, frozen=True, kw_only=True):
     timeout: Annotated[int, Meta(description="seconds for a command", ge=1, le=3600)] = 120
 
 
+class TrashSection(_Section, frozen=True, kw_only=True):
+    """A repository in the same registry that takes images before they are deleted."""
+
+    repository: Annotated[str, Meta(description="its name, or its path in the registry: `acme/trash`")]
+    keep: Annotated[str, Meta(description="how long images are kept there: `14d`")] = "14d"
+
+
 class RetentionSection(_Section, frozen=True, kw_only=True):
     """What `shipmark prune` deletes and keeps. Nothing is deleted that no rule of `delete` matches."""
 
@@ -124,6 +131,12 @@ class RetentionSection(_Section, frozen=True, kw_only=True):
         ),
     ] = "known"
     limits: LimitsSection = LimitsSection()
+    trash: Annotated[
+        str | TrashSection | None,
+        Meta(
+            description="a repository to which images are copied before they are deleted, or that and how long"
+        ),
+    ] = None
     in_use: Annotated[
         tuple[InUseSection, ...], Meta(description="asked before every prune what is in use")
     ] = ()

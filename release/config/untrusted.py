@@ -28,6 +28,7 @@ from release.config.retention import (
     LimitsSection,
     LogWindowSection,
     RetentionSection,
+    TrashSection,
 )
 from release.config.variables import names_in
 
@@ -52,6 +53,7 @@ _RETENTION: tuple[type[msgspec.Struct], ...] = (
     LogWindowSection,
     LimitsSection,
     InUseSection,
+    TrashSection,
 )
 
 #: Section -> its keys that are read in an untrusted run: those that affect what would be built, and the image's names.

@@ -333,13 +333,15 @@ class SavedManifest(Record, frozen=True, kw_only=True, omit_defaults=True, tag="
 class Pruned(Record, frozen=True, kw_only=True, omit_defaults=True, tag="pruned"):
     """Retention removed tags or manifests from a target.
 
-    `tag_deletion`: `refused` if the registry cannot delete a tag without its digest. `follows`: as in `saved-manifest`.
+    `tag_deletion`: `refused` if the registry cannot delete a tag without its digest. `trash`: the repository to which
+    the manifests were copied before. `follows`: as in `saved-manifest`.
     """
 
     target: str
     tags: tuple[RecordedTag, ...] = ()
     digests: tuple[str, ...] = ()
     tag_deletion: str = ""
+    trash: str = ""
     follows: Natural = 0
 
 

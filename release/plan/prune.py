@@ -40,22 +40,28 @@ _IN_A_RECORD = 500
 class PrunedTarget(msgspec.Struct, frozen=True, kw_only=True):
     """What goes from one target. `unfinished`: digests with their tags that an earlier run deleted without a record.
 
-    `follows`: the position of the last log entry about a prune of the target.
+    `follows`: the position of the last log entry about a prune of the target. `trash`: the repository to which images
+    are copied before; `""`: none.
     """
 
     target: str
     project: str
     decision: Decision
+    trash: str = ""
     unfinished: Mapping[str, tuple[str, ...]] = {}
     follows: int | None = None
 
 
 class UndoneTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes back to one target: digests in the order in which they were deleted, each with its tags."""
+    """What goes back to one target: digests in the order in which they were deleted, each with its tags.
+
+    `trash`: the repository that may still hold them.
+    """
 
     target: str
     project: str
     digests: Mapping[str, tuple[str, ...]]
+    trash: str = ""
     follows: int | None = None
 
 
@@ -89,14 +95,17 @@ def _steps(one: PrunedTarget) -> list[Step]:
         if (digests := {digest: tags for digest, tags in part.digests.items() if digest in there})
     ]
     saved = {digest: step.id for step in saves for digest in _digests(step)}
-    deletions = []
+    deletions, trashed = [], list[Step]()
     for deletion in one.decision.deletions:
         # Holders first: an index before its children, a subject before what refers to it.
         holders = tuple(f"delete:{one.target}:{holder}" for holder in deletion.holders)
         operands = po.DeleteManifest(
             target=one.target, digest=deletion.digest, tags=deletion.tags, rule=deletion.rule
         )
-        deletions.append(make.delete_manifest(operands, needs=(saved[deletion.digest], *holders)))
+        kept = _into_trash(make, one, deletion.digest, saved[deletion.digest])
+        trashed += kept
+        needs = (saved[deletion.digest], *ids(kept), *holders)
+        deletions.append(make.delete_manifest(operands, needs=needs))
     untags = [
         make.delete_tag(
             po.DeleteTag(target=one.target, tag=untag.tag, digest=untag.digest, rule=untag.rule),
@@ -107,7 +116,15 @@ def _steps(one: PrunedTarget) -> list[Step]:
     if not parts:
         return []
     settle = make.settle_prune(po.SettlePrune(target=one.target, parts=parts))
-    return [*saves, *deletions, *untags, settle, *_records(make, one, parts, settle)]
+    return [*saves, *trashed, *deletions, *untags, settle, *_records(make, one, parts, settle)]
+
+
+def _into_trash(make: StepMaker, one: PrunedTarget, digest: str, saved: str) -> list[Step]:
+    """The step that copies the manifest into the trash, if there is one: before the deletion, which needs it."""
+    if not one.trash:
+        return []
+    operands = po.TrashManifest(target=one.target, digest=digest, trash=one.trash)
+    return [make.trash_manifest(operands, needs=(saved,))]
 
 
 def _records(
@@ -123,6 +140,7 @@ def _records(
                 "tags": po.gone_tags(one.target, number),
                 "digests": po.gone_digests(one.target, number),
                 "tag_deletion": po.tag_deletion(one.target),
+                "trash": one.trash or None,
                 "follows": one.follows,
             },
             target=place,
@@ -168,7 +186,7 @@ def plan_undo(targets: Sequence[UndoneTarget], run: str) -> Plan:
         make = StepMaker(common={"project": one.project})
         restores: list[Step] = []
         for digest, tags in reversed(list(one.digests.items())):
-            operands = po.RestoreManifest(target=one.target, digest=digest, tags=tags)
+            operands = po.RestoreManifest(target=one.target, digest=digest, tags=tags, trash=one.trash)
             # One after another: a registry refuses an index whose children it does not have yet.
             restores.append(make.restore_manifest(operands, after=ids(restores[-1:])))
         fact = {

@@ -44,6 +44,14 @@ class SaveManifests(Operands, frozen=True, kw_only=True):
     follows: int | None
 
 
+class TrashManifest(Operands, frozen=True, kw_only=True):
+    """Operands for copying a manifest, and everything that it needs, into the repository `trash`."""
+
+    target: str
+    digest: str
+    trash: str
+
+
 class DeleteManifest(Operands, frozen=True, kw_only=True):
     """Operands for deleting a manifest with all of its tags. `rule`: the rule that decided so."""
 
@@ -77,8 +85,9 @@ class SettlePrune(Operands, frozen=True, kw_only=True):
 
 
 class RestoreManifest(Operands, frozen=True, kw_only=True):
-    """Operands for putting a pruned manifest and its tags back."""
+    """Operands for putting a pruned manifest and its tags back. `trash`: the repository that may still hold it."""
 
     target: str
     digest: str
     tags: tuple[str, ...]
+    trash: str = ""

@@ -162,6 +162,11 @@ class StepMaker:
         operands = po.SaveManifests(target=target, project=project, digests=digests, follows=follows)
         return self._prune(target, "save", "save-manifests", "saved", operands, of=of)
 
+    def trash_manifest(self, operands: po.TrashManifest, *, needs: Ids) -> Step:
+        """The step that copies a manifest into a trash before it is deleted."""
+        of = operands.digest
+        return self._prune(operands.target, "trash", "trash-manifest", "saved", operands, of=of, needs=needs)
+
     def delete_manifest(self, operands: po.DeleteManifest, *, needs: Ids) -> Step:
         """The step that deletes a manifest and all of its tags."""
         of = operands.digest

@@ -5,6 +5,7 @@ Needs Go to build distribution 3.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -21,9 +22,12 @@ from tests.support.programs.command import Shipmark
 from tests.support.programs.environment import scrubbed
 from tests.support.programs.go import ROOT, build, install
 from tests.support.programs.processes import Service
+from tests.support.registries.gate import Gate
 from tests.support.registries.images import Image, make_image, make_index, store
 from tests.support.registries.registry import RegistryServer
 from tests.support.registries.targets import Opened, TargetsFactory
+from tests.support.releases.git import GitRepo
+from tests.support.retention.yard import POLICY, Yard, about, image, index
 
 _DISTRIBUTION = "github.com/distribution/distribution/v3/cmd/registry@latest"
 _SUITE = (
@@ -31,6 +35,7 @@ _SUITE = (
     "image_names/test_*.py",
     "cli/test_image_commands.py",
     "app/released/test_promote.py",
+    "app/retention/test_traps.py",
 )
 _ANSWERING = ROOT / "tests/support/registries/referrers_registry"
 _LISTENING = re.compile(rb"listening on (\S+)")
@@ -144,3 +149,42 @@ class TestAnAnsweringRegistry:
         answering.put_attached(name)
         assert answering.shipmark("image", "delete", "--digest", f"{name}@{ONE.digest}").code == 6
         assert answering.targets.open(name).resolve("1.0") is not None
+
+    def test_a_prune_deletes_tags_alone_and_keeps_what_refers_to_an_image_that_stays(
+        self, answering: Answering, git_repo: GitRepo
+    ) -> None:
+        name = f"{answering.host}/app"
+        repository = answering.targets.open(name)
+        kept, old, shared = index("kept"), index("old"), image("shared")
+        for one, tags in ((kept, ["release-1"]), (old, ["sha-1"]), (shared, ["sha-2", "release-2"])):
+            store(one, repository, *tags)
+        store(kept.children[0], repository, "sha-child")
+        for subject in (kept, old):
+            store(about(subject), repository)
+        git_repo.commit("first", files={".gitignore": ".shipmark/\n"})
+        git_repo.write({"shipmark.yml": json.dumps({"image": name, "retention": POLICY})})
+        plan = answering.shipmark("prune", "--json", cwd=git_repo.path).json["plan"]
+        done = answering.shipmark("prune", "--apply", plan, cwd=git_repo.path)
+        assert done.code == 0, done.stderr
+        assert set(repository.tags()) == {"release-1", "release-2", "sha-child"}
+        there = [
+            repository.resolve(one.digest) is not None for one in (kept, *kept.children, about(kept), shared)
+        ]
+        assert there == [True] * 5
+        gone = [repository.resolve(one.digest) for one in (old, *old.children, about(old))]
+        assert gone == [None] * 4
+
+
+def test_prune_at_a_registry_that_accepts_deletions_and_ignores_them_records_nothing(
+    git_repo: GitRepo, shipmark: Shipmark, gate: Gate, make_targets: TargetsFactory
+) -> None:
+    repository = make_targets().open(f"{gate.host}/acme/app")
+    yard = Yard(git_repo, shipmark, repository, gate.registry, "acme/app")
+    yard.put(image("a"), "sha-a")
+    yard.put(image("b"), "sha-b", "release-b")
+    gate.instead = lambda passage: (202, [], b"") if passage.method == "DELETE" else None
+    done = yard("--apply", yard.plan()["plan"])
+    assert (done.code, "accepted the deletion of" in done.stderr) == (7, True), done.stderr
+    assert set(yard.tags) == {"sha-a", "sha-b", "release-b"}
+    recorded = [one for one in yard.log if one["kind"] == "pruned"]
+    assert [one for one in recorded if one.get("digests") or one.get("tags")] == []

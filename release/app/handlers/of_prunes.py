@@ -21,6 +21,13 @@ def _save_manifests(of: Shared) -> Handler:
     return acting(SavedManifests(ports.registries, ports.log, of.context, cancel=ports.cancel))
 
 
+def _trash_manifest(of: Shared) -> Handler:
+    from release.effects.retention.trash import TrashedManifests
+
+    ports = of.ports
+    return acting(TrashedManifests(ports.registries, now=ports.now, sink=ports.sink, cancel=ports.cancel))
+
+
 def _delete_manifest(of: Shared) -> Handler:
     from release.effects.retention.delete import ManifestDeletions
 
@@ -46,11 +53,13 @@ def _settle_prune(of: Shared) -> Handler:
 def _restore_manifest(of: Shared) -> Handler:
     from release.effects.retention.restore import RestoredManifests
 
-    return acting(RestoredManifests(of.ports.registries, of.vault))
+    ports = of.ports
+    return acting(RestoredManifests(ports.registries, of.vault, sink=ports.sink, cancel=ports.cancel))
 
 
 OF_PRUNES: Mapping[str, Callable[[Shared], Handler]] = {
     "save-manifests": _save_manifests,
+    "trash-manifest": _trash_manifest,
     "delete-manifest": _delete_manifest,
     "delete-tag": _delete_tag,
     "settle-prune": _settle_prune,

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class StepPorts(msgspec.Struct, frozen=True, kw_only=True):
     """The ports that handlers use. `branches`: gives the reader of git, for tags that follow a branch.
 
-    `places`: gives the places in which the commands of `checks:` find the image.
+    `places`: gives the places in which the commands of `checks:` find the image. `now`: gives milliseconds since the
+    epoch.
     """
 
     registries: Registries
@@ -39,6 +40,7 @@ class StepPorts(msgspec.Struct, frozen=True, kw_only=True):
     branches: Callable[[], GitBranches]
     sink: Sink
     cancel: Cancel
+    now: Callable[[], int]
     process: Process
     places: Callable[[], CheckPlaces]
     root: str
@@ -67,6 +69,7 @@ def ports_of(session: Session) -> StepPorts:
         branches=branches,
         sink=session.sink,
         cancel=session.cancel,
+        now=session.clock.now,
         process=session.process,
         places=places,
         root=session.root,

@@ -25,6 +25,7 @@ from release.retention.decide import Decision, decide
 from release.retention.policy import Policy, policy_of
 from release.retention.rails import refusals
 from release.retention.snapshot import Inventory
+from release.retention.trash import with_times
 from release.tagging.rules.javascript import parse_pattern
 from release.task_group import run_all
 
@@ -91,6 +92,8 @@ class _Grounds:
         inventory = read_inventory(
             repository, wanted, now=session.clock.now(), cancel=session.cancel, warn=session.warn
         )
+        if place.is_trash:
+            inventory = with_times(inventory)
         used = in_use_of(inventory, self.used[place.where].of(place.name))
         decision = decide(policy, inventory, used, known.history)
         return Ground(

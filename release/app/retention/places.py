@@ -10,21 +10,29 @@ import msgspec
 
 from release.app.releases.known import project_of
 from release.app.retention.reports import PruneRequest
+from release.app.retention.trash import longest, trash_of
 from release.app.session import Session
 from release.config.load import load_policy
 from release.config.retention import RetentionSection
 from release.errors import ConfigError, NotFound
 from release.oci.reference import Reference, parse_repository
 from release.patterns import expression_of, has_wildcard
+from release.retention.trash import emptying
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """A repository to prune, the project that records it, and the policy. `where`: the policy's file."""
+    """A repository to prune, the project that records it, and the policy. `where`: the policy's file.
+
+    `trash`: the repository to which images are copied before they are deleted; `""`: none. `is_trash`: whether this is
+    such a repository, whose names tell its times.
+    """
 
     name: str
     project: str
     section: RetentionSection
     where: str
+    trash: str = ""
+    is_trash: bool = False
 
 
 class _Pattern(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +57,7 @@ def places_of(
         if request.repositories
         else _configured(session, request, given)
     )
+    found = _with_trash(found)
     if planned is None:
         return found
     foreign = sorted(planned - {place.name for place in found})
@@ -75,6 +84,37 @@ def _configured(session: Session, request: PruneRequest, given: RetentionSection
     if not found:
         raise _nothing(session, given)
     return tuple(found.values())
+
+
+def _with_trash(places: tuple[Place, ...]) -> tuple[Place, ...]:
+    """The places, each with its trash, and a place for each trash, from which goes what was kept long enough.
+
+    A trash that a pattern names, too, is not pruned by the policy. Raises `ConfigError`.
+    """
+    found = {
+        one.name: trash_of(one.name, one.section, project=one.project, where=one.where) for one in places
+    }
+    kept = longest(trash for name, trash in found.items() if trash is not None and trash.name != name)
+    pruned = []
+    for one in places:
+        trash = found[one.name]
+        if trash is not None and trash.name == one.name and one.name not in kept:
+            raise ConfigError(
+                f"{one.where}: `{one.name}` cannot be its own trash", hint=f"write `trash: {one.name}-trash`"
+            )
+        if one.name not in kept:
+            pruned.append(one if trash is None else msgspec.structs.replace(one, trash=trash.name))
+    emptied = (
+        Place(
+            name=one.name,
+            project=one.project,
+            section=emptying(one.keep),
+            where=f"the trash {one.name}",
+            is_trash=True,
+        )
+        for one in kept.values()
+    )
+    return (*pruned, *emptied)
 
 
 def _where(session: Session, component: str, components: int) -> str:

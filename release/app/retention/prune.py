@@ -103,6 +103,7 @@ def _surveyed(ground: Ground, *, basis: dict[str, str] | None, executes: bool) -
         decision=msgspec.structs.replace(ground.decision, tags={}, kept={}),
         unfinished=unfinished,
         follows=ground.known.history.follows,
+        trash=ground.place.trash,
     )
     changes = executes and not (ground.decision.is_empty and not unfinished)
     tags = {tag.name: tag.digest for tag in ground.inventory.tags if tag.digest} if changes else {}

@@ -53,7 +53,8 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     without its digest. `frees`: bytes that the registry's garbage collection can free afterwards. `refused`: why the
     plan may not be executed, with the numbers. `finishes`: manifests that an earlier, killed prune deleted without a
     record. `unknown_age`: images that stay because nobody knows how old they are. `stays`: number of tags that stay, by
-    the rule or the reason that keeps them. `unread`: the repository could not be read; then all numbers are 0.
+    the rule or the reason that keeps them. `unread`: the repository could not be read; then all numbers are 0. `trash`:
+    the repository to which what goes is copied before.
     """
 
     repository: str
@@ -69,6 +70,7 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     unknown_age: int = 0
     stays: Mapping[str, int] = {}
     unread: bool = False
+    trash: str = ""
 
 
 class PruneTotals(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ def report_of(ground: Ground) -> RepositoryReport:
         finishes=len(ground.unfinished),
         unknown_age=_unknown_age(ground),
         stays=kept_tags(decision),
+        trash=ground.place.trash,
     )
 
 

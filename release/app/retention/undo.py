@@ -45,7 +45,11 @@ def undo_prune(session: Session, run: str) -> PruneResult:
             if digest not in digests:
                 digests[digest] = tuple(name for name, held in one.tags.items() if held == digest)
         follows = known_of(one.target, entries, session.log_state.whole).history.follows
-        targets.append(UndoneTarget(target=one.target, project=one.project, digests=digests, follows=follows))
+        targets.append(
+            UndoneTarget(
+                target=one.target, project=one.project, digests=digests, follows=follows, trash=one.trash
+            )
+        )
     details = execute(session, plan_undo(targets, run), at_own_targets(session))
     error = executed_error(details)
     details = msgspec.structs.replace(details, error=error)

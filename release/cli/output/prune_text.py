@@ -83,6 +83,8 @@ def _repository(one: RepositoryReport, *, applied: bool, verbose: bool) -> list[
     if one.unknown_age:
         hint = "`retention: {age: created}` lets their creation time count"
         lines.append(f"  ? {one.unknown_age} stay although a rule matches: nobody knows their age; {hint}")
+    if one.trash and one.deleted:
+        lines.append(f"  > {'copied' if applied else 'would be copied'} to {one.trash} before")
     if one.finishes:
         lines.append(f"  = {one.finishes} manifests that an earlier prune deleted are recorded")
     return [*lines, *(f"  ! {text}" for text in one.refused)]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from release.control import Cancel
 from release.effects.retention.save import Vault
+from release.effects.retention.trash import bring_back
 from release.errors import Invalid, NotFound
+from release.events import Sink
 from release.handler import Work
-from release.oci import Registries
+from release.oci import Registries, Repository
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement
 from release.plan.ownership import short
 from release.plan.prune_operands import RestoreManifest, restored_digest, restored_tag
@@ -25,9 +28,11 @@ class RestoredManifests:
 
     kind = RestoreManifest
 
-    def __init__(self, registries: Registries, vault: Vault) -> None:
+    def __init__(self, registries: Registries, vault: Vault, *, sink: Sink, cancel: Cancel) -> None:
         self._registries = registries
         self._vault = vault
+        self._sink = sink
+        self._cancel = cancel
 
     def describe(self, operands: RestoreManifest) -> str:
         """The line that the preview prints for the step."""
@@ -66,7 +71,7 @@ class RestoredManifests:
         """Put the manifest, and each tag that nothing holds. Raises `NotFound` if the registry freed its blobs."""
         operands = work.operands
         repository = self._registries.open(operands.target)
-        if seen.there:
+        if seen.there or self._bring_back(repository, operands):
             manifest = repository.manifest(operands.digest)
         else:
             manifest = self._vault.manifest(operands.target, operands.digest)
@@ -84,3 +89,16 @@ class RestoredManifests:
                 hint="a garbage collection has freed its layers: build the commit again",
             ) from error
         return bound
+
+    def _bring_back(self, repository: Repository, operands: RestoreManifest) -> bool:
+        """Whether the trash of the prune still had the manifest, with its layers, and it is back now."""
+        if not operands.trash:
+            return False
+        return bring_back(
+            self._registries,
+            operands.trash,
+            repository,
+            operands.digest,
+            sink=self._sink,
+            cancel=self._cancel,
+        )

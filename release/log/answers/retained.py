@@ -190,10 +190,14 @@ def saved_digests(target: str, follows: int | None, entries: Iterable[Entry]) ->
 
 
 class PrunedThere(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run of `prune` deleted from a target: digests in the order of deletion, and tag -> digest."""
+    """What one run of `prune` deleted from a target: digests in the order of deletion, and tag -> digest.
+
+    `trash`: the repository to which it copied them before.
+    """
 
     target: str
     project: str
+    trash: str = ""
     digests: tuple[str, ...]
     tags: dict[str, str]
 
@@ -207,7 +211,11 @@ def pruned_by(run: str, entries: Iterable[Entry]) -> tuple[PrunedThere, ...]:
             continue
         target = text_of(fields, "target")
         before = found.get(target) or PrunedThere(
-            target=target, project=text_of(fields, "project"), digests=(), tags={}
+            target=target,
+            project=text_of(fields, "project"),
+            trash=text_of(fields, "trash"),
+            digests=(),
+            tags={},
         )
         tags = {text_of(tag, "name"): text_of(tag, "before") for tag in dicts_of(fields, "tags")}
         found[target] = msgspec.structs.replace(

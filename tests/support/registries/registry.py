@@ -43,6 +43,11 @@ _REPOSITORY = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags)/")
 _ACCESS = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[\d.]+" (?P<status>\d{3}) ')
 
 
+def registry_program() -> str:
+    """Return the registry's program: docker-registry, or the one that `SHIPMARK_TEST_REGISTRY` names."""
+    return program(os.environ.get("SHIPMARK_TEST_REGISTRY") or "docker-registry")
+
+
 class Access(NamedTuple):
     """One request as the registry logged it; `path` with its query."""
 
@@ -103,7 +108,7 @@ class RegistryServer:
         config = self.folder / "config.json"  # JSON is YAML
         config.write_text(json.dumps(self._config()))
         self._service = Service(
-            [program(os.environ.get("SHIPMARK_TEST_REGISTRY") or "docker-registry"), "serve", str(config)],
+            [registry_program(), "serve", str(config)],
             folder=self.folder,
             name="registry",
             # REGISTRY_* variables of the machine would override the configuration file.

@@ -10,9 +10,8 @@ from typing import Any
 from release.oci import Repository
 from tests.support.programs.command import Result, Shipmark
 from tests.support.registries.images import Image, make_image, make_index, store
-from tests.support.registries.registry import RegistryServer
+from tests.support.registries.registry import RegistryServer, registry_program
 from tests.support.releases.git import GitRepo
-from tests.support.services.required import program
 
 #: Deletes every tag `sha-…` at once: what is tested are references, not ages.
 POLICY: dict[str, Any] = {
@@ -106,12 +105,12 @@ class Yard:
         path = self.repo.path / ".shipmark/log.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def collect_garbage(self) -> None:
+    def collect_garbage(self, *options: str) -> None:
         """Run the registry's own garbage collection, and start the registry again."""
         self.server.stop()
         config = str(self.server.folder / "config.json")
         done = subprocess.run(
-            [program("docker-registry"), "garbage-collect", config],
+            [registry_program(), "garbage-collect", *options, config],
             capture_output=True,
             check=False,
             timeout=60,
