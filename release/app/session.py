@@ -361,7 +361,9 @@ class Session:
 
 def require_targets(component: Component) -> None:
     """Raise `ConfigError` for a target that is not a repository or layout folder, or that is listed twice."""
-    from release.oci.reference import parse_repository
+    if not component.targets:
+        return
+    from release.oci.reference import parse_repository  # imported late: `tags` and `version` need no target
 
     seen: set[str] = set()
     for target in component.targets:

@@ -13,10 +13,11 @@ from types import MappingProxyType
 import msgspec
 
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 from release.versions.model import Version
 
-_OFF_TAG = re.compile(r"(?:(.+)\.)?dev\.([0-9]+)\.(g[0-9a-f]+)", re.ASCII)
-_STAGE = re.compile(r"([A-Za-z]+)(?:\.?([0-9]+))?", re.ASCII)
+_OFF_TAG = pattern(r"(?:(.+)\.)?dev\.([0-9]+)\.(g[0-9a-f]+)", re.ASCII)
+_STAGE = pattern(r"([A-Za-z]+)(?:\.?([0-9]+))?", re.ASCII)
 # Source: PEP 440, "Pre-release spelling".
 _PEP440_STAGES = MappingProxyType(
     {"a": "a", "alpha": "a", "b": "b", "beta": "b", "c": "rc", "rc": "rc", "pre": "rc", "preview": "rc"}

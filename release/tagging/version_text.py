@@ -6,20 +6,22 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from release.errors import ConfigError
-from release.tagging.expressions.render import Value, parse_template, render
-from release.tagging.expressions.tree import Call
+from release.lazy_pattern import pattern
 from release.tagging.formats import FORMATS, format_version
 from release.versions.model import Version
 
-# An import path, a dot and an identifier, in ASCII only. Source: the Go specification, "Identifiers".
-_GO_VARIABLE = re.compile(r"[A-Za-z0-9_.~/-]+\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+if TYPE_CHECKING:
+    from release.tagging.expressions.render import Value
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# An import path, a dot and an identifier, in ASCII only. Source: the Go specification, "Identifiers".
+_GO_VARIABLE = pattern(r"[A-Za-z0-9_.~/-]+\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+_CONTROL = pattern(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +78,10 @@ def fill(template: str, facts: VersionFacts) -> str:
 
 def fill_names(template: str, names: Mapping[str, Value], *, source: str) -> str:
     """The text of a template with `names`. Callers that have a version use `fill`."""
+    # Imported late: most calls have no template, and the parser's regular expressions take time.
+    from release.tagging.expressions.render import parse_template, render
+    from release.tagging.expressions.tree import Call
+
     tree = parse_template(template, source=source)
     for node in tree.nodes:
         if not isinstance(node, Call):

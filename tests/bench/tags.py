@@ -1,4 +1,7 @@
-"""Compares the time of `shipmark tags` with git itself and with other programs that calculate versions."""
+"""Compares the time of `shipmark tags` with git itself and with other programs that calculate versions.
+
+Each program is measured as users have it: installed by pip into an environment without packages for development.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from tests.bench.harness import Command, Series, compare, paired, table
 from tests.bench.repositories import at_tag, large, small
 from tests.support.programs.environment import scrubbed
+from tests.support.programs.wheel import ROOT
 
 _PEERS = Path(__file__).with_name("peers.txt")
 
@@ -17,13 +21,14 @@ _PEERS = Path(__file__).with_name("peers.txt")
 def run(folder: Path, *, rounds: int) -> Iterator[str]:
     """Yield one table for each repository. `folder`: where repositories and the peers' environment are kept."""
     peers = _peers(folder / "peers")
+    own = _own(folder / "own")
     for title, repository in (
         ("tags: 30 commits, 10 tags", small(folder)),
         ("tags: 200,000 commits, 19,998 tags", large(folder)),
         ("tags: the same, HEAD at a version tag, refs in files of their own", at_tag(folder, packed=False)),
         ("tags: the same, HEAD at a version tag, packed refs", at_tag(folder, packed=True)),
     ):
-        series = compare(_commands(repository, peers, folder), rounds=rounds)
+        series = compare(_commands(repository, own, peers, folder), rounds=rounds)
         yield "\n".join([table(title, series), "", *_ratios(series)])
 
 
@@ -36,14 +41,14 @@ def _ratios(series: Sequence[Series]) -> Iterator[str]:
             yield f"shipmark tags / {peer}: {ratio:.2f}, with 95 % confidence below {most:.2f}"
 
 
-def _commands(repository: Path, peers: Path, folder: Path) -> list[Command]:
-    own = Path(sys.executable).parent
+def _commands(repository: Path, own: Path, peers: Path, folder: Path) -> list[Command]:
+    python = own / "python"
     argvs: dict[str, list[str | Path]] = {
         "git describe": ["git", "describe", "--tags", "--long", "--dirty", "--always"],
-        "python -c pass": [sys.executable, "-I", "-c", "pass"],
-        "shipmark tags": [sys.executable, "-I", own / "shipmark", "tags"],
-        "shipmark tags --json": [sys.executable, "-I", own / "shipmark", "tags", "--json"],
-        "shipmark version": [sys.executable, "-I", own / "shipmark", "version"],
+        "python -c pass": [python, "-I", "-c", "pass"],
+        "shipmark tags": [python, "-I", own / "shipmark", "tags"],
+        "shipmark tags --json": [python, "-I", own / "shipmark", "tags", "--json"],
+        "shipmark version": [python, "-I", own / "shipmark", "version"],
         "dunamai": [peers / "dunamai", "from", "git"],
         "setuptools-scm": [peers / "setuptools-scm"],
         "versioningit": [peers / "versioningit"],
@@ -58,14 +63,28 @@ def _peers(folder: Path) -> Path:
     stamp = folder / "installed.txt"
     if not stamp.exists() or stamp.read_text() != _PEERS.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        install: list[str | Path] = [
-            folder / "bin" / "python",
-            "-m",
-            "pip",
-            "--quiet",
-            "--disable-pip-version-check",
-            "install",
-        ]
-        subprocess.run([*install, "--requirement", _PEERS], check=True)
+        _install(folder, "--requirement", _PEERS)
         stamp.write_text(_PEERS.read_text())
     return folder / "bin"
+
+
+def _own(folder: Path) -> Path:
+    """Return the folder of shipmark's program, installed anew from this source tree."""
+    if not folder.exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    _install(folder, ROOT)
+    # The version is the same after a change, so pip would keep what an earlier run installed.
+    _install(folder, "--force-reinstall", "--no-deps", ROOT)
+    return folder / "bin"
+
+
+def _install(folder: Path, *what: str | Path) -> None:
+    pip: list[str | Path] = [
+        folder / "bin" / "python",
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+        "install",
+    ]
+    subprocess.run([*pip, *what], check=True)

@@ -125,6 +125,10 @@ def test_tags_import_nothing_that_only_other_commands_need(git_repo: GitRepo) ->
     git_repo.commit("first", files=FILES)
     git_repo.tag("v1.0.0")
     assert loaded_below(modules_after(git_repo, "tags"), _NOT_FOR_TAGS) == []
+    assert (
+        loaded_below(modules_after(git_repo, "version"), (*_NOT_FOR_TAGS, "release.tagging.expressions"))
+        == []
+    )
 
 
 def test_run_with_nothing_to_do_and_a_question_to_its_log_import_what_they_use(git_repo: GitRepo) -> None:
