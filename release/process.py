@@ -139,6 +139,29 @@ class Processes:
                     raise TimeoutError(f"no end within {timeout:g} s") from error
 
 
+def show_on_terminal(argv: Sequence[str], text: bytes, *, env: Mapping[str, str]) -> bool:
+    """Run a program that shows `text`, its stdin, on our terminal; wait until the user leaves it.
+
+    Returns False if the program cannot be started. A program that ends before it has read everything is no error.
+    """
+    try:
+        child = subprocess.Popen(list(argv), env=dict(env), stdin=subprocess.PIPE)
+    except OSError:
+        return False
+    # The terminal sends Ctrl-C to the pager and to this process. The pager decides what it means, such as the end of a
+    # search; this process must stay, or the shell and the pager would read the terminal at the same time.
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
+    try:
+        with suppress(BrokenPipeError):
+            child.communicate(text)
+        child.wait()
+    finally:
+        if is_main:
+            signal.signal(signal.SIGINT, before)
+    return True
+
+
 def _require_folder(cwd: str | None) -> None:
     # Popen raises FileNotFoundError for a missing folder and a missing program alike; tell them apart.
     if cwd is not None and not os.path.isdir(cwd):

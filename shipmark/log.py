@@ -6,7 +6,7 @@ Each function takes a workspace, and most take a request.
 from __future__ import annotations
 
 from release.app.log.adopt import AdoptedTag, AdoptReport, AdoptRequest, adopt
-from release.app.log.export import ExportReport, ExportRequest, export, page, statements
+from release.app.log.export import ExportReport, ExportRequest, export, page, pages, statements
 from release.app.log.import_entries import ImportReport, ImportRequest, import_entries
 from release.app.log.move import CopyLogReport, CopyLogRequest, MigrateReport, copy_log, migrate
 from release.app.log.questions import at, deployed, diff, find, history, list_releases, show
@@ -104,6 +104,7 @@ __all__ = [
     "list_releases",
     "migrate",
     "page",
+    "pages",
     "rebuild",
     "recover",
     "show",

@@ -91,6 +91,14 @@ def project_options(function: _Function) -> _Function:
     return function
 
 
+def pager_option(function: _Function) -> _Function:
+    """Add `--no-pager`, for commands whose output may be longer than a screen."""
+    option = click.option(
+        "--no-pager", "plain", is_flag=True, help="Print long output on a terminal without a pager."
+    )
+    return option(function)
+
+
 def result_option(function: _Function) -> _Function:
     """Add `--result-file`, for CI systems that read outputs from a file."""
     option = click.option("--result-file", metavar="FILE", help="Write the outputs as KEY=VALUE lines too.")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
 from release.log import Entry
-from release.log.state import ReleaseState
 
 
 class Yank(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,25 +27,50 @@ def yanks_of(entries: Iterable[Entry]) -> Yanks:
     """(project, version) -> its first yank since it was last restored; versions that count again are left out."""
     found: Yanks = {}
     for entry in entries:
-        versions = entry.fields.get("versions")
-        if entry.kind not in ("yanked", "restored") or not isinstance(versions, list):
-            continue
-        for version in versions:
-            if entry.kind == "restored":
-                found.pop((str(entry.fields.get("project", "")), str(version)), None)
-                continue
-            yank = Yank(
-                seq=entry.seq,
-                at=str(entry.fields.get("at", "")),
-                project=str(entry.fields.get("project", "")),
-                version=str(version),
-                reason=str(entry.fields.get("reason", "")),
-            )
-            found.setdefault((yank.project, yank.version), yank)
+        take_yank(found, entry)
     return found
 
 
-def yank_of(yanks: Yanks, release: ReleaseState) -> Yank | None:
+def take_yank(found: Yanks, entry: Entry) -> None:
+    """Change `found` as an entry says; entries of other kinds change nothing."""
+    versions = entry.fields.get("versions")
+    if entry.kind not in ("yanked", "restored") or not isinstance(versions, list):
+        return
+    for version in versions:
+        if entry.kind == "restored":
+            found.pop((str(entry.fields.get("project", "")), str(version)), None)
+            continue
+        yank = Yank(
+            seq=entry.seq,
+            at=str(entry.fields.get("at", "")),
+            project=str(entry.fields.get("project", "")),
+            version=str(version),
+            reason=str(entry.fields.get("reason", "")),
+        )
+        found.setdefault((yank.project, yank.version), yank)
+
+
+class Named(Protocol):
+    """A release, as far as yanks are about it."""
+
+    @property
+    def project(self) -> str:
+        """The project."""
+
+    @property
+    def version(self) -> str:
+        """The version without a rebuild; `""` if there is none."""
+
+    @property
+    def name(self) -> str:
+        """The version with its rebuild: `1.4.2_r1`."""
+
+    @property
+    def state(self) -> str:
+        """How far the release came."""
+
+
+def yank_of(yanks: Yanks, release: Named) -> Yank | None:
     """The yank of the release's version, which covers its rebuilds, or of this build alone (`1.4.2_r1`)."""
     if not release.version or release.state != "released":
         return None

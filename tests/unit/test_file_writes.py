@@ -42,6 +42,9 @@ MAY_WRITE: dict[str, dict[str, str]] = {
         "os.open": "the same index, made for this user alone",
         "os.unlink": "the same index, when it is not the log's",
     },
+    "release.log.page.spool": {
+        "sqlite3.connect": "a database without a name, which SQLite deletes by itself"
+    },
     "release.log.stores.sql_schema": {
         "sqlite3.connect": "refuses symlinks before; SQLite itself opens what it is given"
     },

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import random
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,11 +35,15 @@ from release.git.remote import relation, remote_refs
 from release.git.snapshot import snapshot
 from release.layout.layout import Layout
 from release.log import Head, questions
+from release.log.answers.scope import EVERYTHING
 from release.log.attested import attested
+from release.log.catalog.catalog import Catalog
+from release.log.catalog.view import LogView
 from release.log.chain import _DOMAIN, _ENCODER
 from release.log.fold import fold
 from release.log.jsonl import batch_of, last_entry, scan
-from release.log.page.html import page
+from release.log.page.html import Assets
+from release.log.page.site import Site
 from release.log.record import SCHEMA
 from release.log.waiters import lease_end
 from release.log.yanked import yanks_of
@@ -237,11 +242,15 @@ def _forged(raw: bytes) -> None:
         questions.difference(release, release)
         for attempt in release.attempts:
             lease_end(attempt)
-    yanks = yanks_of(entries)
+    yanks_of(entries)
     list(attested(entries))
     for entry in entries:
         batch_of(entry)
-    page("{{title}}", state, yanks, title="t", head="h", now="2026-01-01T00:00:00.000Z")
+    catalog = Catalog()
+    for entry in entries:
+        catalog.take(entry)
+    view = LogView(catalog, threading.RLock(), lambda: state)
+    Site(view, EVERYTHING, Assets("{{title}}", "", ""), title="t", head="h", mask=str).file()
 
 
 def _messages(raw: bytes) -> None:

@@ -90,7 +90,13 @@ PURE = (
     "release.log.entry_members",
     "release.log.fold",
     "release.log.identity",
+    "release.log.page.axis",
+    "release.log.page.bars",
     "release.log.page.html",
+    "release.log.page.lanes",
+    "release.log.page.links",
+    "release.log.page.markup",
+    "release.log.page.rows",
     "release.log.questions",
     "release.log.waiters",
     "release.log.rebuilt.*",
@@ -142,7 +148,7 @@ CONTRACTS = (
 #: the rows of a table late.
 PURE_LIBRARIES = frozenset(
     """
-    __future__ abc base64 binascii bisect collections contextlib copy dataclasses datetime difflib enum fnmatch
+    __future__ abc array base64 binascii bisect collections contextlib copy dataclasses datetime difflib enum fnmatch
     functools hashlib heapq html importlib inspect io ipaddress itertools json keyword math operator posixpath
     re string textwrap sys types typing unicodedata urllib.parse zoneinfo
     msgspec regex semver yaml

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -12,9 +13,10 @@ from release.app.session import Session
 from release.events import Note
 from release.log import Entry
 from release.log.attested import attested
-from release.log.chain import timestamp
-from release.log.fold import fold
-from release.log.yanked import yanks_of
+
+if TYPE_CHECKING:
+    from release.log.page.html import Assets
+    from release.log.page.site import Site
 
 
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,21 +47,44 @@ def statements(workspace: Session, request: ExportRequest = _OWN) -> tuple[dict[
 
 
 def page(workspace: Session, request: ExportRequest = _OWN) -> str:
-    """One self-contained HTML page of the releases."""
+    """One self-contained HTML page, with the newest 5,000 releases."""
+    return _site(workspace, request).file()
+
+
+def pages(workspace: Session, request: ExportRequest = _OWN) -> Iterator[tuple[str, str]]:
+    """The HTML page with every release: relative paths and texts of its files, the page `index.html` last."""
+    yield from _site(workspace, request).files()
+
+
+def _site(workspace: Session, request: ExportRequest) -> Site:
+    from release.log.page import site
+
+    scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
+    view = workspace.log_state
+    left = len(view.projects) - len(view.covered(scope))
+    if left and request == _OWN:
+        text = f"{left} of {len(view.projects)} projects are left out: `--all-projects` shows them, too"
+        workspace.sink.emit(Note(level="info", text=text))
+    head = workspace.log.head
+    return site.Site(
+        view,
+        scope,
+        _assets(),
+        title=f"Releases in {workspace.log.store.name}",
+        head=f"{head.seq + 1:,} entries, head {head.seq}:{head.hash}",
+        mask=workspace.secrets.mask,
+    )
+
+
+def _assets() -> Assets:
     from release.log.page import html
 
-    with open(os.path.join(os.path.dirname(html.__file__), "page.html"), encoding="utf-8") as file:
-        template = file.read()
-    head = workspace.log.store.head()
-    entries = _entries(workspace, request)
-    return html.page(
-        template,
-        fold(entries),
-        yanks_of(entries),
-        title=f"Releases in {workspace.log.store.name}",
-        head=f"{head.seq + 1} entries, head {head.seq}:{head.hash}",
-        now=timestamp(workspace.clock.now()),
-    )
+    folder = os.path.dirname(html.__file__)
+    texts = []
+    for name in ("page.html", "page.css", "page.js"):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            texts.append(file.read())
+    return html.Assets(*texts)
 
 
 def _entries(workspace: Session, request: ExportRequest) -> list[Entry]:

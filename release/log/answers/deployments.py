@@ -44,7 +44,7 @@ def deployments(
     for entry in entries:
         if entry.kind != "deployed":
             continue
-        one = _deployment(entry)
+        one = deployment_of(entry)
         if environment not in (None, one.environment) or not scope.covers(one.project):
             continue
         before = found.setdefault((one.environment, one.project), [])
@@ -67,7 +67,8 @@ def running(found: Iterable[Deployment], time: str | None = None) -> tuple[Deplo
     return tuple(last.values())
 
 
-def _deployment(entry: Entry) -> Deployment:
+def deployment_of(entry: Entry) -> Deployment:
+    """The deployment that an entry of the kind `deployed` records, as the one that still runs."""
     fields = entry.fields
     return Deployment(
         environment=text_of(fields, "environment"),

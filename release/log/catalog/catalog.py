@@ -177,6 +177,15 @@ class Catalog:
             if entry.seq > seq:
                 yield entry
 
+    def oldest(self, terms: Sequence[str] | None, wanted: Wanted) -> Iterator[Entry]:
+        """The wanted entries of the blocks that have one of the terms, or of all for None, oldest first."""
+        if self._index is not None:
+            numbers: Sequence[int] = range(self._index.count)
+            if terms is not None:
+                numbers = sorted({number for term in terms for number in self._index.with_text(term)})
+            yield from self._of_blocks(numbers, wanted)
+        yield from self._of_tail(range(len(self._lines)), wanted)
+
     def newest(self) -> Iterator[Entry]:
         """Every entry, newest first."""
         yield from (stored(line) for line in reversed(tuple(self._lines)))

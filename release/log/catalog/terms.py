@@ -15,8 +15,8 @@ from release.log.members import Fields, text_of
 
 #: Hexadecimal digits of a digest that are indexed: the most that fit into signed 64-bit integers (60 bits).
 DIGITS = 15
-# Kinds that belong to a release: their entries are found by its key. Entries of other kinds are found by their id.
-_OF_RELEASE = frozenset(
+#: Kinds that belong to a release: their entries are found by its key. Entries of other kinds are found by their id.
+OF_RELEASE = frozenset(
     {
         *("planned", "built-platform", "built", "pushed", "released", "moved"),
         *("failed", "cancelled", "abandoned"),
@@ -55,7 +55,7 @@ def terms_of(entries: Sequence[Entry]) -> Terms:
             _add_versions(texts, fields)
         if type(release) is str:
             found.add(release)
-            if kind in _OF_RELEASE and (release in keys or is_of_release(fields)):
+            if kind in OF_RELEASE and (release in keys or is_of_release(fields)):
                 keys.add(release)
                 continue
         texts |= _beside(fields)
@@ -67,7 +67,7 @@ def terms_of(entries: Sequence[Entry]) -> Terms:
 
 def is_of_release(fields: Fields) -> bool:
     """Whether an entry, or a fact, is found by its release key, and not by its id."""
-    return text_of(fields, "kind") in _OF_RELEASE and len(hex_of(fields.get("release"))) == DIGITS
+    return text_of(fields, "kind") in OF_RELEASE and len(hex_of(fields.get("release"))) == DIGITS
 
 
 def project_term(project: str) -> str:

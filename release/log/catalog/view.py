@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -142,6 +142,25 @@ class LogView:
                 digits = release.image.digest.removeprefix("sha256:")
                 found += self._catalog.with_hex(digits, _is_any)
             return _in_order([*found, *self._about_statuses(release.project)])
+
+    def of_scope(self, scope: Scope) -> Iterator[Entry]:
+        """The entries about the projects and components of a scope, oldest first, read while they are used."""
+        covers = cache(scope.covers)
+        if scope.projects is None and scope.components is None:
+            with self._lock:
+                yield from self._catalog.oldest(None, _is_any)
+            return
+        projects = self.covered(scope)
+        terms = None if len(projects) == len(self.projects) else [project_term(one) for one in projects]
+        with self._lock:
+            yield from self._catalog.oldest(
+                terms, lambda fields: covers(text_of(fields, "project"), text_of(fields, "component"))
+            )
+
+    def entry(self, seq: int) -> Entry:
+        """The entry at a position that the log has."""
+        with self._lock:
+            return self._catalog.at(seq)
 
     def recorded(self, project: str, scheme: Scheme) -> RecordedVersions:
         """The released versions of a project, for the guard of moving tags."""
@@ -317,7 +336,7 @@ def _resolved(releases: Iterable[ReleaseState], name: str, scope: Scope) -> tupl
 
 
 def _is_about(project: str) -> Callable[[Fields], bool]:
-    return lambda fields: fields.get("kind") in STATUS_KINDS and text_of(fields, "project") == project
+    return lambda fields: text_of(fields, "kind") in STATUS_KINDS and text_of(fields, "project") == project
 
 
 def _is_any(fields: Fields) -> bool:

@@ -18,6 +18,8 @@ from tests.support.services.required import program, require
 
 _LISTENING = re.compile(rb"started successfully on port (\d+)")
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+#: Names of keys, as WebDriver's code points.
+KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Space": " ", "Escape": "\ue00c"}
 _ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",
@@ -64,6 +66,41 @@ class Browser:
         element = self._send("POST", f"{self._session}/element", using)[_ELEMENT]
         self._send("POST", f"{self._session}/element/{element}/value", {"text": text})
 
+    def press(self, *keys: str) -> None:
+        """Press keys one after the other, wherever the focus is: names of `KEYS`, or characters."""
+        strokes = [
+            {"type": kind, "value": KEYS.get(key, key)} for key in keys for kind in ("keyDown", "keyUp")
+        ]
+        self._send(
+            "POST",
+            f"{self._session}/actions",
+            {"actions": [{"type": "key", "id": "keys", "actions": strokes}]},
+        )
+
+    def wait(self, condition: str) -> None:
+        """Wait until the JavaScript expression is true, for at most 30 seconds."""
+        script = (
+            "const [done] = [...arguments].slice(-1);"
+            f"const look = () => ({condition}) ? done(true) : setTimeout(look, 10); look();"
+        )
+        body = {"script": script, "args": []}
+        self._send("POST", f"{self._session}/execute/async", body)
+
+    def messages(self) -> list[str]:
+        """What the page has written to the console since the last call, such as violations of its policy."""
+        found = self._send("POST", f"{self._session}/se/log", {"type": "browser"})
+        return [str(one["message"]) for one in found]
+
+    def accessibility(self) -> list[dict[str, Any]]:
+        """The nodes of the accessibility tree, as screen readers get them."""
+        self._command("Accessibility.enable")
+        tree = self._command("Accessibility.getFullAXTree")
+        return [one for one in tree["nodes"] if not one["ignored"]]
+
+    def scripts(self, *, on: bool) -> None:
+        """Turn JavaScript on or off for pages that are opened later."""
+        self._command("Emulation.setScriptExecutionDisabled", value=not on)
+
     def resize(self, width: int, height: int) -> None:
         """Set the size of the page, for example to that of a phone."""
         self._command(
@@ -82,8 +119,8 @@ class Browser:
             self._send("DELETE", self._session)
         self._service.stop()
 
-    def _command(self, name: str, **parameters: Any) -> None:
-        self._send("POST", f"{self._session}/goog/cdp/execute", {"cmd": name, "params": parameters})
+    def _command(self, name: str, **parameters: Any) -> Any:
+        return self._send("POST", f"{self._session}/goog/cdp/execute", {"cmd": name, "params": parameters})
 
     def _take_port(self, line: bytes) -> bool:
         found = _LISTENING.search(line)

@@ -13,8 +13,16 @@ import msgspec
 from release.app.log.questions import list_releases
 from release.app.log.questions import show as show_release
 from release.app.log.reports import ListedRelease, ListRequest, ShownRelease, ShowRequest
-from release.cli.options import NEWEST, Command, global_options, image_options, project_options
+from release.cli.options import (
+    NEWEST,
+    Command,
+    global_options,
+    image_options,
+    pager_option,
+    project_options,
+)
 from release.cli.output.columns import columns, csv_cell
+from release.cli.output.pager import paged
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 from release.events import Note
@@ -58,9 +66,17 @@ _COLUMNS = (
 @click.option("--all", "every", is_flag=True, help="Every release, and not only the newest.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-list/1`.")
+@pager_option
 @click.pass_context
 def list_(
-    ctx: click.Context, /, form: str, as_json: bool, every: bool, limit: int | None, **wanted: Any
+    ctx: click.Context,
+    /,
+    form: str,
+    as_json: bool,
+    every: bool,
+    limit: int | None,
+    plain: bool,
+    **wanted: Any,
 ) -> None:
     """List the newest releases of this project, newest first."""
     session = open_session(ctx)
@@ -74,7 +90,7 @@ def list_(
     if as_json or form == "json":
         document(msgspec.to_builtins(report))
     elif form == "table":
-        data(*(_table(report.releases) if report.releases else ["no release"]))
+        paged(session, _table(report.releases) if report.releases else ["no release"], plain=plain)
     else:
         data(*(as_csv(report.releases) if form == "csv" else _markdown(report.releases)))
 
@@ -85,21 +101,24 @@ def list_(
 @project_options
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-show/1`.")
+@pager_option
 @click.pass_context
-def show(ctx: click.Context, name: str, project: str | None, all_projects: bool, as_json: bool) -> None:
+def show(
+    ctx: click.Context, name: str, project: str | None, all_projects: bool, as_json: bool, plain: bool
+) -> None:
     """Show every entry about one release, and what is true of it now.
 
     NAME is a version, which means its rebuilds too, a build such as `1.4.2_r1`, a tag, digest, commit or release key.
     """
     request = ShowRequest(name=name, project=project, all_projects=all_projects)
-    report = show_release(open_session(ctx), request)
+    session = open_session(ctx)
+    report = show_release(session, request)
     if as_json:
         document(msgspec.to_builtins(report))
         return
     builds = {one.release.key: one.release.release for one in report.releases if one.release.rebuild}
-    data(*columns([_line(fields, builds) for fields in report.entries]))
-    for one in report.releases:
-        data("", *_now(one))
+    lines = columns([_line(fields, builds) for fields in report.entries])
+    paged(session, [*lines, *(line for one in report.releases for line in ("", *_now(one)))], plain=plain)
 
 
 def _now(shown: ShownRelease) -> list[str]:

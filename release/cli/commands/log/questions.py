@@ -14,8 +14,9 @@ from release.app.log.reports import (
     HistoryRequest,
     RunningImage,
 )
-from release.cli.options import NEWEST, Command, global_options, project_options
+from release.cli.options import NEWEST, Command, global_options, pager_option, project_options
 from release.cli.output.columns import columns
+from release.cli.output.pager import paged
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 from release.errors import ConfigError
@@ -29,13 +30,16 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.
 @global_options
 @project_options
 @_JSON
+@pager_option
 @click.argument("digest")
 @click.pass_context
-def find(ctx: click.Context, digest: str, project: str | None, all_projects: bool, as_json: bool) -> None:
+def find(
+    ctx: click.Context, digest: str, project: str | None, all_projects: bool, as_json: bool, plain: bool
+) -> None:
     """Find the log entries that mention DIGEST: of an index, a platform's image or a tag; it may be shortened."""
-    report = questions.find(
-        open_session(ctx), FindRequest(digest=digest, project=project, all_projects=all_projects)
-    )
+    session = open_session(ctx)
+    request = FindRequest(digest=digest, project=project, all_projects=all_projects)
+    report = questions.find(session, request)
     if as_json:
         document(msgspec.to_builtins(report))
         return
@@ -45,7 +49,7 @@ def find(ctx: click.Context, digest: str, project: str | None, all_projects: boo
             hint="`shipmark log verify` checks that no entry is missing",
         )
     rows = [(str(one.seq), one.at, one.kind, one.role) for one in report.mentions]
-    data(*columns(rows))
+    paged(session, columns(rows), plain=plain)
 
 
 @click.command(cls=Command)
@@ -90,6 +94,7 @@ def at(
     "-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N [default: {NEWEST}]."
 )
 @click.option("--all", "all_digests", is_flag=True, help="Every digest, and not only the newest.")
+@pager_option
 @click.argument("tag")
 @click.pass_context
 def history(
@@ -100,6 +105,7 @@ def history(
     project: str | None,
     all_projects: bool,
     as_json: bool,
+    plain: bool,
 ) -> None:
     """Show the newest digests that TAG held, on each target, oldest first."""
     session = open_session(ctx)
@@ -117,7 +123,7 @@ def history(
             f"the log has no tag `{tag}`", hint="`shipmark log list` lists the recorded releases"
         )
     rows = [(f"{one.target}:{one.tag}", *_held(hold)) for one in report.tags for hold in one.holds]
-    data(*columns(rows))
+    paged(session, columns(rows), plain=plain)
 
 
 @click.command(cls=Command)
@@ -128,6 +134,7 @@ def history(
     "--at", "time", metavar="TIME", help="What ran then: a day, or a moment such as 2026-11-20T17:55Z."
 )
 @click.option("--history", "every", is_flag=True, help="Every deployment, and not only what runs.")
+@pager_option
 @click.argument("environment", required=False)
 @click.pass_context
 def deployed(
@@ -138,12 +145,14 @@ def deployed(
     project: str | None,
     all_projects: bool,
     as_json: bool,
+    plain: bool,
 ) -> None:
     """Show what runs in ENVIRONMENT, or in each one, since when, as `shipmark deployed` recorded it."""
     request = DeploymentsRequest(
         environment=environment, time=time, history=every, project=project, all_projects=all_projects
     )
-    report = questions.deployed(open_session(ctx), request)
+    session = open_session(ctx)
+    report = questions.deployed(session, request)
     if as_json:
         document(msgspec.to_builtins(report))
         return
@@ -153,7 +162,7 @@ def deployed(
             f"the log does not say what {where}{f' at {time}' if time else ''}",
             hint="`shipmark deployed ENVIRONMENT IMAGE` records it; `--all-projects` asks about other projects, too",
         )
-    data(*columns([_deployment(one) for one in report.deployments]))
+    paged(session, columns([_deployment(one) for one in report.deployments]), plain=plain)
 
 
 def _deployment(one: RunningImage) -> tuple[str, ...]:

@@ -1,0 +1,29 @@
+"""Only `Html` is markup; every other text is escaped, in elements, attributes and the page's data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from release.log.page.markup import Html, element, script_json, shown, together
+
+
+def test_text_and_attributes_are_escaped_and_html_is_not() -> None:
+    made = element("p", "<b>", Html("<i>x</i>"), title="\"'<>&", hidden=True, class_="a", lang=None)
+    assert made == '<p title="&quot;&#x27;&lt;&gt;&amp;" hidden class="a">&lt;b&gt;<i>x</i></p>'
+    assert together(["<", Html("<br>")], "\n") == "&lt;\n<br>"
+
+
+@pytest.mark.parametrize("text", ["</script>", "<!--<script>", "]]>&lt;", "\u2028\u2029", "{{script}}"])
+def test_data_in_a_script_element_keeps_its_value_and_ends_nothing(text: str) -> None:
+    made = script_json({"a": [text]})
+    assert json.loads(made) == {"a": [text]}
+    assert made.isascii()
+    assert not set("<>&") & set(made)
+
+
+def test_characters_that_hide_or_reorder_text_are_replaced() -> None:
+    assert shown("a\u202eb\x00c\nd\u200be\ud800f") == "a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf"
+    assert shown("Grüße, 世界") == "Grüße, 世界"
+    assert shown("x" * 600, 5) == "xxxx…"
