@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import msgspec
@@ -101,6 +102,8 @@ class ManifestDeletions:
             # Also after an error: the registry may have deleted the manifest all the same, or somebody pushed it again.
             after = self._listings.after(repository, manifest, before, operands.tags)
             self._after[work.id] = after
+            if failure is None:
+                self._remove(repository, operands.digest, after.left)
         if failure is not None and not (after.put_back or after.vanished):
             raise failure
         told = dict.fromkeys(after.put_back, "changed while it was deleted: the image is put back")
@@ -111,6 +114,23 @@ class ManifestDeletions:
             text = f"`{operands.target}:{tag}` on {short(operands.digest)} {what}"
             self._sink.emit(Note(level="warning", text=text))
         return Bindings()
+
+    def _remove(self, repository: Repository, digest: str, tags: tuple[str, ...]) -> None:
+        """Delete the tags of a deleted manifest where the registry kept them: they would lead to half an image.
+
+        A manifest that is there was pushed again meanwhile, and needs its tags.
+        """
+        if not tags or repository.resolve(digest) is not None:
+            return
+        for tag in tags:
+            found = repository.resolve(tag)
+            if found is not None and found.digest == digest:
+                with contextlib.suppress(NotFound):
+                    repository.delete_tag(tag)
+                text = (
+                    f"`{repository.name}` kept the tag `{tag}` of {short(digest)}, which it deleted: removed"
+                )
+                self._sink.emit(Note(level="info", text=text))
 
     def _delete(self, repository: Repository, operands: DeleteManifest) -> RegistryError | None:
         """Delete the manifest; returns the registry's error instead of raising it. Raises `DeletionDisabled`."""

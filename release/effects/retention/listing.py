@@ -27,11 +27,13 @@ class Before(msgspec.Struct, frozen=True, kw_only=True):
 class After(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a deletion. `put_back`: tags that got the manifest back. `vanished`: tags that are gone, too.
 
-    What a vanished tag held last is not known: the manifest is put back without it.
+    What a vanished tag held last is not known: the manifest is put back without it. `left`: tags that should have gone
+    with the manifest, and are listed still.
     """
 
     put_back: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 class _Seen:
@@ -108,7 +110,11 @@ class Listings:
         ]
         if nowhere and not back and not vanished and not lost:
             repository.delete_manifest(manifest.digest)  # they led nowhere for another reason
-        return After(put_back=tuple(sorted({*lost, *back})), vanished=tuple(vanished))
+        return After(
+            put_back=tuple(sorted({*lost, *back})),
+            vanished=tuple(vanished),
+            left=tuple(tag for tag in going if tag in names),
+        )
 
     def _of(self, repository: Repository) -> _Seen:
         if repository.name not in self._seen:

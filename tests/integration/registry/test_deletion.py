@@ -63,6 +63,26 @@ def test_deleting_a_tag_where_only_digests_can_be_deleted_is_not_reported_as_del
     assert gate.registry.tags("app") == {}
 
 
+def test_manifest_that_the_registry_keeps_is_not_reported_as_deletion_disabled(
+    gate: Gate, make_targets: TargetsFactory
+) -> None:
+    # As zot answers for an image that an index lists, and Azure for a locked one.
+    body = b'{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}'
+    gate.instead = lambda passage: (
+        (405, [], body) if passage.method == "DELETE" and IMAGE.digest in passage.path else None
+    )
+    repository = make_targets().open(f"{gate.host}/app")
+    other = make_image({"b": b"two"})
+    store(IMAGE, repository, "1.0")
+    store(other, repository, "2.0")
+    with pytest.raises(Invalid, match="DENIED") as raised:
+        delete_manifest(repository, IMAGE.digest, cancel=Cancel())
+    assert not isinstance(raised.value, DeletionDisabled)
+    assert "an index may list it" in str(raised.value.hint)
+    delete_manifest(repository, other.digest, cancel=Cancel())
+    assert gate.registry.tags("app") == {"1.0": IMAGE.digest}
+
+
 def test_a_deletion_that_was_accepted_and_ignored_is_an_error(
     gate: Gate, make_targets: TargetsFactory
 ) -> None:
