@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
-from release.oci import Registries
+from release.oci import Descriptor, Registries
 from release.ports import Clock, Entropy, Process
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ class OpenRegistries(Registries, Protocol):
 
         Raises a `RegistryError` for a registry that does not list its repositories.
         """
+
+    def layer(self, layer: Descriptor, registry: str | None) -> IO[bytes]:
+        """Open a layer at its `urls`, unchecked. `registry`: the one that has the image's manifest, if one has it."""
 
 
 class Presence(Protocol):

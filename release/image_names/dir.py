@@ -51,6 +51,7 @@ class Folder:
         self._workspace = workspace
         self._shown = shown or path
         self.holds_referrers = False  # the format of `dir:` has no place for referrers
+        self.needs_foreign_layers = True  # as for skopeo, whose readers look for layers in the folder first
 
     @property
     def name(self) -> str:

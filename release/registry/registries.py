@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from release.control import Cancel, Deadline
 from release.events import Note, Sink
 from release.known_secrets import Secrets
 from release.layout.layout import Layout
-from release.oci import Repository
+from release.oci import Descriptor, Repository
 from release.oci.reference import Reference, layout_path, parse_repository
 from release.ports import Clock, Process
 from release.registry.http.retry import RetryPolicy
@@ -19,6 +19,7 @@ from release.registry.http.retry import RetryPolicy
 if TYPE_CHECKING:
     from release.registry.auth.keychain import Finder
     from release.registry.host import Host, Ports, Sizes
+    from release.registry.http.address_policy import Reach
     from release.registry.http.watchdog import Limits
     from release.registry.rights import Rights
 
@@ -110,6 +111,20 @@ class RegistryPool:
             host = self._host(within)
         return list_repositories(host, within.repository, wanted)
 
+    def layer(self, layer: Descriptor, registry: str | None) -> IO[bytes]:
+        """Open a layer at its `urls`, unchecked. Raises `RegistryError`.
+
+        `registry`: the registry that has the image's manifest. None: the manifest was read from a file, and its layers
+        may be only at addresses of the internet.
+        """
+        from release.registry.layer_urls import LayerUrls
+
+        with self._lock:
+            ports = self._world()
+            host = self._hosts.get(registry or "")
+        accept = _only_internet if host is None else host.accept_foreign
+        return LayerUrls(ports.transport, ports.trust, accept).open(layer)
+
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
@@ -186,3 +201,10 @@ class RegistryPool:
             policy=self._policy,
             sizes=self._sizes or Sizes(),
         )
+
+
+def _only_internet(reach: Reach) -> str | None:
+    from release.registry.http.address_policy import Reach, may_lead_to
+
+    allowed = may_lead_to(Reach.GLOBAL, reach)
+    return None if allowed else f"a {reach.name.lower()} address, where an image in a file may not send us"

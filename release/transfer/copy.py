@@ -118,15 +118,24 @@ def carry(
     sink: Sink,
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
+    elsewhere: Callable[[Descriptor], IO[bytes]] | None = None,
 ) -> Copied:
-    """Copy the missing manifests of a survey and their blobs, the top manifest last; nothing is read back."""
+    """Copy the missing manifests of a survey and their blobs, the top manifest last; nothing is read back.
+
+    `elsewhere`: opens a layer at its `urls`, for a destination that needs what the source lacks.
+    """
     missing = surveyed.missing
     if not missing:
         return Copied()
-    blobs = blobs_of(missing, foreign=getattr(destination, "needs_foreign_layers", False))
+    needs_all = getattr(destination, "needs_foreign_layers", False)
+    blobs = blobs_of(missing, foreign=needs_all)
     # skopeo leaves every layer with `urls` out, whatever its type. The destination reports a missing blob that it needs
     # all the same.
-    blobs = tuple(one for one in blobs if not one.urls or source.has_blob(one))
+    lacking = tuple(one for one in blobs if one.urls and not source.has_blob(one))
+    blobs = tuple(one for one in blobs if one not in lacking)
+    if needs_all and elsewhere is not None:
+        for layer in lacking:
+            _put_layer(destination, layer, elsewhere, sink)
     sent = sum(_put_blobs(source, destination, blobs, mount_from, jobs=jobs, sink=sink, cancel=cancel))
     put = partial(_put_manifest, source, destination, cancel)
     run_all([partial(put, item) for item in missing if not item.is_index], jobs=jobs, cancel=cancel)
@@ -216,6 +225,18 @@ def _put_blobs(
 
     tasks = [partial(put, position, blob) for position, blob in enumerate(blobs)]
     return run_all(tasks, jobs=jobs + _AHEAD, cancel=cancel)
+
+
+def _put_layer(
+    destination: Repository, layer: Descriptor, elsewhere: Callable[[Descriptor], IO[bytes]], sink: Sink
+) -> None:
+    """Put a layer from its `urls`. A failure is only warned of: the destination says whether it can do without."""
+    try:
+        if destination.put_blob(layer, partial(elsewhere, layer)):
+            sink.emit(Note(level="info", text=f"layer `{layer.digest}` was read from its `urls`"))
+    except RegistryError as error:
+        text = f"layer `{layer.digest}` cannot be read from its `urls`: {error.message}"
+        sink.emit(Note(level="warning", text=text))
 
 
 def _put_manifest(source: Repository, destination: Repository, cancel: Cancel, manifest: Manifest) -> None:

@@ -125,7 +125,7 @@ def _copy(
     def judge() -> tuple[Placed, ...]:
         if not target.guarded:
             return tuple(Placed(tag=tag, result="put") for tag in tags)
-        return judge_tags(repository, manifest.digest, tags, move=request.move)
+        return judge_tags(repository, manifest.digest, tags, move=request.move, cancel=workspace.cancel)
 
     def ask() -> Survey:
         if origin.name == target.name:
@@ -144,7 +144,7 @@ def _copy(
     if tag is None and isinstance(repository, HoldsOneImage):
         repository.put_only(manifest)
         return ()
-    put = put_tags(repository, manifest, judged)
+    put = put_tags(repository, manifest, judged, cancel=workspace.cancel)
     # Folders, and archives for daemons without a name, keep no tag.
     return put if target.guarded else tuple(one for one in put if one.tag in repository.tags())
 
@@ -170,7 +170,8 @@ def _send(
         "mount_from": mounts(origin, target),
     }
     source, destination = origin.repository, target.repository
-    copied = carry(source, destination, surveyed, **how)
+    elsewhere = partial(workspace.registries.layer, registry=origin.registry)
+    copied = carry(source, destination, surveyed, **how, elsewhere=elsewhere)
     text = f"{copied.sent} blobs sent, {copied.present} there already or mounted"
     if request.referrers:
         digests = [one.digest for one in read_manifests(source, surveyed.digest)]

@@ -45,7 +45,8 @@ def tag(workspace: Session, request: TagRequest) -> TagReport:
     for name in request.tags:
         require_tag(name)
     manifest = read(location)
-    placed = place_tags(location.repository, manifest, tuple(dict.fromkeys(request.tags)), move=request.move)
+    names = tuple(dict.fromkeys(request.tags))
+    placed = place_tags(location.repository, manifest, names, move=request.move, cancel=workspace.cancel)
     return TagReport(repository=location.name, digest=manifest.digest, tags=placed_tags(placed))
 
 

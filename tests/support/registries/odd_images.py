@@ -141,6 +141,12 @@ def _docker(*layers: tuple[str, bytes], **more: Any) -> Image:
     return _image(*layers, config_type=DOCKER_CONFIG, media_type=DOCKER_MANIFEST, **more)
 
 
+def foreign_image(kind: str, urls: tuple[str, ...]) -> Image:
+    """Return an image whose only layer is of the media type `kind` and has `urls`."""
+    make = _docker if kind == DOCKER_FOREIGN else _image
+    return make((kind, GZIP), layer={"urls": list(urls)})
+
+
 _LAYER = (OCI_LAYER + "+gzip", GZIP)
 _ONE = make_image({"a": b"one"})
 _ARM = make_image({"a": b"arm"}, platform="linux/arm64")
@@ -215,8 +221,8 @@ ODD: dict[str, Callable[[], Image]] = {
     ),
     "sha512 layer": _sha512,
     "windows": lambda: _image(_LAYER, config=_config(TAR, os="windows", **{"os.version": "10.0.20348.1"})),
-    "foreign layer": lambda: _image((FOREIGN, GZIP), layer={"urls": [URL]}),
-    "docker foreign layer": lambda: _docker((DOCKER_FOREIGN, GZIP), layer={"urls": [URL]}),
+    "foreign layer": lambda: foreign_image(FOREIGN, (URL,)),
+    "docker foreign layer": lambda: foreign_image(DOCKER_FOREIGN, (URL,)),
     "ordinary layer with urls": lambda: _image(_LAYER, layer={"urls": [URL]}),
     "artifact with an empty config": lambda: _image(
         ("text/plain", b"hello"),

@@ -217,6 +217,10 @@ class World:
         """Raise an error, since the model has one repository."""
         raise NotImplementedError
 
+    def layer(self, layer: Descriptor, registry: str | None) -> NoReturn:
+        """Raise an error, since no image of the model has layers with `urls`."""
+        raise NotImplementedError
+
     def open_log(
         self, sections: Sequence[LogSection], ground: LogContext, *, budget: float = 120.0
     ) -> Writer:
