@@ -25,7 +25,8 @@ from release.transfer.copy import copy_image
 # Levels of referrers of referrers that are copied, below the referrers of the image.
 # Deeper ones are left out: whoever can push to the source could nest them without end.
 _DEEPEST = 4
-# Manifests that one call copies. Whoever can push to the source can attach any number; one more raises `Invalid`.
+# Referrers and tags of cosign that one call copies. Whoever can push to the source can attach any number; one more
+# raises `Invalid`.
 _MOST = 1000
 # Times that the list under a tag is written and read back, or the API is read until it shows a new referrer.
 # If other writers have overwritten the list each time, `Unreachable` is raised.
@@ -79,12 +80,19 @@ def copy_attached(
 ) -> tuple[str, ...]:
     """Copy the attachments of `digests` (an index and its children), and their own attachments, up to a depth.
 
-    Returns the copied digests.
+    Returns the copied digests. Raises `Invalid` for more than 1000.
 
     A tag of cosign with other content at the destination is replaced only if the source's content includes all of it.
     A tag that is not replaced is warned of if the destination lacks something.
     """
     copied: dict[str, None] = {}
+
+    def take(digest: str) -> None:
+        if digest not in copied and len(copied) >= _MOST:
+            raise Invalid(f"more than {_MOST} manifests refer to what is copied")
+        copy_image(source, destination, digest, jobs=jobs, sink=sink, cancel=cancel, mount_from=mount_from)
+        copied[digest] = None
+
     waiting = [(digest, 0) for digest in digests]
     while waiting:
         cancel.check()
@@ -92,37 +100,15 @@ def copy_attached(
         attached = find_attached(source, digest)
         for tag in attached.tags:
             manifest = source.manifest(tag)
-            if not _may_take(destination, tag, manifest, sink):
-                continue
-            copy_image(
-                source,
-                destination,
-                manifest.digest,
-                jobs=jobs,
-                sink=sink,
-                cancel=cancel,
-                mount_from=mount_from,
-            )
-            destination.put_manifest(manifest, tag=tag)
-            copied[manifest.digest] = None
+            if _may_take(destination, tag, manifest, sink):
+                take(manifest.digest)
+                destination.put_manifest(manifest, tag=tag)
         for descriptor in attached.referrers:
-            if descriptor.digest in copied:
-                continue
-            if len(copied) >= _MOST:
-                raise Invalid(f"more than {_MOST} manifests refer to what is copied")
-            copy_image(
-                source,
-                destination,
-                descriptor.digest,
-                jobs=jobs,
-                sink=sink,
-                cancel=cancel,
-                mount_from=mount_from,
-            )
-            attach(destination, destination.manifest(descriptor.digest), cancel=cancel)
-            copied[descriptor.digest] = None
-            if depth < _DEEPEST:
-                waiting.append((descriptor.digest, depth + 1))
+            if descriptor.digest not in copied:
+                take(descriptor.digest)
+                attach(destination, destination.manifest(descriptor.digest), cancel=cancel)
+                if depth < _DEEPEST:
+                    waiting.append((descriptor.digest, depth + 1))
     return tuple(copied)
 
 
