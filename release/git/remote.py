@@ -54,9 +54,14 @@ def relation(git: Git, held_revision: str, head: str) -> Relation:
 
 
 def reaches(git: Git, tips: Iterable[str], commit: str) -> bool:
-    """Whether `commit` is in the history of one of `tips`, as far as git has them."""
-    asked = "".join([f"{commit}\n", *(f"^{tip}\n" for tip in tips if is_commit(tip))])
-    done = git.run("rev-list", "--max-count=1", "--ignore-missing", "--stdin", stdin=asked.encode())
+    """Whether `commit` is in the history of one of `tips`, as far as git has them. False if git lacks the commit."""
+    known = [tip for tip in tips if is_commit(tip)]
+    # `rev-list --ignore-missing` says the same of a commit that git lacks as of one that a tip reaches.
+    lacking = missing_in(git, [commit, *known])
+    if not is_commit(commit) or commit in lacking:
+        return False
+    asked = "".join([f"{commit}\n", *(f"^{tip}\n" for tip in known if tip not in lacking)])
+    done = git.run("rev-list", "--max-count=1", "--stdin", stdin=asked.encode())
     return done.code == 0 and not done.stdout.strip()
 
 
