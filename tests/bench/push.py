@@ -1,4 +1,4 @@
-"""Measures how fast shipmark, crane, skopeo and oras-py move images; each run has a fresh, empty registry.
+"""Measures how fast shipmark, crane, skopeo, regctl and oras-py move images; each run has a fresh, empty registry.
 
 Times are wall-clock times, since a push is bound by the registry and the network. The output names compared programs
 that this machine lacks.
@@ -35,6 +35,7 @@ _LAYERS = (63, 86, 46, 42, 50, 47)  # MiB
 _TAGS = 1000
 _LIMIT = 300.0
 _CRANE = "github.com/google/go-containerregistry/cmd/crane@latest"
+_REGCTL = "github.com/regclient/regclient/cmd/regctl@latest"
 _ORAS = "oras==0.2.43"
 _ORAS_PUSH = """
 import sys
@@ -84,7 +85,8 @@ class _Tools:
         self.missing: list[str] = []
         self.own: list[str | Path] = [sys.executable, "-I", Path(sys.executable).parent / "shipmark"]
         self.crane = find_crane(folder) or self._none("crane (needs go)")
-        self.skopeo = shutil.which("skopeo", path=SEARCH_PATH) or self._none("skopeo")
+        self.skopeo = find_skopeo() or self._none("skopeo")
+        self.regctl = find_regctl(folder) or self._none("regctl (needs go)")
         self.oras = _oras(folder) or self._none("oras-py")
 
     def _none(self, name: str) -> str | None:
@@ -115,6 +117,14 @@ class _Moves:
             trust = ["--dest-cert-dir", _only(ca)] if ca else ["--dest-tls-verify=false"]
             places = [f"oci:{self._layout}:1.0", f"docker://{place}"]
             found["skopeo"] = [tools.skopeo, "copy", "--quiet", "--preserve-digests", *trust, *places]
+        if tools.regctl and ca is None:
+            found["regctl"] = [
+                *regctl(tools.regctl, host),
+                "image",
+                "copy",
+                f"ocidir://{self._layout}:1.0",
+                place,
+            ]
         if tools.oras and ca is None:
             found["oras-py"] = [tools.oras, "-c", _ORAS_PUSH, self._layout, place]
         return found
@@ -399,6 +409,21 @@ def _many_tags(server: RegistryServer) -> None:
 def find_crane(folder: Path) -> str | None:
     """Return the path of crane: installed on this machine, or built by Go below `folder`; None without both."""
     return find_go_program(folder, _CRANE)
+
+
+def find_regctl(folder: Path) -> str | None:
+    """Return the path of regctl: installed on this machine, or built by Go below `folder`; None without both."""
+    return find_go_program(folder, _REGCTL)
+
+
+def find_skopeo() -> str | None:
+    """Return the path of skopeo; None if it is not installed."""
+    return shutil.which("skopeo", path=SEARCH_PATH)
+
+
+def regctl(program: str, host: str) -> list[str]:
+    """Return the beginning of a command line of regctl for a registry that speaks plain http."""
+    return [program, "--host", f"reg={host},tls=disabled"]
 
 
 def find_go_program(folder: Path, package: str) -> str | None:

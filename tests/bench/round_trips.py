@@ -1,7 +1,7 @@
-"""Measures releases of a small image over a link with 30 ms between request and answer, against crane.
+"""Measures releases of a small image over a link with 30 ms between request and answer, against crane and others.
 
-On such a link the time of a command depends on how many of its requests wait for one another. `crane push` and four
-`crane tag` put the same image under five tags, without building, recording or reading back anything.
+On such a link the time of a command depends on how many of its requests wait for one another. crane, regctl and skopeo
+put the same image under five tags, without building, recording or reading back anything.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench.harness import Command, Sample, measure
-from tests.bench.push import find_crane
+from tests.bench.push import find_crane, find_regctl, find_skopeo, regctl
 from tests.support.programs.environment import scrubbed
 from tests.support.registries.registry import RegistryServer
 from tests.support.releases.git import GitRepo
 
 _LIMIT = 60.0
 _NAME = "acme/app"
-_TAGS = ("1.4.2", "1.4", "1", "latest", "stable")  # of crane: as many as a release has
+_TAGS = ("1.4.2", "1.4", "1", "latest", "stable")  # of crane and others: as many as a release has
 _FILES = {
     "Dockerfile": "FROM scratch\nCOPY hello.txt /hello.txt\n",
     "hello.txt": "hello\n",
@@ -52,19 +52,20 @@ def run(folder: Path, *, rounds: int) -> Iterator[str]:
     if crane is None:
         yield "missing peers: crane (needs go)"
         return
+    peers = _Peers(crane=crane, regctl=find_regctl(folder), skopeo=find_skopeo())
     work = folder / "round-trips"
     samples: dict[str, list[Sample]] = {}
     # The first round warms the disk's cache and Python's byte code, and does not count.
     for number in range(rounds + 1):
         shutil.rmtree(work, ignore_errors=True)
-        for name, sample in _round(work, crane):
+        for name, sample in _round(work, peers):
             if number:
                 samples.setdefault(name, []).append(sample)
     shutil.rmtree(work, ignore_errors=True)
     yield _table(samples)
 
 
-def _round(work: Path, crane: str) -> Iterator[tuple[str, Sample]]:
+def _round(work: Path, peers: _Peers) -> Iterator[tuple[str, Sample]]:
     home = work / "home"
     home.mkdir(parents=True)
     env = {**scrubbed(home), "SHIPMARK_CACHE_DIR": str(work / "cache")}
@@ -82,18 +83,44 @@ def _round(work: Path, crane: str) -> Iterator[tuple[str, Sample]]:
         ):
             yield name, measure(Command(name, [*own, *words], repo.path, env), limit=_LIMIT)
         pulled = work / "pulled"
-        subprocess.run([crane, "pull", "--format=oci", f"{host}/{_NAME}:1.4.2", pulled], env=env, check=True)
-    with _link(work / "other") as host:
-        yield "crane", _crane(crane, pulled, f"{host}/{_NAME}", work, env)
+        subprocess.run(
+            [peers.crane, "pull", "--format=oci", f"{host}/{_NAME}:1.4.2", pulled], env=env, check=True
+        )
+    for name, lines in peers.scripts(pulled).items():
+        with _link(work / f"registry of {name}") as host:
+            script = "\n".join(lines).replace("HOST", f"{host}/{_NAME}").replace("REGISTRY", host)
+            yield name, measure(Command(name, ["sh", "-ec", script], work, env), limit=_LIMIT)
 
 
-def _crane(crane: str, pulled: Path, place: str, work: Path, env: Mapping[str, str]) -> Sample:
-    first, *more = _TAGS
-    lines = [
-        f"'{crane}' push '{pulled}' {place}:{first}",
-        *(f"'{crane}' tag {place}:{first} {tag}" for tag in more),
-    ]
-    return measure(Command("crane", ["sh", "-ec", "\n".join(lines)], work, env), limit=_LIMIT)
+class _Peers(NamedTuple):
+    """Other programs; None for one that this machine lacks."""
+
+    crane: str
+    regctl: str | None
+    skopeo: str | None
+
+    def scripts(self, pulled: Path) -> dict[str, list[str]]:
+        """Return the lines with which each program puts the layout `pulled` under all tags of HOST, at REGISTRY."""
+        first, *more = _TAGS
+        found = {
+            "crane": [
+                f"'{self.crane}' push '{pulled}' HOST:{first}",
+                *(f"'{self.crane}' tag HOST:{first} {tag}" for tag in more),
+            ]
+        }
+        if self.regctl:
+            copy = f"{' '.join(regctl(self.regctl, 'REGISTRY'))} image copy"
+            found["regctl"] = [
+                f"{copy} ocidir://{pulled} HOST:{first}",
+                *(f"{copy} HOST:{first} HOST:{tag}" for tag in more),
+            ]
+        if self.skopeo:
+            copy = f"'{self.skopeo}' copy -q --src-tls-verify=false --dest-tls-verify=false"
+            found["skopeo"] = [
+                f"{copy} --preserve-digests oci:{pulled} docker://HOST:{first}",
+                *(f"{copy} docker://HOST:{first} docker://HOST:{tag}" for tag in more),
+            ]
+        return found
 
 
 @contextlib.contextmanager
@@ -117,7 +144,7 @@ def _table(samples: Mapping[str, list[Sample]]) -> str:
     lines = [
         "### a small image over a link of 30 ms",
         "",
-        f"{len(peers)} rounds. `crane`: `crane push` and four `crane tag`.",
+        f"{len(peers)} rounds. `crane`: `crane push` and four `crane tag`. Others: a copy, and four copies of that.",
         "",
         "| command | wall s (min, median, max) | CPU s | ratio to crane | bar |",
         "| --- | --- | --- | --- | --- |",

@@ -104,6 +104,18 @@ def _by_regctl(tools: Tools, name: str) -> str:
     return f"oci:{name}"
 
 
+def _exported_by_regctl(tools: Tools, name: str) -> str:
+    tools(install(REGCTL), "image", "export", "ocidir://many:1.0", f"{name}.tar")
+    return f"oci-archive:{name}.tar"
+
+
+def _imported_by_regctl(tools: Tools, name: str) -> str:
+    """Import an archive of `docker save`, as skopeo writes it, into a layout."""
+    tools("skopeo", "copy", "--quiet", "oci:from:1.0", f"docker-archive:{name}.tar:acme/app:1.0")
+    tools(install(REGCTL), "image", "import", f"ocidir://{name}:1.0", f"{name}.tar")
+    return f"oci:{name}"
+
+
 def _by_umoci(tools: Tools, name: str) -> str:
     tools("umoci", "init", "--layout", name)
     tools("umoci", "new", "--image", f"{name}:1.0")
@@ -166,6 +178,8 @@ WRITTEN: dict[str, Callable[[Tools], str]] = {
     "podman, docker-archive": lambda tools: _by_podman(tools, "docker-archive", "docker-archive:p2.tar"),
     "crane, tarball": lambda tools: _by_crane(tools, "c1"),
     "regctl, layout": lambda tools: _by_regctl(tools, "r1"),
+    "regctl, exported archive": lambda tools: _exported_by_regctl(tools, "r2"),
+    "regctl, imported archive": lambda tools: _imported_by_regctl(tools, "r3"),
     "oras, layout": lambda tools: _by_oras(tools, "o1"),
     "oras, artifact": lambda tools: _artifact_by_oras(tools, "o2"),
     "cosign, layout with a signature": lambda tools: _by_cosign(tools, "g1"),
@@ -185,7 +199,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory, docker_daemon: DockerDaemon)
         servers["registry 3"] = RegistryServer(folder / "three", foreign=True)
     finally:
         del os.environ["SHIPMARK_TEST_REGISTRY"]
-    yield Bench(folder, servers, docker_daemon, install(CRANE))
+    yield Bench(folder, servers, docker_daemon, install(CRANE), install(REGCTL))
     for server in servers.values():
         server.close()
     shutil.rmtree(folder, ignore_errors=True)

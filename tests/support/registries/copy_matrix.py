@@ -1,6 +1,6 @@
 """Copies odd images to and from registries, layouts, archives and a daemon by shipmark and its peers; compares them.
 
-The peers are skopeo and crane. An image is identified by its digest or, where the format has no manifest
+The peers are skopeo, crane and regctl. An image is identified by its digest or, where the format has no manifest
 (`docker-archive:`, `docker-daemon:`), by the digest of its config, which Docker shows as its id, and its diff ids.
 """
 
@@ -61,7 +61,10 @@ class Outcome(NamedTuple):
 
 
 class Bench:
-    """Runs copies in `folder`. `registries`: servers by the name of their kind; `crane`: the program, if installed."""
+    """Runs copies in `folder`. `registries`: servers by the name of their kind.
+
+    `crane`, `regctl`: the programs, if installed. regctl copies layouts to registries and layouts, beside other peers.
+    """
 
     def __init__(
         self,
@@ -69,11 +72,13 @@ class Bench:
         registries: Mapping[str, RegistryServer],
         daemon: DockerDaemon | None = None,
         crane: Path | None = None,
+        regctl: Path | None = None,
     ) -> None:
         self.folder = folder
         self.registries = registries
         self.daemon = daemon
         self.crane = crane
+        self.regctl = regctl
         self._env = scrubbed(folder / "home")
         if daemon is not None:
             self._env["DOCKER_HOST"] = daemon.host
@@ -90,6 +95,10 @@ class Bench:
             ours, theirs = (self._name(place, source, who) for who in ("ours", "theirs"))
             mine, peers = self._copy(source.text, ours), self._peer(source, place, theirs)
             yield self._judge(source, place, "to", (mine, ours), (peers, theirs), source.text)
+            if self.regctl is not None and source.folder is not None and place in (*self.registries, "oci"):
+                third = self._name(place, source, "regctl")
+                said = self._by_regctl(source.folder, third)
+                yield self._judge(source, place, "beside regctl to", (mine, ours), (said, third), source.text)
             origin = theirs if peers is None else ours if mine is None else None
             if origin is None:
                 yield Outcome(source.name, place, "from", "both refuse", "nothing is there to copy from")
@@ -219,6 +228,12 @@ class Bench:
 
     def _peer_back(self, origin: str, place: str, destination: str) -> str | None:
         return self._skopeo(origin, destination, whole="docker-" not in place)
+
+    def _by_regctl(self, folder: Path, destination: str) -> str | None:
+        kind, _, name = destination.partition(":")
+        hosts = [f"--host=reg={one.host},tls=disabled" for one in self.registries.values()]
+        target = name.removeprefix("//") if kind == "docker" else f"ocidir://{name}"
+        return self._run(str(self.regctl), *hosts, "image", "copy", f"ocidir://{folder}:1.0", target)
 
     def _skopeo(self, source: str, destination: str, *, whole: bool) -> str | None:
         how = ["--src-tls-verify=false", "--dest-tls-verify=false"]
