@@ -15,7 +15,7 @@ from typing import IO
 from release.errors import ReleaseError
 from release.oci.verify import CHUNK
 from release.registry.http.connections import Growing, Upload
-from release.registry.uploads import Sessions, closing_location
+from release.registry.upload_sessions import Sessions, closing_location
 
 # Seconds between two signs of life while the blob does not grow.
 # Shorter than the time after which a transfer without progress is ended.
@@ -79,24 +79,33 @@ class GrowingUpload:
         if sessions.host.wants_chunks:
             return False
         location = sessions.open(sessions.host.once)
+        is_stored = False
         try:
-            answer, _ = sessions.host.send(sessions.call("PATCH", location, body=Growing(self._pieces())))
+            answer = sessions.host.once(sessions.call("PATCH", location, body=Growing(self._pieces)))
+            digest = self._digest
+            if answer.status in (201, 202, 204) and digest is not None:
+                location = sessions.location(answer)
+                is_stored = self._closed(closing_location(location, digest))
+            else:
+                answer.close()
         except _Dropped:
+            pass
+        if not is_stored:
             sessions.cancel(location)
-            return False
-        digest = self._digest
-        if answer.status not in (201, 202, 204) or digest is None:
-            answer.close()
-            sessions.cancel(location)
-            return False
-        final = closing_location(sessions.location(answer), digest)
-        empty = Upload(io.BytesIO(), 0, progress=lambda _: None)
-        answer, _ = sessions.host.send(sessions.call("PUT", final, body=empty))
-        with contextlib.closing(answer):
+        return is_stored
+
+    def _closed(self, final: str) -> bool:
+        empty = Upload(io.BytesIO(), 0, progress=lambda _: None, again=io.BytesIO)
+        with contextlib.closing(
+            self._sessions.host.once(self._sessions.call("PUT", final, body=empty))
+        ) as answer:
             return answer.status in (200, 201, 204)
 
     def _pieces(self) -> Iterator[bytes]:
-        """The file's bytes as they come; an empty piece while there are none. Raises `_Dropped`."""
+        """The file's bytes from the first on, as they come; an empty piece while there are none. Raises `_Dropped`."""
+        self._source.seek(0)
+        with self._changed:
+            self._sent = 0
         with self._cancel.on_cancel(self._wake):
             while (size := self._grown_to()) is not None:
                 piece = self._source.read(min(CHUNK, size - self._sent)) if size > self._sent else b""

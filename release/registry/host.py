@@ -24,7 +24,7 @@ from release.registry.auth.challenge import Challenge, choose, parse_challenges,
 from release.registry.auth.keychain import Credential, Finder
 from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to
 from release.registry.http.client import Answer, Transport, anywhere
-from release.registry.http.connections import Growing, Upload
+from release.registry.http.connections import Growing, Upload, rewind
 from release.registry.http.error_body import LARGEST_ERROR, Refusal, fault_of, rate_limit, read_refusal
 from release.registry.http.redirects import absolute, host_name, origin_of
 from release.registry.http.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
@@ -34,7 +34,7 @@ from release.registry.throttle import Throttle
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Redirects that keep method and body, and so may be followed by writes (RFC 9110, sections 15.4.8 and 15.4.9).
-SAME_METHOD = frozenset({307, 308})
+_SAME_METHOD = frozenset({307, 308})
 # More redirects in a row than this count as a loop. Registries redirect a blob once, to its storage.
 _MOST_REDIRECTS = 5
 # Concurrent requests to one host, halved by `Throttle` after a 429.
@@ -113,7 +113,7 @@ class Host:
         self._tokens = Tokens(
             host=registry,
             transport=ports.transport,
-            accept=self._accept_foreign,
+            accept=self.accept_foreign,
             secure=lambda: self.base().startswith("https:"),
             secrets=ports.secrets,
             clock=ports.clock.monotonic,
@@ -162,24 +162,29 @@ class Host:
     def once(self, call: Call) -> Answer:
         """Send a request; after a 401, send it with another credential or token, then with one for pushing, if any.
 
-        Raises `Unreachable` for transient statuses and network errors, which are not retried.
+        A body is sent again from its own first byte: a registry refuses a token before it reads the body. Raises
+        `Unreachable` for transient statuses and network errors, which are not retried.
         """
         answer, authorization = self.send(call)
-        if answer.status == 401 and self.renew(answer, authorization):
-            answer.close()
-            answer, _ = self.send(call)
+        is_renewed = answer.status == 401 and self.renew(answer, authorization)
+        # A token that stands in the user's file is the same at the next attempt.
+        if is_renewed and (authorization is None or self.credential(call.subject).kind != "bearer"):
+            answer, _ = self._again(answer, call)
         if answer.status == 401 and self._may_ask_for_more(answer, call):
             # Docker Hub answers 401 for a repository that does not exist, unless the token allows pushing: then 404.
-            answer.close()
             self._wide.add(call.subject)
-            answer, _ = self.send(call)
+            answer, _ = self._again(answer, call)
         return answer
+
+    def _again(self, answer: Answer, call: Call) -> tuple[Answer, str | None]:
+        answer.close()
+        rewind(call.body)
+        return self.send(call)
 
     def send(self, call: Call) -> tuple[Answer, str | None]:
         """Send a request once; returns the answer, and the `Authorization` header that was used.
 
-        A 401 is returned, not retried: the caller must open the stream of a body again. Raises `Unreachable` for
-        transient statuses.
+        Raises `Unreachable` for transient statuses.
         """
         self.retrier.require_heard()
         answer, authorization = self._exchange(call)
@@ -304,19 +309,20 @@ class Host:
         url = urljoin(self.base(), call.path)
         authorization = self.authorization(call) if self.is_own(url) else None
         with self.gate.slot():
-            answer = self._send(call, url, authorization)
+            answer = self._deliver(call, url, authorization)
             for _ in range(_MOST_REDIRECTS):
                 if not _is_followed(answer, call):
                     break
                 with contextlib.closing(answer):
-                    url = self.redirected(answer, call.what)
-                answer = self._send(call, url, authorization if self.is_own(url) else None)
+                    url = self._redirected(answer, call.what)
+                rewind(call.body)
+                answer = self._deliver(call, url, authorization if self.is_own(url) else None)
         if _is_followed(answer, call):
             answer.close()
             raise Invalid(f"`{self.registry}` redirects {call.what} too often")
         return answer, authorization
 
-    def _send(self, call: Call, url: str, authorization: str | None) -> Answer:
+    def _deliver(self, call: Call, url: str, authorization: str | None) -> Answer:
         own = self.is_own(url)
         headers = {**call.headers, **({"Authorization": authorization} if authorization else {})}
         answer = self.ports.transport.send(
@@ -324,13 +330,13 @@ class Host:
             url,
             headers=headers,
             body=call.body,
-            accept=anywhere if own else self._accept_foreign,
+            accept=anywhere if own else self.accept_foreign,
         )
         if own and answer.reach is not None:
             self._reach = answer.reach
         return answer
 
-    def redirected(self, answer: Answer, what: str) -> str:
+    def _redirected(self, answer: Answer, what: str) -> str:
         """The URL to which an answer redirects. A URL at another host gets no credential. Raises `Invalid`."""
         text = answer.headers.get("Location")
         if not text:
@@ -353,7 +359,8 @@ class Host:
         """Whether a URL is at this registry's own origin."""
         return origin_of(urlsplit(url)) == origin_of(urlsplit(self.base()))
 
-    def _accept_foreign(self, reach: Reach) -> str | None:
+    def accept_foreign(self, reach: Reach) -> str | None:
+        """Why this registry may not send us to an address of this reach; None if it may."""
         own = self._reach
         if own is None:
             own = Reach.LOOPBACK if is_loopback_host(host_name(self._api_host)) else Reach.GLOBAL
@@ -388,8 +395,5 @@ class Host:
 
 
 def _is_followed(answer: Answer, call: Call) -> bool:
-    """Whether a redirect is followed: by reads; by writes if method and body stay, and the body can be sent again."""
-    if call.method in ("GET", "HEAD"):
-        return answer.status in _REDIRECTS
-    # The stream of an upload must be opened again: `release.registry.uploads` does that.
-    return answer.status in SAME_METHOD and not isinstance(call.body, (Upload, Growing))
+    """Whether a redirect is followed: by reads; by writes if method and body stay."""
+    return answer.status in (_REDIRECTS if call.method in ("GET", "HEAD") else _SAME_METHOD)

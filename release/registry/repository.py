@@ -28,7 +28,8 @@ from release.registry.immutable import Immutable
 from release.registry.pagination import read_pages
 from release.registry.tag_list import list_tags
 from release.registry.untagged import Untagged
-from release.registry.uploads import BlobUpload, Sessions
+from release.registry.upload_sessions import Sessions
+from release.registry.uploads import BlobUpload
 
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 # Media types of layers and configs, which no registry stores as manifests.
@@ -310,8 +311,7 @@ class RemoteRepository:
 
     def _settled(self, manifest: Manifest, reference: str, error: Unreachable) -> bool:
         """Whether a PUT with an unknown outcome was applied. Raises if another client moved the tag meanwhile."""
-        before = self._held.get(reference)
-        known_before = reference in self._held
+        before, known_before = self._held.get(reference), reference in self._held
         try:
             now = self._resolve(reference, self._host.once)
         except Unreachable:

@@ -117,9 +117,16 @@ class Tokens:
         return None
 
     def forget(self, text: str) -> None:
-        """Drop a token that the registry refused."""
+        """Drop a token that the registry refused, and the other tokens for its repositories.
+
+        What ends one token before its time, such as a new key of the realm, ends the others, too. A token that another
+        thread has replaced already is ignored: that thread has dropped the others.
+        """
         with self._lock:
-            for key in [key for key, token in self._known.items() if token.text == text]:
+            refused = {
+                place for key, token in self._known.items() if token.text == text for place in _places(key)
+            }
+            for key in [key for key in self._known if refused & _places(key)]:
                 del self._known[key]
 
     def _fetch(self, challenge: Challenge, scopes: tuple[str, ...], credential: Credential) -> Token:
@@ -233,6 +240,11 @@ def basic(credential: Credential, secrets: Secrets) -> str:
 
 def _key(challenge: Challenge, scopes: tuple[str, ...]) -> Key:
     return challenge.parameters["realm"], challenge.parameters.get("service", ""), scopes
+
+
+def _places(key: Key) -> frozenset[str]:
+    """The repositories in the scopes of a token: `repository:acme/app`."""
+    return frozenset(scope.rpartition(":")[0] for scope in key[2])
 
 
 def _domain(host: str) -> str:

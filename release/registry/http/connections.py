@@ -38,19 +38,48 @@ _local = threading.local()
 
 
 class Upload:
-    """A request body of `size` bytes from `stream`. `progress`: called with the bytes of each piece that was sent."""
+    """A request body of `size` bytes from `stream`. `progress`: called with the bytes of each piece that was sent.
 
-    def __init__(self, stream: IO[bytes], size: int, *, progress: Callable[[int], None]) -> None:
+    `again`: opens the stream at the body's first byte once more, for a request that is repeated.
+    """
+
+    def __init__(
+        self,
+        stream: IO[bytes],
+        size: int,
+        *,
+        progress: Callable[[int], None],
+        again: Callable[[], IO[bytes]],
+    ) -> None:
         self.stream = stream
         self.size = size
         self.progress = progress
+        self._again = again
+
+    def rewind(self) -> None:
+        """Go back to the first byte of the body."""
+        self.stream = self._again()
 
 
 class Growing:
-    """A request body whose size is not known when it begins. `pieces`: an empty one while there is nothing to send."""
+    """A request body whose size is not known when it begins. `begin`: yields its pieces from the first byte on.
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self.pieces = pieces
+    A piece is empty while there is nothing to send.
+    """
+
+    def __init__(self, begin: Callable[[], Iterator[bytes]]) -> None:
+        self._begin = begin
+        self.pieces = begin()
+
+    def rewind(self) -> None:
+        """Go back to the first byte of the body."""
+        self.pieces = self._begin()
+
+
+def rewind(body: bytes | Upload | Growing | None) -> None:
+    """Prepare a body for a request that is sent again."""
+    if isinstance(body, (Upload, Growing)):
+        body.rewind()
 
 
 @contextmanager
@@ -283,7 +312,7 @@ def _send_stream(
         if watch and sent and _answered(connection.sock):
             return sent
         exchange.hold()
-        data = _read(body, min(CHUNK, body.size - sent))
+        data = read_source(body.stream, min(CHUNK, body.size - sent))
         exchange.transfer()
         if not data:
             raise RegistryError(f"the source ended after {sent} of {body.size} bytes")
@@ -296,9 +325,10 @@ def _send_stream(
     return sent
 
 
-def _read(body: Upload, size: int) -> bytes:
+def read_source(stream: IO[bytes], size: int) -> bytes:
+    """Read from the source of a body. Its errors are raised as ones that no repetition of the request can help."""
     try:
-        return body.stream.read(size)
+        return stream.read(size)
     except Unreachable as error:
         # Another host that was read from failed, after all its own attempts. Sending the body again would repeat them.
         raise RegistryError(error.message, hint=error.hint, status=error.status, code=error.code) from error

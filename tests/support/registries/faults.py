@@ -206,7 +206,7 @@ class FaultProxy:
         self, connection: socket.socket, stream: IO[bytes], fault: Status, length: int, method: str
     ) -> bool:
         if length == _CHUNKED:
-            for _ in _chunks(stream):
+            for _ in chunks(stream):
                 pass
         else:
             _skip(stream, length)
@@ -244,7 +244,7 @@ class FaultProxy:
         flip = isinstance(fault, Flip) and fault.up
         slow = fault.rate if isinstance(fault, Slow) and fault.up else None
         if length == _CHUNKED:
-            for chunk in _chunks(stream):
+            for chunk in chunks(stream):
                 upstream.sendall(b"%x\r\n%b\r\n" % (len(chunk), _flipped(chunk) if flip and chunk else chunk))
                 flip = False
             return
@@ -311,7 +311,7 @@ def _length(head: list[bytes]) -> int:
     return 0
 
 
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+def chunks(stream: IO[bytes]) -> Iterator[bytes]:
     """Yield the chunks of a body (RFC 9112, section 7.1); the last chunk is empty."""
     chunk = b"?"
     while chunk:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.registries.faults import chunks
+
 
 class Request(NamedTuple):
     """A request that arrived at the hostile server. Header names are lower case."""
@@ -177,6 +179,8 @@ def _read(stream: object) -> Request | None:
         headers[name.strip().lower()] = value.strip()
     length = int(headers.get("content-length") or 0)
     body = stream.read(length) if length else b""  # type: ignore[attr-defined]  # same
+    if headers.get("transfer-encoding") == "chunked":
+        body = b"".join(chunks(stream))  # type: ignore[arg-type]  # same
     return Request(parts[0], parts[1], headers, body)
 
 

@@ -1,4 +1,4 @@
-"""Servers over TLS that behave like Docker Hub and Azure Container Registry; a real registry behind them stores images.
+"""Servers over TLS that behave like Docker Hub and others with tokens; a real registry behind them stores images.
 
 Whatever the simulated rules let through is forwarded, so that tests read the end state from that registry's storage.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import ssl
 from collections import Counter
 from pathlib import Path
@@ -22,14 +23,19 @@ REFRESH = "refresh-not-a-secret"
 
 
 class _Simulated:
-    """A server over TLS in front of `registry`. `ca`: the file of its authority. `tokens`: requests for tokens."""
+    """A server in front of `registry`, over TLS. `tokens`: requests for tokens.
 
-    def __init__(self, folder: Path, registry: RegistryServer) -> None:
+    `folder`: gets the certificate; None: the server speaks plain http. `ca`: the file of the authority.
+    """
+
+    def __init__(self, folder: Path | None, registry: RegistryServer) -> None:
         self.registry = registry
-        authority = Authority(folder)
-        self.ca = str(authority.path)
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*authority.issue("127.0.0.1"))
+        context = None
+        if folder is not None:
+            authority = Authority(folder)
+            self.ca = str(authority.path)
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(*authority.issue("127.0.0.1"))
         self.tokens: list[Request] = []
         self.counts: Counter[str] = Counter()
         #: Requests that arrived at storage hosts, which must never get a credential.
@@ -76,8 +82,10 @@ class _Simulated:
     def _refused(self, request: Request, path: str) -> Reply | None:
         """Return the answer 401 to a request without a token for the repository in `path`; None if it has one."""
         action = "pull" if request.method in ("GET", "HEAD") else "push"
-        repository = path.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
-        return self._bearer(request, f"repository:{repository.partition('/tags/')[0]}:{action}")
+        if request.method == "DELETE" and "/manifests/" in path:
+            action = "delete"
+        repository = re.split("/(?:manifests|blobs|tags|referrers)/", path.removeprefix("/v2/"))[0]
+        return self._bearer(request, f"repository:{repository}:{action}")
 
     def _bearer(self, request: Request, scope: str) -> Reply | None:
         """Return the answer 401 to a request without a token for `scope`; None for a request with such a token."""
@@ -90,8 +98,9 @@ class _Simulated:
         return Reply(401, {"WWW-Authenticate": challenge}, _error("UNAUTHORIZED", "authentication required"))
 
     def _grant(self, scopes: list[str], member: str) -> Reply:
-        """Return an answer with a token that lists the scopes it grants."""
-        token = base64.b64encode(" ".join(scopes).encode()).decode()
+        """Return an answer with a token that lists the scopes it grants, and has a number that no other token has."""
+        self.counts["granted"] += 1
+        token = base64.b64encode(f"{' '.join(scopes)} {self.counts['granted']}".encode()).decode()
         return Reply(
             200, {"Content-Type": "application/json"}, json.dumps({member: token, "expires_in": 300}).encode()
         )
@@ -159,6 +168,58 @@ class Azure(_Simulated):
         return self._grant(
             [word for text in form.get("scope", []) for word in text.split(" ")], "access_token"
         )
+
+
+class ShortLived(_Simulated):
+    """Refuses tokens that have expired: after `uses` requests, and all of them right before the request `expires_at`.
+
+    `in_one`: whether a blob may be sent in one request. `refused`, `passed`: method and path of the requests whose
+    token had expired, and of the requests that the registry got.
+    """
+
+    uses = 1_000_000
+    in_one = True
+
+    def __init__(self, registry: RegistryServer) -> None:
+        self.refused: list[str] = []
+        self.passed: list[str] = []
+        self._used: Counter[str] = Counter()
+        self._until: int | None = None
+        self._expired = 0  # the highest number of an expired token
+        super().__init__(None, registry)
+
+    def expire_at(self, number: int) -> None:
+        """Let all tokens expire right before the request `number` from now on, which is counted from 1."""
+        self._until = number
+        self.refused.clear()
+
+    def _answer(self, request: Request) -> Reply:
+        path = urlsplit(request.path)
+        if path.path == "/token":
+            self.tokens.append(request)
+            return self._grant(parse_qs(path.query).get("scope", []), "token")
+        if (refused := self._refused(request, path.path)) is not None:
+            return refused
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        if self._has_expired(token):
+            self.refused.append(f"{request.method} {path.path}")
+            challenge = f'Bearer realm="{self.server.url}/token",service="simulated",error="invalid_token"'
+            return Reply(
+                401, {"WWW-Authenticate": challenge}, _error("UNAUTHORIZED", "the token has expired")
+            )
+        if not self.in_one and request.method == "PUT" and request.body and "/blobs/" in path.path:
+            return Reply(413, {}, _error("SIZE_INVALID", "send it in chunks"))
+        self.passed.append(f"{request.method} {path.path}")
+        return self._forward(request)
+
+    def _has_expired(self, token: str) -> bool:
+        number = int(base64.b64decode(token).decode().split(" ")[-1])
+        if self._until is not None:
+            self._until -= 1
+            if not self._until:
+                self._until, self._expired = None, self.counts["granted"]
+        self._used[token] += 1
+        return number <= self._expired or self._used[token] > self.uses
 
 
 def _error(code: str, message: str) -> bytes:
