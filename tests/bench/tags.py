@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.bench.harness import Command, Series, compare, paired, table
+from tests.bench.installed import install, own_program
 from tests.bench.repositories import at_tag, large, small
 from tests.support.programs.environment import scrubbed
-from tests.support.programs.wheel import ROOT
 
 _PEERS = Path(__file__).with_name("peers.txt")
 
@@ -21,7 +21,7 @@ _PEERS = Path(__file__).with_name("peers.txt")
 def run(folder: Path, *, rounds: int) -> Iterator[str]:
     """Yield one table for each repository. `folder`: where repositories and the peers' environment are kept."""
     peers = _peers(folder / "peers")
-    own = _own(folder / "own")
+    own = own_program(folder / "own")
     for title, repository in (
         ("tags: 30 commits, 10 tags", small(folder)),
         ("tags: 200,000 commits, 19,998 tags", large(folder)),
@@ -63,28 +63,6 @@ def _peers(folder: Path) -> Path:
     stamp = folder / "installed.txt"
     if not stamp.exists() or stamp.read_text() != _PEERS.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        _install(folder, "--requirement", _PEERS)
+        install(folder, "--requirement", _PEERS)
         stamp.write_text(_PEERS.read_text())
     return folder / "bin"
-
-
-def _own(folder: Path) -> Path:
-    """Return the folder of shipmark's program, installed anew from this source tree."""
-    if not folder.exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    _install(folder, ROOT)
-    # The version is the same after a change, so pip would keep what an earlier run installed.
-    _install(folder, "--force-reinstall", "--no-deps", ROOT)
-    return folder / "bin"
-
-
-def _install(folder: Path, *what: str | Path) -> None:
-    pip: list[str | Path] = [
-        folder / "bin" / "python",
-        "-m",
-        "pip",
-        "--quiet",
-        "--disable-pip-version-check",
-        "install",
-    ]
-    subprocess.run([*pip, *what], check=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -117,8 +118,8 @@ def from_registry_tags(
 def unite(*sources: KnownReleases) -> KnownReleases:
     """The union of all sources. Sources of one kind are `partial` together when, for example, only some answered."""
     united = KnownReleases(
-        versions=tuple(one for source in sources for one in source.versions),
-        recorded=tuple(one for source in sources for one in source.recorded),
+        versions=tuple(chain.from_iterable(source.versions for source in sources)),
+        recorded=tuple(chain.from_iterable(source.recorded for source in sources)),
         known_from=KnownFrom(
             git=_all([source.known_from.git for source in sources]),
             log=_all([source.known_from.log for source in sources]),
