@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from release.app.retention.gather import whole_match
+from release.app.retention.trash import trash_of
+from release.config.retention import RetentionSection, TrashSection
+from release.errors import ConfigError
 from release.oci.reference import is_tag
 from release.retention.decide import decide
 from release.retention.policy import policy_of
@@ -61,3 +64,33 @@ def test_emptying_takes_what_was_put_there_long_ago_with_its_parts_and_nothing_e
     policy = policy_of(emptying("14d"), compile_pattern=whole_match, where="trash")
     decision = decide(policy, with_times(inventory), InUse(), History())
     assert [one.digest for one in decision.deletions] == [digest("old"), digest("child")]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("acme/trash", "r.example/acme/trash"),
+        ("trash", "r.example/trash"),
+        ("r.example/acme/trash", "r.example/acme/trash"),
+    ],
+)
+def test_trash_is_in_the_registry_of_the_repository(given: str, name: str) -> None:
+    found = trash_of("r.example/acme/app", RetentionSection(trash=given), project="app", where="shipmark.yml")
+    assert found is not None
+    assert (found.name, found.keep) == (name, "14d")
+
+
+@pytest.mark.parametrize(
+    ("trash", "says"),
+    [
+        ("ghcr.io/acme/trash", "is not in `r.example`"),
+        (TrashSection(repository="acme/trash", keep="soon"), "`soon` is not a span of time"),
+        ("Acme/Trash", "Acme/Trash"),
+    ],
+    ids=["elsewhere", "keep", "name"],
+)
+def test_trash_that_cannot_be_one_is_an_error(trash: str | TrashSection, says: str) -> None:
+    section = RetentionSection(trash=trash)
+    with pytest.raises(ConfigError, match=says) as caught:
+        trash_of("r.example/acme/app", section, project="app", where="shipmark.yml")
+    assert caught.value.hint

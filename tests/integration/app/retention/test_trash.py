@@ -76,19 +76,9 @@ def test_image_that_the_trash_does_not_take_is_not_deleted(yard: Yard, gate: Gat
     done = yard("--apply", plan)
     assert (done.code, "no pushes to the trash" in done.stderr) == (7, True), done.stderr
     assert yard.tags == {"sha-old": one.digest}
-    gate.instead = lambda passage: None
-    yard.apply()
-    assert (yard.tags, trashed(yard)) == ({}, [one.digest])
 
 
 def test_trash_that_cannot_be_one_is_refused(yard: Yard) -> None:
-    for trash, says in (
-        ("ghcr.io/acme/trash", "is not in `127.0.0.1:"),
-        ("acme/app", "cannot be its own trash"),
-        ({"repository": TRASH, "keep": "soon"}, "`soon` is not a span of time"),
-        ({"repository": "Acme/Trash"}, "Acme/Trash"),
-        ({"repo": TRASH}, "`repo`"),
-    ):
-        yard.configure(trash=trash)
-        done = yard()
-        assert (done.code, says in done.stderr) == (2, True), f"{trash}: {done.stderr}"
+    yard.configure(trash="acme/app")
+    done = yard()
+    assert (done.code, "cannot be its own trash" in done.stderr) == (2, True), done.stderr
