@@ -33,7 +33,10 @@ def prune_lines(report: PruneReport, *, verbose: bool = False) -> list[str]:
         lines += _totals(report, quiet=len(report.repositories) - len(shown))
     if not any(one.deleted or one.untagged or one.finishes for one in report.repositories):
         return [*lines, "nothing to delete"]
-    freed = f"{size_text(report.frees)} can be freed by the registry's garbage collection"
+    later = (
+        ", once the trash is emptied" if any(one.trash and one.deleted for one in report.repositories) else ""
+    )
+    freed = f"{size_text(report.frees)} can be freed by the registry's garbage collection{later}"
     lines.append(freed if report.frees else "no layer is freed: other images need them all")
     if report.applied:
         lines.append(f"run {report.run}")
