@@ -123,12 +123,13 @@ def _chained(lines: Sequence[bytes], records: Sequence[Any], previous: Head) -> 
     seq, prev, entries = previous.seq, previous.hash, []
     for raw, fields in zip(lines, records, strict=True):
         seq += 1
-        if type(fields) is not dict or not _is_envelope(fields):
+        # A text of JSON equals a text only, and `seq` may be 1.0 or true. `_hash_of` gives a text, or None.
+        if type(fields) is not dict or fields.get("schema") != SCHEMA or fields.get("prev") != prev:
             raise _NotChained
-        digest = fields["hash"]
-        if fields["schema"] != SCHEMA or fields["seq"] != seq or fields["prev"] != prev:
+        if fields.get("seq") != seq or type(fields["seq"]) is not int:
             raise _NotChained
-        if _hash_of(raw, digest) != digest:
+        digest = fields.get("hash")
+        if type(digest) is not str or _hash_of(raw, digest) != digest:
             raise _NotChained
         prev = digest
         entries.append(Entry(raw=raw, fields=fields))

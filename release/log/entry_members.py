@@ -115,12 +115,12 @@ def part_of(fields: Fields) -> BuiltPart | None:
 
 def without_rebuild(version: str) -> str:
     """`version` without the suffix of a rebuild: `1.4.2` for `1.4.2_r1`."""
-    return _REBUILD.sub("", version)
+    return _REBUILD.sub("", version) if "_r" in version else version
 
 
 def rebuild_of(version: str) -> int:
     """The number n of `1.4.2_rn`; 0 for another version."""
-    match = _REBUILD.search(version)
+    match = _REBUILD.search(version) if "_r" in version else None
     return int(match[1]) if match else 0
 
 

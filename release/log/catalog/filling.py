@@ -108,11 +108,9 @@ class Filling:
         self._blocks.append((number, self.position.hash, self.place, min(times, default="~"), kept))
         self._hexes += [int(one.ljust(DIGITS, "0"), 16) << _BLOCK_BITS | number for one in hexes]
         self._texts += [hash_of(one) << _BLOCK_BITS | number for one in texts]
-        for one in texts:
-            if one[:2] == "t:":
-                self._names.add(("target", one[2:].partition("\0")[0]))
-            elif one[:2] == "p:" and "\0" not in one:  # PostgreSQL has no text with U+0000
-                self._names.add(("project", one[2:]))
+        self._names |= {("target", one[2:].partition("\0")[0]) for one in texts if one[:2] == "t:"}
+        # PostgreSQL has no text with U+0000.
+        self._names |= {("project", one[2:]) for one in texts if one[:2] == "p:" and "\0" not in one}
         self.place = self._source.place_behind(self.place, entries)
         self.position = head_of(entries[-1])
 
@@ -124,13 +122,13 @@ class Filling:
             kind, key = fields.get("kind"), fields.get("release")
             if type(kind) is not str:
                 continue
-            is_first = key != last
-            if (is_first or kind in _NOTED) and is_of_release(fields):
+            if key != last:
+                if not is_of_release(fields):
+                    continue
                 last = str(key)
-                if is_first:
-                    self._count(last, fields)
-                if kind in _NOTED:
-                    self._note(last, fields)
+                self._count(last, fields)
+            if kind in _NOTED:
+                self._note(last, fields)
 
     def _count(self, key: str, fields: Fields) -> None:
         """Count the release if this is its first entry."""
@@ -228,6 +226,7 @@ def _row(key: str, released: Fields, plan: _Plan) -> Row | None:
 
 def _rows_of(project: str, key: str, version: str, rebuild: int, commit: str) -> list[Row]:
     rank = rank_of(rebuild_name(version, rebuild))
-    row = (project, rank.channel, rank.text, key, version, rebuild, commit) if rank is not None else None
     # PostgreSQL has no text with U+0000; a sound entry has none either.
-    return [row] if row is not None and not any(isinstance(one, str) and "\0" in one for one in row) else []
+    if rank is None or "\0" in f"{project}{rank.channel}{rank.text}{key}{version}{commit}":
+        return []
+    return [(project, rank.channel, rank.text, key, version, rebuild, commit)]

@@ -38,11 +38,12 @@ def terms_of(entries: Sequence[Entry]) -> Terms:
     """The terms of entries. Written for speed: it is called for every entry of a long log."""
     found: set[str] = set()
     texts: set[str] = set()
+    projects: set[str] = set()
     keys: set[str] = set()  # release keys that were found to be hexadecimal
     for entry in entries:
         fields = entry.fields
         kind, release, project = fields.get("kind"), fields.get("release"), fields.get("project")
-        texts.add(f"p:{project}" if type(project) is str else "p:")
+        projects.add(project if type(project) is str else "")
         if type(commit := fields.get("commit")) is str:
             found.add(commit)
         if type(source := fields.get("source")) is dict:
@@ -59,6 +60,7 @@ def terms_of(entries: Sequence[Entry]) -> Terms:
                 keys.add(release)
                 continue
         texts |= _beside(fields)
+    texts |= {project_term(one) for one in projects}
     # A digest may stand anywhere in an entry; canonical JSON writes it without escapes.
     parts = b"\n".join([entry.raw for entry in entries]).split(b"sha256:")
     found |= {one.decode("latin-1") for one in {part[:DIGITS] for part in parts[1:]}}
