@@ -181,10 +181,11 @@ def documents() -> dict[str, dict[str, Any]]:
 
 def _schema_names(cls: type[msgspec.Struct]) -> tuple[str, ...]:
     """The values that the member `schema` of a Struct may have; none if it has no such member."""
-    for field in msgspec.structs.fields(cls):
-        if field.name == "schema":
-            return tuple(value for value in get_args(field.type) if str(value).startswith("shipmark."))
-    return ()
+    # Asked first: types of other Structs may be imported for type checkers alone, and then cannot be resolved.
+    if "schema" not in cls.__struct_fields__:
+        return ()
+    field = next(one for one in msgspec.structs.fields(cls) if one.name == "schema")
+    return tuple(value for value in get_args(field.type) if str(value).startswith("shipmark."))
 
 
 def _commands(

@@ -100,7 +100,6 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "plan.inputs": "config-file",
         "ref_names": "ref-name",
         "registry": "registry-settings",
-        "registry.registries": "image-name",
         "retention": "retention-policy",
         "tagging": "tag-rules",
         "tagging.expressions": "expression",
