@@ -255,7 +255,9 @@ class TestFailures:
         report = json.loads(done.stdout)
         assert done.code == 4, done.stderr
         assert [one["component"] for one in report["failed"]] == ["lib"]
-        assert {one["help"] for one in (report["error"], *report["failed"])} == {"docs/errors.md#check-failed"}
+        assert {one["help"] for one in (report["error"], *report["failed"])} == {
+            "docs/errors.md#check-failed"
+        }
         assert (set(mono.tags("web")) >= {"main"}, mono.tags("api"), mono.tags("lib")) == (True, {}, {})
         skipped = [step for one in report["releases"] for step in one["steps"] if step["state"] == "skipped"]
         assert any("`lib`, which `api` depends on, failed" in step["reason"] for step in skipped)
