@@ -21,6 +21,8 @@ _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "reg
 _HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 # Paths of the registry's API: in a key without a scheme, such a path does not name a namespace.
 _API_PATHS = frozenset({"", "v1", "v1/", "v2", "v2/"})
+# Members of one value of `auths` that are read.
+_MEMBERS = ("username", "password", "auth", "identitytoken", "registrytoken")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,25 +114,23 @@ def parse_auth_file(raw: bytes, path: str, *, old: bool = False) -> AuthFile:
         document = None
     if not isinstance(document, dict):
         # The parser's message may quote the file, and thus a secret.
-        raise ConfigError(f"`{path}` is not JSON", hint="repair it, or log in again")
+        raise ConfigError(f"`{path}` is not a JSON object", hint="repair it, or log in again")
     if old:
         document = {"auths": document}
-    store = document.get("credsStore")
     faults: list[str] = []
     entries: dict[str, Entry] = {}
     for key, value in _table(document, "auths", path, faults).items():
         entry = _entry(value, key, path, faults)
         if entry is not None:
             entries[key] = entry
+    named = _table(document, "credHelpers", path, faults)
+    helpers = {key: _text(named, key, f"`credHelpers` in `{path}`", faults) for key in named}
+    store = _text(document, "credsStore", f"`{path}`", faults)
     return AuthFile(
         path=path,
         entries=entries,
-        helpers={
-            key: value
-            for key, value in _table(document, "credHelpers", path, faults).items()
-            if isinstance(value, str) and value
-        },
-        store=store if isinstance(store, str) and store else None,
+        helpers={key: helper for key, helper in helpers.items() if helper},
+        store=store or None,
         faults=tuple(faults),
     )
 
@@ -178,32 +178,37 @@ def _entry(value: Any, key: str, path: str, faults: list[str]) -> Entry | None:
     if not isinstance(value, dict):
         faults.append(f"the entry for {_quoted(key)} in `{path}` is not a table")
         return None
-    username, password = _text(value, "username"), _text(value, "password")
-    encoded = _text(value, "auth")
+    where = f"the entry for {_quoted(key)} in `{path}`"
+    texts = {name: _text(value, name, where, faults) for name in _MEMBERS}
+    username, password, encoded = texts["username"], texts["password"], texts["auth"]
     if encoded:
         decoded = _decode(encoded)
         if decoded is None:
-            faults.append(
-                f"the entry for {_quoted(key)} in `{path}` holds an `auth` that is not base64 of `user:password`"
-            )
+            faults.append(f"{where} holds an `auth` that is not base64 of `user:password`")
             return None
         username, password = decoded
     return Entry(
         username=username,
         password=password,
-        identity_token=_text(value, "identitytoken"),
-        registry_token=_text(value, "registrytoken"),
+        identity_token=texts["identitytoken"],
+        registry_token=texts["registrytoken"],
     )
 
 
-def _text(value: dict[str, Any], name: str) -> str:
-    found = value.get(name)
-    return found if isinstance(found, str) else ""
+def _text(table: dict[str, Any], name: str, where: str, faults: list[str]) -> str:
+    """The text under a name; "" for none, and for a value of another type, which is added to `faults`."""
+    found = table.get(name)
+    if found is None or isinstance(found, str):
+        return found or ""
+    faults.append(f"{_quoted(name)} of {where} is not a string")
+    return ""
 
 
 def _decode(encoded: str) -> tuple[str, str] | None:
     try:
-        text = base64.b64decode(encoded, validate=True).decode().rstrip("\0")
+        # Go, in which docker and podman are written, ignores line breaks: `base64` wraps its lines.
+        plain = encoded.replace("\r", "").replace("\n", "")
+        text = base64.b64decode(plain, validate=True).decode().rstrip("\0")
     except (binascii.Error, ValueError):
         return None
     username, separator, password = text.partition(":")

@@ -194,6 +194,34 @@ def test_name_of_a_credential_helper_with_a_path_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        ({"auths": {"ghcr.io": {"auth": 5}}}, "`auth` of the entry for `ghcr.io` in `f` is not a string"),
+        (
+            {"auths": {"ghcr.io": {"password": ["p"]}}},
+            "`password` of the entry for `ghcr.io` in `f` is not a string",
+        ),
+        ({"auths": {"ghcr.io": 1}}, "the entry for `ghcr.io` in `f` is not a table"),
+        ({"credHelpers": {"ghcr.io": {}}}, "`ghcr.io` of `credHelpers` in `f` is not a string"),
+        ({"credsStore": ["desktop"]}, "`credsStore` of `f` is not a string"),
+        ({"credHelpers": []}, "`credHelpers` in `f` is not a table"),
+    ],
+)
+def test_values_of_another_type_are_named_and_left_out(document: object, fault: str) -> None:
+    read = parse_auth_file(json.dumps(document).encode(), "f")
+    assert read.faults == (fault,)
+    assert (read.helpers, read.store) == ({}, None)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_line_breaks_in_an_auth_are_ignored_as_by_docker(ending: str) -> None:
+    encoded = base64.encodebytes(f"robot:{SECRET * 10}".encode()).decode().replace("\n", ending)
+    assert encoded.count(ending) > 1
+    found = parse_auth_file(json.dumps({"auths": {"ghcr.io": {"auth": encoded}}}).encode(), "f")
+    assert (found.entries["ghcr.io"].password, found.faults) == (SECRET * 10, ())
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         b"[]",
