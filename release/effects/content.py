@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import msgspec
 
 from release.control import Cancel
@@ -11,14 +15,16 @@ from release.errors import NotFound, RegistryError
 from release.events import Sink
 from release.handler import Work
 from release.image_names.image_location import is_in_registry
-from release.oci import Descriptor
+from release.oci import Descriptor, Repository
+from release.oci.graph import QUESTIONS, blobs_of
 from release.oci.reference import parse_repository
 from release.plan.evidence import STORE
 from release.plan.model import Bindings, Done, Free, Judgement, Slot, binding
 from release.plan.operands import PushContent, digest_in
 from release.plan.ownership import short
 from release.plan.supply import FROM
-from release.transfer.copy import copy_image
+from release.task_group import run_all
+from release.transfer.copy import Asks, copy_image
 from release.transfer.repair import missing_blobs, put_back
 
 
@@ -56,14 +62,30 @@ class Content:
         if isinstance(image, Slot):
             return ContentObservation()
         target = self._sources.open(work.operands.target)
-        top = self._tags.resolve(target, image)
-        if top is None or work.bound.get(_sent(work.id)):
-            return ContentObservation(top=top)
+        if work.bound.get(_sent(work.id)):
+            return ContentObservation(top=self._tags.resolve(target, image))
+        top = self._top(target, image)
+        if top is None:
+            return ContentObservation()
         try:
             missing = missing_blobs(target, image, cancel=self._cancel)
         except NotFound:
             return ContentObservation(top=top, lost="a manifest of the index")
         return ContentObservation(top=top, lost=f"{len(missing)} blobs" if missing else "")
+
+    def _top(self, target: Repository, image: str) -> Descriptor | None:
+        """The top manifest on the target. The blobs of an image that is stored here are looked for at the same time.
+
+        Whatever the manifest's answer is, the blobs are asked for next: to send what is missing, or to find a loss.
+        """
+        asked: list[Callable[[], Any]] = [partial(self._tags.resolve, target, image)]
+        store = self._sources.open(STORE)
+        if isinstance(target, Asks) and store.resolve(image) is not None:
+            manifest = store.manifest(image)
+            if not manifest.is_index:
+                asked += [partial(target.ask_blob, blob) for blob in blobs_of((manifest,))]
+        top: Descriptor | None = run_all(asked, jobs=2 * QUESTIONS, cancel=self._cancel)[0]
+        return top
 
     def judge(self, work: Work[PushContent], seen: ContentObservation) -> Judgement:
         """Done if the target has the top manifest and everything below it."""

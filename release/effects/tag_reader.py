@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from release.errors import NotFound, ReleaseError
-from release.oci import INDEX_TYPES, Descriptor, ImageFacts, Repository
+from release.oci import INDEX_TYPES, Descriptor, Expects, ImageFacts, Repository
 from release.oci.image_config import image_facts
+from release.oci.manifest import children
 from release.tagging.labels import held_image
 from release.tagging.model import Held
 from release.task_group import Task, TaskGroup
@@ -121,7 +122,8 @@ class TagReader:
         """Read what is not known yet, all at once; errors are raised by the read that needs the answer.
 
         `labels`: whether the labels of a tag's image are needed: of the first platform (False), of all (True), or not
-        at all (None). `held`: a tag that probably exists: its manifest is read at once, which saves a round trip.
+        at all (None). `held`: a tag that probably exists: its manifest is read at once, which saves a round trip, and
+        its layers are looked for together with the labels.
         """
         names = tuple(tags)
         asked = [partial(self._observe, repository, tag, whole=tag == held) for tag in names]
@@ -130,9 +132,25 @@ class TagReader:
             return
         # Only now, so that the manifest that came with the tag `held` is not requested for the other tags again.
         needed = [(tag, every) for tag in names if (every := labels(tag)) is not None]
+        expected = self._layers_of(repository, held) if held in names else ()
         _together(
-            [partial(self.read, repository, repository.name, tag, every=every) for tag, every in needed]
+            [
+                *(partial(self.read, repository, repository.name, tag, every=every) for tag, every in needed),
+                *expected,
+            ]
         )
+
+    def _layers_of(self, repository: Repository, tag: str | None) -> tuple[Callable[[], object], ...]:
+        """Calls that look for the layers of the image under a tag, which is asked for next: a target may lose them.
+
+        The config is left out, since its labels are read.
+        """
+        with contextlib.suppress(ReleaseError):
+            found = self.resolve(repository, tag) if tag is not None else None
+            if found is not None and found.media_type not in INDEX_TYPES and isinstance(repository, Expects):
+                layers = children(repository.manifest(found.digest))[1 : 1 + _AT_ONCE]
+                return tuple(partial(repository.expect_blob, layer) for layer in layers if not layer.urls)
+        return ()
 
     def _observe(self, repository: Repository, reference: str, *, whole: bool = False) -> Any:
         key = (repository.name, reference)

@@ -138,6 +138,14 @@ class Connects(Protocol):
         """Open connections for the requests that follow. Errors are ignored: those requests report them."""
 
 
+@runtime_checkable
+class Expects(Protocol):
+    """A repository that can look for a blob before it is asked for it."""
+
+    def expect_blob(self, descriptor: Descriptor) -> None:
+        """Look for a blob that `has_blob` will soon be asked for. Errors are ignored: `has_blob` meets them again."""
+
+
 class Registries(Protocol):
     """Opens repositories by name."""
 

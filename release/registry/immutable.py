@@ -44,6 +44,11 @@ class Immutable(Generic[V]):
             self.keep(digest, value)
             return value
 
+    def has(self, digest: str) -> bool:
+        """Whether the value of `digest` is known."""
+        with self._lock:
+            return digest in self._values
+
     def keep(self, digest: str, value: V) -> None:
         """Remember a value, whose digest was checked."""
         with self._lock:

@@ -15,7 +15,7 @@ from typing import IO
 from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
 from release.oci import ACCEPTED_TYPES, DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
 from release.oci.deletion import Deletion
-from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, children, describe, read_manifest
+from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, describe, read_manifest
 from release.oci.reference import Reference, is_digest, require_digest, require_tag
 from release.oci.verify import verified
 from release.registry.auth.challenge import scope
@@ -25,7 +25,7 @@ from release.registry.growing_upload import GrowingUpload
 from release.registry.host import Call, Host
 from release.registry.http.client import Answer
 from release.registry.immutable import Immutable
-from release.registry.pagination import read_pages
+from release.registry.referrer_list import list_referrers
 from release.registry.tag_list import list_tags
 from release.registry.untagged import Untagged
 from release.registry.upload_sessions import Sessions
@@ -39,8 +39,6 @@ _BLOB_TYPES = (
     "application/vnd.docker.container.image.",
     "application/vnd.docker.image.",
 )
-# Statuses with which registries answer requests that they do not implement.
-_NO_SUCH_QUESTION = frozenset({400, 404, 405, 406, 501})
 # Retries of a manifest that is refused with 400 DIGEST_INVALID, although its digest was computed from the sent bytes.
 # The reference server distribution refuses a manifest while another writer stores one of its blobs or children again.
 # Its 2.8.2 rewrites small files in place: 30 of 1,200 writes by four writers of the same images were refused.
@@ -64,7 +62,8 @@ class RemoteRepository:
         # If the reply to a PUT is lost and another digest than this is found, another writer has set the tag.
         self._held: dict[str, str | None] = {}
         self._untagged = Untagged(host, self._name, self.has_blob)
-        self._lacks: set[str] = set()  # blobs found missing by `ask_blob`: `put_blob` does not ask again
+        self._lacks: set[str] = set()  # blobs that `ask_blob` found missing
+        self._expected: set[str] = set()  # blobs found by `expect_blob` and `ask_blob`
         self._manifests: Immutable[Manifest] = Immutable(lambda manifest: len(manifest.raw))
         self._configs: Immutable[bytes] = Immutable(len)
         self._deletion: Deletion | None = None  # without a lock: threads that choose at once choose the same
@@ -155,22 +154,34 @@ class RemoteRepository:
             return open_unchecked(self._host, self._manifest_blob_call(descriptor), descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether this repository has the blob."""
-        return self._has_blob(descriptor, ("pull",), self._host.call)
+        """Whether this repository has the blob. It is not asked for a config that was read from it in this run."""
+        known = self._is_known(descriptor)
+        self._expected.discard(descriptor.digest)  # the answer serves once
+        return known or self._has_blob(descriptor, ("pull",), self._host.call)
+
+    def expect_blob(self, descriptor: Descriptor) -> None:
+        """Look for a blob, so that the next `has_blob` need not ask."""
+        with contextlib.suppress(RegistryError):
+            if not self._is_known(descriptor) and self._has_blob(descriptor, ("pull",), self._host.once):
+                self._expected.add(descriptor.digest)
 
     def ask_blob(self, descriptor: Descriptor) -> bool:
         """Whether this repository has the blob; False also after an error.
 
-        A missing blob is remembered, so that `put_blob` need not check for it again.
+        The answer is remembered, so that the next `has_blob` or `put_blob` need not ask again.
         """
+        if descriptor.digest in self._lacks or self._is_known(descriptor):
+            return descriptor.digest not in self._lacks
         try:
             # Ask with the scopes of the upload that may follow: one token serves both.
             there = self._has_blob(descriptor, ("pull", "push"), self._host.once)
         except RegistryError:
             return False
-        if not there:
-            self._lacks.add(descriptor.digest)
+        (self._expected if there else self._lacks).add(descriptor.digest)
         return there
+
+    def _is_known(self, descriptor: Descriptor) -> bool:
+        return descriptor.digest in self._expected or self._configs.has(descriptor.digest)
 
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
@@ -230,18 +241,7 @@ class RemoteRepository:
         """Manifests with `digest` as their subject; None where the registry lacks that API."""
         what = f"listing what refers to `{digest}`"
         call = self._call("GET", f"referrers/{require_digest(digest)}", what, headers={"Accept": OCI_INDEX})
-        found: list[Descriptor] = []
-        try:
-            for answer, raw in read_pages(self._host, call, most=LARGEST_PULLED, name="list of referrers"):
-                media_type = answer.headers.get("Content-Type") or ""
-                if not media_type.lower().startswith(OCI_INDEX):
-                    return None  # not an index: for example the HTML page of a proxy in front of the registry
-                found += children(read_manifest(raw, media_type, expected=None, source=what))
-        except RegistryError as error:
-            if not found and error.status in _NO_SUCH_QUESTION:
-                return None
-            raise
-        return tuple(found)
+        return list_referrers(self._host, call)
 
     def check_push(self) -> None:
         """Open an upload session and cancel it. Raises `Denied` where pushing is not allowed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -13,7 +13,7 @@ import msgspec
 from release.app.clone_history import ancestry_of, branches_of
 from release.app.releases.concerned import unchanged, without_tags
 from release.app.releases.decide import Situation, decide_component
-from release.app.releases.held_tags import gather_held
+from release.app.releases.held_tags import gather_held, read_ahead
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.log_base import with_log_base
 from release.app.releases.rebuild import rebuild_number, require_checked_out, scheduled_rebuild
@@ -23,7 +23,15 @@ from release.app.session import Session, policy_of
 from release.config.components import dependencies
 from release.config.load import Component
 from release.config.model import TargetSection
-from release.errors import ConfigError, DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
+from release.errors import (
+    ConfigError,
+    DigestMismatch,
+    Invalid,
+    LogCorrupt,
+    NotFound,
+    RegistryError,
+    ReleaseError,
+)
 from release.facts import Facts
 from release.log.catalog.view import LogView
 from release.log.chain import timestamp
@@ -39,7 +47,7 @@ from release.plan.release_input import ImageCheck, ReleaseInput, Target
 from release.plan.supply import FROM, Supply
 from release.tagging.decide import with_box
 from release.tagging.guard import highest
-from release.tagging.model import Decision, Held, HeldTags, KnownReleases
+from release.tagging.model import Decision, Held, HeldTags, KnownReleases, TagPolicy
 from release.task_group import TaskGroup
 
 if TYPE_CHECKING:
@@ -75,7 +83,8 @@ def gather(
     facts = session.facts(policy, online=not wishes.offline)
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
     moving = [one for one, target in zip(repositories, component.targets, strict=False) if target.moving]
-    releases = known_everywhere(session, component, policy, moving, summary=True)
+    expected = _reading_expected(session, component, policy, facts, wishes, repositories)
+    releases = known_everywhere(session, component, policy, moving, summary=True, meanwhile=expected)
     facts = with_log_base(session, facts, releases, policy, online=not wishes.offline)
     situation = Situation(component=component, policy=policy, facts=facts, known=releases, request=wishes)
     first = decide_component(session, situation)
@@ -115,6 +124,28 @@ def gather(
     for said in subject.learned:
         session.sink.emit(told(said))
     return msgspec.structs.replace(subject, unchanged=same)
+
+
+def _reading_expected(
+    session: Session,
+    component: Component,
+    policy: TagPolicy,
+    facts: Facts,
+    wishes: RunRequest,
+    repositories: Sequence[Repository],
+) -> Callable[[KnownReleases], None]:
+    """A function that reads the tags which the release gets by what git and the log know.
+
+    It saves a round trip: the registries list their tags meanwhile. Errors are met again when the tags are needed.
+    """
+
+    def read(known: KnownReleases) -> None:
+        guess = Situation(component=component, policy=policy, facts=facts, known=known, request=wishes)
+        with suppress(ReleaseError):
+            decision = decide_component(session, guess, labelled=False)
+            read_ahead(session.tags, repositories, decision, session.cancel)
+
+    return read
 
 
 def _connect(session: Session, component: Component) -> None:

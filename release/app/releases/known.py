@@ -6,7 +6,7 @@ For each source the result says how much of it was read: `complete`, `partial`, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
@@ -243,20 +243,26 @@ def known_everywhere(
     repositories: list[Repository],
     *,
     summary: bool = False,
+    meanwhile: Callable[[KnownReleases], None] = lambda _: None,
 ) -> KnownReleases:
     """The releases known from git, the log, and the tags and statuses of `repositories`; without these, offline.
+
+    `meanwhile`: called, while the repositories list their tags, with what git and the log know.
 
     A required target that does not answer makes the registries `unknown` or `partial`. An optional target that does not
     answer is ignored, so that it does not keep the tags of other targets from moving. `summary`: see `known_from_log`.
     """
     from release.effects.version_status import told_in
-    from release.task_group import run_all
+    from release.task_group import TaskGroup
 
     optional = {session.registries.open(one.image).name for one in component.targets if not one.required}
     known = known_by_remote if repositories else known_locally
     parts = [known(session, component, policy, summary=summary)]
-    listed = [partial(session.tags.ahead, repository, listing=True) for repository in repositories]
-    run_all(listed, jobs=len(listed) or 1, cancel=session.cancel)
+    lists = TaskGroup(jobs=len(repositories) or 1, name="list", cancel=session.cancel)
+    for repository in repositories:
+        lists.start(partial(session.tags.ahead, repository, listing=True))
+    meanwhile(parts[0])
+    lists.wait()
     for repository in repositories:
         try:
             tags = session.tags.listing(repository)

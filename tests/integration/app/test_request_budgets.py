@@ -38,10 +38,12 @@ LIST = Budget(1, "the released versions, while git is read")
 KNOWN = {
     "ping": PING,
     "list": LIST,
-    "HEAD tag": Budget(4, "what each tag holds, in one round with the manifest below"),
+    "HEAD tag": Budget(4, "what each tag holds, in one round with the list above and the manifest below"),
     "GET tag": Budget(1, "the manifest of the version tag"),
     "GET blob": Budget(1, "the labels in its config"),
-    "HEAD blob": Budget(2, "whether the repository lost a blob, both in one round"),
+    "HEAD blob": Budget(
+        1, "whether the repository lost the layer, in one round with the config, which is there"
+    ),
 }
 RELEASE = {
     "ping": PING,
