@@ -110,8 +110,10 @@ class _Peers(NamedTuple):
         }
         if self.regctl:
             copy = f"{' '.join(regctl(self.regctl, 'REGISTRY'))} image copy"
+            # crane writes no tag into the layout.
+            (entry,) = json.loads((pulled / "index.json").read_text())["manifests"]
             found["regctl"] = [
-                f"{copy} ocidir://{pulled} HOST:{first}",
+                f"{copy} ocidir://{pulled}@{entry['digest']} HOST:{first}",
                 *(f"{copy} HOST:{first} HOST:{tag}" for tag in more),
             ]
         if self.skopeo:
