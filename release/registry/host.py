@@ -29,7 +29,7 @@ from release.registry.http.error_body import LARGEST_ERROR, Refusal, fault_of, r
 from release.registry.http.redirects import absolute, host_name, origin_of
 from release.registry.http.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
 from release.registry.http.tls import Trust
-from release.registry.ping import likely, probe
+from release.registry.ping import probe
 from release.registry.throttle import Throttle
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -138,16 +138,13 @@ class Host:
             return self._base
 
     def connect(self) -> None:
-        """Open connections for the requests that follow, once, already while the host is probed. Errors are ignored."""
+        """Open connections for the requests that follow, once. Errors are ignored: those requests report them."""
         with self._lock:
-            if self._connected:
-                return
-            self._connected = True
+            first, self._connected = not self._connected, True
+        if not first:
+            return
         with contextlib.suppress(RegistryError):
-            guess = likely(self._api_host, self.ports.trust)
-            self.ports.transport.open_ahead(guess, _CONNECTIONS_AHEAD)
-            if self.base() != guess:
-                self.ports.transport.open_ahead(self.base(), _CONNECTIONS_AHEAD)
+            self.ports.transport.open_ahead(self.base(), _CONNECTIONS_AHEAD)
 
     def call(self, call: Call) -> Answer:
         """Send a request, with retries of transient failures. The caller judges the answer's status.
@@ -299,8 +296,8 @@ class Host:
         bearer = self._challenge is not None and self._challenge.scheme == "bearer"
         if not bearer or not self.is_own(answer.url) or call.subject in self._wide:
             return False
-        reads = scope(call.subject, "pull") in call.scopes
-        return reads and self.credential(call.subject).kind in ("basic", "identity")
+        known = self.credential(call.subject).kind in ("basic", "identity")
+        return known and scope(call.subject, "pull") in call.scopes
 
     def _scopes(self, call: Call) -> tuple[str, ...]:
         if call.subject not in self._wide:
@@ -388,7 +385,9 @@ class Host:
             answer.close()
 
     def _probe(self) -> str:
-        found = probe(self.ports.transport, self._api_host, self.ports.trust)
+        found = probe(
+            self.ports.transport, self._api_host, prefer_tls=not self.ports.trust.verifies(self._api_host)
+        )
         self._reach = found.reach
         if found.challenge is not None:
             self._challenge = choose(parse_challenges(found.challenge))

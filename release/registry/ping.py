@@ -9,7 +9,6 @@ from release.registry.http.address_policy import Reach
 from release.registry.http.client import Answer, Transport
 from release.registry.http.error_body import LARGEST_ERROR
 from release.registry.http.retry import TLS_FAULT
-from release.registry.http.tls import Trust
 
 # Bodies with which TLS servers answer plain http: Go's net/http, and nginx.
 _PLAIN_TO_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
@@ -23,15 +22,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     reach: Reach | None = None
 
 
-def likely(host: str, trust: Trust) -> str:
-    """Scheme and host as most hosts speak: https, but http on loopback where the user said nothing of TLS."""
-    return f"http://{host}" if trust.allows_http(host) and trust.verifies(host) else f"https://{host}"
-
-
-def probe(transport: Transport, host: str, trust: Trust) -> Found:
+def probe(transport: Transport, host: str, *, prefer_tls: bool) -> Found:
     """Try both schemes, the likelier first. Raises `Unreachable` with the more helpful of the two errors."""
-    first = likely(host, trust)
-    second = next(base for base in (f"http://{host}", f"https://{host}") if base != first)
+    plain, secure = f"http://{host}", f"https://{host}"
+    first, second = (secure, plain) if prefer_tls else (plain, secure)
     try:
         return _ask(transport, first) or Found(base=second)
     except Unreachable as error:
