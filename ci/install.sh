@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs shipmark from this checkout into the virtual environment DIR: sh ci/install.sh DIR [WHEELS]
+# Installs shipmark from this checkout into the virtual environment DIR: sh ci/install.sh DIR [WHEELS [--job]]
 #
 # Every package must have its hash in ci/runtime.lock. WHEELS is a folder with packages that a cache has kept; what is
-# missing there is downloaded into it. PYTHON names another interpreter than python3. Actions, examples and `init` all
-# install with this script.
+# missing there is downloaded into it. With --job the environment is for one job: quicker to make, and it needs this
+# checkout. PYTHON names another interpreter than python3. Actions, examples and `init` all install with this script.
 set -eu
 
-venv=${1:?'usage: sh ci/install.sh DIR [WHEELS]'}
+venv=${1:?'usage: sh ci/install.sh DIR [WHEELS [--job]]'}
 python=${PYTHON:-python3}
 root=$(cd "$(dirname "$0")/.." && pwd)
 # Neither the workspace nor the job's settings get a module into the environment.
@@ -14,9 +14,10 @@ unset PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX PIP_PLA
 
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
-wheels=${2:-$scratch/wheels}
+wheels=${2:-$scratch/wheels} job=${3:-}
 
-unpack() { "$python" -I "$root/release/cli/action/unpack.py" "$root" "$wheels" "$venv"; }
+# shellcheck disable=SC2086  # no argument at all if it is empty
+unpack() { "$python" -I "$root/release/cli/action/unpack.py" "$root" "$wheels" "$venv" $job; }
 
 if [ ! -d "$wheels" ] || ! unpack; then
   rm -rf -- "$wheels"

@@ -24,7 +24,7 @@ mkdir -p "$RUNNER_TEMP"
 get() { sed -n "s/^$1=//p" "$GITHUB_OUTPUT"; }
 bash "$ROOT/ci/github/find.sh"
 if [ "$(get installed)" != true ]; then
-  PYTHON=$(get python) sh "$ROOT/ci/install.sh" "$(get venv)" "$(get wheels)"
+  PYTHON=$(get python) sh "$ROOT/ci/install.sh" "$(get venv)" "$(get wheels)" --job
 fi
 venv=$(get venv)
 exec "$venv/bin/python" -I "$venv/bin/shipmark" ci github-action

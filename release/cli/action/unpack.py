@@ -1,8 +1,9 @@
-"""Fills a virtual environment from a folder of wheels: `python -I unpack.py ROOT WHEELS VENV`.
+"""Fills a virtual environment from a folder of wheels: `python -I unpack.py ROOT WHEELS VENV [--job]`.
 
 `ci/install.sh` runs this script before anything is installed, so it imports nothing but the standard library.
 Installing with pip takes seconds for each job; wheels are ZIP archives, and unpacking them is all that installing them
-means here. shipmark itself is copied from ROOT, a checkout.
+means here. shipmark itself is copied from ROOT, a checkout. With `--job` the environment serves one CI job, for which
+writing fewer files counts: shipmark is imported from ROOT, and packages that a job seldom imports stay archives.
 
 Anybody who can write the cache of a repository can put wheels there. Each wheel is therefore compared with the hashes
 of `ci/runtime.lock` before a byte of it is unpacked.
@@ -24,6 +25,9 @@ import zipfile
 #: Exit code for wheels that are missing or have an unknown hash; then they have to be downloaded. It is none of
 #: Python's own, which are 1 for an exception and 2 for bad arguments, so that a job's log tells them apart.
 UNUSABLE = 3
+#: Packages that only a terminal needs, or a machine without time zones: half of all files. Python imports them from
+#: their archives, though without keeping bytecode.
+_SELDOM = frozenset({"markdown-it-py", "mdurl", "pygments", "rich", "tzdata"})
 #: What shipmark consists of.
 _OWN = ("release", "ci", "shipmark")
 
@@ -43,8 +47,7 @@ def wheels_of(lock: str, folder: str) -> list[str]:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest not in hashes:
             _unusable(f"the lock file has no hash for {os.path.basename(path)}")
-        name, version = os.path.basename(path).split("-")[:2]
-        found.add((_plain(name), version))
+        found.add((_package(path), os.path.basename(path).split("-")[1]))
     # A package with a marker belongs to some machines only, so it may be missing here.
     for name, version, marker in _PIN.findall(lock):
         if not marker.strip() and (_plain(name), version) not in found:
@@ -80,7 +83,7 @@ def copy(root: str, site: str) -> str:
     return record
 
 
-def install(root: str, wheels: str, target: str) -> None:
+def install(root: str, wheels: str, target: str, *, job: bool = False) -> None:
     """Make the virtual environment `target`. Its stamp is written last, so that half an environment is not used."""
     with open(os.path.join(root, "ci", "runtime.lock"), encoding="utf-8") as file:
         paths = wheels_of(file.read(), wheels)
@@ -89,10 +92,15 @@ def install(root: str, wheels: str, target: str) -> None:
     venv.create(target, symlinks=True)
     scheme = {"base": target, "platbase": target, "installed_base": target, "installed_platbase": target}
     site = sysconfig.get_path("purelib", "venv", vars=scheme)
-    unpack(paths, site)
-    # As pip does: `shipmark init` reads here which repository and commit it came from.
-    origin = {"url": f"file://{urllib.parse.quote(root)}", "dir_info": {}}
-    _write(os.path.join(copy(root, site), "direct_url.json"), json.dumps(origin))
+    kept = [path for path in paths if job and _package(path) in _SELDOM]
+    unpack([path for path in paths if path not in kept], site)
+    if job:
+        archives = [shutil.copy(path, site) for path in kept]
+        _write(os.path.join(site, "shipmark.pth"), "".join(f"{path}\n" for path in [root, *archives]))
+    else:
+        # As pip does: `shipmark init` reads here which repository and commit it came from.
+        origin = {"url": f"file://{urllib.parse.quote(root)}", "dir_info": {}}
+        _write(os.path.join(copy(root, site), "direct_url.json"), json.dumps(origin))
     script = os.path.join(target, "bin", "shipmark")
     _write(script, _SCRIPT.format(python=os.path.join(target, "bin", "python")))
     os.chmod(script, 0o755)  # noqa: S103  # a program, which holds no secret
@@ -102,6 +110,10 @@ def install(root: str, wheels: str, target: str) -> None:
 def _write(path: str, text: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def _package(path: str) -> str:
+    return _plain(os.path.basename(path).split("-")[0])
 
 
 def _plain(name: str) -> str:
@@ -114,4 +126,4 @@ def _unusable(why: str) -> None:
 
 
 if __name__ == "__main__":
-    install(*sys.argv[1:])
+    install(*sys.argv[1:4], job="--job" in sys.argv[4:])
