@@ -1,0 +1,106 @@
+"""The workflows of README and docs/github.md that release, run by nektos/act for every event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.pages import blocks
+from tests.support.programs.act import Act, ActJob
+from tests.support.programs.wheel import Installed
+from tests.support.registries.registry import RegistryServer
+from tests.support.releases.git import GitRepo
+
+HOSTILE = "$(touch${IFS}bait)`touch${IFS}bait`"
+_BASE = {"ref": "main", "repo": {"full_name": "acme/app"}}
+_HEAD = {"ref": "x", "sha": "", "repo": {"full_name": "acme/app"}}
+_ASKED = {"number": 12, "state": "open", "head": _HEAD, "base": _BASE, "title": HOSTILE}
+REQUEST = {"number": 12, "action": "opened", "pull_request": _ASKED}
+FORK = {
+    **REQUEST,
+    "pull_request": {**_ASKED, "head": {**_HEAD, "ref": HOSTILE, "repo": {"full_name": "mallory/app"}}},
+}
+RELEASE = {"action": "published", "release": {"tag_name": "v1.4.2", "draft": False, "prerelease": False}}
+MERGE = {
+    "action": "checks_requested",
+    "merge_group": {"head_ref": "refs/heads/gh-readonly-queue/main/pr-12-abc"},
+}
+RELEASED = {"1.4.2", "1.4", "1", "latest", "sha"}
+#: Event -> its name, ref and payload, and the tags that `run` leaves.
+EVENTS: dict[str, tuple[str, str, Mapping[str, Any], set[str]]] = {
+    "push": ("push", "refs/heads/main", {}, {"main", "sha"}),
+    "tag": ("push", "refs/tags/v1.4.2", {}, RELEASED),
+    "request": ("pull_request", "refs/pull/12/merge", REQUEST, set()),
+    "fork": ("pull_request", "refs/pull/12/merge", FORK, set()),
+    "schedule": ("schedule", "refs/heads/main", {"schedule": "0 4 * * *"}, {"main", "sha"}),
+    "manual": ("workflow_dispatch", "refs/heads/main", {}, {"main", "sha"}),
+    "release": ("release", "refs/tags/v1.4.2", RELEASE, RELEASED),
+    "merge-queue": ("merge_group", MERGE["merge_group"]["head_ref"], MERGE, {"sha"}),  # type: ignore[index]
+    "hostile-branch": ("push", f"refs/heads/{HOSTILE}", {}, {"touch-ifs-bait-touch-ifs-bait", "sha"}),
+}
+_ON = (
+    "on: {push: {}, pull_request: {}, schedule: [{cron: '0 4 * * *'}], workflow_dispatch: {}, release: {}, "
+    "merge_group: {}}\n"
+)
+
+
+def without_events(text: str) -> str:
+    """Return a workflow without its `on:`, so that it can run for every event."""
+    return text[text.index("jobs:") :]
+
+
+class Hub:
+    """A repository on GitHub with the workflows of the pages."""
+
+    def __init__(self, repo: GitRepo, folder: Path, installed: Installed, registry: RegistryServer) -> None:
+        self.repo, self.registry = repo, registry
+        self.act = Act(folder, repo.path, installed)
+        pages = {
+            page: [one for one in blocks(page, "yaml") if "jobs:" in one]
+            for page in ("README.md", "docs/github.md")
+        }
+        texts = {
+            "readme": _ON + without_events(pages["README.md"][0]),
+            "page": _ON + without_events(pages["docs/github.md"][0]),
+        }
+        files = {
+            f".github/workflows/{name}.yml": text.replace("ghcr.io", registry.host)
+            for name, text in texts.items()
+        }
+        files |= {
+            "Dockerfile": "FROM scratch\nCOPY hello /hello\n",
+            "release/__init__.py": "raise SystemExit('taken')\n",
+        }
+        self.files = {**files, ".gitignore": ".shipmark/\n"}
+        self.release("v1.4.2")
+
+    def release(self, tag: str) -> None:
+        self.repo.commit(tag, {**self.files, "hello": f"{tag}\n"})
+        self.repo.tag(tag)
+
+    def on(self, workflow: str, event: str, ref: str, payload: Mapping[str, Any]) -> ActJob:
+        path = f".github/workflows/{workflow}.yml"
+        done = self.act.run(path, event, sha=self.repo.head, ref=ref, payload=payload)
+        assert not list(self.act.folder.rglob("bait")), done.said
+        return done
+
+    def tags(self) -> set[str]:
+        found = set(self.registry.tags("acme/app")) - {"shipmark-status"}
+        return {"sha" if tag.startswith("sha-") else tag for tag in found}
+
+
+@pytest.fixture
+def hub(git_repo: GitRepo, tmp_path: Path, installed: Installed, registry_server: RegistryServer) -> Hub:
+    return Hub(git_repo, tmp_path, installed, registry_server)
+
+
+@pytest.mark.parametrize("workflow", ["readme", "page"])
+@pytest.mark.parametrize("event", EVENTS)
+def test_workflow_of_the_page_does_what_the_table_of_events_says(hub: Hub, workflow: str, event: str) -> None:
+    name, ref, payload, tags = EVENTS[event]
+    done = hub.on(workflow, name, ref, payload)
+    assert (done.code, done.jobs) == (0, {"release": "success"}), done.said
+    assert hub.tags() == tags, done.said
