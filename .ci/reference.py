@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import pkgutil
 import re
@@ -55,7 +56,7 @@ def commands_page() -> str:
         parts += [
             f"## {' '.join(path)}",
             f"```text\n{' '.join(path)} {usage}\n```",
-            _prose(command.help or ""),
+            _prose(inspect.cleandoc(command.help or "")),
         ]
         rows = [
             _option_row(one, context)
@@ -148,6 +149,8 @@ def limits_page() -> str:
     for comment, block in re.findall(r"^((?:#: .*\n)+)((?:[A-Z_]+ = .*\n)+)", text, re.MULTILINE):
         reason = " ".join(line.removeprefix("#: ") for line in comment.splitlines())
         for name in re.findall(r"^([A-Z_]+) = ", block, re.MULTILINE):
+            if name in {"KIB", "MIB"}:  # units, no limits
+                continue
             shown = _code(name.lower().replace("_", " "))
             rows.append((shown, _amount(name, getattr(limits, name)), _cell(reason)))
     return "\n\n".join([*parts, _table(("limit", "at most", "why"), rows)]) + "\n"
