@@ -23,6 +23,8 @@ from release.app.retention.reports import (
 from release.app.retention.repository_report import report_of, unread_report
 from release.app.session import Session
 from release.errors import ConfigError, PartialError, RefusedError, ReleaseError, StalePlan
+from release.oci.reference import parse_repository
+from release.patterns import has_wildcard
 from release.plan.earlier import read_plan
 from release.plan.model import Bindings, Plan
 from release.plan.prune import PrunedTarget, plan_prune
@@ -66,6 +68,7 @@ def prune(session: Session, request: PruneRequest) -> PruneResult:
     ]
     plan = plan_prune([one.target for one in surveyed if one.target is not None], {})
     reports = [one.report for one in surveyed]
+    _warn_of_empty(session, request, reports)
     error = _unread_error(unread, len(found)) or _refusal(
         [text for report in reports for text in report.refused]
     )
@@ -117,6 +120,20 @@ def _approved(ground: Ground, basis: dict[str, str]) -> Ground:
     decision = approved(ground.decision, basis, frozenset(inventory.manifests), held)
     refused = refusals(ground.policy.limits, inventory, decision)
     return msgspec.structs.replace(ground, decision=decision, refused=refused)
+
+
+def _warn_of_empty(session: Session, request: PruneRequest, reports: Sequence[RepositoryReport]) -> None:
+    """Warn of repositories without images that the request names: a misspelt name would go unnoticed."""
+    named = {parse_repository(one).name for one in request.repositories if not has_wildcard(one)}
+    empty = [
+        one.repository
+        for one in reports
+        if one.repository in named and not (one.images or one.tags or one.finishes or one.unread)
+    ]
+    if empty:
+        shown = ", ".join(f"`{name}`" for name in empty[:5])
+        more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
+        session.warn(f"{shown}{more} {'holds' if len(empty) == 1 else 'hold'} no image: check the spelling")
 
 
 def _unread_error(unread: Sequence[Unread], repositories: int) -> RefusedError | None:

@@ -118,6 +118,11 @@ def _repositories(directory: str, given: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for one in given:
         if not os.path.isfile(os.path.join(directory, one)):
+            if "/" not in one and "*" not in one:
+                raise ConfigError(
+                    f"`--repositories {one}` is neither a file nor a repository with its registry",
+                    hint="write `ghcr.io/acme/app`, or check the file's path",
+                )
             found.append(one)
             continue
         lines = (policy_text(directory, one) or "").splitlines()
