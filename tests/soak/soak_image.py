@@ -82,7 +82,7 @@ def base(registry_server: RegistryServer, make_targets: TargetsFactory) -> str:
 def test_image_runs_as_a_user_without_rights_and_knows_its_version(
     clone: Clone, base: str, registry_server: RegistryServer, docker_daemon: DockerDaemon, git_repo: GitRepo
 ) -> None:
-    assert "sha256:" in clone.make(f"BASE={base}", f"BASE_PYTHON={version()}").stdout
+    assert "oci:dist/shipmark:" in clone.make(f"BASE={base}", f"BASE_PYTHON={version()}").stdout
     own = f"{registry_server.host}/acme/shipmark:test"
     shipmark = clone.path / ".venv" / "bin" / "shipmark"
     subprocess.run(
