@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from release.redaction import redact
+from release.secrets.redaction import redact
 
 
 class ReleaseError(Exception):

@@ -21,8 +21,8 @@ from release.errors import ConfigError, RefusedError
 from release.events import Note, NullSink, Sink
 from release.facts import Facts, reconcile
 from release.git.model import RemoteRefs, Snapshot
-from release.known_secrets import Secrets, passwords_of, secrets_in
 from release.run_scope import RunScope, scope_of
+from release.secrets.known import Secrets, passwords_of, secrets_in
 from release.tagging.model import TagPolicy
 from release.trust import Trust
 

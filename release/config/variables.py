@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from release.errors import ConfigError
-from release.secret_names import looks_secret
+from release.secrets.names import looks_secret
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 

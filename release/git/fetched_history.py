@@ -21,7 +21,7 @@ from release.git.command import OFFLINE, Git, git_argv, git_environment, told_by
 from release.git.credentials import credentials_of, keeps_to_its_host, with_settings
 from release.git.repository import find_places, is_git_folder
 from release.ports import Completed, Process
-from release.redaction import redact
+from release.secrets.redaction import redact
 
 # Name of the remote in the private repository. Its URL is passed in the environment, since it may hold a password.
 _REMOTE = "history"

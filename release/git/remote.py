@@ -10,8 +10,8 @@ from release.errors import GitError
 from release.git.command import Git, told_by
 from release.git.model import RemoteRefs
 from release.ports import Process
-from release.redaction import redact
 from release.ref_names import is_commit
+from release.secrets.redaction import redact
 
 Relation = Literal["same", "ancestor", "descendant", "diverged", "unknown"]
 #: Gives the relation of the commit that an image was built from to another commit, as `relation` does.

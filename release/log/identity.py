@@ -13,7 +13,7 @@ from release.canonical_json import is_plain, require_canonical
 from release.decoding import convert
 from release.errors import LogError
 from release.log.record import KINDS
-from release.redaction import holds_credentials, redact
+from release.secrets.redaction import holds_credentials, redact
 
 ENVELOPE = frozenset({"schema", "seq", "prev", "hash", "id", "at", "batch"})
 # Bytes of an error's message in a record.

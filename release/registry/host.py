@@ -17,7 +17,6 @@ import msgspec
 from release.control import Cancel, Deadline
 from release.errors import Denied, Invalid, RegistryError, Unreachable
 from release.events import Note, Sink
-from release.known_secrets import Secrets
 from release.ports import Clock
 from release.registry.auth.bearer import Tokens, basic
 from release.registry.auth.challenge import Challenge, choose, parse_challenges, scope
@@ -31,6 +30,7 @@ from release.registry.http.retry import TRANSIENT, Retrier, RetryPolicy, retry_a
 from release.registry.http.tls import Trust
 from release.registry.ping import probe
 from release.registry.throttle import Throttle
+from release.secrets.known import Secrets
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Redirects that keep method and body, and so may be followed by writes (RFC 9110, sections 15.4.8 and 15.4.9).

@@ -9,12 +9,12 @@ from typing import IO, TYPE_CHECKING, Self
 
 from release.control import Cancel, Deadline
 from release.events import Note, Sink
-from release.known_secrets import Secrets
 from release.layout.layout import Layout
 from release.oci import Descriptor, Repository
 from release.oci.reference import Reference, layout_path, parse_repository
 from release.ports import Clock, Process
 from release.registry.http.retry import RetryPolicy
+from release.secrets.known import Secrets
 
 if TYPE_CHECKING:
     from release.registry.auth.keychain import Finder

@@ -16,13 +16,13 @@ from release.config.variables import expand_url
 from release.control import Cancel
 from release.errors import ConfigError
 from release.filesystem.workspace_paths import is_within
-from release.known_secrets import Secrets, passwords_of
 from release.log import LogStore
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.open import open_catalog
 from release.log.writer import Writer
 from release.ports import Clock, Process
 from release.ref_names import remote_kind
+from release.secrets.known import Secrets, passwords_of
 
 
 class LogContext(msgspec.Struct, frozen=True, kw_only=True):

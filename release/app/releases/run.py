@@ -33,7 +33,7 @@ from release.plan.operands import Record
 from release.plan.release import plan_release
 from release.plan.release_input import ReleaseInput, Unchanged
 from release.runner import Report
-from release.secret_names import looks_secret
+from release.secrets.names import looks_secret
 from release.tagging.model import Withheld
 
 if TYPE_CHECKING:

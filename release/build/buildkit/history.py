@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from release.redaction import HIDDEN
+from release.secrets.redaction import HIDDEN
 
 
 def without_values(config: bytes, args: Mapping[str, str], hide: Callable[[str], str]) -> bytes:

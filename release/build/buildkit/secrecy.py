@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from release.known_secrets import Secrets
+from release.secrets.known import Secrets
 
 
 class Secrecy:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ci.escape import escape_foreign, escape_json
-from release.known_secrets import Secrets
-from release.redaction import redact
+from release.secrets.known import Secrets
+from release.secrets.redaction import redact
 
 _known = [Secrets()]
 

@@ -23,13 +23,13 @@ from release.control import Cancel
 from release.errors import LogError, LogUnavailable
 from release.git.command import git_argv, git_environment
 from release.git.credentials import Credentials, keeps_to_its_host, with_settings
-from release.known_secrets import passwords_of
 from release.log.identity import safe_message
 from release.log.stores.file_lock import FileLock
 from release.log.stores.git_causes import cause_of
 from release.log.stores.git_outcome import Push, outcome_of
 from release.log.stores.syscalls import OsFiles
 from release.ports import Completed, Process
+from release.secrets.known import passwords_of
 
 # Name of the remote in the private repository.
 # The remote's URL may hold a password: it is passed in the environment, since other users can see argument lists.

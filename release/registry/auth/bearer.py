@@ -16,13 +16,13 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import Denied, Invalid, RegistryError
-from release.known_secrets import Secrets
 from release.lazy_pattern import pattern
 from release.registry.auth.challenge import Challenge, covers
 from release.registry.auth.keychain import Credential
 from release.registry.http.client import Accept, Answer, Transport
 from release.registry.http.error_body import fault_of, read_refusal
 from release.registry.http.retry import retry_after
+from release.secrets.known import Secrets
 
 # Bytes of a token answer that are read.
 # A token is sent in a header, and servers take headers of 8 to 64 KiB; bounds the memory that a hostile realm can fill.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from release.secret_names import looks_secret
+from release.secrets.names import looks_secret
 from release.tagging.expressions.render import parse_template
 from release.tagging.expressions.source_text import Located, locate
 from release.tagging.expressions.tree import Call

@@ -16,7 +16,7 @@ from release.config.load import load
 from release.config.model import ConfigFile, TargetSection
 from release.config.untrusted import ALLOWED, DENIED, readable
 from release.errors import ConfigError
-from release.secret_names import looks_secret
+from release.secrets.names import looks_secret
 
 ENV = {"GITHUB_SHA": "abc", "GITHUB_TOKEN": "hunter2", "MY_HOST": "evil.example", "NPM_TOKEN": "hunter2"}
 PUBLIC_ENV = public_variables("github", ENV)

@@ -22,7 +22,7 @@ from release.build.dockerfile.instructions import (
 from release.build.dockerfile.scope import Scope, global_scope
 from release.errors import BuildError
 from release.oci.image_json import parse_platform
-from release.secret_names import looks_secret
+from release.secrets.names import looks_secret
 
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _DOWNLOAD = re.compile(r"https?://", re.IGNORECASE)

@@ -28,7 +28,7 @@ from release.cli.output.foreign import clean, hide, json_text, one_line
 from release.cli.output.streams import Escaping, escaping
 from release.errors import ReleaseError
 from release.events import Event, Note, Output, StepEvent
-from release.known_secrets import Secrets
+from release.secrets.known import Secrets
 from tests.support.openings import ALL, commands_in
 
 PRINTERS: dict[str, Callable[[str], None]] = {

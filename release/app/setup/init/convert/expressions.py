@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from release.secret_names import looks_secret
+from release.secrets.names import looks_secret
 
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _CONTEXT = re.compile(r"(env|matrix|inputs|vars|secrets|github)\.([A-Za-z_][\w-]*)", re.ASCII)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release.secret_names import looks_secret
+from release.secrets.names import looks_secret
 
 
 @pytest.mark.parametrize(

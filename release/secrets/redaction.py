@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from release.lazy_pattern import pattern
-from release.secret_names import looks_secret
+from release.secrets.names import looks_secret
 
 # A scheme ends at `://`. At most 32 characters before that are searched: without a limit the time would grow with the
 # square of the length of a text without blanks.

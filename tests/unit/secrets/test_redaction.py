@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.errors import ConfigError, RegistryError
-from release.known_secrets import Secrets, passwords_of, secrets_in
 from release.log.identity import safe_message
-from release.redaction import holds_credentials, redact
+from release.secrets.known import Secrets, passwords_of, secrets_in
+from release.secrets.redaction import holds_credentials, redact
 
 
 @pytest.mark.parametrize(

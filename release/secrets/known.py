@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 
-from release.redaction import HIDDEN, secrets_of
+from release.secrets.redaction import HIDDEN, secrets_of
 
 _SHORTEST = 4  # characters; shorter secrets occur by chance in ordinary text, which replacing would garble
 # Characters. A secret this long with a digit or a sign hardly occurs by chance, so it is replaced inside words too.

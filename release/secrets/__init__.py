@@ -1,0 +1,1 @@
+"""Secrets: their names, their places in text, and those of this run."""
