@@ -383,18 +383,25 @@ class TestExamples:
         assert "ci/install.sh" in text
         assert "SHIPMARK_SOURCE" in text
 
-    def test_ci_example_has_a_job_that_takes_versions_back(self, path: Path) -> None:
+    def test_ci_example_has_a_job_that_takes_versions_back_or_prunes(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
-        if "components" not in path.name:
+        if path.stem.endswith("-prune"):
+            # A prune is planned first, and executes that plan.
+            assert [re.search(f"prune .*{text_}", text) is not None for text_ in ("-o ", "--plan ")] == [
+                True,
+                True,
+            ]
+        elif "components" not in path.name:
             assert {
                 word for word in ("rollback", "restore", "promote", "reason") if word not in text.lower()
             } == set()
 
     def test_each_ci_example_fetches_git_tags(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
-        assert re.search(r'--tags|fetchTags: "true"|tags: true|depth: full', text)
+        assert re.search(r'--tags|fetchTags: "true"|tags: true|depth: full|fetch-depth: 0', text)
 
 
 def test_six_ci_systems_without_a_template_have_an_example() -> None:
-    names = {re.split(r"[-.]", path.name)[0] for path in EXAMPLES if "components" not in path.name}
+    releasing = [path for path in EXAMPLES if not path.stem.endswith(("-components", "-prune"))]
+    names = {re.split(r"[-.]", path.name)[0] for path in releasing}
     assert names == {"azure", "bitbucket", "buildkite", "circleci", "drone", "woodpecker"}

@@ -55,6 +55,7 @@ KEYS = {
     "retention.grace": CONFIG + "retention: {grace: '@TRAP@'}\n",
     "retention.age": CONFIG + "retention: {age: created}\n",
     "retention.limits": CONFIG + "retention: {limits: {max_delete: 1000000, max_fraction: 1}}\n",
+    "retention.trash": CONFIG + "retention: {trash: {repository: '../@TRAP@', keep: 0d}}\n",
     "retention.in_use": CONFIG + "retention: {in_use: [{command: ['@TRAP@']}, {file: /etc/shadow}]}\n",
     "versions": CONFIG + "versions: none\n",
     "ignore_tags": CONFIG + "ignore_tags: ['*a*a*a*a*a*a*a*a*a*b', '[', '$(@TRAP@)']\n",
@@ -88,6 +89,7 @@ _DENIED = frozenset(
     images.insecure images.create checks checks.name checks.run checks.timeout
     requires log log.store log.path log.ref log.remote log.url log.allow_network_fs
     retention.delete retention.keep retention.immutable retention.grace retention.age retention.limits retention.in_use
+    retention.trash
     """.split()  # noqa: SIM905  # quoted names would hide the list
 )
 _GREEN = {"tags": 0, "version": 0, "preview": 0, "run": 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,7 +71,9 @@ def test_tags_follow_the_pre_release_box_although_the_git_tag_was_pushed_before_
     kinds = project.kinds()
     project.must("run", env=event("v1.5.0", box=True))
     assert project.kinds() == kinds
-    assert project.must("log", "export", "--format", "html").stdout.count("released, pre-release") == 1
+    page = project.must("log", "export", "--format", "html").stdout
+    rows = re.findall("<tr.*?</tr>", page[page.index('id="rows"') :], re.DOTALL)
+    assert ["1.5.0" in row for row in rows if "pre-release" in row] == [True]
     # With the box cleared the version counts again, under the next number.
     project.must("run", env=event("v1.5.0", box=False))
     assert project.tags["latest"] == project.tags["1"] == project.tags["1.5"] == project.tags["1.5.0"]
