@@ -96,7 +96,7 @@ class Rows(Protocol):
     def transaction(self) -> AbstractContextManager[bool]:
         """Do what the body does all or nothing, without another process doing so meanwhile.
 
-        Gives False if another process is at it.
+        Gives False if another process is at it, or if the body would wait for a lock of this one.
         """
 
     def close(self) -> None:

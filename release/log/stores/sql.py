@@ -145,6 +145,11 @@ class SqlStore:
             finally:
                 self._turn = None
 
+    @property
+    def locks_itself_out(self) -> bool:
+        """Whether another transaction would wait for the present turn: SQLite locks the whole database."""
+        return self._turn is not None and not self._is_postgres
+
     def check_writable(self) -> None:
         """See `LogStore.check_writable`."""
         with self.connected("written") as connection, transaction(connection):

@@ -62,7 +62,13 @@ class SqlRows:
 
     @contextmanager
     def transaction(self) -> Iterator[bool]:
-        """See `Rows.transaction`. Does not wait for another process that fills the index in PostgreSQL."""
+        """See `Rows.transaction`. Does not wait for another process that fills the index in PostgreSQL.
+
+        Gives False in a turn with SQLite: the transaction would wait for the end of the turn, which waits for it.
+        """
+        if self._store.locks_itself_out:
+            yield False
+            return
         with self._store.connected("written") as connection, transaction(connection):
             alone = True
             if connection.dialect.name == "postgresql":

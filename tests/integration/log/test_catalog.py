@@ -34,7 +34,7 @@ from release.log.stores.sql import SqlStore
 from release.log.stores.sql_index import SqlRows
 from release.log.writer import Writer
 from tests.support.logs.descriptions import STORES, describe
-from tests.support.logs.facts import TickingClock, pushed, whole_release
+from tests.support.logs.facts import TickingClock, pushed, whole_release, writer
 from tests.support.logs.random_log import random_entries
 from tests.support.logs.same_answers import same_answers, same_claims, same_lists, same_versions, view_of
 from tests.support.logs.stores import open_store
@@ -397,6 +397,31 @@ def test_sql_index_is_filled_by_migrate_and_then_by_writers(
         same_answers(found, entries)
         assert list(tmp_path.glob("*.sqlite")) == [], "the tables were used, and no file in the cache folder"
         getattr(log, "close", lambda: None)()
+
+
+def test_writer_in_its_turn_does_not_wait_for_its_own_lock(
+    request: pytest.FixtureRequest, tmp_path: Path, entries: list[Entry]
+) -> None:
+    """A writer that lost a race reads in its turn, and may find as many new entries as are worth indexing."""
+    description = describe("sqlite", request, tmp_path)
+    log, other = open_store(description), open_store(description)
+    copy(file_of(tmp_path / "source.jsonl", entries[:BLOCK]), log)
+    fill_tables(log)
+
+    def catalog(may_fill: bool) -> Catalog:
+        return open_catalog(log, lambda: str(tmp_path), program="test", may_fill=may_fill)
+
+    mine = Writer(log, clock=TickingClock(), cancel=Cancel(), catalog=catalog)
+    mine.append(whole_release("first", "7.0.0"))
+    theirs = [fact for number in range(2 * BLOCK) for fact in whole_release(f"{number}.", f"8.{number}.0")]
+    writer(other).append(theirs)
+    begun = time.monotonic()
+    mine.append(whole_release("second", "7.1.0"))
+    assert time.monotonic() - begun < 5, "SQLite waits ten seconds for a lock"
+    assert len(mine.entries()) == len(list(log.read()))
+    assert opened(log, tmp_path).indexed > BLOCK, "the next reading without a turn fills the index"
+    for one in (log, other):
+        getattr(one, "close", lambda: None)()
 
 
 def test_sqlite_log_in_the_workspace_keeps_its_index_in_the_cache(
