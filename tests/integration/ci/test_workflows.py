@@ -42,8 +42,12 @@ class Hub:
         *,
         payload: Mapping[str, Any] | None = None,
         inputs: Mapping[str, str] | None = None,
+        artifacts: Path | None = None,
     ) -> list[JobRun]:
-        """Run a workflow for an event at HEAD of the repository. `text`: `ghcr.io` in it becomes the registry."""
+        """Run a workflow for an event at HEAD of the repository. `text`: `ghcr.io` in it becomes the registry.
+
+        `artifacts`: those of a run with several workflows.
+        """
         self.count += 1
         folder = self.folder / f"run{self.count}"
         folder.mkdir()
@@ -76,10 +80,17 @@ class Hub:
             "CI": "true",
             "GITHUB_EVENT_PATH": str(folder / "event.json"),
             "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_API_URL": "http://127.0.0.1:9",
             "GITHUB_RUN_ID": str(self.count),
         }
         workflow = Workflow(
-            document, folder, venv=self.installed.folder, origin=self.repo.path, env=env, github=github
+            document,
+            folder,
+            venv=self.installed.folder,
+            origin=self.repo.path,
+            env=env,
+            github=github,
+            artifacts=artifacts or folder / "artifacts",
         )
         return workflow.run(inputs)
 
@@ -150,12 +161,27 @@ def test_line_for_the_drop_in_gives_the_tags_of_the_metadata_action(hub: Hub) ->
 class TestReusable:
     """`.github/workflows/image.yml`, which other repositories call."""
 
-    def on(self, hub: Hub, event: str, ref: str, payload: Mapping[str, Any] | None = None) -> list[JobRun]:
+    def on(
+        self,
+        hub: Hub,
+        event: str,
+        ref: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        artifacts: Path | None = None,
+        **more: str,
+    ) -> list[JobRun]:
         document = Workflow.load(ROOT / ".github" / "workflows" / "image.yml")
         given = document["on"]["workflow_call"]["inputs"]
         inputs = {name: str(one.get("default", "")) for name, one in given.items()}
-        inputs |= {"image": f"{hub.registry.host}/acme/app", "builder": "layers", "log": "file"}
-        return hub.on(document, event, ref, payload=payload, inputs=inputs)
+        inputs |= {"image": f"{hub.registry.host}/acme/app", "builder": "layers", "log": "file", **more}
+        return hub.on(document, event, ref, payload=payload, inputs=inputs, artifacts=artifacts)
+
+    def request(self, hub: Hub, owner: str) -> dict[str, Any]:
+        """Return the event of a request from a repository of `owner`."""
+        head = {"sha": hub.repo.head, "ref": "x", "repo": {"full_name": f"{owner}/app"}}
+        base = {"ref": "main", "repo": {"full_name": "acme/app"}}
+        return {"number": 12, "pull_request": {"number": 12, "head": head, "base": base}}
 
     def test_platforms_are_built_by_jobs_of_their_own_and_released_as_one_index(self, hub: Hub) -> None:
         runs = self.on(hub, "push", "refs/tags/v1.4.2")
@@ -173,15 +199,49 @@ class TestReusable:
         assert [one.code for one in again] == [0, 0, 0], again[-1].said
         assert "Nothing to do: app 1.4.2" in again[-1].summary
 
+    def test_a_single_platform_is_released(self, hub: Hub) -> None:
+        builds = '[{"platform": "linux/arm64", "runner": "ubuntu-24.04-arm"}]'
+        runs = self.on(hub, "push", "refs/tags/v1.4.2", builds=builds)
+        assert [(one.name, one.code) for one in runs] == [("build", 0), ("release", 0)], [
+            one.said for one in runs
+        ]
+        assert runs[-1].outputs["digest"] == hub.tags()["1.4.2"]
+
+    def test_two_images_of_one_run_keep_their_artifacts_apart(self, hub: Hub) -> None:
+        artifacts = hub.folder / "shared"
+        for name in ("acme/app", "acme/web"):
+            image = f"{hub.registry.host}/{name}"
+            runs = self.on(hub, "push", "refs/tags/v1.4.2", artifacts=artifacts, image=image)
+            assert [one.code for one in runs] == [0, 0, 0], [one.said for one in runs]
+            assert hub.tags(name)["1.4.2"] == runs[-1].outputs["digest"]
+        assert len(list(artifacts.iterdir())) == 4
+
+    @pytest.mark.parametrize("names", [(), ("acme/app",), ("acme/app", "acme/web")])
+    def test_previews_of_all_images_of_a_run_are_one_comment(self, hub: Hub, names: tuple[str, ...]) -> None:
+        artifacts, summaries = hub.folder / "shared", []
+        request = self.request(hub, "acme")
+        for name in names:
+            image = f"{hub.registry.host}/{name}"
+            (done,) = self.on(
+                hub, "pull_request", "refs/pull/12/merge", request, artifacts=artifacts, image=image
+            )
+            assert done.code == 0, done.said
+            summaries.append(f"{COMMENT_MARK}\n{done.summary}")
+        document = Workflow.load(ROOT / ".github" / "workflows" / "comment.yml")
+        (done,) = hub.on(document, "pull_request", "refs/pull/12/merge", payload=request, artifacts=artifacts)
+        assert done.code == 0, done.said
+        text = (done.workspace / ".shipmark" / "comment.md").read_text()
+        assert all(one in text for one in summaries)
+        assert len(text) == sum(map(len, summaries))
+        # There is no GitHub here; with nothing to say it is not asked.
+        assert ("::warning::no comment" if names else "::notice::there is no preview") in done.said
+
     @pytest.mark.parametrize("owner", ["acme", "mallory"])
     def test_requests_are_previewed_and_nothing_is_pushed(self, hub: Hub, owner: str) -> None:
-        head = {"sha": hub.repo.head, "ref": "x", "repo": {"full_name": f"{owner}/app"}}
-        base = {"ref": "main", "repo": {"full_name": "acme/app"}}
-        request = {"number": 12, "pull_request": {"number": 12, "head": head, "base": base}}
-        (done,) = self.on(hub, "pull_request", "refs/pull/12/merge", request)
+        (done,) = self.on(hub, "pull_request", "refs/pull/12/merge", self.request(hub, owner))
         assert (done.name, done.code) == ("preview", 0), done.said
         assert done.summary.startswith("### Withheld: " if owner == "mallory" else "### ")
         # For comment.yml, which shows the same text on the request.
-        comment = hub.folder / "run1" / "artifacts" / "shipmark-comment" / "shipmark-comment.md"
+        (comment,) = (hub.folder / "run1" / "artifacts").glob("shipmark-comment-*/shipmark-comment.md")
         assert comment.read_text() == f"{COMMENT_MARK}\n{done.summary}"
         assert hub.tags() == {}

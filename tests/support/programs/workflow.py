@@ -39,7 +39,8 @@ class JobRun(NamedTuple):
 class Workflow:
     """A workflow. `origin`: what is cloned. `venv`: with shipmark, for the actions to find; None to install it.
 
-    `env`: variables of every job, such as those of the event; `github`: the context of the same name.
+    `env`: variables of every job, such as those of the event; `github`: the context of the same name. `artifacts`: the
+    folder with the artifacts of the run.
     """
 
     def __init__(
@@ -51,12 +52,12 @@ class Workflow:
         origin: Path,
         env: Mapping[str, str],
         github: Mapping[str, Any],
+        artifacts: Path,
     ) -> None:
         self.document = document
         self.folder, self.venv, self.origin = folder, venv, origin
         self.env, self.github = env, github
-        self.artifacts = folder / "artifacts"
-        self.done: dict[str, JobRun] = {}
+        self.artifacts = artifacts
 
     @staticmethod
     def load(path: Path) -> dict[Any, Any]:
@@ -227,7 +228,8 @@ class Workflow:
 
     def _download(self, given: Mapping[str, str], workspace: Path) -> None:
         place = workspace / given.get("path", ".")
-        pattern = given.get("pattern", given.get("name", "*"))
-        for folder in sorted(self.artifacts.glob(pattern)):
-            inner = place if "name" in given or given.get("merge-multiple") == "true" else place / folder.name
-            shutil.copytree(folder, inner, dirs_exist_ok=True)
+        found = sorted(self.artifacts.glob(given.get("pattern", given.get("name", "*"))))
+        # Since version 5 a single artifact gets no folder of its own, also if a pattern found it.
+        flat = len(found) == 1 or given.get("merge-multiple") == "true"
+        for folder in found:
+            shutil.copytree(folder, place if flat else place / folder.name, dirs_exist_ok=True)
