@@ -10,16 +10,14 @@ import contextlib
 import io
 from collections.abc import Callable
 from functools import partial
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
 from release.oci import ACCEPTED_TYPES, DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
-from release.oci.deletion import Deletion
 from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, describe, read_manifest
 from release.oci.reference import Reference, is_digest, require_digest, require_tag
 from release.oci.verify import verified
 from release.registry.auth.challenge import scope
-from release.registry.deletion.choose import deletion_of
 from release.registry.downloads import open_unchecked
 from release.registry.growing_upload import GrowingUpload
 from release.registry.host import Call, Host
@@ -30,6 +28,9 @@ from release.registry.tag_list import list_tags
 from release.registry.untagged import Untagged
 from release.registry.upload_sessions import Sessions
 from release.registry.uploads import BlobUpload
+
+if TYPE_CHECKING:
+    from release.oci.deletion import Deletion
 
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 # Media types of layers and configs, which no registry stores as manifests.
@@ -146,12 +147,15 @@ class RemoteRepository:
 
         Content that an index lists under a type of its own may be stored as a manifest, and then is read as one.
         """
+        digest = require_digest(descriptor.digest)
+        what = f"reading blob `{digest}`"
         try:
-            return open_unchecked(self._host, self._blob_call(descriptor), descriptor)
+            return open_unchecked(self._host, self._call("GET", f"blobs/{digest}", what), descriptor)
         except NotFound:
             if descriptor.media_type.startswith(_BLOB_TYPES) or descriptor.size > LARGEST_PULLED:
                 raise
-            return open_unchecked(self._host, self._manifest_blob_call(descriptor), descriptor)
+            call = self._call("GET", f"manifests/{digest}", what, headers={"Accept": descriptor.media_type})
+            return open_unchecked(self._host, call, descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether this repository has the blob. It is not asked for a config that was read from it in this run."""
@@ -260,7 +264,11 @@ class RemoteRepository:
 
     def deletion(self) -> Deletion:
         """The way of deleting here. Chosen at its first use, when the registry's challenge is known."""
-        self._deletion = self._deletion or deletion_of(self._reference, self._host)
+        if self._deletion is None:
+            # Imported late: only prunes and deletions need the vendors' APIs.
+            from release.registry.deletion.choose import deletion_of
+
+            self._deletion = deletion_of(self._reference, self._host)
         return self._deletion
 
     def _present(self, descriptor: Descriptor) -> bool:
@@ -349,14 +357,6 @@ class RemoteRepository:
         except RegistryError:
             return False
         return held is not None and held.digest == manifest.digest
-
-    def _blob_call(self, descriptor: Descriptor) -> Call:
-        digest = require_digest(descriptor.digest)
-        return self._call("GET", f"blobs/{digest}", f"reading blob `{digest}`")
-
-    def _manifest_blob_call(self, descriptor: Descriptor) -> Call:
-        digest, headers = require_digest(descriptor.digest), {"Accept": descriptor.media_type}
-        return self._call("GET", f"manifests/{digest}", f"reading blob `{digest}`", headers=headers)
 
     def _manifest_call(self, method: str, reference: str, what: str) -> Call:
         return self._call(method, f"manifests/{reference}", what, headers=_ACCEPT)

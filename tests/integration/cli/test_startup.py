@@ -156,6 +156,12 @@ def test_command_tags_imports_neither_docker_nor_an_http_client(tagged: GitRepo)
     assert "release.registry.repository" not in names
 
 
+def test_repository_that_is_not_deleted_from_loads_no_way_of_deleting() -> None:
+    program = "import sys, release.registry.repository; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    assert loaded_below(set(done.stdout.split()), ("release.registry.deletion", "release.oci.deletion")) == []
+
+
 def test_installed_modules_have_compiled_bytecode() -> None:
     """Without compiled bytecode the same command takes three times as long."""
     import release.cli.main as main
