@@ -315,7 +315,7 @@ class RemoteRepository:
             self._held[reference] = None
             return None
         self._held[reference] = manifest.digest
-        return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
+        return describe(manifest)
 
     def _settled(self, manifest: Manifest, reference: str, error: Unreachable) -> bool:
         """Whether a PUT with an unknown outcome was applied. Raises if another client moved the tag meanwhile."""
