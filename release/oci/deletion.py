@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import msgspec
-
-from release.errors import RegistryError
 
 
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,9 +58,6 @@ class Deletion(Protocol):
 
     def delete_manifest(self, digest: str) -> None:
         """Delete a manifest with every tag on it."""
-
-    def delete_manifests(self, digests: Sequence[str]) -> Mapping[str, RegistryError]:
-        """Delete manifests in the given order, several in one request where the API takes them; returns what failed."""
 
 
 @runtime_checkable

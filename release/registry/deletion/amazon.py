@@ -15,8 +15,6 @@ from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
 from release.registry.auth.ecr import Account, account, explained
 
-# Images in one request, as many as `BatchDeleteImage` takes.
-_BATCH = 100
 # Characters of a reason of ECR that are shown.
 _SHOWN = 300
 # Codes of errors, and of single images that a request could not delete.
@@ -77,38 +75,21 @@ class ElasticRegistry:
                 f"`{self._registry}` cannot delete the tag `{tag}` alone: it is the last one of its image",
                 hint="ECR deletes an image with its last tag: delete the digest if the image is to go",
             )
-        failed = self._delete([{"imageTag": tag}])
-        if failed:
-            raise next(iter(failed.values()))
+        self._delete({"imageTag": tag})
 
     def delete_manifest(self, digest: str) -> None:
         """Delete the image with all of its tags."""
-        failed = self._delete([{"imageDigest": digest}])
-        if failed:
-            raise next(iter(failed.values()))
+        self._delete({"imageDigest": digest})
 
-    def delete_manifests(self, digests: Sequence[str]) -> Mapping[str, RegistryError]:
-        """Delete up to 100 images in one request; returns the error of each image that ECR did not delete."""
-        failed: dict[str, RegistryError] = {}
-        for start in range(0, len(digests), _BATCH):
-            some = digests[start : start + _BATCH]
-            try:
-                failed |= self._delete([{"imageDigest": digest} for digest in some])
-            except RegistryError as error:
-                failed |= dict.fromkeys(some, error)
-        return {name: error for name, error in failed.items() if not isinstance(error, NotFound)}
-
-    def _delete(self, ids: list[dict[str, str]]) -> dict[str, RegistryError]:
-        answer = self._ask("batch_delete_image", "deleting images", "ecr:BatchDeleteImage", imageIds=ids)
-        failed: dict[str, RegistryError] = {}
+    def _delete(self, image: dict[str, str]) -> None:
+        """Delete an image or a tag. A request takes 100, but a prune reads the tags between two deletions."""
+        answer = self._ask("batch_delete_image", "deleting images", "ecr:BatchDeleteImage", imageIds=[image])
+        (name,) = image.values()
         for one in answer.get("failures", []):
-            image = one.get("imageId", {})
             code, reason = str(one.get("failureCode", "")), str(one.get("failureReason", ""))[:_SHOWN]
-            name = image.get("imageDigest") or image.get("imageTag") or ""
             text = f"`{self._registry}` did not delete `{name}` of `{self._repository}` ({code}: {reason})"
             kind = NotFound if code in _MISSING else Invalid
-            failed[name] = kind(text, hint=_HINTS.get(code), code=code)
-        return failed
+            raise kind(text, hint=_HINTS.get(code), code=code)
 
     def _tags(self, image: dict[str, str]) -> frozenset[str]:
         answer = self._ask("describe_images", "reading tags", "ecr:DescribeImages", imageIds=[image])

@@ -7,12 +7,11 @@ and "Manifests - Get Attributes". The API is at the registry's own host and take
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from release.errors import Invalid, NotFound, RegistryError
+from release.errors import Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
 from release.registry.auth.challenge import scope
@@ -112,10 +111,6 @@ class AzureRegistry:
     def delete_manifest(self, digest: str) -> None:
         """Delete a manifest by the specification. A locked one is an error."""
         self._specification.delete_manifest(digest)
-
-    def delete_manifests(self, digests: Sequence[str]) -> Mapping[str, RegistryError]:
-        """Delete one manifest after another."""
-        return self._specification.delete_manifests(digests)
 
     def _pages(self, list_: str, type_: type[T]) -> list[T]:
         what = f"listing the times of `{self._repository}`"

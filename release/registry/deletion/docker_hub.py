@@ -7,16 +7,15 @@ by the request of Docker's own program, github.com/docker/hub-tool, `pkg/hub/tag
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from release.decoding import decode
-from release.errors import Denied, Invalid, NotFound, RegistryError
+from release.errors import Denied, Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
 from release.registry.deletion.api import PAGE, Api, ApiHost, milliseconds, named, newest
-from release.registry.deletion.specification import one_by_one
 from release.registry.host import Host, Ports
 
 REGISTRY: Final = "docker.io"
@@ -90,10 +89,6 @@ class DockerHub:
             f"Docker Hub cannot delete `{digest}`: its API deletes tags only",
             hint="delete the tags on it: Docker Hub removes what no tag names by itself",
         )
-
-    def delete_manifests(self, digests: Sequence[str]) -> Mapping[str, RegistryError]:
-        """Every digest fails."""
-        return one_by_one(self, digests)
 
     def _all(self) -> list[_Tag]:
         found: list[_Tag] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from release.errors import DeletionDisabled, Denied, Invalid, NotFound, RegistryError
@@ -69,7 +68,3 @@ class TagsThroughApi:
     def delete_manifest(self, digest: str) -> None:
         """Delete a manifest by the specification."""
         self._specification.delete_manifest(digest)
-
-    def delete_manifests(self, digests: Sequence[str]) -> Mapping[str, RegistryError]:
-        """Delete one manifest after another by the specification."""
-        return self._specification.delete_manifests(digests)

@@ -7,13 +7,13 @@ package is a manifest with all of its tags: a tag alone cannot be deleted.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final
 
 import msgspec
 
-from release.errors import Invalid, NotFound, RegistryError
+from release.errors import Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
 from release.registry.deletion.api import (
@@ -26,7 +26,6 @@ from release.registry.deletion.api import (
     newest,
     token_headers,
 )
-from release.registry.deletion.specification import one_by_one
 from release.registry.host import Host, Ports
 
 REGISTRY: Final = "ghcr.io"
@@ -105,10 +104,6 @@ class GithubPackages:
         self._api.delete(self._path(digest), f"deleting `{digest}` of `{self._repository}`")
         with self._lock:
             self._ids.pop(digest, None)
-
-    def delete_manifests(self, digests: Sequence[str]) -> Mapping[str, RegistryError]:
-        """Delete one version after another."""
-        return one_by_one(self, digests)
 
     def _path(self, digest: str) -> str:
         with self._lock:

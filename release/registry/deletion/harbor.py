@@ -7,12 +7,12 @@ needs. The specification's request for a tag would delete the artifact, or be re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from release.errors import NotFound, RegistryError
+from release.errors import NotFound
 from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
 from release.registry.deletion.api import (
@@ -24,7 +24,6 @@ from release.registry.deletion.api import (
     newest,
     password_headers,
 )
-from release.registry.deletion.specification import one_by_one
 from release.registry.host import Host, Ports
 
 #: The service in Harbor's challenge, by which a Harbor is known.
@@ -98,10 +97,6 @@ class Harbor:
     def delete_manifest(self, digest: str) -> None:
         """Delete the artifact. A tag that a rule of Harbor holds immutable keeps it: that is an error."""
         self._api.delete(f"{self._path}/{digest}", f"deleting `{digest}` of `{self._repository}`")
-
-    def delete_manifests(self, digests: Sequence[str]) -> Mapping[str, RegistryError]:
-        """Delete one artifact after another."""
-        return one_by_one(self, digests)
 
     def _all(self) -> list[_Artifact]:
         found: list[_Artifact] = []

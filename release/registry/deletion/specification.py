@@ -8,10 +8,10 @@ keep: zot for an image that an index lists, Azure for a locked one.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
-from release.errors import DeletionDisabled, Invalid, NotFound, RegistryError
-from release.oci.deletion import Abilities, Deletion, Facts
+from release.errors import DeletionDisabled, Invalid, RegistryError
+from release.oci.deletion import Abilities, Facts
 from release.registry.host import Call, Host
 
 #: Statuses of a deletion that was done.
@@ -72,23 +72,6 @@ class BySpecification:
         if answer.status == 405:
             raise kept_back(error)
         raise error
-
-    def delete_manifests(self, digests: Sequence[str]) -> Mapping[str, RegistryError]:
-        """Delete one manifest after another."""
-        return one_by_one(self, digests)
-
-
-def one_by_one(deletion: Deletion, digests: Sequence[str]) -> dict[str, RegistryError]:
-    """Delete one manifest after another; returns the errors. A manifest that is gone already is no error."""
-    failed: dict[str, RegistryError] = {}
-    for digest in digests:
-        try:
-            deletion.delete_manifest(digest)
-        except NotFound:
-            continue
-        except RegistryError as error:
-            failed[digest] = error
-    return failed
 
 
 def require_deletion(host: Host, call: Call) -> None:
