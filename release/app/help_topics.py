@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import ParamSpec
 
 from release.errors import (
     AmbiguousVersion,
@@ -41,6 +42,8 @@ from release.errors import (
     Unreachable,
 )
 
+_P = ParamSpec("_P")
+
 #: The page, in shipmark's own repository. A path and no URL: no host is known that serves the page for every copy of
 #: the repository, and a name that is made up could be registered by somebody else.
 PAGE = "docs/errors.md"
@@ -50,7 +53,7 @@ USAGE = "usage"
 DEFECT = "unexpected-failure"
 
 #: Class -> package or module below `release` that raises it -> topic. The longest name that fits counts; an empty one
-#: fits every module, and errors that were returned and never raised.
+#: fits every module, and errors that were never raised where they were made: `caught` raises them there.
 TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
     ReleaseError: {"": DEFECT, "cli.output.stdout": "output"},
     ConfigError: {
@@ -249,6 +252,18 @@ def topic(cls: type[ReleaseError], module: str) -> str:
 def help_at(name: str) -> str:
     """Where the section about a topic is, as printed below a message and as the member `help` of `--json` documents."""
     return f"{PAGE}#{name}"
+
+
+def caught(require: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> ReleaseError | None:
+    """The error that `require` raises, for a report that carries it; None if it raises none.
+
+    An error that is only made, and raised by the command line at last, would get the topic of its class.
+    """
+    try:
+        require(*args, **kwargs)
+    except ReleaseError as error:
+        return error
+    return None
 
 
 def _raised_in(error: ReleaseError) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from release.app.help_topics import caught
 from release.app.log.adopt import unrecorded_tags
 from release.app.log.anchor import VARIABLE
 from release.app.log.scope import scope_of
@@ -119,33 +120,36 @@ def fault(report: VerifyReport) -> ReleaseError | None:
 
     Also `RegistryError` for a tag that could not be read. None if all recorded tags are as recorded.
     """
+    return caught(_require_as_recorded, report)
+
+
+def _require_as_recorded(report: VerifyReport) -> None:
     wrong = [one for one in report.tags if one.finding in {"moved", "deleted"}]
     if wrong:
         names = ", ".join(f"`{one.target}:{one.tag}`" for one in wrong)
-        return RefusedError(
+        raise RefusedError(
             f"not what was recorded: {names}",
             hint="the tags were moved or deleted without a record: `shipmark log history TAG` lists what was recorded",
         )
     first = next((one for one in report.tags if one.finding == "differs"), None)
     if first is not None:
-        return RefusedError(
+        raise RefusedError(
             f"`{first.target}:{first.tag}` is not the image that the log says: {first.detail}",
             hint="somebody changed the log, or another image was released under this version: "
             f"`shipmark image inspect {first.target}:{first.tag}` shows what it is",
         )
     incomplete = next((one for one in report.tags if one.finding == "incomplete"), None)
     if incomplete is not None:
-        return RegistryError(
+        raise RegistryError(
             f"`{incomplete.target}:{incomplete.tag}` cannot be pulled: {incomplete.detail}",
             hint="copy the image from where it still is: `shipmark image copy SOURCE DESTINATION`",
         )
     silent = [one for one in report.tags if one.finding == "unknown"]
     if silent:
-        return RegistryError(
+        raise RegistryError(
             f"{len(silent)} tags could not be read: {silent[0].detail}",
             hint="try again when the registry answers",
         )
-    return None
 
 
 def _compare(workspace: Session, *, blobs: bool) -> tuple[TagFinding, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from release.app.cache import trim_at_exit
+from release.app.help_topics import caught
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.obtain.builds import Builds
 from release.app.releases.concerned import belonging_to
@@ -237,7 +238,7 @@ def with_withheld(session: Session, report: Report, error: ReleaseError | None) 
         ]
         lacking = [one for one in doubtful if one.lacks is not None]
         if lacking:
-            error = _lacking(session, lacking)
+            error = caught(_refuse_lacking, session, lacking)
         elif doubtful:
             text = f"{_names(doubtful)} not moved: {doubtful[0].reason}"
             error = PartialError(text, hint="run the command again later, when what is missing can be read")
@@ -248,15 +249,15 @@ def _names(withheld: Sequence[Withheld]) -> str:
     return ", ".join(f"`{one.name}`" for one in withheld)
 
 
-def _lacking(session: Session, withheld: Sequence[Withheld]) -> GitError:
-    """The error for tags of branches whose history is unknown here."""
+def _refuse_lacking(session: Session, withheld: Sequence[Withheld]) -> None:
+    """Raise the error for tags of branches whose history is unknown here."""
     text = f"{_names(withheld)} not moved: {withheld[0].reason}"
     from ci.remedies import remedy
 
     if session.any_snapshot().shallow and withheld[0].lacks == "history":
-        return ShallowClone(text, hint=remedy(session.ci.system, "shallow"))
+        raise ShallowClone(text, hint=remedy(session.ci.system, "shallow"))
     remote = session.remote
     if remote.state == "refused":
-        return GitError(text, hint=f"`git ls-remote {remote.name}` has to work here: {remote.cause}")
+        raise GitError(text, hint=f"`git ls-remote {remote.name}` has to work here: {remote.cause}")
     hint = "`git fetch` brings the commits of other runs, and `shipmark image delete` lets the tag start anew"
-    return GitError(text, hint=hint)
+    raise GitError(text, hint=hint)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from release.app.help_topics import caught
 from release.app.open import last_words, record_context
 from release.app.releases.attempt_end import ending_facts, unrecorded_facts
 from release.app.session import Session
@@ -39,15 +40,19 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
         last_words(session, facts)
     except ReleaseError as trouble:
         if missing and isinstance(error, PartialError):
-            kept = PartialError(
-                f"{error.message}; what the version log lacks is in `{keep(session, facts, attempt)}`",
-                hint="`shipmark log import FILE` appends it when the log can be written; or run again",
-            )
-            kept.__cause__ = error
+            kept = caught(_say_kept, error, keep(session, facts, attempt))
             return msgspec.structs.replace(report, error=kept)
         text = f"the end of this attempt is not recorded: {trouble.message}"
         session.sink.emit(Note(level="warning", text=text))
     return report
+
+
+def _say_kept(error: PartialError, path: str) -> None:
+    """Raise the run's error with the path of the file for `log import`."""
+    raise PartialError(
+        f"{error.message}; what the version log lacks is in `{path}`",
+        hint="`shipmark log import FILE` appends it when the log can be written; or run again",
+    ) from error
 
 
 def keep(session: Session, facts: Sequence[dict[str, Any]], attempt: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from release.app.help_topics import caught
 from release.app.releases.execute import execute
 from release.app.releases.release_sources import at_own_targets
 from release.app.releases.results import error_report, exit_code, step_reports
@@ -69,9 +70,7 @@ def prune(session: Session, request: PruneRequest) -> PruneResult:
     plan = plan_prune([one.target for one in surveyed if one.target is not None], {})
     reports = [one.report for one in surveyed]
     _warn_of_empty(session, request, reports)
-    error = _unread_error(unread, len(found)) or _refusal(
-        [text for report in reports for text in report.refused]
-    )
+    error = caught(_require_all_read, unread, len(found)) or caught(_require_allowed, reports)
     if not executes:
         return _result(Report(plan=plan, outcomes=(), bindings=Bindings()), reports, error)
     if error is not None:
@@ -136,25 +135,27 @@ def _warn_of_empty(session: Session, request: PruneRequest, reports: Sequence[Re
         session.warn(f"{shown}{more} {'holds' if len(empty) == 1 else 'hold'} no image: check the spelling")
 
 
-def _unread_error(unread: Sequence[Unread], repositories: int) -> RefusedError | None:
-    """The refusal of a plan that would not know what some of its repositories hold."""
+def _require_all_read(unread: Sequence[Unread], repositories: int) -> None:
+    """Raise `RefusedError` for a plan that does not know what some of its repositories hold."""
     if not unread:
-        return None
+        return
     names = ", ".join(f"`{one.place.name}`" for one in unread[:5])
     more = f" and {len(unread) - 5} more" if len(unread) > 5 else ""
     first = unread[0].error
-    return RefusedError(
+    raise RefusedError(
         f"the plan is refused: {len(unread)} of {repositories} repositories could not be read: {names}{more}: "
         f"{first.message}",
         hint=first.hint or "try again, or leave these repositories out",
     )
 
 
-def _refusal(refused: Sequence[str]) -> RefusedError | None:
+def _require_allowed(reports: Sequence[RepositoryReport]) -> None:
+    """Raise `RefusedError` for a plan that a rail refuses."""
+    refused = [text for report in reports for text in report.refused]
     if not refused:
-        return None
+        return
     more = f" ({len(refused) - 1} more reasons)" if len(refused) > 1 else ""
-    return RefusedError(
+    raise RefusedError(
         f"the plan is refused: {refused[0]}{more}",
         hint="check the plan; `retention.limits` allows more if it is right",
     )
@@ -177,15 +178,19 @@ def executed_error(details: Report) -> ReleaseError | None:
     """The error of an executed prune: steps of single digests are not required, and their errors count here."""
     if details.error is not None:
         return details.error  # type: ignore[no-any-return]  # a field that msgspec must not look into
+    return caught(_require_whole, details)
+
+
+def _require_whole(details: Report) -> None:
     failed = [one for one in details.outcomes if one.error is not None]
     if not failed:
-        return None
+        return
     first: Outcome = next((one for one in failed if isinstance(one.error, PartialError)), failed[0])
     more = f" (and {len(failed) - 1} more steps)" if len(failed) > 1 else ""
     if not details.acted and isinstance(first.error, ReleaseError):
-        return first.error
+        raise first.error
     hint = first.error.hint or "run `shipmark prune` again: it goes on where this run stopped"
-    return PartialError(f"{first.error.message}{more}", hint=hint)
+    raise PartialError(f"{first.error.message}{more}", hint=hint)
 
 
 def _result(

@@ -6,12 +6,21 @@ import ast
 import re
 import threading
 from collections.abc import Iterator
+from types import FunctionType
 
 import pytest
 
 from release import errors
 from release.app.help_topics import DEFECT, PAGE, TOPICS, USAGE, help_at, topic, topic_of
-from release.errors import ConfigError, NotFound, RefusedError, ReleaseError, Unreachable
+from release.app.log.verify import TagFinding, VerifyReport, fault
+from release.errors import (
+    ConfigError,
+    NotFound,
+    RefusedError,
+    RegistryError,
+    ReleaseError,
+    Unreachable,
+)
 from release.json_text import parse_json
 from release.oci.reference import Reference
 from tests.support.pages import ROOT, text_of
@@ -128,6 +137,22 @@ def test_topic_of_an_error_that_another_thread_raised_is_the_same() -> None:
 
 def test_topic_of_an_error_that_was_never_raised_is_that_of_its_class() -> None:
     assert topic_of(ConfigError("`--a` and `--b` exclude each other")) == "usage"
+
+
+def _end(error: ReleaseError) -> None:
+    raise error
+
+
+def test_topic_of_an_error_that_a_report_carries_is_that_of_the_module_that_raised_it_first() -> None:
+    one = TagFinding(target="r.example/app", tag="1", finding="unknown", detail="no answer")
+    carried = fault(VerifyReport(log="l", entries=1, head="0:0", tags=(one,)))
+    assert carried is not None
+    assert topic_of(carried) == "log-and-registry"
+    # The command line raises it, which is not where the error comes from.
+    end = FunctionType(_end.__code__, {"__name__": "release.cli.commands.log.verify"})
+    with pytest.raises(RegistryError) as wrong:
+        end(carried)
+    assert topic_of(wrong.value) == "log-and-registry"
 
 
 def test_help_names_the_page_of_the_repository() -> None:

@@ -79,6 +79,9 @@ def test_rails_hold_for_each_repository_of_a_plan_on_its_own(yard: Yard, gate: G
     assert done.code == 6
     assert done.stdout.count("`min_keep` is 2") == 2
     assert f"1 images of {gate.host}/{names[1]}" not in done.stdout
+    assert "docs/errors.md#prune-refused" in done.stderr
+    report = yard.plan("--repositories", f"{gate.host}/acme/**")
+    assert report["error"]["help"] == "docs/errors.md#prune-refused"
 
 
 def test_wrong_names_and_patterns_are_told(yard: Yard, gate: Gate) -> None:
