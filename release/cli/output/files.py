@@ -39,7 +39,7 @@ def append_output(session: Session, path: str, text: str) -> None:
 def require_outputs(
     session: Session, replaced: Sequence[str | None], appended: Sequence[str | None] = ()
 ) -> None:
-    """Raise `RefusedError` for a path that `write_output` or `append_output` would refuse.
+    """Raise `RefusedError` for a path that `write_output` or `append_output` would refuse, `ConfigError` for a folder.
 
     Called before a release, since a refusal after it would come too late. A path may be None, for a file that was not
     requested. Other errors, such as missing permissions, are not raised.
@@ -55,6 +55,8 @@ def require_outputs(
 
 
 def _whole(session: Session, path: str) -> str:
+    if path.endswith(os.sep):  # the slash would be dropped, and a file with the folder's name be written
+        raise ConfigError(f"`{path}` names a folder, and this writes one file", hint="name a file in it")
     return os.path.join(session.directory, path)
 
 

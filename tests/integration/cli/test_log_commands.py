@@ -153,6 +153,18 @@ def test_log_recover_ends_attempts_whose_lease_has_passed_and_the_one_that_is_na
     project.must("log", "verify")
 
 
+@pytest.mark.parametrize("form", ["json", "csv", "in-toto"])
+@pytest.mark.parametrize("there", [True, False])
+def test_log_export_of_one_file_into_a_folder_is_refused(history: Project, form: str, there: bool) -> None:
+    site = history.repo.path / "site"
+    if there:
+        site.mkdir()
+    done = history("log", "export", "--format", form, "-o", "site/")
+    assert (done.code, "error: `site/` names a folder, and this writes one file" in done.stderr) == (2, True)
+    assert site.is_dir() is there
+    assert not there or not list(site.iterdir())
+
+
 def test_log_export_writes_entries_as_json_and_statements_as_in_toto(history: Project) -> None:
     whole = json.loads(history.must("log", "export").stdout)
     assert len(whole["entries"]) == len(history.log)
