@@ -72,6 +72,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "app.releases.metadata_context": "metadata-input",
         "app.retention": "retention-policy",
         "app.retention.prune": "prune-approval",
+        "app.retention.undo": "prune-approval",
         "app.setup.init": "init",
         "app.setup.lint_dockerfile": "dockerfile-file",
         "app.setup.new_dockerfile": "dockerfile-file",
@@ -173,7 +174,12 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "registry.auth.ecr": "credential-helper",
         "registry.auth.keychain": "credential-helper",
     },
-    NotFound: {"": "not-found", "app.retention": "prune-approval", "effects": "content-lost"},
+    NotFound: {
+        "": "not-found",
+        "app.retention.explain": "prune-approval",
+        "app.retention.undo": "prune-approval",
+        "effects": "content-lost",
+    },
     Invalid: {
         "": "invalid-image",
         "app.images": "deletion",

@@ -96,6 +96,9 @@ def test_every_place_that_raises_an_error_has_a_section() -> None:
         (RefusedError, "app.retention.prune", "prune-refused"),
         (RefusedError, "app", "refused"),
         (NotFound, "retention.somewhere.new", "not-found"),
+        (NotFound, "app.retention.places", "not-found"),
+        (NotFound, "app.retention.undo", "prune-approval"),
+        (ConfigError, "app.retention.undo", "prune-approval"),
     ],
 )
 def test_the_longest_name_of_a_package_decides(cls: type[ReleaseError], module: str, expected: str) -> None:

@@ -93,6 +93,7 @@ def test_wrong_names_and_patterns_are_told(yard: Yard, gate: Gate) -> None:
         (f"{gate.host}*/app", 2, "does not name the registry before its first wildcard"),
         (f"{gate.host}/acme/[", 2, "is not a pattern"),
         (f"{gate.host}/acme/nothing-*", 5, "lists no repository that matches"),
+        (f"{gate.host}/acme/nothing-*", 5, "docs/errors.md#not-found"),
         (f"{gate.host}/ACME/*", 2, "capitals"),
         ("nofile.txt", 2, "neither a file nor a repository"),
         (f"{gate.host}/acme/none", 0, "/acme/none` holds no image: check the spelling"),
