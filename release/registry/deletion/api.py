@@ -13,7 +13,7 @@ from release.decoding import decode
 from release.errors import Invalid, NotFound, RegistryError, Unreachable
 from release.registry.auth.bearer import basic
 from release.registry.deletion.specification import DONE
-from release.registry.host import Call, Host, Ports
+from release.registry.host import Call, Host
 from release.registry.http.client import Answer
 from release.registry.http.error_body import LARGEST_ERROR, Refusal, read_refusal
 from release.registry.pagination import read_pages
@@ -33,13 +33,13 @@ Headers = Callable[[], Mapping[str, str]]
 
 
 class ApiHost(Host):
-    """The host of an API. `registry`: the registry whose credential is used; `needs`: what that must allow, for hints.
+    """The host of an API. `registry`: whose credential is used; `needs`: what that must allow, for hints.
 
-    The host's own challenges are not answered: `headers` gives what the API takes.
+    The host's own challenges are not answered: `Api` gives each request the headers that the API takes.
     """
 
-    def __init__(self, registry: str, api_host: str, ports: Ports, *, needs: str = "") -> None:
-        super().__init__(registry, api_host, ports)
+    def __init__(self, registry: Host, api_host: str, *, needs: str) -> None:
+        super().__init__(registry.registry, api_host, registry.ports)
         self._needs = needs
 
     def authorization(self, call: Call) -> str | None:
@@ -74,7 +74,7 @@ class ApiHost(Host):
 
     def _hint(self, status: int, call: Call) -> str | None:
         hint = super()._hint(status, call)
-        return f"{hint}; {self._needs}" if hint and self._needs else hint
+        return f"{hint}; {self._needs}" if hint else hint
 
     def _refusal(self, answer: Answer) -> Refusal:
         try:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from release.oci.deletion import Deletion
 from release.oci.reference import Reference, is_digest
-from release.registry.auth.challenge import Challenge, scope
+from release.registry.auth.challenge import scope
 from release.registry.auth.ecr import has_boto3, is_ecr
 from release.registry.auth.keychain import Anonymous
 from release.registry.deletion import azure, docker_hub, github, gitlab, harbor, quay
@@ -23,33 +23,31 @@ def deletion_of(reference: Reference, host: Host) -> Deletion:
     A registry of an unknown name is known by its challenge, so it has to be asked something before. One that sent none
     is deleted from by the specification.
     """
-    name, repository, ports = reference.registry, reference.repository, host.ports
+    name, repository = reference.registry, reference.repository
     specification = BySpecification(host, partial(_deletion_call, reference))
     if name == github.REGISTRY:
-        return github.github_packages(host, repository, ports)
+        return github.github_packages(host, repository)
     if name == docker_hub.REGISTRY:
-        return docker_hub.docker_hub(host, repository, ports)
+        return docker_hub.docker_hub(host, repository)
     # Without boto3, and in a run that may use no credential, the registry's own refusal says more.
-    if is_ecr(name) and has_boto3() and not isinstance(ports.credentials, Anonymous):
+    if is_ecr(name) and has_boto3() and not isinstance(host.ports.credentials, Anonymous):
         return ElasticRegistry(name, repository)
     if azure.HOSTS.fullmatch(name):
         return azure.AzureRegistry(host, repository, specification)
-    return _by_challenge(host.challenge, reference, host, specification)
+    return _by_challenge(reference, host, specification)
 
 
-def _by_challenge(
-    challenge: Challenge | None, reference: Reference, host: Host, specification: BySpecification
-) -> Deletion:
-    parameters = {} if challenge is None else challenge.parameters
+def _by_challenge(reference: Reference, host: Host, specification: BySpecification) -> Deletion:
+    parameters = {} if host.challenge is None else host.challenge.parameters
     realm = urlsplit(parameters.get("realm", ""))
     repository, own = reference.repository, reference.api_host
     if parameters.get("service") == harbor.SERVICE:
-        return harbor.harbor(host, repository, host.ports, own)
+        return harbor.harbor(host, repository, own)
     if realm.path == gitlab.REALM and realm.netloc:
         # The credential goes to the realm's host anyway, which is the GitLab itself.
-        return TagsThroughApi(specification, gitlab.gitlab_tags(host, repository, host.ports, realm.netloc))
+        return TagsThroughApi(specification, gitlab.gitlab_tags(host, repository, realm.netloc))
     if realm.path == quay.REALM and realm.netloc == own:
-        return TagsThroughApi(specification, quay.quay_tags(host, repository, host.ports, own))
+        return TagsThroughApi(specification, quay.quay_tags(host, repository, own))
     return specification
 
 

@@ -16,7 +16,7 @@ from release.decoding import decode
 from release.errors import Denied, Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
 from release.registry.deletion.api import PAGE, Api, ApiHost, milliseconds, named, newest
-from release.registry.host import Host, Ports
+from release.registry.host import Host
 
 REGISTRY: Final = "docker.io"
 API_HOST: Final = "hub.docker.com"
@@ -141,7 +141,7 @@ class _Login:
         return token
 
 
-def docker_hub(host: Host, repository: str, ports: Ports, api_host: str = API_HOST) -> DockerHub:
+def docker_hub(host: Host, repository: str) -> DockerHub:
     """The repository `repository`. `host`: the registry, whose credential is used."""
-    api = ApiHost(host.registry, api_host, ports, needs=NEEDS)
-    return DockerHub(Api(api, repository, _Login(api, repository, ports.clock.monotonic)), repository)
+    api = ApiHost(host, API_HOST, needs=NEEDS)
+    return DockerHub(Api(api, repository, _Login(api, repository, host.ports.clock.monotonic)), repository)

@@ -26,7 +26,7 @@ from release.registry.deletion.api import (
     newest,
     token_headers,
 )
-from release.registry.host import Host, Ports
+from release.registry.host import Host
 
 REGISTRY: Final = "ghcr.io"
 API_HOST: Final = "api.github.com"
@@ -138,9 +138,9 @@ class GithubPackages:
             yield from (one for one in page if is_digest(one.name))
 
 
-def github_packages(host: Host, repository: str, ports: Ports, api_host: str = API_HOST) -> GithubPackages:
+def github_packages(host: Host, repository: str) -> GithubPackages:
     """The package of `repository`. `host`: the registry, whose credential is used."""
-    api = ApiHost(host.registry, api_host, ports, needs=NEEDS)
+    api = ApiHost(host, API_HOST, needs=NEEDS)
     return GithubPackages(Api(api, repository, partial(_headers, token_headers(api, repository))), repository)
 
 

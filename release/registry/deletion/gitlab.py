@@ -15,7 +15,7 @@ import msgspec
 from release.errors import Denied, NotFound
 from release.oci.deletion import Facts
 from release.registry.deletion.api import PAGE, Api, ApiHost, named
-from release.registry.host import Host, Ports
+from release.registry.host import Host
 
 #: The path of the realm in GitLab's challenge, by which a GitLab is known; its API is on the realm's host.
 REALM: Final = "/jwt/auth"
@@ -77,9 +77,9 @@ class GitlabTags:
             yield from page
 
 
-def gitlab_tags(host: Host, repository: str, ports: Ports, api_host: str) -> GitlabTags:
+def gitlab_tags(host: Host, repository: str, api_host: str) -> GitlabTags:
     """The tags of `repository`. `host`: the registry, whose credential is used."""
-    api = ApiHost(host.registry, api_host, ports, needs=NEEDS)
+    api = ApiHost(host, api_host, needs=NEEDS)
 
     def headers() -> Mapping[str, str]:
         credential = api.credential(repository)

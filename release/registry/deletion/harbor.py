@@ -24,7 +24,7 @@ from release.registry.deletion.api import (
     newest,
     password_headers,
 )
-from release.registry.host import Host, Ports
+from release.registry.host import Host
 
 #: The service in Harbor's challenge, by which a Harbor is known.
 SERVICE: Final = "harbor-registry"
@@ -116,7 +116,7 @@ def _known(times: Mapping[str, int | None]) -> dict[str, int]:
     return {name: time for name, time in times.items() if time is not None}
 
 
-def harbor(host: Host, repository: str, ports: Ports, api_host: str) -> Harbor:
+def harbor(host: Host, repository: str, api_host: str) -> Harbor:
     """The repository `repository`. `host`: the registry, whose credential is used."""
-    api = ApiHost(host.registry, api_host, ports, needs=NEEDS)
+    api = ApiHost(host, api_host, needs=NEEDS)
     return Harbor(Api(api, repository, password_headers(api, repository)), repository)

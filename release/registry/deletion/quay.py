@@ -13,7 +13,7 @@ import msgspec
 
 from release.oci.deletion import Facts
 from release.registry.deletion.api import PAGE, Api, ApiHost, named
-from release.registry.host import Host, Ports
+from release.registry.host import Host
 
 #: The path of the realm in Quay's challenge, by which a Quay of one's own is known.
 REALM: Final = "/v2/auth"
@@ -66,9 +66,9 @@ class QuayTags:
         self._api.delete(f"{self._path}/tag/{named(tag)}", f"deleting tag `{tag}` of `{self._repository}`")
 
 
-def quay_tags(host: Host, repository: str, ports: Ports, api_host: str) -> QuayTags:
+def quay_tags(host: Host, repository: str, api_host: str) -> QuayTags:
     """The tags of `repository`. `host`: the registry, whose credential is used."""
-    api = ApiHost(host.registry, api_host, ports, needs=NEEDS)
+    api = ApiHost(host, api_host, needs=NEEDS)
 
     def headers() -> Mapping[str, str]:
         credential = api.credential(repository)
