@@ -11,7 +11,6 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import Invalid, NotFound, RegistryError, Unreachable
-from release.registry.auth.bearer import basic
 from release.registry.deletion.specification import DONE
 from release.registry.host import Call, Host
 from release.registry.http.client import Answer
@@ -157,28 +156,6 @@ def _limited(error: RegistryError) -> Unreachable:
         code=error.code,
         retry_after=error.retry_after,
     )
-
-
-def password_headers(host: Host, subject: str) -> Headers:
-    """Headers with the registry's user name and password; without one, none."""
-
-    def headers() -> Mapping[str, str]:
-        credential = host.credential(subject)
-        if credential.kind != "basic":
-            return {}
-        return {"Authorization": basic(credential, host.ports.secrets)}
-
-    return headers
-
-
-def token_headers(host: Host, subject: str) -> Headers:
-    """Headers with the registry's password as a bearer token; without one, none."""
-
-    def headers() -> Mapping[str, str]:
-        secret = host.credential(subject).secret
-        return {"Authorization": f"Bearer {secret}"} if secret else {}
-
-    return headers
 
 
 def named(name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -20,11 +19,9 @@ from release.registry.deletion.api import (
     PAGE,
     Api,
     ApiHost,
-    Headers,
     milliseconds,
     named,
     newest,
-    token_headers,
 )
 from release.registry.host import Host
 
@@ -141,8 +138,10 @@ class GithubPackages:
 def github_packages(host: Host, repository: str) -> GithubPackages:
     """The package of `repository`. `host`: the registry, whose credential is used."""
     api = ApiHost(host, API_HOST, needs=NEEDS)
-    return GithubPackages(Api(api, repository, partial(_headers, token_headers(api, repository))), repository)
 
+    def headers() -> Mapping[str, str]:
+        secret = api.credential(repository).secret
+        token = {"Authorization": f"Bearer {secret}"} if secret else {}
+        return {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28", **token}
 
-def _headers(token: Headers) -> Mapping[str, str]:
-    return {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28", **token()}
+    return GithubPackages(Api(api, repository, headers), repository)

@@ -15,6 +15,7 @@ import msgspec
 from release.errors import NotFound
 from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
+from release.registry.auth.bearer import basic
 from release.registry.deletion.api import (
     PAGE,
     Api,
@@ -22,7 +23,6 @@ from release.registry.deletion.api import (
     milliseconds,
     named,
     newest,
-    password_headers,
 )
 from release.registry.host import Host
 
@@ -119,4 +119,9 @@ def _known(times: Mapping[str, int | None]) -> dict[str, int]:
 def harbor(host: Host, repository: str, api_host: str) -> Harbor:
     """The repository `repository`. `host`: the registry, whose credential is used."""
     api = ApiHost(host, api_host, needs=NEEDS)
-    return Harbor(Api(api, repository, password_headers(api, repository)), repository)
+
+    def headers() -> Mapping[str, str]:
+        credential = api.credential(repository)
+        return {"Authorization": basic(credential, host.ports.secrets)} if credential.kind == "basic" else {}
+
+    return Harbor(Api(api, repository, headers), repository)
