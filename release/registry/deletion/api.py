@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote
@@ -163,19 +163,23 @@ def named(name: str) -> str:
     return quote(name, safe="")
 
 
-def milliseconds(text: str | None) -> int | None:
-    """A time of RFC 3339 in milliseconds since the epoch; None for none, for another text, and for the year 1.
+def newest(*texts: str | None) -> int | None:
+    """The newest of times of RFC 3339, in milliseconds since the epoch; None where none of them is known.
 
-    Harbor writes the year 1 for an image that was never pulled.
+    Another text is not a time, nor is the year 1: Harbor writes it for an image that was never pulled.
     """
+    return max((time for time in map(_milliseconds, texts) if time is not None), default=None)
+
+
+def known(times: Iterable[tuple[str, int | None]]) -> dict[str, int]:
+    """The times that are known, by tag or digest."""
+    return {name: time for name, time in times if time is not None}
+
+
+def _milliseconds(text: str | None) -> int | None:
     try:
         # Azure writes seven digits behind the point, of which Python reads six.
         moment = datetime.fromisoformat((text or "")[:_LONGEST_TIME])
         return None if moment.tzinfo is None or moment.year < 1971 else round(moment.timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
-
-
-def newest(*times: int | None) -> int | None:
-    """The newest of the times that are known."""
-    return max((time for time in times if time is not None), default=None)

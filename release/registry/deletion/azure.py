@@ -15,7 +15,7 @@ from release.errors import Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
 from release.registry.auth.challenge import scope
-from release.registry.deletion.api import PAGE, Api, milliseconds, named, newest
+from release.registry.deletion.api import PAGE, Api, known, named, newest
 from release.registry.deletion.specification import BySpecification, kept_back
 from release.registry.host import Host
 
@@ -68,25 +68,18 @@ class AzureRegistry:
 
     def facts(self) -> Facts | None:
         """When tags were set and manifests pushed; Azure tells no pulls."""
-        moved = {
-            tag.name: time
+        moved = known(
+            (tag.name, newest(tag.created_time, tag.last_update_time))
             for page in self._pages("_tags", _Tags)
             for tag in page.tags or ()
-            if (time := newest(milliseconds(tag.created_time), milliseconds(tag.last_update_time)))
-            is not None
-        }
+        )
         manifests = [
             one
             for page in self._pages("_manifests", _Manifests)
             for one in page.manifests or ()
             if is_digest(one.digest)
         ]
-        pushed = {
-            one.digest: time
-            for one in manifests
-            if (time := newest(milliseconds(one.created_time), milliseconds(one.last_update_time)))
-            is not None
-        }
+        pushed = known((one.digest, newest(one.created_time, one.last_update_time)) for one in manifests)
         digests = tuple(one.digest for one in manifests)
         return Facts(moved=moved, tells_moved=True, pushed=pushed, digests=digests)
 

@@ -15,7 +15,7 @@ import msgspec
 from release.decoding import decode
 from release.errors import Denied, Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
-from release.registry.deletion.api import PAGE, Api, ApiHost, milliseconds, named, newest
+from release.registry.deletion.api import PAGE, Api, ApiHost, known, named, newest
 from release.registry.host import Host
 
 REGISTRY: Final = "docker.io"
@@ -63,13 +63,11 @@ class DockerHub:
 
     def facts(self) -> Facts | None:
         """When each tag was pushed and pulled."""
-        moved: dict[str, int] = {}
+        tags = self._all()
+        moved = known((one.name, newest(one.tag_last_pushed, one.last_updated)) for one in tags)
         pulled: dict[str, int] = {}
-        for one in self._all():
-            time = newest(milliseconds(one.tag_last_pushed), milliseconds(one.last_updated))
-            if time is not None:
-                moved[one.name] = time
-            last = milliseconds(one.tag_last_pulled)
+        for one in tags:
+            last = newest(one.tag_last_pulled)
             if last is not None and one.digest:
                 pulled[one.digest] = max(last, pulled.get(one.digest, 0))
         return Facts(moved=moved, tells_moved=True, pulled=pulled)

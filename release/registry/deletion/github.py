@@ -15,14 +15,7 @@ import msgspec
 from release.errors import Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
-from release.registry.deletion.api import (
-    PAGE,
-    Api,
-    ApiHost,
-    milliseconds,
-    named,
-    newest,
-)
+from release.registry.deletion.api import PAGE, Api, ApiHost, known, named, newest
 from release.registry.host import Host
 
 REGISTRY: Final = "ghcr.io"
@@ -73,11 +66,7 @@ class GithubPackages:
         """When each version was pushed or changed. When a tag was set is not told."""
         versions = self._list()
         return Facts(
-            pushed={
-                one.name: time
-                for one in versions
-                if (time := newest(milliseconds(one.created_at), milliseconds(one.updated_at))) is not None
-            },
+            pushed=known((one.name, newest(one.created_at, one.updated_at)) for one in versions),
             digests=tuple(one.name for one in versions),
         )
 

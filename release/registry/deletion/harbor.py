@@ -16,14 +16,7 @@ from release.errors import NotFound
 from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
 from release.registry.auth.bearer import basic
-from release.registry.deletion.api import (
-    PAGE,
-    Api,
-    ApiHost,
-    milliseconds,
-    named,
-    newest,
-)
+from release.registry.deletion.api import PAGE, Api, ApiHost, known, named, newest
 from release.registry.host import Host
 
 #: The service in Harbor's challenge, by which a Harbor is known.
@@ -65,16 +58,12 @@ class Harbor:
         whole = self._all()
         tags = [tag for one in whole for tag in one.tags or ()]
         return Facts(
-            moved=_known({tag.name: milliseconds(tag.push_time) for tag in tags}),
+            moved=known((tag.name, newest(tag.push_time)) for tag in tags),
             tells_moved=True,
-            pushed=_known({one.digest: milliseconds(one.push_time) for one in whole}),
-            pulled=_known(
-                {
-                    one.digest: newest(
-                        milliseconds(one.pull_time), *(milliseconds(tag.pull_time) for tag in one.tags or ())
-                    )
-                    for one in whole
-                }
+            pushed=known((one.digest, newest(one.push_time)) for one in whole),
+            pulled=known(
+                (one.digest, newest(one.pull_time, *(tag.pull_time for tag in one.tags or ())))
+                for one in whole
             ),
             digests=tuple(one.digest for one in whole),
         )
@@ -110,10 +99,6 @@ class Harbor:
             if len(page) < PAGE:
                 break
         return found
-
-
-def _known(times: Mapping[str, int | None]) -> dict[str, int]:
-    return {name: time for name, time in times.items() if time is not None}
 
 
 def harbor(host: Host, repository: str, api_host: str) -> Harbor:
