@@ -100,12 +100,12 @@ class Api:
 
     def get(self, path: str, type_: type[T], what: str) -> T:
         """Read a document. Raises `NotFound`, `Denied`, and `Invalid` for an answer of another form."""
-        _, raw = self._host.fetch(self.call("GET", path, what), 200, most=_LARGEST_PAGE, name="answer")
+        _, raw = self._host.fetch(self._call("GET", path, what), 200, most=_LARGEST_PAGE, name="answer")
         return self._decode(raw, type_)
 
     def pages(self, path: str, type_: type[T], what: str) -> Iterator[T]:
         """Read the pages of a list, as the header `Link` connects them. Raises `Invalid` for a list without an end."""
-        for _, raw in read_pages(self._host, self.call("GET", path, what), most=_LARGEST_PAGE, name="list"):
+        for _, raw in read_pages(self._host, self._call("GET", path, what), most=_LARGEST_PAGE, name="list"):
             yield self._decode(raw, type_)
 
     def numbered(self, path: Callable[[int], str], type_: type[T], what: str) -> Iterator[T]:
@@ -124,14 +124,13 @@ class Api:
 
     def delete(self, path: str, what: str) -> None:
         """Send a deletion. Raises `NotFound`, `Denied`, and `Invalid` for a refusal."""
-        call = self.call("DELETE", path, what)
+        call = self._call("DELETE", path, what)
         answer = self._host.call(call)
         if answer.status not in DONE:
             raise self._host.fault(answer, call)
         answer.close()
 
-    def call(self, method: str, path: str, what: str) -> Call:
-        """One request."""
+    def _call(self, method: str, path: str, what: str) -> Call:
         return Call(
             method=method,
             path=path,

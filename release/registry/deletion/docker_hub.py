@@ -7,7 +7,7 @@ by the request of Docker's own program, github.com/docker/hub-tool, `pkg/hub/tag
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -16,7 +16,7 @@ from release.decoding import decode
 from release.errors import Denied, Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
 from release.registry.deletion.api import PAGE, Api, ApiHost, known, named, newest
-from release.registry.host import Host
+from release.registry.host import Call, Host
 
 REGISTRY: Final = "docker.io"
 API_HOST: Final = "hub.docker.com"
@@ -103,10 +103,10 @@ class DockerHub:
 class _Login:
     """The headers of requests: a token, for which user name and password are exchanged. Thread-safe."""
 
-    def __init__(self, host: ApiHost, subject: str, now: Callable[[], float]) -> None:
+    def __init__(self, host: ApiHost, subject: str) -> None:
         self._host = host
         self._subject = subject
-        self._now = now
+        self._now = host.ports.clock.monotonic
         # Guards `_token`, and is held while a token is fetched, so that threads share one request.
         self._lock = threading.Lock()
         self._token: tuple[str, float] | None = None
@@ -122,11 +122,15 @@ class _Login:
             return {"Authorization": f"Bearer {self._token[0]}"}
 
     def _fetch(self, body: bytes) -> str:
-        plain = Api(self._host, self._subject, dict).call(
-            "POST", "/v2/auth/token", "exchanging the credential"
+        call = Call(
+            method="POST",
+            path="/v2/auth/token",
+            what="exchanging the credential",
+            subject=self._subject,
+            scopes=(),
+            headers={"Accept": "application/json", "Content-Type": "application/json"},
+            body=body,
         )
-        headers = {**plain.headers, "Content-Type": "application/json"}
-        call = msgspec.structs.replace(plain, body=body, headers=headers)
         try:
             _, raw = self._host.fetch(call, 200, most=_LARGEST_TOKEN, name="token")
             token = decode(raw, _Token).access_token
@@ -142,4 +146,4 @@ class _Login:
 def docker_hub(host: Host, repository: str) -> DockerHub:
     """The repository `repository`. `host`: the registry, whose credential is used."""
     api = ApiHost(host, API_HOST, needs=NEEDS)
-    return DockerHub(Api(api, repository, _Login(api, repository, host.ports.clock.monotonic)), repository)
+    return DockerHub(Api(api, repository, _Login(api, repository)), repository)
