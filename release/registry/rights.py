@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Mapping
 
 import msgspec
@@ -58,9 +57,11 @@ class Rights:
 
         Raises `Denied` if the credential may not delete, `DeletionDisabled` if the registry deletes nothing.
         """
-        digest = f"sha256:{secrets.token_hex(32)}"
         what = f"the question whether manifests of `{self._path}` may be deleted"
-        require_deletion(self._host, self._call("DELETE", self._path, f"manifests/{digest}", what, "delete"))
+        require_deletion(
+            self._host,
+            lambda digest: self._call("DELETE", self._path, f"manifests/{digest}", what, "delete"),
+        )
 
     def _call(self, method: str, path: str, rest: str, what: str, action: str) -> Call:
         return Call(

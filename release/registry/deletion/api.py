@@ -124,11 +124,7 @@ class Api:
 
     def delete(self, path: str, what: str) -> None:
         """Send a deletion. Raises `NotFound`, `Denied`, and `Invalid` for a refusal."""
-        call = self._call("DELETE", path, what)
-        answer = self._host.call(call)
-        if answer.status not in DONE:
-            raise self._host.fault(answer, call)
-        answer.close()
+        self._host.expect(self._call("DELETE", path, what), *DONE).close()
 
     def _call(self, method: str, path: str, what: str) -> Call:
         return Call(

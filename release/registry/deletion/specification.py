@@ -18,6 +18,8 @@ from release.registry.host import Call, Host
 DONE = frozenset({200, 202, 204})
 # Statuses with which registries refuse what they do not implement.
 _REFUSED = frozenset({400, 405, 501})
+# Those of a registry that deletes nothing at all.
+_NOTHING = frozenset({405, 501})
 
 
 class BySpecification:
@@ -47,50 +49,47 @@ class BySpecification:
 
         Raises `Invalid` if the registry cannot delete a tag alone, `DeletionDisabled` if it deletes nothing at all.
         """
-        call = self._call(tag)
-        answer = self._host.call(call)
-        if answer.status in DONE:
-            answer.close()
+        error = _refusal(self._host, self._call(tag))
+        if error is None:
             return
-        error = self._host.fault(answer, call)
-        if answer.status not in _REFUSED:
+        if error.status not in _REFUSED:
             raise error
-        if answer.status != 400 and _deletes_nothing(self._host, self._call):
+        if error.status != 400 and self._deletes_nothing():
             raise _disabled(self._host, error)
-        raise only_digests(self._host, error)
+        raise _only_digests(self._host, error)
 
     def delete_manifest(self, digest: str) -> None:
         """Delete a manifest by digest. Raises `DeletionDisabled` if the registry deletes nothing."""
-        call = self._call(digest)
-        answer = self._host.call(call)
-        if answer.status in DONE:
-            answer.close()
+        error = _refusal(self._host, self._call(digest))
+        if error is None:
             return
-        error = self._host.fault(answer, call)
-        if answer.status in (405, 501) and _deletes_nothing(self._host, self._call):
+        if error.status in _NOTHING and self._deletes_nothing():
             raise _disabled(self._host, error)
-        if answer.status == 405:
+        if error.status == 405:
             raise kept_back(error)
         raise error
 
+    def _deletes_nothing(self) -> bool:
+        """Whether the registry refuses to delete a digest, too. Asked with a random digest, which no manifest has."""
+        answer = self._host.call(self._call(_random_digest()))
+        answer.close()
+        return answer.status in _NOTHING
 
-def require_deletion(host: Host, call: Call) -> None:
-    """Send a deletion of a digest that no manifest has.
+
+def require_deletion(host: Host, digest_call: Callable[[str], Call]) -> None:
+    """Ask to delete a random digest, which no manifest has. `digest_call`: makes the deletion of a digest.
 
     Raises `Denied` if the credential may not delete, `DeletionDisabled` if the registry deletes nothing.
     """
-    answer = host.call(call)
-    if answer.status in DONE or answer.status == 404:
-        answer.close()
-        return
-    error = host.fault(answer, call)
-    raise _disabled(host, error) if answer.status in (405, 501) else error
+    error = _refusal(host, digest_call(_random_digest()))
+    if error is not None and error.status != 404:
+        raise _disabled(host, error) if error.status in _NOTHING else error
 
 
-def only_digests(host: Host, error: RegistryError) -> Invalid:
+def _only_digests(host: Host, error: RegistryError) -> Invalid:
     """The error of a registry that cannot delete a tag alone, with what it said."""
     return Invalid(
-        f"`{host.registry}` cannot delete a tag alone ({said(error)})",
+        f"`{host.registry}` cannot delete a tag alone ({_said(error)})",
         hint="deleting the digest removes every tag on it",
         status=error.status,
         code=error.code,
@@ -107,22 +106,27 @@ def kept_back(error: RegistryError) -> Invalid:
     )
 
 
-def _deletes_nothing(host: Host, digest_call: Callable[[str], Call]) -> bool:
-    """Whether the registry refuses to delete a digest, too. Asked with a random digest, which no manifest has."""
-    answer = host.call(digest_call(f"sha256:{secrets.token_hex(32)}"))
+def _refusal(host: Host, call: Call) -> RegistryError | None:
+    """Send a deletion; returns the error of the answer, None if it was done."""
+    answer = host.call(call)
+    if answer.status not in DONE:
+        return host.fault(answer, call)
     answer.close()
-    return answer.status in (405, 501)
+    return None
+
+
+def _random_digest() -> str:
+    return f"sha256:{secrets.token_hex(32)}"
 
 
 def _disabled(host: Host, error: RegistryError) -> DeletionDisabled:
     return DeletionDisabled(
-        f"`{host.registry}` deletes nothing ({said(error)})",
+        f"`{host.registry}` deletes nothing ({_said(error)})",
         hint="deletion is switched off there: whoever runs the registry can switch it on, or delete it",
         status=error.status,
         code=error.code,
     )
 
 
-def said(error: RegistryError) -> str:
-    """The status and the code of an error."""
+def _said(error: RegistryError) -> str:
     return f"{error.status} {error.code}" if error.code else f"{error.status}"
