@@ -7,14 +7,13 @@ that did not arrive is sent by `BlobUpload` afterwards, from its start.
 from __future__ import annotations
 
 import contextlib
-import io
 import threading
 from collections.abc import Iterator
 from typing import IO
 
 from release.errors import ReleaseError
 from release.oci.verify import CHUNK
-from release.registry.http.connections import Growing, Upload
+from release.registry.http.connections import Growing, empty_upload
 from release.registry.upload_sessions import Sessions, closing_location
 
 # Seconds between two signs of life while the blob does not grow.
@@ -95,10 +94,8 @@ class GrowingUpload:
         return is_stored
 
     def _closed(self, final: str) -> bool:
-        empty = Upload(io.BytesIO(), 0, progress=lambda _: None, again=io.BytesIO)
-        with contextlib.closing(
-            self._sessions.host.once(self._sessions.call("PUT", final, body=empty))
-        ) as answer:
+        call = self._sessions.call("PUT", final, body=empty_upload())
+        with contextlib.closing(self._sessions.host.once(call)) as answer:
             return answer.status in (200, 201, 204)
 
     def _pieces(self) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from release.errors import Denied, DigestMismatch, RegistryError, Unreachable
 from release.oci import Descriptor
 from release.oci.verify import CHUNK
 from release.registry.http.client import Answer
+from release.registry.http.connections import empty_upload
 from release.registry.upload_content import BlobContent
 from release.registry.upload_sessions import Sessions, closing_location
 
@@ -96,12 +97,11 @@ class BlobUpload:
             raise self._judge(answer)
 
     def _send(self, location: str, content: BlobContent) -> Answer:
-        start = 0
         if self._host.wants_chunks:
-            start = self._descriptor.size
-            location = self._send_chunks(location, content)
+            location, body = self._send_chunks(location, content), empty_upload()
+        else:
+            body = content.body(0, self._descriptor.size)
         target = closing_location(location, self._descriptor.digest)
-        body = content.body(start, self._descriptor.size - start)
         answer = self._host.once(self._sessions.call("PUT", target, body=body))
         if answer.status in _NOT_IN_ONE and not self._host.wants_chunks:
             self._host.wants_chunks = True

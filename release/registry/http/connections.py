@@ -61,6 +61,11 @@ class Upload:
         self.stream = self._again()
 
 
+def empty_upload() -> Upload:
+    """The body of a request that closes an upload whose bytes were sent before."""
+    return Upload(io.BytesIO(), 0, progress=lambda _: None, again=io.BytesIO)
+
+
 class Growing:
     """A request body whose size is not known when it begins. `begin`: yields its pieces from the first byte on.
 

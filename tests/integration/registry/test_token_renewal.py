@@ -182,6 +182,29 @@ def test_request_at_which_the_token_has_expired_is_sent_again_with_a_new_token(
     assert methods <= refused
 
 
+def test_request_that_closes_an_upload_in_chunks_is_sent_again_without_reading_the_blob_again(
+    server: ShortLived, make_targets: TargetsFactory
+) -> None:
+    opened: list[int] = []
+
+    def reopen(content: bytes) -> io.RawIOBase:
+        opened.append(len(content))
+        return _OnlyForward(content)
+
+    times: list[int] = []  # for each refused PUT: how often the blob was opened
+    for number in range(1, 20):
+        scene = Scene(server, make_targets, f"closing, {number}")
+        server.expire_at(number)
+        opened.clear()
+        _chunks(scene, reopen)
+        if not server.refused:
+            break
+        if server.refused[0].startswith("PUT "):
+            times.append(len(opened))
+    # That of the blob which the host refuses in one request, and that of the other one.
+    assert times == [1, 1]
+
+
 @pytest.mark.parametrize("uses", [1, 2])
 def test_all_actions_succeed_with_tokens_that_are_good_for_a_few_requests(
     uses: int, server: ShortLived, make_targets: TargetsFactory, monkeypatch: pytest.MonkeyPatch
