@@ -30,17 +30,20 @@ _HEAD = "# {title}\n\nMade of the code of this version by `.ci/reference.py`.\n\
 
 def pages() -> dict[str, str]:
     """The pages and schemas, by their paths on the site."""
-    schemas = {name: _json(schema) for name, schema in documents().items()}
+    # Classes are found below their base class, and only in modules that are imported.
+    for module in pkgutil.walk_packages(release.__path__, "release."):
+        importlib.import_module(module.name)
+    schemas = documents()
     return {
         "reference/commands.md": commands_page(),
         "reference/configuration.md": configuration_page(),
         "reference/exit-codes.md": exit_codes_page(),
         "reference/records.md": records_page(),
-        "reference/documents.md": documents_page(),
+        "reference/documents.md": documents_page(schemas),
         "reference/limits.md": limits_page(),
         "reference/schemas/config.schema.json": _json(config_schema()),
         "reference/schemas/log.schema.json": _json(_record_schema()),
-        **{f"reference/schemas/{name}.schema.json": text for name, text in schemas.items()},
+        **{f"reference/schemas/{name}.schema.json": _json(one) for name, one in schemas.items()},
     }
 
 
@@ -126,11 +129,18 @@ def records_page() -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def documents_page() -> str:
-    """Every `--json` document, with its members and its JSON Schema."""
-    intro = "The first key is `schema`. Members may be added within one number: [what stays the same](../stability.md)."
+def documents_page(schemas: Mapping[str, Mapping[str, Any]]) -> str:
+    """Every `--json` document of a use case, with its members and its JSON Schema."""
+    intro = (
+        "The first key is `schema`. Members may be added within one number: "
+        "[what stays the same](../stability.md).\n\n"
+        "Five documents have no section: `shipmark.decisions/1`, whose `decisions` are a list of "
+        "[shipmark.decision/1](#shipmarkdecision-1); `shipmark.config/1`, with the "
+        "[keys of the configuration](configuration.md); `shipmark.ci/1`, `shipmark.cache/1` and "
+        "`shipmark.cache-clean/1`, of `shipmark ci` and `shipmark cache`."
+    )
     parts = [_HEAD.format(title="JSON documents", intro=intro)]
-    for name, schema in documents().items():
+    for name, schema in schemas.items():
         top = schema["$defs"][schema["$ref"].rpartition("/")[2]]
         parts += [f"## {name}", _prose(top.get("description", ""))]
         parts += [
@@ -166,9 +176,6 @@ def _amount(name: str, value: float) -> str:
 
 def documents() -> dict[str, dict[str, Any]]:
     """The JSON Schemas of `--json` documents by name: of every Struct of `release.app` with a member `schema`."""
-    for module in pkgutil.walk_packages(release.__path__, "release."):
-        if module.name.startswith("release.app"):
-            importlib.import_module(module.name)
     found = {}
     for cls in _descendants(msgspec.Struct):
         names = _schema_names(cls) if cls.__module__.startswith("release.app") else ()
