@@ -122,7 +122,7 @@ class Filling:
             kind, key = fields.get("kind"), fields.get("release")
             if type(kind) is not str:
                 continue
-            if key != last:
+            if not key or key != last:
                 if not is_of_release(fields):
                     continue
                 last = str(key)

@@ -26,7 +26,7 @@ from release.log.catalog.open import open_catalog
 from release.log.catalog.open_index import fill_tables
 from release.log.catalog.sqlite_rows import SqliteRows
 from release.log.catalog.tables import BLOCK, IndexFailed, Table
-from release.log.chain import seal
+from release.log.chain import seal, seal_all
 from release.log.fold import fold
 from release.log.replicate import copy
 from release.log.stores.file import FileStore
@@ -125,6 +125,18 @@ def test_catalog_without_an_index_gives_the_answers_of_the_log(tmp_path: Path, e
     same_answers(found, entries)
     same_versions(found, entries)
     same_claims(found, entries)
+
+
+def test_index_lists_no_version_of_entries_without_a_release_key(tmp_path: Path) -> None:
+    """Whoever may write to the log can leave the key empty; the fold reads no release from such entries."""
+    facts = [{**fact, "release": ""} for fact in whole_release("none", "9.9.9")]
+    facts += [fact for number in range(BLOCK) for fact in whole_release(f"{number}.", f"1.{number}.0")]
+    entries = seal_all(
+        {str(number): one for number, one in enumerate(facts)}, Head(), "2026-01-02T03:04:05.678Z"
+    )
+    found = indexed(file_of(tmp_path / "log.jsonl", entries), tmp_path / "indexes")
+    same_lists(view_of(found), fold(entries), entries)
+    same_versions(found, entries)
 
 
 def test_index_keeps_a_release_that_was_lost_and_released_again(tmp_path: Path) -> None:
