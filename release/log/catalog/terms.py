@@ -5,11 +5,11 @@ Hexadecimal terms are beginnings of digests, commits and release keys, which peo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from release.log import Entry
+from release.log.entry_members import without_rebuild
 from release.log.fold import SETS_TAGS
 from release.log.members import Fields, text_of
 
@@ -24,7 +24,6 @@ OF_RELEASE = frozenset(
 )
 #: Kinds of records about the status of a version.
 STATUS_KINDS = frozenset({"yanked", "restored", "status"})
-_REBUILD = re.compile(r"_r[1-9]\d{0,8}$")
 
 
 class Terms(NamedTuple):
@@ -137,7 +136,7 @@ def _add_versions(texts: set[str], fields: Fields) -> None:
     if type(git_tag) is str and git_tag:
         texts.add(f"v:{git_tag}")
     if type(version) is str and version:
-        plain = _REBUILD.sub("", version) if "_r" in version else version
+        plain = without_rebuild(version)
         texts.add(f"v:{version}")
         texts.add(f"v:{plain}")
         if type(rebuild) is int and rebuild:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from release.log.entry_members import without_rebuild
 from release.log.fold import tags_set
 from release.log.members import Fields, dicts_of, text_of
 from release.log.page.axis import Axis, moment_of
@@ -16,7 +17,6 @@ from release.log.page.axis import Axis, moment_of
 SHOWN = 60
 #: Percent of the axis: shorter stretches side by side become one, "several". A bar has some hundred pixels.
 _SHORTEST = 1.0
-_REBUILD = re.compile(r"_r[1-9]\d{0,8}$")
 _NUMBERS = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)", re.ASCII)
 
 
@@ -158,7 +158,7 @@ def _is_short(axis: Axis, one: Stretch) -> bool:
 def _moves(kind: str, tag: str, fields: Fields) -> bool:
     """Whether an entry makes a tag a moving one: a promotion gives fixed tags, too, which are the version's name."""
     if kind == "promoted":
-        return _REBUILD.sub("", tag) != text_of(fields, "version").replace("+", "_")
+        return without_rebuild(tag) != text_of(fields, "version").replace("+", "_")
     return kind == "moved"
 
 
