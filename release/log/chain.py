@@ -111,26 +111,23 @@ def verify_lines(lines: Sequence[bytes], previous: Head) -> list[Entry] | None:
         if len(records) != len(lines) or _ENCODER.encode_lines(records) != text:
             return None
         return _chained(lines, records, previous)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _NotChained):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-class _NotChained(Exception):
-    """Raised and caught in this module: a record is not the entry that follows the one before it."""
-
-
-def _chained(lines: Sequence[bytes], records: Sequence[Any], previous: Head) -> list[Entry]:
+def _chained(lines: Sequence[bytes], records: Sequence[Any], previous: Head) -> list[Entry] | None:
+    """The entries in decoded lines; None unless each follows the one before it."""
     seq, prev, entries = previous.seq, previous.hash, []
     for raw, fields in zip(lines, records, strict=True):
         seq += 1
         # A text of JSON equals a text only, and `seq` may be 1.0 or true. `_hash_of` gives a text, or None.
         if type(fields) is not dict or fields.get("schema") != SCHEMA or fields.get("prev") != prev:
-            raise _NotChained
+            return None
         if fields.get("seq") != seq or type(fields["seq"]) is not int:
-            raise _NotChained
+            return None
         digest = fields.get("hash")
         if type(digest) is not str or _hash_of(raw, digest) != digest:
-            raise _NotChained
+            return None
         prev = digest
         entries.append(Entry(raw=raw, fields=fields))
     return entries
