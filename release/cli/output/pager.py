@@ -24,10 +24,9 @@ _DEFAULTS = {"LESS": "FRX", "LV": "-c"}
 
 def paged(session: Session, lines: Sequence[str], *, plain: bool) -> None:
     """Write `lines` to stdout, each as one line, or show them in the pager. `plain`: never in the pager."""
-    shown = [one_line(line) for line in lines]
-    env = session.settings.env
-    if not plain and session.ci.system == "none" and os.isatty(1) and not _fits(shown):
-        argv = pager_of(env)
+    if not plain and session.ci.system == "none" and os.isatty(1):
+        shown, env = [one_line(line) for line in lines], session.settings.env
+        argv = pager_of(env) if not _fits(shown) else None
         if argv is not None and _show(argv, shown, env):
             return
     data(*lines)
