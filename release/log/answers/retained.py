@@ -129,11 +129,10 @@ class _Reader:
 def _releases(targets: Iterable[str], state: LogState) -> dict[str, tuple[LoggedRelease, ...]]:
     found: dict[str, list[LoggedRelease]] = {target: [] for target in targets}
     for release in state.releases.values():
-        for target in dict.fromkeys(content.target for content in release.pushed):
-            content = release.pushed_to(target)
-            if target not in found or content is None or not content.digest:
+        for content in release.pushed:
+            if content.target not in found or not content.digest:
                 continue
-            found[target].append(
+            found[content.target].append(
                 LoggedRelease(
                     digest=content.digest,
                     channel=release.channel,
