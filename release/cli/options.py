@@ -122,6 +122,14 @@ _SHARED = (
 class Command(click.Command):
     """A command that accepts the global options, too; an option after the command overrides one before it."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does; an error of the parser, which knows no command, gets this one, so that a hint names it."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         """Merge the global options before and after the command into `ctx.obj`, and run the command as `reported`."""
         before: dict[str, Any] = ctx.ensure_object(dict)

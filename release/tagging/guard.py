@@ -150,7 +150,7 @@ def _judge_commits(line: Line, candidate: Candidate, held: Held | None, branch_t
         # unknown.
         return Move(reason=f"build of {what}")
     if branch_tip is not None:
-        return Withhold(reason=f"{what} is at `{branch_tip[:12]}` on the remote by now")
+        return Withhold(reason=f"{what} is at `{branch_tip[:12]}` on the remote, not at this commit")
     if held is None or held.state == "free":
         return Move(reason=f"build of {what}")
     return _incomparable(candidate, held)

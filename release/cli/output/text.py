@@ -10,6 +10,7 @@ from release.plan.release_input import ReleaseInput
 from release.runner import Outcome, Report
 from release.tagging.model import Decision
 
+_FINISHED = {"made", "done", "withheld"}
 _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
 
 
@@ -35,7 +36,8 @@ def preview_lines(report: Report, subjects: Sequence[ReleaseInput], *, verbose: 
         lines += [*decision_lines(settled.get(subject.component, subject.decision)), ""]
     rows = said_once(_all_rows(report) if verbose else _main_rows(report))
     lines += [f"  {row}" for row in columns(rows)]
-    return [*lines, "", summary_line(report.outcomes)] if rows else [*lines, summary_line(report.outcomes)]
+    closing = summary_line(report.outcomes) if verbose else _main_summary(report.outcomes)
+    return [*lines, "", closing] if rows else [*lines, closing]
 
 
 def said_once(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -127,6 +129,15 @@ def withheld_lines(report: Report) -> list[str]:
         for release in report.plan.releases
         for one in release.decision.withheld
     ]
+
+
+def _main_summary(outcomes: Sequence[Outcome]) -> str:
+    """The summary of a preview without `-v`: counts what its rows show, and says how many steps they leave out."""
+    hidden = sum(_is_bookkeeping(outcome) for outcome in outcomes)
+    shown = [outcome for outcome in outcomes if not _is_bookkeeping(outcome)]
+    if not hidden or not any(outcome.state not in _FINISHED for outcome in shown):
+        return summary_line(outcomes)
+    return f"{summary_line(shown)} `-v` lists {hidden} checks and records, too."
 
 
 def summary_line(outcomes: Sequence[Outcome]) -> str:

@@ -255,6 +255,12 @@ def test_a_misspelt_command_is_refused_with_the_similar_one(shipmark: Shipmark) 
     assert "`preview`" in result.stderr
 
 
+def test_the_hint_of_a_usage_error_names_the_command(shipmark: Shipmark) -> None:
+    result = shipmark("run", "--release")
+    assert result.code == 2
+    assert "`shipmark run --help`" in result.stderr
+
+
 class TestGoesOn:
     """Unusual states of a repository that do not prevent a release."""
 

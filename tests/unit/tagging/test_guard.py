@@ -143,7 +143,7 @@ def test_reason_of_a_verdict_names_the_branch_pull_request_or_channel() -> None:
     shown = held(revision=NEW, relation="descendant")
     assert judge(MAIN, head, known(), shown) == Withhold(reason=f"it holds `{NEW[:12]}`, which is newer")
     gone_on = judge(MAIN, head, known(), branch_tip=NEW)
-    assert gone_on == Withhold(reason=f"branch `main` is at `{NEW[:12]}` on the remote by now")
+    assert gone_on == Withhold(reason=f"branch `main` is at `{NEW[:12]}` on the remote, not at this commit")
     channel = judge(RC, candidate("2.0.0-rc.1"), known())
     assert channel == Move(reason="2.0.0-rc.1 is the highest stable or `rc` release of 1 known")
 
