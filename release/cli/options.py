@@ -123,7 +123,7 @@ class Command(click.Command):
     """A command that accepts the global options, too; an option after the command overrides one before it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as click does; an error of the parser, which knows no command, gets this one, so that a hint names it."""
+        """Parse as click does. An error of the parser knows no command: it gets this one, which its hint names."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
