@@ -30,7 +30,7 @@ import re
 from functools import cache
 
 # CSI sequences. They are dropped and not shown, because coloured output of builders is frequent and harmless.
-_COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_COLOUR = r"\x1b\[[0-?]*[ -/]*[@-~]"
 # Controls of C0 (but the tab) and C1, line and paragraph separators, marks that reorder or hide text, lone surrogates,
 # the tag characters and variation selectors of plane 14.
 _CONTROLS = (
@@ -38,16 +38,12 @@ _CONTROLS = (
     r"\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
 # Each match of the next two patterns ends at the position where a blank is inserted.
-_ANYWHERE = re.compile(
-    r"##(?=\[|(?:vso|teamcity)\[)|travis_(?:fold|time)(?=:)|SPINNAKER_CONFIG(?=_JSON=)", re.IGNORECASE
-)
-_LEADING = re.compile(
-    r"\A\s*(?::(?=:)|--(?=-(?:\s|\Z))|\+\+(?=\+(?:\s|\Z))|~~(?=~(?:\s|\Z))|\^\^(?=\^\s)|SPINNAKER(?=_PROPERTY_))"
-)
+_ANYWHERE = r"(?i:##(?=\[|(?:vso|teamcity)\[)|travis_(?:fold|time)(?=:)|SPINNAKER_CONFIG(?=_JSON=))"
+_LEADING = r"\A\s*(?::(?=:)|--(?=-(?:\s|\Z))|\+\+(?=\+(?:\s|\Z))|~~(?=~(?:\s|\Z))|\^\^(?=\^\s)|SPINNAKER(?=_PROPERTY_))"
 
 
-# The next two patterns are compiled when they are needed: that takes longer than all other patterns together, and most
-# commands print plain text only.
+# Compiling the next two takes longer than all other patterns together. `re` may forget what it has compiled, `cache`
+# does not.
 @cache
 def _unprintable() -> re.Pattern[str]:
     return re.compile(rf"[\n{_CONTROLS}]")
@@ -70,11 +66,10 @@ def escape_foreign(line: str) -> str:
     Escaping an escaped line again changes nothing.
     """
     # Remove colours before commands are searched: `##ESC[0m[group]` becomes `##[group]`, which is a command.
-    text = (
-        line if line.isascii() and line.isprintable() else _unprintable().sub(_shown, _COLOUR.sub("", line))
-    )
-    text = _ANYWHERE.sub(_with_blank, text)
-    return _LEADING.sub(_with_blank, text)
+    if not (line.isascii() and line.isprintable()):
+        line = _unprintable().sub(_shown, re.sub(_COLOUR, "", line))
+    text = re.sub(_ANYWHERE, _with_blank, line)
+    return re.sub(_LEADING, _with_blank, text)
 
 
 def escape_json(document: str) -> str:

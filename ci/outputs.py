@@ -29,9 +29,9 @@ RESULT_NAMES: tuple[str, ...] = NAMES[:-2]
 #: Bytes of the result file. GitLab refuses a larger dotenv report (docs.gitlab.com, "artifacts:reports:dotenv": 5 KB).
 RESULT_LIMIT = 5 * 1024
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_OUTSIDE_TOKENS = re.compile(r"[^A-Za-z0-9_-]+")
-_SAFE = re.compile(r"[A-Za-z0-9._:/@+\[\] -]*")
+_NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
+_OUTSIDE_TOKENS = r"[^A-Za-z0-9_-]+"
+_SAFE = r"[A-Za-z0-9._:/@+\[\] -]*"
 
 
 class Outputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,13 +80,13 @@ def outputs_text(values: Mapping[str, str], token: str) -> str:
 
     Source: actions/runner `FileCommandManager.cs`: `NAME<<DELIMITER`, lines, `DELIMITER` alone on the last one.
     """
-    delimiter = f"shipmark_{_OUTSIDE_TOKENS.sub('', token)}"
+    delimiter = f"shipmark_{re.sub(_OUTSIDE_TOKENS, '', token)}"
     while any(delimiter in text for pair in values.items() for text in pair):
         delimiter += "_"
     return "".join(
         f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
         for name, value in values.items()
-        if _NAME.fullmatch(name)
+        if re.fullmatch(_NAME, name)
     )
 
 
@@ -99,7 +99,7 @@ def dotenv(values: Mapping[str, str], *, limit: int | None = None) -> str:
     (`RESULT_LIMIT` for GitLab) the lists `tags`, then `tag-names`.
     """
     given = {name: " ".join(values[name].splitlines()) for name in RESULT_NAMES if name in values}
-    lines = {name: value for name, value in given.items() if _SAFE.fullmatch(value)}
+    lines = {name: value for name, value in given.items() if re.fullmatch(_SAFE, value)}
     for name in ("tags", "tag-names"):
         if limit is not None and name in lines and len(_result_file(lines, given)) > limit:
             del lines[name]

@@ -22,12 +22,12 @@ COMMENT_MARK = "<!-- shipmark -->"
 
 # ASCII characters that are markup in Markdown or HTML. Also `@`, the colon of `://` and the first letter of `www.`:
 # GitHub turns `@name` into a mention and addresses into links.
-_MARKUP = re.compile(r"[!\"#$%&'*<>?@\[\\\]^_`{|}~]|:(?=//)|w(?=ww\.)", re.IGNORECASE)
+_MARKUP = r"[!\"#$%&'*<>?@\[\\\]^_`{|}~]|:(?=//)|[wW](?=[wW]{2}\.)"
 # The start of a line that Markdown reads as a list, a horizontal rule or the underline of a heading.
-_BLOCK = re.compile(r"\A(?:[-+=]|[0-9]{1,9}(?=[.)]))")
+_BLOCK = r"\A(?:[-+=]|[0-9]{1,9}(?=[.)]))"
 
 # Text that may stand in a block of code as it is: an image's name with tag and digest.
-_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
+_REFERENCE = r"[A-Za-z0-9][A-Za-z0-9._:/@-]*"
 # Characters that an address keeps; all others are percent-encoded, so that an address cannot end its link.
 _ADDRESS = "/:?#=&%+,;@~-._"
 
@@ -67,7 +67,7 @@ def markdown_of(summary: Summary, *, budget: int = BUDGET) -> str:
         head += f"\n**error:** {cell(summary.problem)}\n"
     if summary.hint:
         head += f"\n**hint:** {cell(summary.hint)}\n"
-    lines = [f"docker pull {one}" for one in summary.pull if _REFERENCE.fullmatch(one)]
+    lines = [f"docker pull {one}" for one in summary.pull if re.fullmatch(_REFERENCE, one)]
     if lines:
         head += "\n```sh\n" + "\n".join(lines) + "\n```\n"
     tail = "".join(f"\n{_paragraph(note)}\n" for note in summary.notes)
@@ -120,12 +120,14 @@ def _link(text: str, address: str) -> str:
 def cell(text: str) -> str:
     """Return `text` as one line in which all characters of Markdown, tables and HTML are escaped."""
     plain = escape_foreign(" ".join(text.splitlines()))
-    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", plain)
+    return re.sub(_MARKUP, lambda match: f"&#{ord(match[0])};", plain)
 
 
 def _paragraph(text: str) -> str:
     """`text` as a Markdown paragraph. Leading blanks are removed: they would make it a block of code."""
-    return _BLOCK.sub(lambda match: "".join(f"&#{ord(letter)};" for letter in match[0]), cell(text).lstrip())
+    return re.sub(
+        _BLOCK, lambda match: "".join(f"&#{ord(letter)};" for letter in match[0]), cell(text).lstrip()
+    )
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from ci.speech.plain import annotation, mask
 
 __all__ = ["annotation", "end_group", "group", "mask"]
 
-_OUTSIDE_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
+_OUTSIDE_NAMES = r"[^A-Za-z0-9_.-]+"
 
 
 def group(title: str, *, at: int = 0) -> LogCommand:
@@ -30,4 +30,4 @@ def end_group(title: str, *, at: int = 0) -> LogCommand:
 
 def _name(title: str) -> str:
     # 60 characters: a name only has to be equal in both lines of its section, and is not shown.
-    return f"shipmark_{_OUTSIDE_NAMES.sub('_', title).strip('_')[:60]}"
+    return f"shipmark_{re.sub(_OUTSIDE_NAMES, '_', title).strip('_')[:60]}"

@@ -9,9 +9,9 @@ from ci.context import CiContext, CiRun, Conclusion, Gone, HeadOrigin, PullReque
 from ci.systems.evidence import Findings, Said
 from ci.systems.refs import public_url, repository_name
 
-_COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
-_ZEROS = re.compile(r"0{40}(?:0{24})?")
-_NUMBER = re.compile(r"0*[1-9][0-9]{0,17}")
+_COMMIT = r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}"
+_ZEROS = r"0{40}(?:0{24})?"
+_NUMBER = r"0*[1-9][0-9]{0,17}"
 
 _REQUESTS = ("pull-request", "pull-request-target")
 ORIGINS: tuple[HeadOrigin, ...] = get_args(HeadOrigin)
@@ -40,7 +40,7 @@ class _Record:
     def commit(self, field: str, said: Said | None) -> str | None:
         """Record a full commit id, and return it in lower case; None for `HEAD`, abbreviated ids, and zeros only."""
         text = said.value.strip() if said is not None else ""
-        full = _COMMIT.fullmatch(text) and not _ZEROS.fullmatch(text)
+        full = re.fullmatch(_COMMIT, text) and not re.fullmatch(_ZEROS, text)
         return self.take(field, said, said.value.strip().lower() if said and full else None)
 
     def url(self, field: str, said: Said | None) -> str | None:
@@ -125,7 +125,7 @@ def _head_origin(
 def _gone(found: Findings, record: _Record) -> Gone | None:
     """Return why the run has nothing to build. A commit of zeros only: the push deleted its branch or git tag."""
     said = found.gone
-    if said is None and found.commit is not None and _ZEROS.fullmatch(found.commit.value.strip()):
+    if said is None and found.commit is not None and re.fullmatch(_ZEROS, found.commit.value.strip()):
         said = Said("ref-deleted", found.commit.source)
     for gone in GONE:
         if said is not None and said.value == gone:
@@ -147,7 +147,7 @@ def _origin(origin: HeadOrigin, said: Said, record: _Record) -> HeadOrigin:
 
 
 def _request(found: Findings, said: Said | None, record: _Record) -> PullRequest | None:
-    if said is None or not _NUMBER.fullmatch(said.value):
+    if said is None or not re.fullmatch(_NUMBER, said.value):
         return None
     number = int(said.value)
     record.take("pull_request.number", said, str(number))

@@ -9,14 +9,14 @@ import re
 
 from ci.systems.evidence import Evidence, Findings, Said
 
-_NUMBER_AT_END = re.compile(r"/([0-9]{1,18})/?$")
-_FORK_BRANCH = re.compile(r"pull/([0-9]{1,18})(?:/(?:head|merge))?")
+_NUMBER_AT_END = r"/([0-9]{1,18})/?$"
+_FORK_BRANCH = r"pull/([0-9]{1,18})(?:/(?:head|merge))?"
 
 
 def read(evidence: Evidence) -> Findings:
     """Read the variables. CIRCLE_BRANCH is `pull/12` for a request from a fork."""
     branch = evidence.variable("CIRCLE_BRANCH")
-    fork_branch = _FORK_BRANCH.fullmatch(branch.value) if branch else None
+    fork_branch = re.fullmatch(_FORK_BRANCH, branch.value) if branch else None
     if branch is not None and fork_branch is not None:
         number: Said | None = Said(fork_branch[1], branch.source)
         branch = None
@@ -44,7 +44,7 @@ def read(evidence: Evidence) -> Findings:
 
 def _number(evidence: Evidence) -> Said | None:
     url = evidence.variable("CIRCLE_PULL_REQUEST")
-    found = _NUMBER_AT_END.search(url.value) if url else None
+    found = re.search(_NUMBER_AT_END, url.value) if url else None
     if url is not None and found is not None:
         return Said(found[1], url.source)
     return evidence.variable("CIRCLE_PR_NUMBER")  # set only for requests from forks

@@ -10,7 +10,7 @@ import msgspec
 
 # A value that is only a placeholder without replacement: Azure's `$(Name)`, Tekton's `$(params.x)`, Pipelines-as-Code's
 # `{{ x }}`, GitHub's `${{ x }}`.
-_PLACEHOLDER = re.compile(r"\$\([^)]*\)|\$?\{\{.*\}\}", re.DOTALL)
+_PLACEHOLDER = r"(?s:\$\([^)]*\)|\$?\{\{.*\}\})"
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Evidence:
             value = self._env.get(name)
             if not isinstance(value, str) or not value.strip():
                 continue
-            if self._placeholders and _PLACEHOLDER.fullmatch(value.strip()):
+            if self._placeholders and re.fullmatch(_PLACEHOLDER, value.strip()):
                 continue
             return Said(value, name)
         return None

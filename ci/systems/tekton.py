@@ -22,7 +22,7 @@ import re
 from ci.systems.evidence import Evidence, Findings, Said
 from ci.systems.refs import read_ref, short
 
-_WORD = re.compile(r"[a-z]+")
+_WORD = r"[a-z]+"
 _TRIGGERS = {"schedule": "schedule", "cron": "schedule", "manual": "manual", "incoming": "other"}
 #: Words of the events of requests, and of comments on them, in the names that Git servers and Pipelines-as-Code use:
 #: `pull_request`, `Merge Request Hook`, `pullrequest:created`, `pr:opened`, `Note Hook`, `retest-all-comment`.
@@ -42,7 +42,7 @@ def read(evidence: Evidence) -> Findings:
     ref = read_ref(evidence.variable("SHIPMARK_REF"))
     event = evidence.variable("SHIPMARK_EVENT")
     fork = evidence.variable("SHIPMARK_PR_FORK")
-    words = frozenset(_WORD.findall(event.value.lower())) if event else frozenset()
+    words = frozenset(re.findall(_WORD, event.value.lower())) if event else frozenset()
     queue = event if {"merge"} <= words and words & _QUEUE_WORDS else None
     return Findings(
         event_name=event,
@@ -70,7 +70,7 @@ def read(evidence: Evidence) -> Findings:
 def is_event_word(text: str) -> bool:
     """Return whether `text` is an event that `read` understands: of a push, a request, a queue or a deletion."""
     lower = text.strip().lower()
-    words = frozenset(_WORD.findall(lower))
+    words = frozenset(re.findall(_WORD, lower))
     return bool(
         lower in _TRIGGERS
         or words & (_REQUEST_WORDS | _DELETED_WORDS | _PUSH_WORDS)

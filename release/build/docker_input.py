@@ -19,16 +19,17 @@ from release.build.dockerfile.stage_graph import expanded_bases
 from release.build.embedded.tree import Tree
 from release.build.task_input import TaskInput
 from release.compression.entries import Inline, Node
+from release.lazy_pattern import pattern
 from release.oci.image_json import Platform, parse_platform
 
 # Name, in the sent context, of a Dockerfile that lies outside of the context folder, or that shipmark has changed.
 _FOREIGN_DOCKERFILE = ".shipmark.Dockerfile"
 _IGNORE = ".dockerignore"
 # Characters with a meaning in patterns of `.dockerignore`, and their replacement: a backslash in front.
-_SPECIAL, _ESCAPED = re.compile(r"([*?\[\]\\])"), r"\\\1"
+_SPECIAL, _ESCAPED = pattern(r"([*?\[\]\\])"), r"\\\1"
 # The registry of an image name without one.
 _HUB = "docker.io"
-_PLATFORM_NAME = re.compile(r"\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT))\b")
+_PLATFORM_NAME = pattern(r"\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT))\b")
 # UTF-8's byte order mark. It is cut off: `ARG` lines may be put before the first line, and would leave it inside.
 _BOM = b"\xef\xbb\xbf"
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from release.build.dockerfile.instructions import Dockerfile
 from release.errors import BuildError
 from release.events import Output, Sink
+from release.lazy_pattern import pattern
 
-_STEP = re.compile(r"Step ([0-9]{1,9})/[0-9]+ : (\S+)")
+_STEP = pattern(r"Step ([0-9]{1,9})/[0-9]+ : (\S+)")
 _OWN_WORDS = ("Step ", " ---> ", "Removing intermediate container ")
-_COLOUR = re.compile("\x1b\\[(?:91|0)m")  # the daemon colours a command's stderr red
+_COLOUR = pattern("\x1b\\[(?:91|0)m")  # the daemon colours a command's stderr red
 # Characters of the daemon's error in our message: enough for its cause. A failed RUN repeats the whole command, which
 # would fill the terminal.
 _TELL_AT_MOST = 400

@@ -6,7 +6,6 @@ is added to `ALLOWED`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -31,6 +30,7 @@ from release.config.retention import (
     TrashSection,
 )
 from release.config.variables import names_in
+from release.lazy_pattern import pattern
 
 _COMPONENT = frozenset(
     """
@@ -81,7 +81,7 @@ DENIED: Mapping[type[msgspec.Struct], frozenset[str]] = {
     **{section: frozenset(section.__struct_fields__) for section in _RETENTION},
 }
 
-_ENV = re.compile(r"\benv\b(?:\s*\.\s*([A-Za-z_][A-Za-z0-9_]*))?")
+_ENV = pattern(r"\benv\b(?:\s*\.\s*([A-Za-z_][A-Za-z0-9_]*))?")
 
 
 class _Left(Exception):

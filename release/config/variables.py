@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 from release.secrets.names import looks_secret
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_VARIABLE = pattern(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def names_in(text: str) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-import re
 import tarfile
 from collections.abc import Callable
 from typing import IO
@@ -22,12 +21,13 @@ from release.decoding import decode
 from release.errors import BuildError, Invalid
 from release.layout.adopt import translated
 from release.layout.layout import Layout
+from release.lazy_pattern import pattern
 from release.oci import Descriptor
 from release.oci.image_json import Platform, parse_platform
 
-_LAYER = re.compile(r"[0-9a-f]{64}(?:/layer)?\.tar")  # podman writes `DIFF_ID.tar`
-_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
-_CONFIG = re.compile(r"([0-9a-f]{64})\.json")
+_LAYER = pattern(r"[0-9a-f]{64}(?:/layer)?\.tar")  # podman writes `DIFF_ID.tar`
+_BLOB = pattern(r"blobs/sha256/([0-9a-f]{64})")
+_CONFIG = pattern(r"([0-9a-f]{64})\.json")
 # JSON documents are kept in memory until the archive's end, since `manifest.json` may come last. For one image a daemon
 # writes fewer than ten (manifests and configs). Size and number bound the memory to 512 MiB; more is an error.
 _LARGEST_DOCUMENT = 8 * 1024 * 1024

@@ -11,7 +11,6 @@ needs no lock; what counts afterwards is whether the commits are there, not the 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterable, Mapping
 from glob import escape, glob
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from release.errors import GitError
 from release.git.command import OFFLINE, Git, git_argv, git_environment, told_by, with_objects
 from release.git.credentials import credentials_of, keeps_to_its_host, with_settings
 from release.git.repository import find_places, is_git_folder
+from release.lazy_pattern import pattern
 from release.ports import Completed, Process
 from release.secrets.redaction import redact
 
@@ -37,7 +37,7 @@ _KEPT_REFS = 16
 # Packs after which git puts all of them into one: each fetch adds a pack, and git searches every one.
 _MOST_PACKS = 50
 # `scheme://…` and `host:path`: whatever else names a remote is a path.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+:")
+_URL = pattern(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+:")
 _SETTINGS = (
     # Each fetch stays one pack: a killed fetch must not leave loose commits without their parents.
     *("-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1", "-c", "core.logAllRefUpdates=false"),

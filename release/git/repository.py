@@ -10,17 +10,17 @@ git's setup.c.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 
 import msgspec
 
 from release.errors import BareRepository, ConfigError, GitError
 from release.filesystem.files import open_file, read_file
+from release.lazy_pattern import pattern
 from release.limits import GIT_POINTER_BYTES, GIT_SHALLOW_BYTES
 
 # What git's `validate_headref` accepts as HEAD: a symbolic ref, or a commit id.
-_HEAD = re.compile(rb"ref:\s*refs/|[0-9a-fA-F]{40}")
+_HEAD = pattern(rb"ref:\s*refs/|[0-9a-fA-F]{40}")
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):

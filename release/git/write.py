@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 
 from release.errors import GitError, TagConflict
 from release.git.command import git_argv, git_environment
 from release.git.repository import find_places, require_entry
+from release.lazy_pattern import pattern
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_CREDENTIALS = pattern(r"(?<=://)[^/@\s]+@")
 # Seconds. The whole history of a large repository takes minutes to fetch; a remote that stops answering must not block
 # a CI job for ever.
 _FETCH_TIMEOUT = 600.0

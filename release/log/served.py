@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from release.lazy_pattern import pattern
 from release.log.state import ReleaseState
 from release.oci import ImageFacts
 from release.tagging.labels import INPUTS, REVISION, TELLING, VERSION
 
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_COMMIT = pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 
 
 def contradiction(release: ReleaseState, facts: ImageFacts, *, any_version: bool = False) -> str | None:

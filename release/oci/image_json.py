@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 from release.oci import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
-_PLATFORM = re.compile(r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_.]+)?")
+_PLATFORM = pattern(r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_.]+)?")
 # Docker's classic builder and BuildKit treat these platforms as equal: `v8` is the default variant of arm64.
 _VARIANTS = {"linux/arm64/v8": "linux/arm64"}
 

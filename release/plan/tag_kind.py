@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from release.lazy_pattern import pattern
 from release.tagging.model import Line
 from release.versions.semver import version_of_image_tag
 
 FixedPolicy = Literal["version", "first-wins"]
 
 # Tags of commits and pull requests in the default scheme, with an optional rebuild number: `sha-3f2a9c1b7d40_r1`.
-_OF_COMMIT = re.compile(r"(?:sha|pr-[0-9]+)-[0-9a-f]{7,64}(?:_r[0-9]+)?", re.ASCII)
-_LINE = re.compile(r"(0|[1-9][0-9]{0,99})(?:\.(0|[1-9][0-9]{0,99}))?", re.ASCII)
+_OF_COMMIT = pattern(r"(?:sha|pr-[0-9]+)-[0-9a-f]{7,64}(?:_r[0-9]+)?", re.ASCII)
+_LINE = pattern(r"(0|[1-9][0-9]{0,99})(?:\.(0|[1-9][0-9]{0,99}))?", re.ASCII)
 
 
 def fixed_policy(name: str) -> FixedPolicy | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from release.lazy_pattern import pattern
+
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 # At most six digits: a million weeks is more than any clock holds, and the product stays below 2^53.
-_SPAN = re.compile(r"([0-9]{1,6})([smhdw])", re.ASCII)
+_SPAN = pattern(r"([0-9]{1,6})([smhdw])", re.ASCII)
 
 
 def parse_span(text: str) -> int | None:

@@ -5,13 +5,13 @@ What a kept manifest needs or carries is kept with it; what only deleted manifes
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
+from release.lazy_pattern import pattern
 from release.oci.attached import is_attached, is_fallback
 from release.retention.snapshot import Inventory
 
-_ATTACHED_TO = re.compile(r"(sha256|sha512)-([0-9a-f]{64,128})(?:\..*)?")
+_ATTACHED_TO = pattern(r"(sha256|sha512)-([0-9a-f]{64,128})(?:\..*)?")
 
 
 class Graph:

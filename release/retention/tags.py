@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from release.lazy_pattern import pattern
 from release.retention.ages import span_text
 from release.retention.newest import Rank, Selected, rank_tags
 from release.retention.policy import DeleteRule, KeepRule, Policy
@@ -16,7 +17,7 @@ from release.retention.times import UNKNOWN_AGE, Age, Ages
 from release.versions.model import Version
 
 # Tags that follow others: `latest`, `1`, `1.4`, also with `v`.
-_MOVING = re.compile(r"latest|v?[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
+_MOVING = pattern(r"latest|v?[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 
 
 class TagVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):

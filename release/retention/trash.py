@@ -11,16 +11,17 @@ from datetime import UTC, datetime
 import msgspec
 
 from release.config.retention import DeleteSection, LimitsSection, RetentionSection
+from release.lazy_pattern import pattern
 from release.retention.snapshot import Inventory
 
 _TIME = "%Y%m%dT%H%M%SZ"
 #: A regular expression of these names.
 PATTERN = r"[0-9]{8}T[0-9]{6}Z_[0-9a-f]{16}_.*"
-_NAME = re.compile(r"([0-9]{8}T[0-9]{6}Z)_([0-9a-f]{16})_(.*)", re.ASCII)
+_NAME = pattern(r"([0-9]{8}T[0-9]{6}Z)_([0-9a-f]{16})_(.*)", re.ASCII)
 _DIGITS = 16
 # Characters of a path that are shown: a tag has at most 128, of which time and digits take 34.
 _SHOWN = 90
-_UNFIT = re.compile(r"[^A-Za-z0-9._-]", re.ASCII)
+_UNFIT = pattern(r"[^A-Za-z0-9._-]", re.ASCII)
 # No limit for a prune of the trash: what is in it was approved when it was put there.
 _NO_LIMITS = LimitsSection(max_delete=1_000_000, max_fraction=1, min_keep=0)
 

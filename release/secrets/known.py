@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 
+from release.lazy_pattern import pattern
 from release.secrets.redaction import HIDDEN, secrets_of
 
 _SHORTEST = 4  # characters; shorter secrets occur by chance in ordinary text, which replacing would garble
@@ -14,10 +15,10 @@ _LONG = 8
 # Characters of one variable's value. A larger value is a file and not a credential, and every printed text would be
 # searched for it.
 _LARGEST = 64 * 1024
-_OURS = re.compile(r"SHIPMARK_(?:REGISTRY_\w+_(?:TOKEN|PASSWORD)|LOG_TOKEN)")
+_OURS = pattern(r"SHIPMARK_(?:REGISTRY_\w+_(?:TOKEN|PASSWORD)|LOG_TOKEN)")
 # Endings of variable names whose values are secrets and are replaced in all output. `looks_secret`, which is for
 # warnings, accepts more names, among them `PWD` and `SSH_AUTH_SOCK`, whose values must stay readable.
-_CREDENTIAL = re.compile(
+_CREDENTIAL = pattern(
     r"(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|API_?KEY|ACCESS_KEY|PRIVATE_KEY|SECRET_KEY|_PSW)\Z",
     re.IGNORECASE,
 )

@@ -11,30 +11,32 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from release.lazy_pattern import pattern
+
 # Specification, 1, 4 and 13: type, optional scope, optional `!`, colon and blank, then a description. The type is a
 # noun: it has no blanks. Several blanks are accepted, as the reference parser trims the description.
-_HEADER = re.compile(r"(?P<type>[^\s():!]+)(?:\([^\n]*\))?(?P<breaking>!)?: \s*(?P<description>\S.*)")
+_HEADER = pattern(r"(?P<type>[^\s():!]+)(?:\([^\n]*\))?(?P<breaking>!)?: \s*(?P<description>\S.*)")
 # Specification, 12 and 16. Emphasis (`**BREAKING CHANGE:**`) is what Markdown in pull requests adds.
-_BREAKING = re.compile(r"(?:[*+-][ \t]+)?[*_]{0,2}BREAKING[ -]CHANGE[*_]{0,2}:[*_]{0,2}(?P<text>.*)")
+_BREAKING = pattern(r"(?:[*+-][ \t]+)?[*_]{0,2}BREAKING[ -]CHANGE[*_]{0,2}:[*_]{0,2}(?P<text>.*)")
 # Specification, 8 and 10: a word, then `: ` or ` #`. A footer ends the text of the footer before it.
-_FOOTER = re.compile(r"(?:BREAKING CHANGE|[A-Za-z0-9][A-Za-z0-9-]*)(?:: | #)\S")
-_BULLET = re.compile(r"[ \t]*[*+-][ \t]+(?P<text>\S.*)")
+_FOOTER = pattern(r"(?:BREAKING CHANGE|[A-Za-z0-9][A-Za-z0-9-]*)(?:: | #)\S")
+_BULLET = pattern(r"[ \t]*[*+-][ \t]+(?P<text>\S.*)")
 # GitHub puts a line of dashes between the messages of a squash and their `Co-authored-by`.
-_RULER = re.compile(r"[-=_*]{3,}")
+_RULER = pattern(r"[-=_*]{3,}")
 # Written by `git commit --verbose` above the diff; git and the reference parser drop everything below it.
-_SCISSORS = re.compile(r"^# -+ >8 -+$.*", re.MULTILINE | re.DOTALL)
-_AZURE = re.compile(r"Merged PR [0-9]+: ")  # Azure Repos begins the subject of a squash with this
-_REVERT = re.compile(r'(?P<word>Revert|Reapply)\s+"(?P<subject>.+)"(?:\s+\([#!][0-9]+\))?', re.IGNORECASE)
-_REVERTED = re.compile(
+_SCISSORS = pattern(r"^# -+ >8 -+$.*", re.MULTILINE | re.DOTALL)
+_AZURE = pattern(r"Merged PR [0-9]+: ")  # Azure Repos begins the subject of a squash with this
+_REVERT = pattern(r'(?P<word>Revert|Reapply)\s+"(?P<subject>.+)"(?:\s+\([#!][0-9]+\))?', re.IGNORECASE)
+_REVERTED = pattern(
     r"This reverts commit (?P<commit>[0-9a-f]{4,64})\b(?:, reversing\s+changes made to (?P<kept>[0-9a-f]{4,64})\b)?",
     re.IGNORECASE,
 )
-_REFS = re.compile(r"^Refs?: (?P<commits>[^\n]*)", re.MULTILINE | re.IGNORECASE)
-_COMMIT = re.compile(r"\b[0-9a-f]{7,64}\b", re.IGNORECASE)
+_REFS = pattern(r"^Refs?: (?P<commits>[^\n]*)", re.MULTILINE | re.IGNORECASE)
+_COMMIT = pattern(r"\b[0-9a-f]{7,64}\b", re.IGNORECASE)
 # `git merge --squash` writes this subject, and then the output of `git log`.
 _SQUASHED = "Squashed commit of the following:"
-_SQUASHED_COMMIT = re.compile(r"commit (?P<commit>[0-9a-f]{40,64})\b")
-_NUMBER = re.compile(r"\s+\([#!][0-9]+\)$")
+_SQUASHED_COMMIT = pattern(r"commit (?P<commit>[0-9a-f]{40,64})\b")
+_NUMBER = pattern(r"\s+\([#!][0-9]+\)$")
 
 
 class Reverted(msgspec.Struct, frozen=True, kw_only=True):

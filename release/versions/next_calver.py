@@ -5,18 +5,16 @@ Source: calver.org. The tokens of a version come from the config, else from the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 
+from release.lazy_pattern import pattern
 from release.versions.calver import parse_calver
 from release.versions.model import Version
 from release.versions.semver import precedence_key
 
-_TOKEN = re.compile(r"YYYY|YY|0Y|MM|0M|WW|0W|DD|0D|MICRO")
-_PATTERN = re.compile(
-    rf"(?:YYYY|YY|0Y)(?P<dot>[.-])(?:{_TOKEN.pattern})(?:(?P=dot)(?:{_TOKEN.pattern})){{0,2}}"
-)
+_TOKEN = pattern(r"YYYY|YY|0Y|MM|0M|WW|0W|DD|0D|MICRO")
+_PATTERN = pattern(rf"(?:YYYY|YY|0Y)(?P<dot>[.-])(?:{_TOKEN.pattern})(?:(?P=dot)(?:{_TOKEN.pattern})){{0,2}}")
 #: The pattern of the first version if the config has none; the most frequent one in calver.org's examples.
 DEFAULT_PATTERN = "YYYY.MM.MICRO"
 _DECEMBER = 12

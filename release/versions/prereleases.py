@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from release.lazy_pattern import pattern
 from release.versions.model import Version
 from release.versions.semver import parse_either, precedence_key
 
-_CHANNEL = re.compile(r"[A-Za-z][0-9A-Za-z-]*", re.ASCII)
-_NUMBERED = re.compile(
+_CHANNEL = pattern(r"[A-Za-z][0-9A-Za-z-]*", re.ASCII)
+_NUMBERED = pattern(
     r"(?P<channel>[A-Za-z](?:[0-9A-Za-z-]*[A-Za-z-])?)(?P<dot>\.?)(?P<number>[0-9]{1,9})", re.ASCII
 )
 DEFAULT_CHANNEL = "rc"

@@ -12,17 +12,18 @@ import re
 
 import msgspec
 
+from release.lazy_pattern import pattern
 from release.versions.model import Version
 from release.versions.semver import Key, parse, precedence_key
 
 # No number of a real version has more digits than nine, and `int` refuses more than 4300.
 _NUMBER = r"(?:0|[1-9][0-9]{0,8})"
 _PART = rf"({_NUMBER}|[xX*])"
-_CONDITION = re.compile(
+_CONDITION = pattern(
     rf"(>=|<=|>|<|==|=|\^|~)?v?{_PART}(?:\.{_PART})?(?:\.{_PART})?(-[0-9A-Za-z.-]{{1,100}})?", re.ASCII
 )
-_OPERATOR = re.compile(r"([<>=^~])\s+", re.ASCII)
-_AND = re.compile(r"[\s,]+", re.ASCII)
+_OPERATOR = pattern(r"([<>=^~])\s+", re.ASCII)
+_AND = pattern(r"[\s,]+", re.ASCII)
 # Characters of a range; real ones have fewer than 50.
 _LONGEST = 512
 _WILD = frozenset({"x", "X", "*", None})

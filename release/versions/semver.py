@@ -16,7 +16,7 @@ _SEMVER = (
     rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?"
     r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
-_VERSION = re.compile(_SEMVER, re.ASCII)
+_VERSION = pattern(_SEMVER, re.ASCII)
 _LOOSE = (
     rf"({NUMBER})\.({NUMBER})(?:\.({NUMBER}))?"
     rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*)|([A-Za-z][0-9A-Za-z-]*(?:\.{_IDENTIFIER})*))?"

@@ -407,6 +407,26 @@ def test_foreign_libraries_are_imported_only_by_their_modules() -> None:
     assert [(module, name) for module, name in foreign if not _fits(module, HOMES.get(_top(name), ()))] == []
 
 
+def _run_at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is executed when a module is imported: everything but the bodies of its functions."""
+    yield node
+    if not isinstance(node, (ast.FunctionDef, ast.Lambda)):
+        for child in ast.iter_child_nodes(node):
+            yield from _run_at_import(child)
+
+
+def test_no_module_compiles_a_regular_expression_while_it_is_imported() -> None:
+    strays = [
+        (module.name, node.lineno)
+        for module in _modules().values()
+        for node in _run_at_import(module.tree)
+        if isinstance(node, ast.Call) and _dotted(node.func) == "re.compile"
+    ]
+    # `release.lazy_pattern.pattern` compiles at the first use; in `ci`, which imports nothing of `release`, use
+    # `re.fullmatch(TEXT, ...)` and its like, which keep what they have compiled.
+    assert strays == []
+
+
 def test_only_listed_modules_start_processes() -> None:
     for module in _modules().values():
         if module.name not in MAY_START_PROCESSES:

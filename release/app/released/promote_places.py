@@ -19,6 +19,7 @@ from release.errors import ConfigError, RegistryError
 from release.events import Note
 from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation, locate_target
+from release.lazy_pattern import pattern
 from release.log.catalog.view import LogView
 from release.log.served import contradiction
 from release.log.state import ReleaseState
@@ -33,8 +34,8 @@ from release.tagging.model import Candidate, FixedTag, HeldTags, MovingTag, TagP
 from release.versions.semver import image_tag_of, version_of_image_tag
 from release.versions.status import KnownStatus, merged, with_status
 
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
+_COMMIT = pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_VERSION = pattern(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

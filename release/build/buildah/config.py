@@ -5,7 +5,6 @@ buildah records the container in which it built: its id, its host name, and a se
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ import msgspec
 
 from release.build.buildkit.history import without_values
 from release.build.dockerfile.values import parse_ports
+from release.lazy_pattern import pattern
 
 #: Members of the config that the OCI and docker formats have in common.
 _MEMBERS = ("created", "author", "architecture", "variant", "os", "os.version", "os.features", "rootfs")
@@ -32,7 +32,7 @@ _RUNTIME = (
     "Shell",
     "ArgsEscaped",
 )
-_FROM_ID = re.compile(r"FROM [0-9a-f]{12,64}")
+_FROM_ID = pattern(r"FROM [0-9a-f]{12,64}")
 
 
 def clean_config(raw: bytes, args: Mapping[str, str], hide: Callable[[str], str]) -> bytes:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 
-_ERROR = re.compile(r"Error: (?P<text>.*)")
-_LOGGED = re.compile(r'time="[^"]*" level=(?:error|fatal) msg="(?P<text>(?:[^"\\]|\\.)*)"')
-_STEP = re.compile(r'building at STEP "[^"]*(?:\\.[^"]*)*": ')
-_ENDED = re.compile(r"(?:while running runtime: )?exit status (?P<code>[0-9]+)")
-_SEVERAL = re.compile(r".*[0-9]+ errors? occurred:")  # each error is on a line of its own
+_ERROR = pattern(r"Error: (?P<text>.*)")
+_LOGGED = pattern(r'time="[^"]*" level=(?:error|fatal) msg="(?P<text>(?:[^"\\]|\\.)*)"')
+_STEP = pattern(r'building at STEP "[^"]*(?:\\.[^"]*)*": ')
+_ENDED = pattern(r"(?:while running runtime: )?exit status (?P<code>[0-9]+)")
+_SEVERAL = pattern(r".*[0-9]+ errors? occurred:")  # each error is on a line of its own
 #: A part of the message -> the hint for it. The first part that the message contains decides.
 _HINTS = (
     (

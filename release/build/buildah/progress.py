@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable
 
 from release.build.dockerfile.instructions import Dockerfile, Instruction
 from release.events import Output, Sink
+from release.lazy_pattern import pattern
 
 #: Lines of a failed step's output that are repeated below the error: usually the whole error of a compiler fits; more
 #: would push our own error message out of the terminal.
@@ -16,17 +16,17 @@ LAST_LINES = 20
 _MOST_SAID = 50
 # Characters of one line. A command that draws a progress bar may write megabytes without a newline.
 _LONGEST = 16 * 1024
-_STEP = re.compile(
+_STEP = pattern(
     r"(?:\[(?P<stage>[0-9]{1,6})/[0-9]{1,6}\] )?STEP (?P<step>[0-9]{1,6})/[0-9]{1,6}: (?P<text>.*)"
 )
-_WRONG_BASE = re.compile(
+_WRONG_BASE = pattern(
     r"WARNING: image platform \((?P<found>.*)\) does not match the expected platform \((?P<wanted>.*)\)"
 )
-_UNUSED = re.compile(r"\[Warning\] one or more build args were not consumed: \[(?P<names>.*)\]")
+_UNUSED = pattern(r"\[Warning\] one or more build args were not consumed: \[(?P<names>.*)\]")
 #: Build arguments that the programs set themselves, whether or not the Dockerfile declares them.
-_BUILT_IN = re.compile(r"(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT)")
-_PLATFORM = re.compile(r"\{(?P<architecture>\S+) (?P<os>\S+)")
-_NOISE = re.compile(
+_BUILT_IN = pattern(r"(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT)")
+_PLATFORM = pattern(r"\{(?P<architecture>\S+) (?P<os>\S+)")
+_NOISE = pattern(
     r"(?:Getting image source signatures|Copying (?:blob|config) sha256:.*|Writing manifest to image destination"
     r"|Storing signatures|COMMIT|--> [0-9a-f]+|[0-9a-f]{64}|Error: .*|time=\".*"
     r"|(?:error running container: )?(?:error from /bin/\S+ |.* )?exit(?:ed with)? status [0-9]+)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from contextlib import suppress
 from release.build.buildah.request import remove_call
 from release.build.buildah.tools import Tool
 from release.filesystem.files import read_file
+from release.lazy_pattern import pattern
 from release.limits import MIB
 from release.ports import Process
 
@@ -22,7 +22,7 @@ _MOUNTS_BYTES = 16 * MIB
 _MOUNT_POINT = (
     4  # the index of the field with the mount point in /proc/self/mountinfo, by proc_pid_mountinfo(5)
 )
-_ESCAPED = re.compile(rb"\\([0-7]{3})")
+_ESCAPED = pattern(rb"\\([0-7]{3})")
 # Seconds for the program that removes files of other users. Many small files take seconds; a program that hangs must
 # not keep the run from ending.
 _REMOVED_WITHIN = 60.0

@@ -13,11 +13,13 @@ from typing import Literal
 
 import msgspec
 
+from release.lazy_pattern import pattern
+
 #: Names in the build's folder.
 CONTEXT, DOCKERFILE, IGNORE_FILE, IMAGE_ID, ARGUMENTS = "context", "Dockerfile", "ignore", "id", "arguments"
 ARCHIVE, TEMPORARY = "image.tar", "tmp"
 #: Variables that change what the programs do: their values cannot be those of build arguments.
-_OWN = re.compile(
+_OWN = pattern(
     r"PATH|HOME|TMPDIR|USER|LANG|LC_.*|LD_.*|XDG_.*|(HTTP|HTTPS|NO|ALL|FTP)_PROXY|SSL_.*|SSH_.*|GIT_.*|GO.*|TZ"
     r"|_?CONTAINERS?_.*|_?BUILDAH_.*|STORAGE_.*|REGISTRY_.*|PODMAN_.*|DOCKER_.*|DBUS_.*|NETAVARK_.*|NO_COLOR"
     r"|SOURCE_DATE_EPOCH",

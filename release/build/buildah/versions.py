@@ -6,12 +6,12 @@ version, the features of 1.39 are assumed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import msgspec
 
 from release.build.dockerfile.features import Feature
+from release.lazy_pattern import pattern
 
 Version = tuple[int, int]
 
@@ -71,7 +71,7 @@ _SINCE: Mapping[Feature, Version] = {
 }
 #: The first version that reads build arguments from a file.
 _ARGUMENT_FILES: Version = (1, 30)
-_NUMBERS = re.compile(r"\bversion v?([0-9]{1,6})\.([0-9]{1,6})(\.[0-9]{1,6})?")
+_NUMBERS = pattern(r"\bversion v?([0-9]{1,6})\.([0-9]{1,6})(\.[0-9]{1,6})?")
 
 
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,14 +6,14 @@ them. The messages do.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from release.errors import BuildError, BuilderUnavailable
+from release.lazy_pattern import pattern
 
-_PLACE = re.compile(r"(?P<file>\S.*):(?P<line>[0-9]{1,9})")
-_RULE = re.compile(r"-{3,}")
-_PREFIXES = re.compile(
+_PLACE = pattern(r"(?P<file>\S.*):(?P<line>[0-9]{1,9})")
+_RULE = pattern(r"-{3,}")
+_PREFIXES = pattern(
     r"(?:(?:error|ERROR|Error): |failed to build: |failed to solve: |failed to receive status: "
     r"|rpc error: code = \w+ desc = )+"
 )

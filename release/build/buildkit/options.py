@@ -16,6 +16,7 @@ import msgspec
 from release.build.context.named import named_contexts
 from release.build_spec import BuildSpec
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 
 _OF_IMAGES = frozenset(
     {"image-manifest", "oci-mediatypes", "compression", "compression-level", "force-compression"}
@@ -27,7 +28,7 @@ _CACHES: Mapping[str, frozenset[str]] = {
     "gha": frozenset({"scope", "mode", "ignore-error", "timeout", "version"}),
 }
 _PATHS = frozenset({"src", "dest"})
-_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}")
+_NAME = pattern(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}")
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable
 
 from release.build.buildkit.stream import Finding, Log, Status, Update, Vertex, read_update
 from release.events import Note, Output, Progress, Sink
+from release.lazy_pattern import pattern
 
 #: Lines of a failed step's output that are repeated below the error: usually the whole error of a compiler or package
 #: manager fits; more would push our own error message out of the terminal.
@@ -18,7 +18,7 @@ _MOST_SAID = 200
 # Characters of one line. A command that draws a progress bar may write megabytes without a newline, and the unfinished
 # line is kept in memory.
 _LONGEST = 16 * 1024
-_LINE = re.compile(r" \(line [0-9]+\)$")  # BuildKit's own; we put the line in front
+_LINE = pattern(r" \(line [0-9]+\)$")  # BuildKit's own; we put the line in front
 _BASE_PLATFORM = "InvalidBaseImagePlatform"
 
 

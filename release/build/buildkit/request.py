@@ -13,9 +13,10 @@ from typing import Literal
 import msgspec
 
 from release.build.buildkit.options import Extras, csv
+from release.lazy_pattern import pattern
 
 #: Variables that change what the programs do: their values cannot be those of build arguments.
-_OWN = re.compile(
+_OWN = pattern(
     r"PATH|HOME|TMPDIR|USER|LANG|LC_.*|LD_.*|DYLD_.*|XDG_.*|(HTTP|HTTPS|NO|ALL|FTP)_PROXY|SSL_.*|SSH_.*|GIT_.*|GO.*"
     r"|DOCKER_.*|BUILDX_.*|BUILDKIT_.*|BUILDCTL_.*|KUBE.*|AWS_.*|ACTIONS_.*|OTEL_.*|EXPERIMENTAL_.*|NO_COLOR|TZ",
     re.IGNORECASE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -12,6 +11,7 @@ import msgspec
 from release.build.buildkit.environment import child_environment
 from release.build.find_program import is_program, program_on_path
 from release.errors import BuildError, BuilderUnavailable
+from release.lazy_pattern import pattern
 from release.ports import Completed, FollowedProcess
 
 #: Seconds for an answer of the program or of the daemon behind it. A version or a list of workers comes within a
@@ -29,10 +29,10 @@ _PLUGINS = (
 _OLDEST = (0, 13)
 #: The first buildctl that is known to take `build-arg:NAME` without a value.
 _ARGUMENTS_FROM_ENV = (0, 34)
-_LOCAL = re.compile(r"unix://|tcp://(localhost|127\.[0-9.]+|\[::1\])(:|$)|default$")
-_VERSION = re.compile(r"\bv?([0-9]{1,9})\.([0-9]{1,9})(?:\.[0-9]+)?(\S*)")
+_LOCAL = pattern(r"unix://|tcp://(localhost|127\.[0-9.]+|\[::1\])(:|$)|default$")
+_VERSION = pattern(r"\bv?([0-9]{1,9})\.([0-9]{1,9})(?:\.[0-9]+)?(\S*)")
 #: A label of workers that keep images in containerd: with it the driver `docker` writes layouts.
-_CONTAINERD = re.compile(r"org\.mobyproject\.buildkit\.worker\.(containerd\.|snapshotter)")
+_CONTAINERD = pattern(r"org\.mobyproject\.buildkit\.worker\.(containerd\.|snapshotter)")
 # Bytes of an answer that are parsed. Versions and lists of workers have a few hundred; a wrapper script may print
 # anything.
 _LARGEST_ANSWER = 64 * 1024

@@ -10,30 +10,31 @@ from release.build.context.selection import GIT_FOLDER
 from release.build.dockerfile.instructions import Run
 from release.errors import BuildError
 from release.events import Note
+from release.lazy_pattern import pattern
 
 # Repetitions have a limit: without one, a Dockerfile full of `git -c git -c git` takes quadratic time.
 _GIT_WITH_OPTIONS = r"(?<![\w./-])git(?:\s+-[cC]\s+\S+|\s+--\S+){0,8}\s+"
 # Git commands that read the current repository. After `clone` or `init`, they read the repository made by that.
-_GIT = re.compile(
+_GIT = pattern(
     _GIT_WITH_OPTIONS
     + r"(?:describe|rev-parse|rev-list|log|show|show-ref|status|diff|ls-files|tag|branch|name-rev|symbolic-ref|"
     r"shortlog|for-each-ref|submodule|archive|lfs)\b"
 )
-_OWN_REPOSITORY = re.compile(_GIT_WITH_OPTIONS + r"(?:clone|init|fetch)\b")
-_GO = re.compile(r"(?<![\w./-])go\s+(?:build|install)\b")
+_OWN_REPOSITORY = pattern(_GIT_WITH_OPTIONS + r"(?:clone|init|fetch)\b")
+_GO = pattern(r"(?<![\w./-])go\s+(?:build|install)\b")
 _GO_UNSTAMPED = "-buildvcs=false"
-_PYTHON_BUILD = re.compile(
+_PYTHON_BUILD = pattern(
     r"(?<![\w./-])(?:pip3?\s+(?:install|wheel)\s[^&|;]{0,200}(?<=\s)\.(?:/?(?=[\s\[;&|'\"]|$))"
     r"|python3?\s+-m\s+build\b|python3?\s+setup\.py\b|hatch\s+(?:build|version)\b|poetry\s+(?:build|install)\b"
     r"|uv\s+(?:build|sync)\b)"
 )
 #: Tools that read a package's version from git tags, as they are named in commands or in `pyproject.toml`.
-_SCM_TOOLS = re.compile(
+_SCM_TOOLS = pattern(
     r"setuptools[_-]scm|hatch-vcs|poetry-dynamic-versioning|versioningit|versioneer|dunamai|vcs-versioning|"
     r"goreleaser|gitversion|semantic-release|git-cliff|nbgv|minver-cli|cargo-release",
     re.IGNORECASE,
 )
-_PRETENDED = re.compile(r"SETUPTOOLS_SCM_PRETEND_VERSION|POETRY_DYNAMIC_VERSIONING_BYPASS|PRETEND_VERSION")
+_PRETENDED = pattern(r"SETUPTOOLS_SCM_PRETEND_VERSION|POETRY_DYNAMIC_VERSIONING_BYPASS|PRETEND_VERSION")
 
 _KEEP = "set `build: {keep_git: true}`"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import msgspec
@@ -10,8 +9,9 @@ import msgspec
 from release.build import BuildTask
 from release.build_spec import BuildSpec
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._/:@-]{0,254}")
+_NAME = pattern(r"[a-z0-9][a-z0-9._/:@-]{0,254}")
 #: Contexts that are not folders of the repository.
 _REMOTE = ("docker-image://", "https://", "http://", "git://", "ssh://", "git@")
 #: Names that BuildKit's front ends use themselves.

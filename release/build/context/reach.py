@@ -6,7 +6,6 @@ A source with a variable that only a base image may define counts as the whole c
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -17,12 +16,13 @@ from release.build.dockerfile.stage_graph import local_sources
 from release.build.ignore import match_component
 from release.digits import number_in
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 from release.oci.image_json import Platform
 from release.patterns import has_wildcard
 
-_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
-_EXPANDED = re.compile(r"[$\\'\"`]")
-_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+_REMOTE = pattern(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
+_EXPANDED = pattern(r"[$\\'\"`]")
+_VARIABLE = pattern(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,20 +40,21 @@ from release.build.dockerfile.scope import Scope
 from release.build.dockerfile.stage_graph import is_place, local_sources, source_of
 from release.build.dockerfile.values import is_signal, parse_ports
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 
 PLATFORM_ARGUMENTS = frozenset(
     f"{side}{name}" for side in ("TARGET", "BUILD") for name in ("PLATFORM", "OS", "ARCH", "VARIANT")
 )
-_PATTERN = re.compile(r"(?<!\\)\$\{\w+[#%/]")
-_VARIABLE = re.compile(r"(?<!\\)\$\{?(\w+)")
+_PATTERN = pattern(r"(?<!\\)\$\{\w+[#%/]")
+_VARIABLE = pattern(r"(?<!\\)\$\{?(\w+)")
 # `ParseGitRef` of BuildKit; `github.com/a/b` without a scheme is a local path to it.
-_GIT = re.compile(r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#?]*\.git(/?[#?].*)?\Z", re.IGNORECASE)
-_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
-_OCTAL = re.compile(r"0*[0-7]{1,4}")
+_GIT = pattern(r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#?]*\.git(/?[#?].*)?\Z", re.IGNORECASE)
+_ADDRESS = pattern(r"https?://", re.IGNORECASE)
+_OCTAL = pattern(r"0*[0-7]{1,4}")
 # Sources of `ADD` that may be archives, from which any folder may come.
-_ARCHIVE = re.compile(r"\.(tar|t[abglx]z\w*|tzst|gz|bz2|xz|zst)\b|[*?\[$]|:", re.IGNORECASE)
+_ARCHIVE = pattern(r"\.(tar|t[abglx]z\w*|tzst|gz|bz2|xz|zst)\b|[*?\[$]|:", re.IGNORECASE)
 _USUAL_FOLDER = 0o755  # the mode of a new folder where nothing says another
-_SYMBOLIC = re.compile(r"[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*")
+_SYMBOLIC = pattern(r"[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*")
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

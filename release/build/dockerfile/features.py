@@ -6,7 +6,6 @@ the build, not in the middle of the build. A value in a Dockerfile that no build
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -26,12 +25,13 @@ from release.build.dockerfile.stage_graph import (
     target_stage,
 )
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 from release.oci.image_json import Platform
 
 __all__ = ["FEATURES", "Feature", "Need", "Needs", "needs_of"]
 
 # The frontends that are BuildKit's own Dockerfile frontend. Any other image may read the file in another way.
-_OWN_FRONTEND = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?")
+_OWN_FRONTEND = pattern(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?")
 
 _ANOTHER = "choose a builder that supports it with `build: {builder: …}`"
 _BUILDKIT = "BuildKit supports it: choose a builder that uses BuildKit with `build: {builder: …}`"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from release.build.dockerfile.instructions import Flag, Healthcheck
 from release.digits import number_in
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 
 _NANOSECONDS = {
     "h": 3600 * 10**9,
@@ -24,7 +24,7 @@ _LEAST = 10**6  # nanoseconds (1 ms): the Docker daemon refuses a container with
 _LONGEST = 2**63 - 1  # nanoseconds that Go's `time.Duration` can hold
 _MOST = 2**31 - 1  # largest `--retries`: BuildKit parses it with 32 bits
 # Go's `time.ParseDuration`, with at most 19 digits, which is what 64 bits hold.
-_PART = re.compile(r"(?=\.?[0-9])([0-9]{0,19})(?:\.([0-9]{0,19}))?(h|ms|us|µs|μs|ns|m|s)")  # U+00B5, U+03BC
+_PART = pattern(r"(?=\.?[0-9])([0-9]{0,19})(?:\.([0-9]{0,19}))?(h|ms|us|µs|μs|ns|m|s)")  # U+00B5, U+03BC
 _TIMES = {
     "interval": "Interval",
     "timeout": "Timeout",

@@ -5,8 +5,6 @@ Follows BuildKit 0.34, `heredocsFromLine` and `ParseHeredoc` in `frontend/docker
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from release.build.dockerfile.flags import split_flags
@@ -15,8 +13,9 @@ from release.build.dockerfile.json_words import is_json_array
 from release.build.dockerfile.lexer import ExpansionError, Lexer
 from release.build.dockerfile.white_space import first_word
 from release.build.dockerfile.words import words_of
+from release.lazy_pattern import pattern
 
-_OPENING = re.compile(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)")
+_OPENING = pattern(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)")
 _WITH_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
 
 

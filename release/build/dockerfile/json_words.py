@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from release.build.dockerfile.white_space import SPACE
+from release.lazy_pattern import pattern
 
 # Go replaces an escaped surrogate without its partner by U+FFFD; msgspec refuses it.
 _HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_PAIR_OR_LONE = re.compile(rf"\\[^u]|{_HIGH}{_LOW}|{_HIGH}|{_LOW}")
+_PAIR_OR_LONE = pattern(rf"\\[^u]|{_HIGH}{_LOW}|{_HIGH}|{_LOW}")
 
 
 class NotStrings(ValueError):

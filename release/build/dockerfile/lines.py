@@ -14,8 +14,9 @@ from release.build.dockerfile.heredocs import Opening, has_heredocs, openings_in
 from release.build.dockerfile.instructions import Heredoc
 from release.build.dockerfile.white_space import SPACE, first_word
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 
-_DIRECTIVE = re.compile(r"([A-Za-z][A-Za-z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
+_DIRECTIVE = pattern(r"([A-Za-z][A-Za-z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
 _KNOWN_DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 # The bytes of one line that Go's `bufio.Scanner` can hold. BuildKit, the Engine and Buildah read Dockerfiles with it.

@@ -12,22 +12,24 @@ from collections.abc import Callable
 
 import msgspec
 
+from release.lazy_pattern import pattern
+
 _TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
 _SHARING = ("shared", "private", "locked")
 _SYNONYMS = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly", "rw": "readwrite"}
 _TRUTHS = ("readonly", "readwrite", "required")
 _NUMBERS = {
-    "mode": re.compile(r"[0-7]{1,11}"),
-    "uid": re.compile(r"[0-9]{1,10}"),
-    "gid": re.compile(r"[0-9]{1,10}"),
+    "mode": pattern(r"[0-7]{1,11}"),
+    "uid": pattern(r"[0-9]{1,10}"),
+    "gid": pattern(r"[0-9]{1,10}"),
 }
 _KEYS = ("type", "from", "source", "target", "id", "sharing", "size", "env", *_TRUTHS, *_NUMBERS)
 # Go's `strconv.ParseBool`.
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 # `RAMInBytes` of docker/go-units.
-_SIZE = re.compile(r"(?=\.?[0-9])[0-9]*\.?[0-9]* ?(b|[kmgtp](i?b)?)?", re.IGNORECASE)
-_FIELD = re.compile(r'"((?:[^"]|"")*)"(?:,|\Z)|([^",]*)(?:,|\Z)')
+_SIZE = pattern(r"(?=\.?[0-9])[0-9]*\.?[0-9]* ?(b|[kmgtp](i?b)?)?", re.IGNORECASE)
+_FIELD = pattern(r'"((?:[^"]|"")*)"(?:,|\Z)|([^",]*)(?:,|\Z)')
 
 
 class MountError(ValueError):

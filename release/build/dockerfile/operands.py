@@ -6,7 +6,6 @@ Follows BuildKit 0.34, `frontend/dockerfile/parser/line_parsers.go` and `fronten
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -46,8 +45,9 @@ from release.build.dockerfile.mounts import MountError, mount_form, read_device
 from release.build.dockerfile.white_space import SPACE, first_word, split_blanks
 from release.build.dockerfile.words import split_words
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_STAGE_NAME = pattern(r"[a-z][a-z0-9_.-]*")
 _NETWORKS = ("default", "none", "host")
 _SECURITIES = ("sandbox", "insecure")
 # A missing command is empty: an empty `RUN` runs the shell, an empty `CMD` clears the base image's.

@@ -7,13 +7,12 @@ image.
 
 from __future__ import annotations
 
-import re
-
 from release.build.dockerfile.instructions import Add, Copy, Dockerfile, Instruction, OnBuild, Run, Stage
 from release.build.dockerfile.mounts import mount_form
 from release.build.dockerfile.scope import Scope
 from release.digits import number_in
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 from release.oci.image_json import Platform, parse_platform
 
 SCRATCH = "scratch"
@@ -21,7 +20,7 @@ SCRATCH = "scratch"
 _PLACES = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:")
 # The grammar of github.com/distribution/reference: domain, path, tag, digest.
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REFERENCE = re.compile(
+_REFERENCE = pattern(
     rf"(?:(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,})?"
 )

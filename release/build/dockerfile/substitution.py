@@ -12,12 +12,13 @@ import re
 
 import msgspec
 
+from release.lazy_pattern import pattern
 from release.limits import PATTERN_CHARACTERS
 
 _ANY, _STAR = "?", "*"
 # Go's `Regexp.ReplaceAllString` reads these in the replacement as references to groups. A pattern has no groups, so
 # each becomes empty text, except `$$`, which becomes `$`.
-_GROUP = re.compile(r"\$(?:(\$)|\w+|\{\w+\})", re.ASCII)
+_GROUP = pattern(r"\$(?:(\$)|\w+|\{\w+\})", re.ASCII)
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):

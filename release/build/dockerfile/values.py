@@ -6,9 +6,9 @@ Follows BuildKit 0.34 (`dockerfile2llb/convert_expose.go`) and github.com/moby/s
 from __future__ import annotations
 
 import ipaddress
-import re
 
 from release.digits import number_in
+from release.lazy_pattern import pattern
 
 _LARGEST_PORT = 65_535  # port numbers of TCP, UDP and SCTP have 16 bits
 _PROTOCOLS = ("tcp", "udp", "sctp")
@@ -18,8 +18,8 @@ _SIGNALS = frozenset(
     TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ RTMIN RTMAX
     """.split()  # noqa: SIM905  # forty quoted names would hide the list
 )
-_REAL_TIME = re.compile(r"RTMIN\+([1-9]|1[0-5])|RTMAX-([1-9]|1[0-4])")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_REAL_TIME = pattern(r"RTMIN\+([1-9]|1[0-5])|RTMAX-([1-9]|1[0-4])")
+_NUMBER = pattern(r"[+-]?[0-9]{1,18}")
 
 
 def parse_ports(text: str) -> tuple[str, ...] | None:

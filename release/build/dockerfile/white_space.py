@@ -6,7 +6,7 @@ with it BuildKit, does not.
 
 from __future__ import annotations
 
-import re
+from release.lazy_pattern import pattern
 
 #: Go's `unicode.IsSpace`: the property White_Space of Unicode.
 SPACE = (
@@ -17,7 +17,7 @@ SPACE = (
 )
 _SPACES = frozenset(SPACE)
 #: What separates the words of most instructions (`reWhitespace` in BuildKit's parser).
-BLANKS = re.compile(r"[\t\v\f\r ]+")
+BLANKS = pattern(r"[\t\v\f\r ]+")
 
 
 def is_space(character: str) -> bool:

@@ -18,8 +18,9 @@ from release.build.ignore import Ignore, parse_ignore
 from release.compression.entries import Content, Inline
 from release.digits import number_in
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 
-_ADDRESS = re.compile(r"(https?|git|ssh)://", re.IGNORECASE)
+_ADDRESS = pattern(r"(https?|git|ssh)://", re.IGNORECASE)
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,13 +5,13 @@ Source: POSIX, chmod, "Operands", with a umask of 0 as in BuildKit: `+x` means `
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
-_OCTAL = re.compile(r"[0-7]{1,5}")
-_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
-_ACTION = re.compile(r"([-+=])([rwxXst]*|[ugo])(?=[-+=]|$)")
+from release.lazy_pattern import pattern
+
+_OCTAL = pattern(r"[0-7]{1,5}")
+_CLAUSE = pattern(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
+_ACTION = pattern(r"([-+=])([rwxXst]*|[ugo])(?=[-+=]|$)")
 _SHIFT = {"u": 6, "g": 3, "o": 0}
 _BITS = {"r": 0o4, "w": 0o2, "x": 0o1}
 _ALL = 0o7777  # largest mode: permissions of three classes, setuid, setgid and the sticky bit

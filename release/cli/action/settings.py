@@ -6,7 +6,6 @@ given as `NAME=value` becomes a variable of the environment, where the builders 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -14,10 +13,11 @@ from release.cli.action.inputs import lines, truth
 from release.config.document import Position
 from release.config.overlay import Overlay
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NAME = pattern(r"[A-Za-z_][A-Za-z0-9_.-]*")
 #: A secret as `shipmark.yml` writes it.
-_OWN_SECRET = re.compile(r"id=[^,=]+,(?:type=[a-z]+,)?(?:env|src|source)=|type=[a-z]+,")
+_OWN_SECRET = pattern(r"id=[^,=]+,(?:type=[a-z]+,)?(?:env|src|source)=|type=[a-z]+,")
 _PROVENANCE = {"true": "min", "false": "none", "mode=min": "min", "mode=max": "max"}
 
 

@@ -22,6 +22,8 @@ import urllib.parse
 import venv
 import zipfile
 
+from release.lazy_pattern import pattern
+
 #: Exit code for wheels that are missing or have an unknown hash; then they have to be downloaded. It is none of
 #: Python's own, which are 1 for an exception and 2 for bad arguments, so that a job's log tells them apart.
 UNUSABLE = 3
@@ -31,9 +33,9 @@ _SELDOM = frozenset({"markdown-it-py", "mdurl", "pygments", "rich", "tzdata"})
 #: What shipmark consists of.
 _OWN = ("release", "ci", "shipmark")
 
-_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)(?:\s*;\s*([^\\\n]*))?", re.MULTILINE)
-_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-_VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
+_PIN = pattern(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)(?:\s*;\s*([^\\\n]*))?", re.MULTILINE)
+_HASH = pattern(r"--hash=sha256:([0-9a-f]{64})")
+_VERSION = pattern(r'^__version__ = "(.+)"$', re.MULTILINE)
 _SCRIPT = "#!{python}\nimport sys\n\nfrom release.cli.main import main\n\nsys.exit(main())\n"
 
 

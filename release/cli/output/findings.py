@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator
 
 from release.app.setup.doctor.report import DoctorReport, Finding
 from release.cli.output.foreign import one_line
+from release.lazy_pattern import pattern
 
 _STATE_WIDTH, _CHECK_WIDTH = 9, 13
 #: The narrowest table. Below, words would be broken in nearly every line.
 _NARROWEST = 60
-_LITERAL = re.compile(r"`[^`]*`")
+_LITERAL = pattern(r"`[^`]*`")
 # Stands for a blank within backticks while lines are broken, so that a line to type stays in one piece.
 _GLUE = "\x1f"
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from release.lazy_pattern import pattern
 from release.log.entry_members import without_rebuild
 from release.log.fold import tags_set
 from release.log.members import Fields, dicts_of, text_of
@@ -17,7 +18,7 @@ from release.log.page.axis import Axis, moment_of
 SHOWN = 60
 #: Percent of the axis: shorter stretches side by side become one, "several". A bar has some hundred pixels.
 _SHORTEST = 1.0
-_NUMBERS = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)", re.ASCII)
+_NUMBERS = pattern(r"v?(\d{1,9}(?:\.\d{1,9})*)", re.ASCII)
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from release.lazy_pattern import pattern
 from release.tagging.labels import source_url
 
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_COMMIT = pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 # Characters that RFC 3986 allows in an address. Others, such as quotation marks, blanks and backslashes, have no place
 # in a link, and browsers repair them in ways that differ.
-_ADDRESS = re.compile(r"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
-_REPOSITORY = re.compile(r"[a-z0-9._/-]+", re.ASCII)
+_ADDRESS = pattern(r"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
+_REPOSITORY = pattern(r"[a-z0-9._/-]+", re.ASCII)
 # Longer addresses are not those of a run or a repository, and would make each row of the page longer.
 _LONGEST = 500
 #: Registries with web pages for repositories; `{}` stands for the repository. Other registries' pages need an account,

@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from release.lazy_pattern import pattern
+
 # Characters that are not shown, or that reorder the text after them: controls of C0 and C1, marks and isolates of
 # bidirectional text, line and paragraph separators, lone surrogates, which UTF-8 cannot encode.
-_UNSHOWN = re.compile(
+_UNSHOWN = pattern(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
 # Characters with which text inside of a <script> element could end it, and those that JSON and JavaScript read

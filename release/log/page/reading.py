@@ -10,6 +10,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
+from release.lazy_pattern import pattern
 from release.log import Entry
 from release.log.answers.deployments import Deployment, deployment_of
 from release.log.catalog.terms import OF_RELEASE, STATUS_KINDS
@@ -22,7 +23,7 @@ from release.log.state import ReleaseState
 from release.log.yanked import Yanks, take_yank
 
 # The form of times in a log, quicker to see than it is to read them as times. Anybody who may write can write others.
-_TIME = re.compile(
+_TIME = pattern(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3])(?::[0-5]\d){2}\.\d{3}Z", re.ASCII
 )
 # Entries after which a release without new ones is folded. The runs of a few hundred components at once write fewer

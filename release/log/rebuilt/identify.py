@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import msgspec
 
+from release.lazy_pattern import pattern
 from release.log.entry_members import rebuild_of
 from release.log.rebuilt.proof import Proof, is_sound, proof_of, proof_of_statement
 from release.log.record import RecordedImage
@@ -20,7 +20,7 @@ from release.versions.model import Scheme
 from release.versions.semver import version_of_image_tag
 
 # The hex digits of the commit in `sha-3f2a9c1b7d40` and `pr-12-3f2a9c1b7d40`.
-_HEX = re.compile(r"-([0-9a-f]{7,64})(?:_r[0-9]+)?$")
+_HEX = pattern(r"-([0-9a-f]{7,64})(?:_r[0-9]+)?$")
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

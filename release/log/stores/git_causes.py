@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from release.errors import LogError, LogUnavailable
+from release.lazy_pattern import pattern
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,8 +18,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     error: type[LogError] = LogError
 
 
-def _cause(pattern: str, hint: str, error: type[LogError] = LogError) -> Cause:
-    return Cause(text=re.compile(pattern), hint=hint, error=error)
+def _cause(text: str, hint: str, error: type[LogError] = LogError) -> Cause:
+    return Cause(text=pattern(text), hint=hint, error=error)
 
 
 CAUSES = (

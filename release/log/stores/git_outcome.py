@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from release.lazy_pattern import pattern
+
 Outcome = Literal["done", "race", "refused", "unknown"]
 
 # Flags of updates that succeeded, in `--porcelain` output. Source: git-push(1), "OUTPUT".
@@ -28,7 +30,7 @@ _RACE = (
     "atomic transaction failed",
 )
 # Whole sentences of git and of git hosts, at the start of a line: names of paths and refs may contain any words.
-_FATAL = re.compile(
+_FATAL = pattern(
     r"^(?:fatal: |remote: |error: |ERROR: )*(?:"
     r"Authentication failed|could not read (?:Username|Password)|Permission to \S+ denied|Permission denied|"
     r"unable to access '[^']*': The requested URL returned error: (?:401|403)\b|Write access to repository not granted|"

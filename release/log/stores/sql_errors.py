@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from release.errors import LogCorrupt, LogError, LogUnavailable
+from release.lazy_pattern import pattern
 
 _URL = "`log.url` (or the variable that it takes it from)"
 
@@ -31,8 +32,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
         return by_state or (self.text is not None and self.text.search(text) is not None)
 
 
-def _cause(pattern: str, hint: str, *states: str, error: type[LogError] = LogError) -> Cause:
-    return Cause(text=re.compile(pattern) if pattern else None, hint=hint, states=states, error=error)
+def _cause(text: str, hint: str, *states: str, error: type[LogError] = LogError) -> Cause:
+    return Cause(text=pattern(text) if text else None, hint=hint, states=states, error=error)
 
 
 #: Searched in this order: the first cause that covers an error counts. Texts about TLS come before those about

@@ -29,6 +29,7 @@ from sqlalchemy.pool import QueuePool
 from release.errors import ConfigError
 from release.filesystem.files import require_file
 from release.filesystem.workspace_paths import is_below
+from release.lazy_pattern import pattern
 
 #: The newest revision, which `shipmark log migrate` makes. Later ones must only add, so that newer tables can be used.
 REVISION = "0002"
@@ -56,7 +57,7 @@ ENTRY = Table(
 )
 
 # What may follow user and password in a URL: `host:port,host:port/database?name=value&name=value`.
-_BEHIND_USER = re.compile(r"[^@/?#]*(?:/[^@?#]*)?(?:\?(?:[A-Za-z0-9_]+=[^&]*(?:&|$))*)?")
+_BEHIND_USER = pattern(r"[^@/?#]*(?:/[^@?#]*)?(?:\?(?:[A-Za-z0-9_]+=[^&]*(?:&|$))*)?")
 # Seconds to connect to PostgreSQL. Without a limit, a firewall that drops packets would block the run for minutes.
 _CONNECT_TIMEOUT = 10
 # Seconds that SQLite waits for a write lock, equal to PostgreSQL's `lock_timeout` in `sql_transaction`.

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from release.errors import Invalid, NotFound
+from release.lazy_pattern import pattern
 from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
 from release.registry.auth.challenge import scope
@@ -20,7 +21,7 @@ from release.registry.deletion.specification import BySpecification, kept_back
 from release.registry.host import Host
 
 #: Registries of Azure: the public cloud, China, and the government of the US.
-HOSTS = re.compile(r"[a-z0-9-]+\.azurecr\.(?:io|cn|us)", re.ASCII)
+HOSTS = pattern(r"[a-z0-9-]+\.azurecr\.(?:io|cn|us)", re.ASCII)
 
 T = TypeVar("T")
 

@@ -6,12 +6,12 @@ read as tokens.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from types import MappingProxyType
 
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -203,5 +203,5 @@ def _names(tokens: Mapping[str, object]) -> str:
 
 # Matches `[text]`, or a token or other character with an optional backslash before it. Longer tokens come first: `MM`
 # is not two `M`.
-_SPLIT = re.compile(rf"\[[^\[]*\]|\\?(?:{_names(_TOKENS)}|.)")
-_LOCAL_SPLIT = re.compile(rf"\[[^\[]*\]|\\?(?:{_names(_LOCAL)})")
+_SPLIT = pattern(rf"\[[^\[]*\]|\\?(?:{_names(_TOKENS)}|.)")
+_LOCAL_SPLIT = pattern(rf"\[[^\[]*\]|\\?(?:{_names(_LOCAL)})")

@@ -5,9 +5,8 @@ Source: the lexer and grammar of Handlebars 4.7; blocks, partials, decorators an
 
 from __future__ import annotations
 
-import re
-
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 from release.tagging.expressions.source_text import Located
 from release.tagging.expressions.tree import Call, Literal, Operand, Path
 
@@ -16,19 +15,19 @@ _MAX_DEPTH = 16
 _NAME_END = r"(?=[=~}\s/.)|\]])"
 _LITERAL_END = r"(?=[~}\s)\]])"
 _ID = r"[^\s!\"#%-,./;->@\[-\^`{-~]+"
-_SPACE = re.compile(r"\s*")
-_NAME = re.compile(rf"\.\.|\.{_NAME_END}|{_ID}{_NAME_END}")
-_RUN = re.compile(_ID)
-_SEGMENT = re.compile(r"\[(?:\\\]|[^\]])*\]")
-_STRING = re.compile(r"\"(?:\\\"|[^\"])*\"|'(?:\\'|[^'])*'")
-_WORD = re.compile(rf"(true|false|undefined|null){_LITERAL_END}")
-_NUMBER = re.compile(rf"-?[0-9]+(?:\.[0-9]+)?{_LITERAL_END}")
-_LITERAL = re.compile(rf"{_WORD.pattern}|{_NUMBER.pattern}")
+_SPACE = pattern(r"\s*")
+_NAME = pattern(rf"\.\.|\.{_NAME_END}|{_ID}{_NAME_END}")
+_RUN = pattern(_ID)
+_SEGMENT = pattern(r"\[(?:\\\]|[^\]])*\]")
+_STRING = pattern(r"\"(?:\\\"|[^\"])*\"|'(?:\\'|[^'])*'")
+_WORD = pattern(rf"(true|false|undefined|null){_LITERAL_END}")
+_NUMBER = pattern(rf"-?[0-9]+(?:\.[0-9]+)?{_LITERAL_END}")
+_LITERAL = pattern(rf"{_WORD.pattern}|{_NUMBER.pattern}")
 # Characters of a whole number that becomes an `int`. A longer one becomes a float, infinite from 1.8e308 on as in
 # JavaScript; and `int` refuses more than 4300 digits.
 _MOST_DIGITS = 300
-_OPTION = re.compile(rf"({_ID}|{_SEGMENT.pattern})\s*=")
-_COMMENT_END = {"!--": re.compile(r"--~?\}\}"), "!": re.compile(r"\}\}")}
+_OPTION = pattern(rf"({_ID}|{_SEGMENT.pattern})\s*=")
+_COMMENT_END = {"!--": pattern(r"--~?\}\}"), "!": pattern(r"\}\}")}
 _REFUSED = {
     "#>": "a partial block",
     "#": "a block",
@@ -37,7 +36,7 @@ _REFUSED = {
     ">": "a partial",
     "*": "a decorator",
 }
-_ELSE = re.compile(r"else(?=[~}\s])")
+_ELSE = pattern(r"else(?=[~}\s])")
 _WORDS = {"true": True, "false": False, "undefined": None, "null": None}
 
 

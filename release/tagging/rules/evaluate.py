@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from release.lazy_pattern import pattern
 from release.tagging.expressions.render import parse_template
 from release.tagging.model import Line
 from release.tagging.names import is_image_tag
@@ -16,7 +17,7 @@ from release.tagging.rules.model import Flavor, Rule
 from release.tagging.rules.types import EVALUATORS, Evaluation
 from release.versions.model import Version
 
-_OTHER = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
+_OTHER = pattern(r"[^A-Za-z0-9._-]+", re.ASCII)
 _LATEST = "latest"
 # Attributes of rules whose expressions may use all global names. `pattern` has names of its own.
 _EXPANDED = frozenset({"enable", "prefix", "suffix", "value"})

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from release.lazy_pattern import pattern
 from release.tagging.expressions.render import Value
 from release.versions.calver import parse_calver
 from release.versions.model import Version
@@ -60,7 +61,7 @@ def read_semver(text: str) -> Reading | None:
     return Reading(raw=text, version=whole, stable=version.is_stable, names=names, release=version)
 
 
-_PEP440 = re.compile(
+_PEP440 = pattern(
     r"""
     v?
     (?:(?P<epoch>[0-9]+)!)?
@@ -114,7 +115,7 @@ def read_pep440(text: str) -> Reading | None:
     )
 
 
-_NUMBERS = re.compile(r"[0-9]+(?:[.-][0-9]+)*", re.ASCII)
+_NUMBERS = pattern(r"[0-9]+(?:[.-][0-9]+)*", re.ASCII)
 
 
 def read_calver(text: str) -> Reading | None:

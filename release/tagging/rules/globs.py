@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_PIECES = re.compile(r"\*\*|\*|\?|[^*?]", re.DOTALL)
+from release.lazy_pattern import pattern
+
+_PIECES = pattern(r"\*\*|\*|\?|[^*?]", re.DOTALL)
 
 
 def globbed(pattern: str, name: str) -> bool:

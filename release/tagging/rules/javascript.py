@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 from release.limits import PATTERN_SECONDS
 from release.tagging.rules.javascript_regex import LONGEST_SUBJECT, Translator
 
@@ -21,7 +22,7 @@ from release.tagging.rules.javascript_regex import LONGEST_SUBJECT, Translator
 # has no time limit.
 _MAX_PATTERN = 1000
 _FLAGS = "dgimsuvy"
-_LITERAL = re.compile(r"/(.+)/([^/]*)\Z", re.DOTALL)
+_LITERAL = pattern(r"/(.+)/([^/]*)\Z", re.DOTALL)
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 
 _BREAKS = "\\n\\r\\u2028\\u2029"
 _SPACES = "\\t\\n\\x0b\\f\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"
@@ -20,8 +21,8 @@ _CONTROLS = {"t": "\t", "n": "\n", "v": "\x0b", "f": "\f", "r": "\r"}
 _EDGES = {"b": "(?a:\\b)", "B": "(?a:(?<!\\w)(?!\\w)|(?<=\\w)(?=\\w))"}
 _NEVER = "(?!)"
 _ANY = "[\\s\\S]"
-_QUANTIFIER = re.compile(r"[*+?]|\{([0-9]+)(?:(,)([0-9]*))?\}")
-_GROUP_NAME = re.compile(r"([^<>=!]+)>")
+_QUANTIFIER = pattern(r"[*+?]|\{([0-9]+)(?:(,)([0-9]*))?\}")
+_GROUP_NAME = pattern(r"([^<>=!]+)>")
 _LOOK_BEHIND = -1  # marks an open look-behind; numbers of capture groups are positive
 #: Characters of a text that patterns are matched with, such as a ref name; a longer text is an error. An image tag has
 #: at most 128, and the time of a match may grow exponentially with the length.
@@ -32,9 +33,9 @@ LONGEST_SUBJECT = 512
 _LONGEST_EXPANDED = 20_000
 _LAST_CODE_POINT = 0x10FFFF  # Unicode's last; a larger one in `\u{…}` is an error, and `chr` refuses it
 _SYNTAX = frozenset("^$\\.*+?()[]{}|/-")  # what may be escaped with the flag `u`
-_HEX = re.compile(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})")
-_LONG_HEX = re.compile(_HEX.pattern + r"|\\u\{0*([0-9A-Fa-f]{1,6})\}")
-_OCTAL = re.compile(r"[0-3][0-7]{0,2}|[4-7][0-7]?")
+_HEX = pattern(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})")
+_LONG_HEX = pattern(_HEX.pattern + r"|\\u\{0*([0-9A-Fa-f]{1,6})\}")
+_OCTAL = pattern(r"[0-3][0-7]{0,2}|[4-7][0-7]?")
 
 
 class Translator:
@@ -305,7 +306,7 @@ _NEGATED_SETS = {
     "W": _complement(((48, 57), (65, 90), (95, 95), (97, 122))),
     "S": _complement(_SPACE_RANGES),
 }
-_STRUCTURE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?<([^<>=!]+)>", re.DOTALL)
+_STRUCTURE = pattern(r"\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?<([^<>=!]+)>", re.DOTALL)
 
 
 def _count_groups(source: str) -> int:

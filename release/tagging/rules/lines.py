@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from release.lazy_pattern import pattern
 from release.tagging.model import Line
 from release.tagging.rules.context import RuleContext
 from release.versions.model import Version
@@ -14,28 +15,28 @@ from release.versions.semver import LONGEST
 
 Role = Literal["version", "commit"] | Line
 
-_PARTS = re.compile(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
+_PARTS = pattern(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 # Names of CalVer patterns that count as a version's first number (`_YEAR`) or second number (`_MONTH`).
 _YEAR = frozenset({"year", "YYYY", "YY"})
 _MONTH = frozenset({"month", "MM", "0M"})
 # Parts of a name that belong to one run. Each part stands alone between separators, so that `alpine3.19`, `jdk-17`
 # and `ltsc2022` stay names that move with releases.
-_CACHE = re.compile(r"(?:build-?|layer-?)?cache", re.ASCII | re.IGNORECASE)
+_CACHE = pattern(r"(?:build-?|layer-?)?cache", re.ASCII | re.IGNORECASE)
 # The words that CI systems and people put before the number of a run.
-_RUN = re.compile(
+_RUN = pattern(
     r"(?:run|build|bld|job|pipeline|workflow|ci|attempt|nightly|snapshot|rev|b|r|j)[-_.]?[0-9]+|[0-9]+[-_.](?:run|build|attempt)",
     re.ASCII | re.IGNORECASE,
 )
-_DATE = re.compile(
+_DATE = pattern(
     r"(?:19|20|21)[0-9]{2}(?P<dot>[-_.]?)(?:0[1-9]|1[0-2])(?:(?P=dot)(?:0[1-9]|[12][0-9]|3[01]))?(?:[Tt_.-]?[0-9]{4,6}[Zz]?)?"
     r"|(?:19|20|21)[0-9]{2}[-_.]?[Ww](?:0[1-9]|[1-4][0-9]|5[0-3])"
     r"|(?:[01][0-9]|2[0-3])(?:h[0-5][0-9](?:m[0-5][0-9]s?)?|[-_][0-5][0-9][-_][0-5][0-9])",
     re.ASCII,
 )
 # A number alone, or one as long as an id, a compact date (`240131`) or seconds since 1970.
-_NUMBERS = re.compile(r"[0-9]+(?:[-_][0-9]+)*", re.ASCII)
-_LONG_NUMBER = re.compile(r"[0-9]{6,}", re.ASCII)
-_APART = re.compile(r"(?:^|[-_.])", re.ASCII)
+_NUMBERS = pattern(r"[0-9]+(?:[-_][0-9]+)*", re.ASCII)
+_LONG_NUMBER = pattern(r"[0-9]{6,}", re.ASCII)
+_APART = pattern(r"(?:^|[-_.])", re.ASCII)
 # Names whose text is a commit id, so that a tag with it names one commit for ever.
 _COMMITS = frozenset({"sha", "pr_head_sha"})
 
@@ -95,8 +96,8 @@ def names_one_run(name: str) -> bool:
     if _NUMBERS.fullmatch(name):
         return True
     for start in [found.end() for found in _APART.finditer(name)]:
-        for pattern in (_CACHE, _RUN, _DATE, _LONG_NUMBER):
-            found = pattern.match(name, start)
+        for wanted in (_CACHE, _RUN, _DATE, _LONG_NUMBER):
+            found = wanted.match(name, start)
             if found is not None and name[found.end() : found.end() + 1] in ("", "-", "_", "."):
                 return True
     return False

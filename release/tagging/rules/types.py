@@ -9,6 +9,7 @@ from types import MappingProxyType
 import msgspec
 
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 from release.tagging.expressions.render import Names, parse_template, render
 from release.tagging.expressions.source_text import Located
 from release.tagging.expressions.tree import Template
@@ -25,7 +26,7 @@ from release.tagging.rules.lines import (
 )
 from release.tagging.rules.model import Rule
 
-_INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
+_INDEX = pattern(r"0|[1-9][0-9]{0,3}", re.ASCII)
 # Names that need git's history. In a shallow clone they are empty, which is warned about.
 _FROM_HISTORY = frozenset({"version", "distance", "commit_count"})
 

@@ -16,6 +16,7 @@ from release.app.setup.init.convert.bake_options import DEFAULT_FILES
 from release.app.setup.workflows.model import FOLDER, Workflow
 from release.errors import ConfigError, GitError
 from release.git.command import Git
+from release.lazy_pattern import pattern
 from release.limits import CI_FILES
 from release.tagging.labels import source_url
 
@@ -32,9 +33,9 @@ _FILES = {
     "woodpecker": (".woodpecker.yml", ".woodpecker"),
 }
 # A branch whose name is text in every CI file: no quotes, and none of the signs of GitHub's patterns for branches.
-_PLAIN_BRANCH = re.compile(r"[\w./-]+", re.ASCII)
+_PLAIN_BRANCH = pattern(r"[\w./-]+", re.ASCII)
 # Test data and vendored trees hold Dockerfiles that nobody releases.
-_ELSEWHERE = re.compile(r"(^|/)(tests?|testdata|fixtures|examples?|vendor|node_modules|third_party)/")
+_ELSEWHERE = pattern(r"(^|/)(tests?|testdata|fixtures|examples?|vendor|node_modules|third_party)/")
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,9 +11,10 @@ from release.app.setup.init.definitions import Source
 from release.errors import ConfigError, GitError
 from release.git.command import Git
 from release.json_text import parse_json
+from release.lazy_pattern import pattern
 from release.tagging.labels import source_url
 
-_GIVEN = re.compile(
+_GIVEN = pattern(
     r"(?:https://)?([a-z0-9.-]+\.[a-z]+(?:/[\w.-]+){2,})@([0-9a-f]{40})", re.ASCII | re.IGNORECASE
 )
 _HINT = "name a commit that you trust, by its whole id: `shipmark init --shipmark github.com/OWNER/shipmark@COMMIT`"

@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from release.lazy_pattern import pattern
+
 # Plain scalars that YAML reads as another type than text. The config converts by its own types, GitHub does not.
-_TYPED = re.compile(
+_TYPED = pattern(
     r"(?i:true|false|yes|no|on|off|y|n|null|~|[-+.]?[0-9][0-9_.:eE+-]*|0x[0-9a-f_]+|0o?[0-7_]+|[-+]?\.(?:inf|nan))"
 )
 # What begins something else than a plain scalar; `<<` and `=` are YAML 1.1's merge key and default key.
 _OPENING = frozenset("!&*-?{}[],#|>@`\"'%:=< ")
 # In flow style more signs have a meaning, and parsers differ about them next to each other.
-_IN_FLOW = re.compile(r"[\w./@+=~^$%-][\w./@+=~^$% -]*", re.ASCII)
+_IN_FLOW = pattern(r"[\w./@+=~^$%-][\w./@+=~^$% -]*", re.ASCII)
 # Columns of a line with a whole mapping or list. Longer ones are easier to read, and to change, line by line.
 _WIDEST = 110
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}

@@ -9,16 +9,17 @@ from typing import Any
 import msgspec
 
 from release.config.document import Document, parse
+from release.lazy_pattern import pattern
 
 FOLDER = ".github/workflows"
 #: Where workflows of GitHub, Forgejo and Gitea lie; all have the same keys.
 FOLDERS = (FOLDER, ".forgejo/workflows", ".gitea/workflows")
 #: The action that clones the repository.
 CHECKOUT = "actions/checkout"
-_DASH = re.compile(r"([ ]*)-(?:[ ]|$)")
+_DASH = pattern(r"([ ]*)-(?:[ ]|$)")
 # `acme/shipmark@v1`, `acme/shipmark/ci/github/metadata@…`, or a copy that the job checked out: `./.shipmark/action`.
 # The group is the action's folder in the repository.
-_OWN_ACTION = re.compile(
+_OWN_ACTION = pattern(
     r"(?:[\w.-]+/shipmark(?=[/@])|\./\.shipmark/action)(?:/([\w./-]+))?(?:@[^@\s]+)?", re.ASCII
 )
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from release.build.dockerfile.lint.findings import Finding
 from release.decoding import decode
+from release.lazy_pattern import pattern
 
 #: Ids of BuildKit's checks, such as `FromAsCasing`.
-CHECK_ID = re.compile(r"[A-Z][A-Za-z]{3,60}")
+CHECK_ID = pattern(r"[A-Z][A-Za-z]{3,60}")
 # Checks of BuildKit that shipmark's own rules cover.
 _OURS = frozenset({"SecretsUsedInArgOrEnv", "JSONArgsRecommended"})
 

@@ -21,13 +21,14 @@ from release.build.dockerfile.instructions import (
 )
 from release.build.dockerfile.scope import Scope, global_scope
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 from release.oci.image_json import parse_platform
 from release.secrets.names import looks_secret
 
-_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
-_DOWNLOAD = re.compile(r"https?://", re.IGNORECASE)
-_GIT = re.compile(r"\.git(#.*)?$")  # `ADD` clones such a URL; its commit may stand behind `#`
-_NUMERIC = re.compile(r"[0-9]+(:[0-9]+)?")
+_DIGEST = pattern(r"@sha256:[0-9a-f]{64}$")
+_DOWNLOAD = pattern(r"https?://", re.IGNORECASE)
+_GIT = pattern(r"\.git(#.*)?$")  # `ADD` clones such a URL; its commit may stand behind `#`
+_NUMERIC = pattern(r"[0-9]+(:[0-9]+)?")
 _ROOT = frozenset({"root", "0"})
 # Names of build arguments that differ between releases, in shipmark's documentation and in common examples. Versions
 # of tools (`NODE_VERSION`) are not among them.
@@ -38,7 +39,7 @@ _RELEASE_ARGUMENTS = frozenset(
     """.split()  # noqa: SIM905  # twelve quoted names would hide the list
 )
 # `SSL_CERT_FILE` names a file, not its content.
-_NAMES_A_PLACE = re.compile(r"_(FILE|PATH|DIR|URL|URI|NAME|ID)$", re.IGNORECASE)
+_NAMES_A_PLACE = pattern(r"_(FILE|PATH|DIR|URL|URI|NAME|ID)$", re.IGNORECASE)
 
 
 class Hit(NamedTuple):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from release.build.dockerfile.lint.findings import Finding, Severity
 from release.decoding import decode
+from release.lazy_pattern import pattern
 
 #: Ids of hadolint's rules and of ShellCheck's, which hadolint applies to `RUN`.
-RULE_ID = re.compile(r"(DL|SC)[0-9]{4}")
+RULE_ID = pattern(r"(DL|SC)[0-9]{4}")
 # The id for a failure of hadolint's parser. That parser lags behind BuildKit's, so its failures are not findings.
 _UNREADABLE = "DL1000"
 # Rules of hadolint that shipmark's own rules cover: root, no tag, `latest`, shell form, secret names, user names.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import msgspec
 
 from release.build.dockerfile.templates.texts import TEMPLATES, StageName, Template
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 
 # The name stands in paths, in exec form and in shell commands, so it holds no character that is special in any of them.
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_PINNED = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
+_NAME = pattern(r"[a-z][a-z0-9_-]{0,62}")
+_PINNED = pattern(r"[a-z0-9][A-Za-z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,9 @@ import json
 import re
 from typing import Any
 
-_TOKEN = re.compile(
+from release.lazy_pattern import pattern
+
+_TOKEN = pattern(
     r"""(?P<blank>\s+|\#[^\n]*|//[^\n]*|/\*.*?\*/)
     |(?P<text>"(?:[^"\\\n]|\\.)*")
     |(?P<word>[A-Za-z_][\w-]*|-?[0-9][0-9.]*)

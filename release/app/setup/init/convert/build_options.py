@@ -9,6 +9,7 @@ from typing import Any
 from release.app.setup.init.convert.expressions import Values
 from release.app.setup.init.convert.model import CannotConvert
 from release.app.setup.workflows.model import Step
+from release.lazy_pattern import pattern
 
 #: Inputs that the config or the command says.
 _TAKEN = frozenset({"tags", "labels", "annotations", "push", "load", "outputs", "github-token"})
@@ -26,7 +27,7 @@ _DROPPED = {
     "allow": "`build:` has no such option",
 }
 _ARGUMENT = "${%s}"
-_VARIABLE = re.compile(r"\$\{\w+\}", re.ASCII)
+_VARIABLE = pattern(r"\$\{\w+\}", re.ASCII)
 
 
 def lines_of(text: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import posixpath
-import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,8 +12,9 @@ import msgspec
 from release.app.setup.init.convert.jobs import JobPlan
 from release.app.setup.init.convert.model import Draft, Left
 from release.app.setup.workflows.model import Workflow
+from release.lazy_pattern import pattern
 
-_OTHER = re.compile(r"[^A-Za-z0-9_.-]+")
+_OTHER = pattern(r"[^A-Za-z0-9_.-]+")
 
 
 class Planned(NamedTuple):

@@ -25,9 +25,10 @@ from release.app.setup.init.convert.model import CannotConvert, Draft, Edit, Lef
 from release.app.setup.init.convert.naming import naming_section
 from release.app.setup.init.convert.spans import comments, deep_checkout, references
 from release.app.setup.workflows.model import Job, Step, Workflow
+from release.lazy_pattern import pattern
 
 _UPLOAD, _DOWNLOAD = "actions/upload-artifact", "actions/download-artifact"
-_MATRIX_PLATFORM = re.compile(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}", re.ASCII)
+_MATRIX_PLATFORM = pattern(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}", re.ASCII)
 
 
 def digest_jobs(workflow: Workflow) -> tuple[Job, Job] | None:

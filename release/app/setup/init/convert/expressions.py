@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from release.lazy_pattern import pattern
 from release.secrets.names import looks_secret
 
-EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
-_CONTEXT = re.compile(r"(env|matrix|inputs|vars|secrets|github)\.([A-Za-z_][\w-]*)", re.ASCII)
-_LITERAL = re.compile(r"'((?:[^']|'')*)'")
-_STEPS = re.compile(r"\bsteps\.([\w-]+)\.")
+EXPRESSION = pattern(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_CONTEXT = pattern(r"(env|matrix|inputs|vars|secrets|github)\.([A-Za-z_][\w-]*)", re.ASCII)
+_LITERAL = pattern(r"'((?:[^']|'')*)'")
+_STEPS = pattern(r"\bsteps\.([\w-]+)\.")
 #: Facts that the runner also gives every step as a variable.
 _RUNNER = frozenset(
     """

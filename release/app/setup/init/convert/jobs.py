@@ -17,11 +17,12 @@ from release.app.setup.init.convert.model import CannotConvert, Draft, Edit, Lef
 from release.app.setup.init.convert.naming import naming_section
 from release.app.setup.init.convert.spans import comments, deep_checkout, references
 from release.app.setup.workflows.model import Job, Step, Workflow
+from release.lazy_pattern import pattern
 
 METADATA, BUILD, BAKE = "docker/metadata-action", "docker/build-push-action", "docker/bake-action"
 #: Keys of the build step that the new step has, too.
 _KEPT = ("name", "if", "continue-on-error", "timeout-minutes")
-_COMPARISON = re.compile(r"[\w.]+ *(?:==|!=) *'[^']*'", re.ASCII)
+_COMPARISON = pattern(r"[\w.]+ *(?:==|!=) *'[^']*'", re.ASCII)
 #: Outputs of the removed steps -> outputs of shipmark.
 META_OUTPUTS = {"tags": "tags", "tag-names": "tag-names", "version": "primary-tag"}
 BUILD_OUTPUTS = {"digest": "digest"}

@@ -11,11 +11,12 @@ import msgspec
 
 from release.app.setup.init.convert.model import CannotConvert
 from release.app.setup.workflows.model import Job
+from release.lazy_pattern import pattern
 
 #: Keys that people call such a thing by; the first of them that names each combination names the components.
 _LIKELY = ("component", "service", "name", "app", "project", "variant", "target", "image")
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-_USED = re.compile(r"\bmatrix\.([A-Za-z_][\w-]*)", re.ASCII)
+_NAME = pattern(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_USED = pattern(r"\bmatrix\.([A-Za-z_][\w-]*)", re.ASCII)
 # Combinations that become components; more are no list that a person keeps in a file.
 _MOST = 64
 

@@ -10,6 +10,7 @@ from release.app.setup.init.convert.expressions import EXPRESSION, Values
 from release.app.setup.init.convert.model import CannotConvert
 from release.app.setup.workflows.model import Step
 from release.errors import ConfigError
+from release.lazy_pattern import pattern
 from release.oci.reference import Reference
 from release.tagging.rules.parse import DEFAULT_RULES
 
@@ -21,7 +22,7 @@ _IGNORED = frozenset({"github-token", "bake-target", "sep-tags", "sep-labels", "
 _NO_EFFECT = frozenset(
     {"latest=auto", "prefix=", "suffix=", "prefix=,onlatest=true", "suffix=,onlatest=true"}
 )
-_LATEST = re.compile(r"latest=\s*(\$\{\{.*?\}\})\s*$", re.DOTALL)
+_LATEST = pattern(r"latest=\s*(\$\{\{.*?\}\})\s*$", re.DOTALL)
 
 
 def naming_section(step: Step, values: Values) -> tuple[dict[str, Any], list[tuple[int, str]]]:

@@ -8,11 +8,13 @@ from functools import partial
 
 from release.app.setup.init.convert.model import CannotConvert, Edit
 from release.app.setup.workflows.model import Job, Step
+from release.lazy_pattern import pattern
 
 #: The version of actions/checkout that new steps use.
 CHECKOUT_PIN = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
-_DEPTH = re.compile(r"([\"']?)fetch-depth\1\s*:\s*[^,}#\s]+", re.IGNORECASE)
-_BLOCK = re.compile(r":\s*[|>][-+0-9]*\s*(?:#.*)?$")
+_DEPTH = pattern(r"([\"']?)fetch-depth\1\s*:\s*[^,}#\s]+", re.IGNORECASE)
+_OUTPUT = pattern(r"\bsteps\.([\w-]+)\.outputs\.([\w-]+)", re.ASCII)
+_BLOCK = pattern(r":\s*[|>][-+0-9]*\s*(?:#.*)?$")
 
 
 def comments(lines: list[str], first: int, last: int) -> list[str]:
@@ -83,7 +85,6 @@ def references(
     """
     edits: list[Edit] = []
     gone = [*removed]
-    pattern = re.compile(r"\bsteps\.([\w-]+)\.outputs\.([\w-]+)", re.ASCII)
 
     def renamed(number: int, match: re.Match[str]) -> str:
         if match[1] not in ids:
@@ -97,7 +98,7 @@ def references(
         if any(number in one for one in gone):
             continue
         line = lines[number - 1]
-        new = pattern.sub(partial(renamed, number), line)
-        if new != line or any(match[1] in ids for match in pattern.finditer(line)):
+        new = _OUTPUT.sub(partial(renamed, number), line)
+        if new != line or any(match[1] in ids for match in _OUTPUT.finditer(line)):
             edits.append(Edit(first=number, last=number, lines=(new,)))
     return edits
