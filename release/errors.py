@@ -5,7 +5,7 @@ ReleaseError          1  unexpected failure
 ├─ GitError           3  NoRepository, NoCommits, BareRepository, DubiousOwnership, DirtyTree, ShallowClone,
 │                        AmbiguousVersion, IncompleteTree
 ├─ BuildError         4  BuilderUnavailable
-├─ RegistryError      5  Unreachable, Denied, NotFound, Invalid, DeletionDisabled, DigestMismatch
+├─ RegistryError      5  Unreachable, Denied, NotFound, Invalid, DeletionDisabled, DigestMismatch, DamagedBlob
 ├─ RefusedError       6  TagConflict, StalePlan, InputsChanged, Obstructed
 ├─ PartialError       7  visible somewhere but not everywhere, or not recorded: run again
 ├─ LogError           1  LogUnavailable, LogCorrupt (6)
@@ -144,6 +144,10 @@ class DeletionDisabled(Invalid):
 
 class DigestMismatch(RegistryError):
     """The bytes of a blob or manifest do not have the expected digest."""
+
+
+class DamagedBlob(DigestMismatch):
+    """A registry keeps a file of another size under a blob's digest, although the blob was sent again."""
 
 
 class RefusedError(ReleaseError):

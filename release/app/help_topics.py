@@ -14,6 +14,7 @@ from release.errors import (
     BuildError,
     BuilderUnavailable,
     ConfigError,
+    DamagedBlob,
     DeletionDisabled,
     Denied,
     DigestMismatch,
@@ -191,6 +192,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
     },
     DeletionDisabled: {"": "deletion"},
     DigestMismatch: {"": "digest-mismatch"},
+    DamagedBlob: {"": "damaged-blob"},
     RefusedError: {
         "": "refused",
         "app.images": "deletion",

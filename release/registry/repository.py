@@ -18,6 +18,7 @@ from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, describe, read_
 from release.oci.reference import Reference, is_digest, require_digest, require_tag
 from release.oci.verify import verified
 from release.registry.auth.challenge import scope
+from release.registry.blob_presence import BlobPresence
 from release.registry.downloads import open_unchecked
 from release.registry.growing_upload import GrowingUpload
 from release.registry.host import Call, Host
@@ -63,10 +64,9 @@ class RemoteRepository:
         # If the reply to a PUT is lost and another digest than this is found, another writer has set the tag.
         self._held: dict[str, str | None] = {}
         self._untagged = Untagged(host, self._name, self.has_blob)
-        self._lacks: set[str] = set()  # blobs that `ask_blob` found missing
-        self._expected: set[str] = set()  # blobs found by `expect_blob` and `ask_blob`
         self._manifests: Immutable[Manifest] = Immutable(lambda manifest: len(manifest.raw))
         self._configs: Immutable[bytes] = Immutable(len)
+        self._blobs = BlobPresence(host, self._repository, self._configs.has)
         self._deletion: Deletion | None = None  # without a lock: threads that choose at once choose the same
 
     @property
@@ -158,43 +158,36 @@ class RemoteRepository:
             return open_unchecked(self._host, call, descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether this repository has the blob. It is not asked for a config that was read from it in this run."""
-        known = self._is_known(descriptor)
-        self._expected.discard(descriptor.digest)  # the answer serves once
-        return known or self._has_blob(descriptor, ("pull",), self._host.call)
+        """Whether this repository has the whole blob. It is not asked for a config that was read in this run."""
+        return self._blobs.has(descriptor)
 
     def expect_blob(self, descriptor: Descriptor) -> None:
         """Look for a blob, so that the next `has_blob` need not ask."""
-        with contextlib.suppress(RegistryError):
-            if not self._is_known(descriptor) and self._has_blob(descriptor, ("pull",), self._host.once):
-                self._expected.add(descriptor.digest)
+        self._blobs.expect(descriptor)
 
     def ask_blob(self, descriptor: Descriptor) -> bool:
         """Whether this repository has the blob; False also after an error.
 
         The answer is remembered, so that the next `has_blob` or `put_blob` need not ask again.
         """
-        if descriptor.digest in self._lacks or self._is_known(descriptor):
-            return descriptor.digest not in self._lacks
-        try:
-            # Ask with the scopes of the upload that may follow: one token serves both.
-            there = self._has_blob(descriptor, ("pull", "push"), self._host.once)
-        except RegistryError:
-            return False
-        (self._expected if there else self._lacks).add(descriptor.digest)
-        return there
-
-    def _is_known(self, descriptor: Descriptor) -> bool:
-        return descriptor.digest in self._expected or self._configs.has(descriptor.digest)
+        return self._blobs.ask(descriptor)
 
     def put_blob(
         self, descriptor: Descriptor, reopen: Callable[[], IO[bytes]], *, mount_from: tuple[str, ...] = ()
     ) -> bool:
-        """Find the blob in this repository, mount it from another one, or send it; returns whether bytes were sent."""
+        """Find the blob in this repository, mount it from another one, or send it; returns whether bytes were sent.
+
+        Raises `DamagedBlob` if the registry keeps a damaged blob although the whole one was sent.
+        """
         what = f"storing blob `{descriptor.digest[:19]}…` in `{self._name}`"
         upload = BlobUpload(Sessions(self._host, self._repository, what), descriptor, reopen)
         sources = tuple(source for source in mount_from if source != self._repository)
-        return upload.send(partial(self._present, descriptor), sources)
+        sent = upload.send(partial(self._blobs.is_there, descriptor), sources)
+        if self._blobs.is_damaged(descriptor):
+            # A blob that was mounted is the damaged one under another name, if the registry stores each blob once.
+            sent = sent or upload.send(lambda: False)
+            self._blobs.require_mended(descriptor)
+        return sent
 
     def growing(self, source: IO[bytes]) -> GrowingUpload:
         """The upload of a file that grows; its `run` closes `source`."""
@@ -270,27 +263,6 @@ class RemoteRepository:
 
             self._deletion = deletion_of(self._reference, self._host)
         return self._deletion
-
-    def _present(self, descriptor: Descriptor) -> bool:
-        if descriptor.digest in self._lacks:
-            self._lacks.discard(descriptor.digest)
-            return False
-        return self._has_blob(descriptor, ("pull", "push"), self._host.once)
-
-    def _has_blob(
-        self, descriptor: Descriptor, actions: tuple[str, ...], send: Callable[[Call], Answer]
-    ) -> bool:
-        call = self._call(
-            "HEAD",
-            f"blobs/{require_digest(descriptor.digest)}",
-            f"the question for blob `{descriptor.digest}`",
-            actions=actions,
-        )
-        answer = send(call)
-        if answer.status not in (200, 404):
-            raise self._host.fault(answer, call)
-        answer.close()
-        return answer.status == 200
 
     def _head(self, answer: Answer, reference: str) -> Descriptor | None:
         """The descriptor in a HEAD's headers; None when they are incomplete, so that a GET is needed."""

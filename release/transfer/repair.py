@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from release.control import Cancel
-from release.errors import NotFound, RegistryError
+from release.errors import DamagedBlob, DigestMismatch, NotFound, RegistryError
 from release.events import Note, Sink
 from release.oci import Descriptor, Repository
 from release.oci.graph import blobs_of, read_manifests
@@ -44,17 +44,34 @@ def put_back(
     restored = _put_manifests(repository, digest, others, sink=sink, cancel=cancel)
     missing = missing_blobs(repository, digest, cancel=cancel)
     for blob in missing:
-        source = next((place for place in others if _has(place, blob)), None)
+        source = _send(repository, blob, others, sink)
         if source is None:
             raise NotFound(
                 f"`{repository.name}` lost {len(missing)} blobs of {digest}, and no other place has"
                 f" `{blob.digest}`",
                 hint="copy the image from where it still is: `shipmark image copy SOURCE DESTINATION`",
             )
-        repository.put_blob(blob, opener(source, repository, blob, sink))
         text = f"`{repository.name}` had lost blob {blob.digest}: put back from `{source.name}`"
         sink.emit(Note(level="warning", text=text))
     return restored + len(missing)
+
+
+def _send(
+    repository: Repository, blob: Descriptor, places: Sequence[Repository], sink: Sink
+) -> Repository | None:
+    """Send a blob from the first place that has it whole; returns the place, or None. Raises `DamagedBlob`."""
+    for place in places:
+        if not _has(place, blob):
+            continue
+        try:
+            repository.put_blob(blob, opener(place, repository, blob, sink))
+        except DamagedBlob:
+            raise
+        except (DigestMismatch, NotFound) as error:
+            sink.emit(Note(level="warning", text=f"blob {blob.digest} in `{place.name}`: {error.message}"))
+            continue
+        return place
+    return None
 
 
 def _put_manifests(

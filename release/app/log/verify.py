@@ -11,7 +11,15 @@ from release.app.log.adopt import unrecorded_tags
 from release.app.log.anchor import VARIABLE
 from release.app.log.scope import scope_of
 from release.app.session import Session
-from release.errors import ConfigError, LogCorrupt, NotFound, RefusedError, RegistryError, ReleaseError
+from release.errors import (
+    ConfigError,
+    DamagedBlob,
+    LogCorrupt,
+    NotFound,
+    RefusedError,
+    RegistryError,
+    ReleaseError,
+)
 from release.log import Head
 from release.log.anchor import contradiction, parse_anchor
 from release.log.replicate import Mirrored
@@ -23,7 +31,9 @@ from release.oci import Repository
 from release.oci.image_config import image_facts
 from release.transfer.repair import missing_blobs, put_back
 
-Finding = Literal["same", "moved", "deleted", "differs", "restored", "incomplete", "unknown", "unrecorded"]
+Finding = Literal[
+    "same", "moved", "deleted", "differs", "restored", "incomplete", "damaged", "unknown", "unrecorded"
+]
 
 
 class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +53,8 @@ class TagFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One recorded tag and what was found.
 
     `finding`: `differs` if the tag holds the recorded digest but the image's labels contradict the log; `restored` if
-    blobs of the image were missing and were put back, `incomplete` if they are still missing; `unrecorded` for a
-    version tag of the registry that the log does not have.
+    blobs of the image were missing and were put back, `incomplete` if they are still missing, `damaged` if the registry
+    keeps a blob of another size; `unrecorded` for a version tag of the registry that the log does not have.
     """
 
     target: str
@@ -144,6 +154,12 @@ def _require_as_recorded(report: VerifyReport) -> None:
             f"`{incomplete.target}:{incomplete.tag}` cannot be pulled: {incomplete.detail}",
             hint="copy the image from where it still is: `shipmark image copy SOURCE DESTINATION`",
         )
+    damaged = next((one for one in report.tags if one.finding == "damaged"), None)
+    if damaged is not None:
+        raise DamagedBlob(
+            f"`{damaged.target}:{damaged.tag}` cannot be pulled: {damaged.detail}",
+            hint="delete that file in the registry's storage (`blobs/sha256/AB/ABC…/data`), then run this again",
+        )
     silent = [one for one in report.tags if one.finding == "unknown"]
     if silent:
         raise RegistryError(
@@ -165,9 +181,10 @@ def _compare(workspace: Session, *, blobs: bool) -> tuple[TagFinding, ...]:
         if finding == "same":
             key = (target, last.digest, last.release)
             if key not in read:
-                read[key] = _look_inside(workspace, target, last)
-                if blobs and read[key][0] == "same":
-                    read[key] = _look_for_blobs(workspace, target, last.digest)
+                # Blobs first: the labels are in the image's config, which is a blob that may be missing itself.
+                found = _look_for_blobs(workspace, target, last.digest) if blobs else ("same", last.digest)
+                labels = _look_inside(workspace, target, last) if found[0] in {"same", "restored"} else found
+                read[key] = found if labels[0] == "same" else labels
             finding, detail = read[key]
         findings.append(TagFinding(target=target, tag=tag, finding=finding, detail=detail))
     return (*findings, *_unrecorded(workspace))
@@ -211,6 +228,8 @@ def _look_for_blobs(workspace: Session, target: str, digest: str) -> tuple[Findi
         count = put_back(repository, digest, places, sink=workspace.sink, cancel=workspace.cancel)
     except NotFound as error:
         return "incomplete", error.message
+    except DamagedBlob as error:
+        return "damaged", error.message
     except ReleaseError as error:
         return "unknown", error.message
     return "restored", f"{digest}: {count} missing blobs and manifests put back"

@@ -206,6 +206,27 @@ def test_no_proxy_entries_select_the_hosts_that_are_reached_directly(
     assert trust.proxy("https", host) == (None if direct else "http://proxy.lan:3128")
 
 
+def test_no_proxy_is_read_as_by_go_except_for_a_leading_dot_which_is_read_as_by_curl() -> None:
+    """The rows are those of golang.org/x/net/http/httpproxy, `UseProxyTests`; only the hosts that are marked differ."""
+    without = (
+        "foobar.com, .barbaz.net, *.wildcard.io, 192.168.1.1, 192.168.1.2:81, 192.168.1.3:80, 10.0.0.0/30,"
+        " 2001:db8::52:0:1, [2001:db8::52:0:2]:443, [2001:db8::52:0:3]:80, 2002:db8:a::45/64"
+    )
+    used = {
+        *("[::2]", "192.168.1.2", "192.168.1.4", "[2001:db8::52:0:2]", "[fe80::424b:c8be:1643:a1b6]"),
+        *("foofoobar.com", "baz.com", "localhost.net", "local.localhost", "barbarbaz.net", "awildcard.io"),
+    }
+    direct = {
+        *("192.168.1.1", "192.168.1.3", "10.0.0.2", "[2001:db8::52:0:1]", "[2001:db8::52:0:3]"),
+        *("[2002:db8:a::123]", "www.barbaz.net", "foobar.com", "www.foobar.com", "nested.wildcard.io"),
+        *("barbaz.net", "wildcard.io"),  # Go uses the proxy: there a leading dot excludes the domain itself
+    }
+    trust = Trust(env={"http_proxy": "proxy.lan:3128", "HTTP_PROXY": "ftp://ignored", "no_proxy": without})
+    assert {host for host in used | direct if trust.proxy("http", f"{host}:80") is not None} == used
+    assert trust.proxy("https", "baz.com") is None
+    assert Trust(env={"HTTP_PROXY": "a:1", "NO_PROXY": ":1"}).proxy("http", "baz.com") == "http://a:1"
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [
