@@ -120,12 +120,13 @@ def _chained(lines: Sequence[bytes], records: Sequence[Any], previous: Head) -> 
     seq, prev, entries = previous.seq, previous.hash, []
     for raw, fields in zip(lines, records, strict=True):
         seq += 1
+        if type(fields) is not dict:
+            return None
+        get = fields.get
         # A text of JSON equals a text only, and `seq` may be 1.0 or true. `_hash_of` gives a text, or None.
-        if type(fields) is not dict or fields.get("schema") != SCHEMA or fields.get("prev") != prev:
+        number, digest = get("seq"), get("hash")
+        if number != seq or type(number) is not int or get("prev") != prev or get("schema") != SCHEMA:
             return None
-        if fields.get("seq") != seq or type(fields["seq"]) is not int:
-            return None
-        digest = fields.get("hash")
         if type(digest) is not str or _hash_of(raw, digest) != digest:
             return None
         prev = digest
@@ -190,9 +191,7 @@ def stored(raw: bytes) -> Entry:
 def _require_hash(raw: bytes, seq: int, digest: str) -> None:
     found = _hash_of(raw, digest)
     if found is None:
-        raise LogCorrupt(
-            f"entry {seq} was changed after it was written: it does not contain its hash exactly once"
-        )
+        raise LogCorrupt(f"entry {seq} was changed after it was written: it does not contain its hash")
     if found != digest:
         raise LogCorrupt(
             f"entry {seq} was changed after it was written: its hash does not match its content",
@@ -201,16 +200,14 @@ def _require_hash(raw: bytes, seq: int, digest: str) -> None:
 
 
 def _hash_of(raw: bytes, digest: str) -> str | None:
-    """The hash of a line's bytes without the member `hash`, which says `digest`; None if it is not there exactly once.
+    """The hash of a line's bytes without the member `hash`, which says `digest`; None if the line has no such member.
 
     Nested members may be called `hash` too. None of them can hold the hash of the whole line: it would have to contain
-    its own digest.
+    its own digest. For the same reason a line cannot have this member twice.
     """
-    parts = raw.split(f'"hash":"{digest}"'.encode())
     # Members are sorted and `schema` follows `hash`, so `hash` is never last and always has a comma behind it.
-    if len(parts) != 2 or parts[1][:1] != b",":
-        return None
-    return hashlib.sha256(_DOMAIN + parts[0] + parts[1][1:]).hexdigest()
+    before, found, behind = raw.partition(f'"hash":"{digest}",'.encode())
+    return hashlib.sha256(_DOMAIN + before + behind).hexdigest() if found else None
 
 
 def require_next(entry: Entry, previous: Head) -> None:

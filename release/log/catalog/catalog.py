@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from release.log import Entry, Head
@@ -81,8 +82,11 @@ class Catalog:
         held: list[Entry] = []
         portion = _PORTION_SHARED if self._index is not None and self._index.is_shared else _PORTION
         try:
-            for entry in entries:
-                held.append(entry)
+            while True:
+                before = len(held)
+                held.extend(islice(entries, portion - before))  # keeps those that were read before an error
+                if len(held) == before:
+                    break
                 if len(held) >= portion:
                     held = self._fill(held)
             if len(self._lines) + len(held) >= LARGEST_TAIL:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from release.errors import LogError
 from release.log import Entry, Head
@@ -52,7 +52,7 @@ class Filling:
         self._names: set[tuple[str, str]] = set()
         self._releases: dict[str, int] = {}  # project -> releases that begin in these blocks
         self._seen: set[int] = set()  # beginnings of release keys
-        self._plans: dict[str, _Plan] = {}
+        self._plans: dict[str, Fields] = {}  # key -> `planned` entry of a release that was not recorded yet
         self._versions: dict[str, Row] = {}
         self._doubtful: dict[str, None] = {}
 
@@ -146,7 +146,7 @@ class Filling:
         kind = fields["kind"]
         if kind == "planned":
             if len(self._plans) < _PLANS:
-                self._plans[key] = _Plan.of(fields)
+                self._plans[key] = fields
         elif kind == "released" and key not in self._versions:
             plan = self._plans.pop(key, None)
             if plan is None:
@@ -199,27 +199,13 @@ def hash_of(term: str) -> int:
     return int.from_bytes(digest, "big") >> 4
 
 
-class _Plan(NamedTuple):
-    """The members of a release's plan that its released version needs."""
-
-    version: str
-    rebuild: int
-    commit: str
-    channel: str
-
-    @classmethod
-    def of(cls, fields: Fields) -> _Plan:
-        version, channel = text_of(fields, "version"), text_of(fields, "channel")
-        return cls(version, number_of(fields, "rebuild", 0), commit_of(fields), channel)
-
-
-def _row(key: str, released: Fields, plan: _Plan) -> Row | None:
+def _row(key: str, released: Fields, plan: Fields) -> Row | None:
     """The row of a released version, by the rules of the fold; None for a build that is not a release."""
-    if plan.channel in BETWEEN_RELEASES:
+    if text_of(plan, "channel") in BETWEEN_RELEASES:
         return None
-    version = text_of(released, "version") or plan.version
-    rebuild = number_of(released, "rebuild", 0) or plan.rebuild or rebuild_of(version)
-    commit = plan.commit or commit_of(released)
+    version = text_of(released, "version") or text_of(plan, "version")
+    rebuild = number_of(released, "rebuild", 0) or number_of(plan, "rebuild", 0) or rebuild_of(version)
+    commit = commit_of(plan) or commit_of(released)
     rows = _rows_of(text_of(released, "project"), key, without_rebuild(version), rebuild, commit)
     return rows[0] if rows else None
 

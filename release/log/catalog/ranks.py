@@ -29,13 +29,17 @@ class Rank(NamedTuple):
 def rank_of(name: str) -> Rank | None:
     """The rank of a version or of one of its builds (`1.4.2_r1`); None for text that is not a version in any scheme."""
     if match := _PLAIN.fullmatch(name):
-        numbers = (*match.group(1, 2, 3), "0")
-        return Rank("", "".join([_digits(one) for one in numbers]) + "~" + _digits(match[4] or "0"))
+        major, minor, patch, rebuild = match.groups("0")
+        # The fourth number of a stable version is 0. One expression: a long log has one rank for each release.
+        return Rank(
+            "",
+            f"00{len(major)}{major}00{len(minor)}{minor}00{len(patch)}{patch}0010~00{len(rebuild)}{rebuild}",
+        )
     for scheme in _SCHEMES:
         read = version_of_image_tag(name.replace("+", "_"), scheme)
         if read is not None:
-            version, rebuild = read
-            return Rank(version.prerelease.split(".", 1)[0], _text(version) + _number(rebuild))
+            version, number = read
+            return Rank(version.prerelease.split(".", 1)[0], _text(version) + _number(number))
     return None
 
 

@@ -58,7 +58,7 @@ class FileSource:
 
     def place_behind(self, place: str, entries: Sequence[Entry]) -> str:
         """See `Source.place_behind`."""
-        return str(int(place or 0) + sum(len(entry.raw) + 1 for entry in entries))
+        return str(int(place or 0) + sum([len(entry.raw) for entry in entries]) + len(entries))
 
 
 class GitSource:

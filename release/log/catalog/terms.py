@@ -37,29 +37,27 @@ def terms_of(entries: Sequence[Entry]) -> Terms:
     """The terms of entries. Written for speed: it is called for every entry of a long log."""
     found: set[str] = set()
     texts: set[str] = set()
-    projects: set[str] = set()
-    keys: set[str] = set()  # release keys that were found to be hexadecimal
+    # Neighbours are mostly entries of one release: what equals the entry before was added with that one.
+    last: tuple[Any, Any, Any] = (None, None, None)
+    is_known = False  # whether the entry before belongs to a release whose key is hexadecimal
     for entry in entries:
-        fields = entry.fields
-        kind, release, project = fields.get("kind"), fields.get("release"), fields.get("project")
-        projects.add(project if type(project) is str else "")
-        if type(commit := fields.get("commit")) is str:
-            found.add(commit)
-        if type(source := fields.get("source")) is dict:
+        get = entry.fields.get
+        kind, here = get("kind"), (get("release"), get("commit"), get("project"))
+        if here != last:
+            texts.add(project_term(here[2] if type(here[2]) is str else ""))
+            found.update([one for one in here[:2] if type(one) is str])
+            is_known = len(hex_of(here[0])) == DIGITS
+            last = here
+        if type(source := get("source")) is dict:
             found.add(text_of(source, "commit"))
         if type(kind) is not str:
             kind = ""
         if kind in SETS_TAGS:
-            _add_tags(texts, fields)
+            _add_tags(texts, entry.fields)
         elif kind == "planned" or kind == "released":
-            _add_versions(texts, fields)
-        if type(release) is str:
-            found.add(release)
-            if kind in OF_RELEASE and (release in keys or is_of_release(fields)):
-                keys.add(release)
-                continue
-        texts |= _beside(fields)
-    texts |= {project_term(one) for one in projects}
+            _add_versions(texts, entry.fields)
+        if not is_known or kind not in OF_RELEASE:
+            texts |= _beside(entry.fields)
     # A digest may stand anywhere in an entry; canonical JSON writes it without escapes.
     parts = b"\n".join([entry.raw for entry in entries]).split(b"sha256:")
     found |= {one.decode("latin-1") for one in {part[:DIGITS] for part in parts[1:]}}
@@ -137,7 +135,6 @@ def _add_versions(texts: set[str], fields: Fields) -> None:
         texts.add(f"v:{git_tag}")
     if type(version) is str and version:
         plain = without_rebuild(version)
-        texts.add(f"v:{version}")
-        texts.add(f"v:{plain}")
+        texts |= {f"v:{version}", f"v:{plain}"}
         if type(rebuild) is int and rebuild:
             texts.add(f"v:{plain}_r{rebuild}")
