@@ -54,6 +54,7 @@ class Session:
         self.secrets.add(*secrets_in(settings.env))
         self.secrets.add_public(*settings.images)
         self.sink: Sink = sink or NullSink()
+        self.connected: set[str] = set()  # targets that were connected to, by their images
         self._snapshots: dict[tuple[str, str, str, bool], Snapshot] = {}
         self._completed: dict[tuple[str, str, str], Completed] = {}
         self._histories: dict[bool, Git | None] = {}

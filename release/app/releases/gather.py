@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import msgspec
 
 from release.app.clone_history import ancestry_of, branches_of
 from release.app.releases.concerned import unchanged, without_tags
+from release.app.releases.connecting import connect
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.held_tags import gather_held, read_ahead
 from release.app.releases.known import known_everywhere, project_of
@@ -22,7 +22,6 @@ from release.app.releases.status import learned, require_not_yanked, status_chan
 from release.app.session import Session, policy_of
 from release.config.components import dependencies
 from release.config.load import Component
-from release.config.model import TargetSection
 from release.errors import (
     ConfigError,
     DigestMismatch,
@@ -35,7 +34,7 @@ from release.errors import (
 from release.facts import Facts
 from release.log.catalog.view import LogView
 from release.log.chain import timestamp
-from release.oci import INDEX_TYPES, Connects, Repository
+from release.oci import INDEX_TYPES, Repository
 from release.oci.reference import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded, RecordedPart
 from release.plan.model import plain
@@ -48,7 +47,6 @@ from release.plan.supply import FROM, Supply
 from release.tagging.decide import with_box
 from release.tagging.guard import highest
 from release.tagging.model import Decision, Held, HeldTags, KnownReleases, TagPolicy
-from release.task_group import TaskGroup
 
 if TYPE_CHECKING:
     from release.app.obtain.supplied import OpenedSupply
@@ -79,7 +77,7 @@ def gather(
     require_targets(component)
     policy = policy_of(component)
     if not wishes.offline:
-        _connect(session, component)
+        connect(session, component)
     facts = session.facts(policy, online=not wishes.offline)
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
     moving = [one for one, target in zip(repositories, component.targets, strict=False) if target.moving]
@@ -146,25 +144,6 @@ def _reading_expected(
             read_ahead(session.tags, repositories, decision, session.cancel)
 
     return read
-
-
-def _connect(session: Session, component: Component) -> None:
-    """Connect to the targets, and list their tags, while git is read. Whatever fails is tried again, and reported then.
-
-    The first use of a registry also imports its client, which takes as long as a git process.
-    """
-    registries, tags = session.registries, session.tags
-
-    def one(target: TargetSection) -> None:
-        repository = registries.open(target.image)
-        if isinstance(repository, Connects):
-            repository.connect()
-        if target.moving:
-            tags.ahead(repository, listing=True)
-
-    group = TaskGroup(jobs=len(component.targets), name="connect", cancel=session.cancel)
-    for target in component.targets:
-        group.start(partial(one, target))
 
 
 def _withheld(

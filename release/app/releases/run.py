@@ -12,6 +12,7 @@ from release.app.help_topics import caught
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.obtain.builds import Builds
 from release.app.releases.concerned import belonging_to
+from release.app.releases.connecting import connect_early
 from release.app.releases.execute import execute, survey
 from release.app.releases.gather import gather
 from release.app.releases.isolation import Gathered, gather_each, with_failures
@@ -49,6 +50,8 @@ def preview(session: Session, request: RunRequest) -> RunResult:
     """
     session.require_trusted("preview")
     request.require_whole()
+    if not request.offline:
+        connect_early(session, request.component)
     with Builds() as builds:
         gathered, plan = make_plan(session, request, builds)
         if not request.offline:
@@ -70,6 +73,7 @@ def run(session: Session, request: RunRequest) -> RunResult:
         from release.app.releases.wait import wait_for_others  # imported late: few runs wait
 
         wait_for_others(session, session.components_named(request.component))
+    connect_early(session, request.component)
     earlier = None if request.plan is None else _earlier(request.plan, request.plan_name)
     if earlier is not None and not request.asks_anything:
         request = _approved(request, earlier["request"])

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from release.app.releases.connecting import connect_early
 from release.app.session import Session
 from release.cli.options import (
     Command,
@@ -57,7 +58,10 @@ def command(
         given = {"output": output, "offline": offline, "result_file": result_file, **wished}
         _require_alone(ctx, [name for name, value in given.items() if value not in (None, False, ())])
         return _changed(session, as_json=as_json)
-    # Imported behind `--changed`, which needs none of it: a matrix is asked for in front of every pipeline.
+    if not offline:
+        connect_early(session)
+    # Imported when the registry is being asked, and behind `--changed`, which needs none of it: a matrix is asked for
+    # in front of every pipeline.
     from release.app.releases.results import plan_document
     from release.app.releases.run import preview
     from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable
@@ -69,16 +73,7 @@ def command(
     request = run_request(session, offline=offline, **wished)
     request.require_whole()
     if not session.trust.trusted:
-        from release.app.untrusted import preview_untrusted
-        from release.cli.output.untrusted import tell_preview
-
-        if output is not None:
-            text = (
-                f"`{output}` is not written: a plan that an outsider may have shaped is not for a later run"
-            )
-            session.sink.emit(Note(level="warning", text=text))
-        decided = preview_untrusted(session, offline=offline)
-        tell_preview(session, decided, result_file, as_json=as_json)
+        _untrusted(session, output, result_file, offline=offline, as_json=as_json)
         return 0
     result = preview(session, request)
     if output is not None:
@@ -95,6 +90,19 @@ def command(
     if result.error is not None:
         raise result.error
     return 0
+
+
+def _untrusted(
+    session: Session, output: str | None, result_file: str | None, *, offline: bool, as_json: bool
+) -> None:
+    from release.app.untrusted import preview_untrusted
+    from release.cli.output.untrusted import tell_preview
+
+    if output is not None:
+        text = f"`{output}` is not written: a plan that an outsider may have shaped is not for a later run"
+        session.sink.emit(Note(level="warning", text=text))
+    decided = preview_untrusted(session, offline=offline)
+    tell_preview(session, decided, result_file, as_json=as_json)
 
 
 def _require_alone(ctx: click.Context, given: Sequence[str]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from release.app.releases.run import run
+from release.app.releases.connecting import connect_early
 from release.app.session import Session
 from release.cli.options import (
     Command,
@@ -16,17 +16,15 @@ from release.cli.options import (
     result_option,
     wish_options,
 )
-from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable
 from release.cli.output.stdout import data, document
-from release.cli.output.summary import summary_of
-from release.cli.output.text import lacking, run_lines, summary_line, unattested, withheld_lines
-from release.cli.run_request import run_request
 from release.cli.session import open_session
 from release.errors import ConfigError
 from release.events import Note
 from release.filesystem.files import read_file
 from release.limits import PLAN_BYTES
-from release.runner import Report
+
+if TYPE_CHECKING:
+    from release.runner import Report
 
 
 @click.command(cls=Command)
@@ -57,6 +55,15 @@ def command(
     skipped, so `run` can always be repeated. For a pull request from another repository nothing is released.
     """
     session = open_session(ctx)
+    if not wait:
+        connect_early(session)
+    # Imported when the registry is being asked.
+    from release.app.releases.run import run
+    from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable
+    from release.cli.output.summary import summary_of
+    from release.cli.output.text import run_lines
+    from release.cli.run_request import run_request
+
     require_publishable(session, result_file)
     if not session.trust.trusted:
         from release.app.untrusted import run_untrusted
@@ -81,6 +88,8 @@ def command(
 
 def _say(session: Session, report: Report) -> None:
     """Print notes on tags that the decision withholds, on a run without changes, and on incomplete targets."""
+    from release.cli.output.text import lacking, summary_line, unattested, withheld_lines
+
     notes = withheld_lines(report)
     if report.error is None and not report.acted:
         notes.append("nothing to release" if not report.outcomes else summary_line(report.outcomes))
