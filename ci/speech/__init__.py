@@ -55,6 +55,9 @@ VOICES: dict[str, str] = {
     "buildkite": "buildkite",
 }
 
+#: Systems that show annotations beside the log. Elsewhere an annotation is a line of the log.
+ANNOTATED = frozenset({"github", "gitea", "forgejo", "azure"})
+
 
 def voice(system: str) -> Voice:
     """Return the module for `system`, a name of `ci.systems.NAMES`; `plain` for a system without log commands."""

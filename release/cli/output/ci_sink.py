@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from ci.speech import VOICES, Voice, voice
+from ci.speech import ANNOTATED, VOICES, Voice, voice
 from ci.systems import detect
 from release.app.settings import Settings
 from release.cli.output.foreign import clean
@@ -59,8 +59,8 @@ def voice_of(system: str) -> Voice | None:
 
 
 def annotate_failure(error: ReleaseError, settings: Settings) -> None:
-    """Write an error as an annotation; do nothing outside of CI, or if the CI system has no log commands."""
-    speaks = voice_of(detect(settings.env, None, system=settings.ci).system)
-    if speaks is not None:
+    """Write an error as an annotation, where the CI system shows annotations beside the log: the log has the error."""
+    system = detect(settings.env, None, system=settings.ci).system
+    if system in ANNOTATED:
         text = f"{error.message}\nhint: {error.hint}" if error.hint else error.message
-        speak(speaks.annotation("error", clean(text)))
+        speak(voice(system).annotation("error", clean(text)))

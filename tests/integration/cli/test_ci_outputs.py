@@ -79,6 +79,9 @@ def test_error_is_written_as_an_annotation(project: Project, github: dict[str, s
     result = project("run", env=of_tag(github, project, "v1.4.2"))
     assert result.code == 3
     assert re.search(r"^::error::tracked files differ .*%0Ahint: ", result.stderr, flags=re.MULTILINE)
+    # GitLab shows nothing beside the log, so the log has the error once.
+    result = project("run", "--ci", "gitlab")
+    assert result.stderr.count("error: tracked files differ") == 1
 
 
 def test_untrusted_text_in_outputs_starts_no_ci_command(
