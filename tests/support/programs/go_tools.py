@@ -1,7 +1,8 @@
 """Programs of a Go module with pinned versions, built once for this user and kept outside of the checkout.
 
-The folder's name contains a hash of `go.sum`, the Go version, the linker's flags and the packages, so checkouts and
-workers that need the same programs share them. Where no Go 1.21 or later is installed, the toolchain is downloaded.
+The folder's name contains a hash of `go.sum`, the Go version, the linker's flags, the packages and the module's own
+sources, so checkouts and workers that need the same programs share them. Where no Go 1.21 or later is installed, the
+toolchain is downloaded.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ def tools(module: Path, packages: Mapping[str, str], *, link: str = "") -> Path:
     Raises `NotBuilt`.
     """
     key = _key(module, packages, link)
-    built = _cache() / key
+    built = cache_folder() / key
     with _alone(key):
         if not are_built(module, packages, link=link):
-            with tempfile.TemporaryDirectory(dir=_cache(), prefix=f"{key}.") as folder:
+            with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=f"{key}.") as folder:
                 _build(module, list(packages.values()), Path(folder), link)
                 shutil.rmtree(built, ignore_errors=True)
                 os.chmod(folder, 0o755)
@@ -56,11 +57,12 @@ def tools(module: Path, packages: Mapping[str, str], *, link: str = "") -> Path:
 
 def are_built(module: Path, packages: Mapping[str, str], *, link: str = "") -> bool:
     """Return whether all programs of `packages` are built."""
-    return all((_cache() / _key(module, packages, link) / name).exists() for name in packages)
+    return all((cache_folder() / _key(module, packages, link) / name).exists() for name in packages)
 
 
 def _key(module: Path, packages: Mapping[str, str], link: str) -> str:
-    text = "\0".join([(module / "go.sum").read_text(), GO, link, *sorted(packages.values())])
+    sources = [path.read_text() for path in sorted(module.glob("*.go"))]
+    text = "\0".join([(module / "go.sum").read_text(), GO, link, *sorted(packages.values()), *sources])
     return f"{module.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
@@ -108,11 +110,11 @@ def _fetched() -> str:
     if architecture not in _TOOLCHAINS:
         raise NotBuilt(f"no Go {GO} for {platform.machine()}")
     name = f"v0.0.1-go{GO}.linux-{architecture}"
-    folder = _cache() / name
+    folder = cache_folder() / name
     top = folder / f"golang.org/toolchain@{name}"
     with _alone(name):
         if not folder.exists():
-            with tempfile.TemporaryDirectory(dir=_cache(), prefix=f"{name}.") as made:
+            with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=f"{name}.") as made:
                 _fetch(
                     f"https://proxy.golang.org/golang.org/toolchain/@v/{name}.zip",
                     _TOOLCHAINS[architecture],
@@ -130,10 +132,10 @@ def module_files(module: str, version: str, sha256: str) -> Path:
     Raises `NotBuilt`.
     """
     name = f"{module.replace('/', '-')}-{sha256[:16]}"
-    folder = _cache() / name
+    folder = cache_folder() / name
     with _alone(name):
         if not folder.exists():
-            with tempfile.TemporaryDirectory(dir=_cache(), prefix=f"{name}.") as made:
+            with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=f"{name}.") as made:
                 _fetch(f"https://proxy.golang.org/{module}/@v/{version}.zip", sha256, Path(made))
                 os.rename(made, folder)
                 os.mkdir(made, 0o700)  # for the context manager to remove
@@ -162,7 +164,8 @@ def _restore_modes(into: Path) -> None:
             path.chmod(0o755)
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Return this user's folder for programs that tests build or install."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     folder = Path(base) / "shipmark-tests"
     folder.mkdir(parents=True, exist_ok=True)
@@ -171,6 +174,6 @@ def _cache() -> Path:
 
 @contextmanager
 def _alone(name: str) -> Iterator[None]:
-    with (_cache() / f"{name}.lock").open("a") as lock:
+    with (cache_folder() / f"{name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
