@@ -30,13 +30,15 @@ class DockerDaemon:
 
     The daemon chooses its storage driver, so that it also runs where overlay2 does not work (a data root on an
     overlay file system falls back to vfs). `mirror`: the address of a registry that stands in for Docker Hub.
+    `runtime`: a program that starts containers instead of runc.
     """
 
-    def __init__(self, *, mirror: str | None = None) -> None:
+    def __init__(self, *, mirror: str | None = None, runtime: Path | None = None) -> None:
         # A short path: the daemon's sockets lie below it, and a socket's path has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="shipmark-docker-", dir="/tmp"))
         remove_if_killed(self.folder)
         self._mirror = mirror
+        self._runtime = runtime
         self.socket = self.folder / "docker.sock"
         self.host = f"unix://{self.socket}"
         self._exec_root = self.folder / "exec"
@@ -120,7 +122,10 @@ class DockerDaemon:
 
     def _config(self) -> Path:
         path = self.folder / "daemon.json"
-        path.write_text(json.dumps({"registry-mirrors": [self._mirror]} if self._mirror is not None else {}))
+        config: dict[str, Any] = {"registry-mirrors": [self._mirror]} if self._mirror is not None else {}
+        if self._runtime is not None:
+            config |= {"runtimes": {"tests": {"path": str(self._runtime)}}, "default-runtime": "tests"}
+        path.write_text(json.dumps(config))
         return path
 
     def _remove(self) -> None:
