@@ -427,6 +427,12 @@ def test_no_module_compiles_a_regular_expression_while_it_is_imported() -> None:
     assert strays == []
 
 
+def test_script_that_installs_shipmark_imports_nothing_but_the_standard_library() -> None:
+    # It runs before anything is installed, with `python -I`, so it finds no package, not even `release`.
+    module = _modules()["release.cli.action.unpack"]
+    assert {_top(name) for name in _imported(module)} <= set(sys.stdlib_module_names)
+
+
 def test_only_listed_modules_start_processes() -> None:
     for module in _modules().values():
         if module.name not in MAY_START_PROCESSES:

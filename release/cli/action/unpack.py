@@ -22,8 +22,6 @@ import urllib.parse
 import venv
 import zipfile
 
-from release.lazy_pattern import pattern
-
 #: Exit code for wheels that are missing or have an unknown hash; then they have to be downloaded. It is none of
 #: Python's own, which are 1 for an exception and 2 for bad arguments, so that a job's log tells them apart.
 UNUSABLE = 3
@@ -33,15 +31,15 @@ _SELDOM = frozenset({"markdown-it-py", "mdurl", "pygments", "rich", "tzdata"})
 #: What shipmark consists of.
 _OWN = ("release", "ci", "shipmark")
 
-_PIN = pattern(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)(?:\s*;\s*([^\\\n]*))?", re.MULTILINE)
-_HASH = pattern(r"--hash=sha256:([0-9a-f]{64})")
-_VERSION = pattern(r'^__version__ = "(.+)"$', re.MULTILINE)
+_PIN = r"(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)(?:\s*;\s*([^\\\n]*))?"
+_HASH = r"--hash=sha256:([0-9a-f]{64})"
+_VERSION = r'(?m)^__version__ = "(.+)"$'
 _SCRIPT = "#!{python}\nimport sys\n\nfrom release.cli.main import main\n\nsys.exit(main())\n"
 
 
 def wheels_of(lock: str, folder: str) -> list[str]:
     """The paths of the wheels in `folder`. Exits with `UNUSABLE` if one is unknown to the lock file, or missing."""
-    hashes = set(_HASH.findall(lock))
+    hashes = set(re.findall(_HASH, lock))
     paths = sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".whl"))
     found = set()
     for path in paths:
@@ -51,7 +49,7 @@ def wheels_of(lock: str, folder: str) -> list[str]:
             _unusable(f"the lock file has no hash for {os.path.basename(path)}")
         found.add((_package(path), os.path.basename(path).split("-")[1]))
     # A package with a marker belongs to some machines only, so it may be missing here.
-    for name, version, marker in _PIN.findall(lock):
+    for name, version, marker in re.findall(_PIN, lock):
         if not marker.strip() and (_plain(name), version) not in found:
             _unusable(f"{name} {version} is missing")
     return paths
@@ -78,7 +76,7 @@ def copy(root: str, site: str) -> str:
             os.path.join(root, name), os.path.join(site, name), ignore=shutil.ignore_patterns("__pycache__")
         )
     with open(os.path.join(root, "release", "__init__.py"), encoding="utf-8") as file:
-        version = _VERSION.findall(file.read())[0]
+        version = re.findall(_VERSION, file.read())[0]
     record = os.path.join(site, f"shipmark-{version}.dist-info")
     os.mkdir(record)
     _write(os.path.join(record, "METADATA"), f"Metadata-Version: 2.1\nName: shipmark\nVersion: {version}\n")
