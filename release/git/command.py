@@ -76,7 +76,9 @@ def git_environment(env: Mapping[str, str]) -> dict[str, str]:
         if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_STARTS)
     }
     kept.pop("LANGUAGE", None)  # has effect even with LC_ALL=C.UTF-8; `failure` searches English messages
-    return kept | {"LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"} | _OWN_HISTORY
+    # `GIT_FLUSH`: git would write each commit of a list for itself, and output is read as a whole here.
+    own = {"LC_ALL": "C.UTF-8", "GIT_FLUSH": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    return kept | own | _OWN_HISTORY
 
 
 def git_argv(*arguments: str) -> list[str]:

@@ -206,14 +206,13 @@ class GitStore:
 
     def _load(self, commits: Sequence[str], head: Head) -> list[Entry]:
         """The verified entries of `commits`, which follow entry `head`."""
-        wanted = "".join(f"{commit}:entry.json\n" for commit in commits).encode()
-        lines: list[bytes] = []
+        # Newest first: git stores an older entry as what differs from a newer one, and has that at hand then.
+        wanted = "".join([f"{commit}:entry.json\n" for commit in reversed(commits)]).encode()
+        found = list(_blobs(self._remote.read("cat-file", "--batch", "--buffer", stdin=wanted)))[::-1]
         cause = "git does not give its commit"
-        for content in _blobs(self._remote.read("cat-file", "--batch", "--buffer", stdin=wanted)):
-            if content is None:
-                cause = "a commit of the log has no `entry.json`"
-                break
-            lines.append(content.removesuffix(b"\n"))
+        if None in found:
+            found, cause = found[: found.index(None)], "a commit of the log has no `entry.json`"
+        lines = [content.removesuffix(b"\n") for content in found if content is not None]
         entries = list(verify_all(lines, head))
         self._commits |= {entry.seq: commit for entry, commit in zip(entries, commits, strict=False)}
         if len(entries) < len(commits):
