@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -25,7 +26,26 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     passed_over: tuple[tuple[str, Problem], ...] = ()
 
 
-def choose(order: Sequence[Builder], task: BuildTask, values: BuildValues) -> Choice | Problem:
+class _Table(Mapping[str, Builder]):
+    """Builders by name; each is made, and its modules are imported, when it is first asked for."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Builder]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Builder] = {}
+
+    def __getitem__(self, name: str) -> Builder:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+def choose(order: Iterable[Builder], task: BuildTask, values: BuildValues) -> Choice | Problem:
     """Call `prepare` of the builders in `order`, and choose the first that can build `task`.
 
     A builder with a problem of kind `unavailable` or `lacks` is skipped. A problem of kind `input` ends the search,
@@ -36,9 +56,11 @@ def choose(order: Sequence[Builder], task: BuildTask, values: BuildValues) -> Ch
         answer = builder.prepare(task, values)
         if not isinstance(answer, Problem):
             return Choice(prepared=answer, passed_over=tuple(passed_over))
-        if answer.kind == "input" or len(order) == 1:
+        if answer.kind == "input":
             return answer
         passed_over.append((builder.name, answer))
+    if len(passed_over) == 1:
+        return passed_over[0][1]
     reasons = "; ".join(f"`{name}`: {problem.reason}" for name, problem in passed_over)
     lacking = [problem for _, problem in passed_over if problem.kind == "lacks"]
     hint = "install buildx or start a docker daemon; or make the files before the build and `COPY` them"
@@ -55,18 +77,18 @@ def is_possible_elsewhere(
     name: str, table: Mapping[str, Builder], task: BuildTask, values: BuildValues
 ) -> bool:
     """Whether a builder other than `name` can build the task, so that an error may recommend `builder: auto`."""
-    for other in table.values():
-        if other.name != name:
-            answer = other.prepare(task, values)
+    for other in table:
+        if other != name:
+            answer = table[other].prepare(task, values)
             if not isinstance(answer, Problem):
                 answer.close()
                 return True
     return False
 
 
-def order_of(name: str, table: Mapping[str, Builder]) -> tuple[Builder, ...]:
+def order_of(name: str, table: Mapping[str, Builder]) -> Collection[Builder]:
     """The builders to try for `builder: NAME`: all for `auto`, else only the named one."""
-    return tuple(table.values()) if name == "auto" else (table[name],)
+    return table.values() if name == "auto" else (table[name],)
 
 
 def builders(
@@ -81,27 +103,45 @@ def builders(
     contexts: Contexts | None = None,
     destinations: Destinations | None = None,
 ) -> Mapping[str, Builder]:
-    """Every builder by its name, in the order in which `builder: auto` tries them.
+    """Every builder by its name, in the order in which `builder: auto` tries them. Few of their modules are needed.
 
     `env`: the environment, for `DOCKER_HOST` and similar variables. `last`: runs programs even if the run is
     cancelled, to clear up. `version`: shipmark's version. `bases`: finds base images for `layers`. `contexts`: reads
     the contexts of their builds. `destinations`: the registries to which builders may push.
     """
-    from release.build.buildah.builder import BuildahBuilder, Ground
-    from release.build.buildkit.builder import BuildKitBuilder
-    from release.build.docker import DockerBuilder
-    from release.build.embedded.builder import LayersBuilder
 
-    buildkit = BuildKitBuilder(
-        env, process=process, sink=sink, cancel=cancel, contexts=contexts, destinations=destinations
+    def buildkit() -> Builder:
+        from release.build.buildkit.builder import BuildKitBuilder
+
+        return BuildKitBuilder(
+            env, process=process, sink=sink, cancel=cancel, contexts=contexts, destinations=destinations
+        )
+
+    def docker() -> Builder:
+        from release.build.docker import DockerBuilder
+
+        return DockerBuilder(env, sink=sink, cancel=cancel, contexts=contexts)
+
+    def buildah(name: Literal["buildah", "podman"]) -> Builder:
+        from release.build.buildah.builder import BuildahBuilder, Ground
+
+        ground = Ground(env=env, process=process, last=last, sink=sink, cancel=cancel)
+        return BuildahBuilder(name, ground, contexts=contexts)
+
+    def layers() -> Builder:
+        from release.build.embedded.builder import LayersBuilder
+
+        return LayersBuilder(sink=sink, cancel=cancel, version=version, bases=bases, contexts=contexts)
+
+    return _Table(
+        {
+            "buildkit": buildkit,
+            "docker": docker,
+            "buildah": partial(buildah, "buildah"),
+            "podman": partial(buildah, "podman"),
+            "layers": layers,
+        }
     )
-    docker = DockerBuilder(env, sink=sink, cancel=cancel, contexts=contexts)
-    ground = Ground(env=env, process=process, last=last, sink=sink, cancel=cancel)
-    buildah = BuildahBuilder("buildah", ground, contexts=contexts)
-    podman = BuildahBuilder("podman", ground, contexts=contexts)
-    layers = LayersBuilder(sink=sink, cancel=cancel, version=version, bases=bases, contexts=contexts)
-    order: tuple[Builder, ...] = (buildkit, docker, buildah, podman, layers)
-    return {builder.name: builder for builder in order}
 
 
 def anonymous_builders(

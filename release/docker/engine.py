@@ -119,8 +119,8 @@ def connect(
     open_now = _Open()
     with cancel.on_cancel(open_now.shut):
         try:
+            _knock(endpoint, cancel, answer_within)
             with translated(endpoint, cancel, unavailable=True):
-                _knock(endpoint, answer_within)
                 asking = open_now.watch(_client(endpoint, env, _ANY_VERSION, (), answer_within))
                 about = asking.version(api_version=False)
                 version = endpoint.api_version or about["ApiVersion"]
@@ -137,9 +137,9 @@ def connect(
 def require_listener(env: Mapping[str, str], cancel: Cancel) -> None:
     """Raise `BuilderUnavailable` if no daemon listens. Connects without the SDK, which would read credentials."""
     endpoint = find_endpoint(env)
-    with translated(endpoint, cancel, unavailable=True):
-        _knock(endpoint, ANSWER_WITHIN)
-        if not endpoint.url.startswith("unix://"):
+    _knock(endpoint, cancel, ANSWER_WITHIN)
+    if not endpoint.url.startswith("unix://"):
+        with translated(endpoint, cancel, unavailable=True):
             parts = urlsplit(endpoint.url)
             socket.create_connection(
                 (parts.hostname or "", parts.port or 2375), timeout=ANSWER_WITHIN
@@ -180,13 +180,17 @@ def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> Bu
         )
     cause = _system_error(error)
     if cause is not None:
-        return kind(
-            f"the docker daemon at `{endpoint.shown}` (from {endpoint.source}) does not answer: {cause}",
-            hint="start the daemon, or set `DOCKER_HOST` to one that runs",
-        )
+        return _silence(kind, endpoint, cause)
     return kind(
         f"the server at `{endpoint.shown}` (from {endpoint.source}) does not speak the Docker Engine API",
         hint="check `DOCKER_HOST` and the docker context",
+    )
+
+
+def _silence(kind: type[BuildError], endpoint: Endpoint, cause: str) -> BuildError:
+    return kind(
+        f"the docker daemon at `{endpoint.shown}` (from {endpoint.source}) does not answer: {cause}",
+        hint="start the daemon, or set `DOCKER_HOST` to one that runs",
     )
 
 
@@ -213,12 +217,22 @@ def _system_error(error: BaseException) -> str | None:
     return None
 
 
-def _knock(endpoint: Endpoint, answer_within: float) -> None:
-    """Raise `OSError` if nothing listens on a Unix socket. Without this check the SDK leaves a socket open."""
-    if endpoint.url.startswith("unix://"):
+def _knock(endpoint: Endpoint, cancel: Cancel, answer_within: float) -> None:
+    """Raise `BuilderUnavailable` if nothing listens on a Unix socket.
+
+    The SDK would leave a socket open, and where there is no daemon its import takes longer than all else.
+    """
+    if not endpoint.url.startswith("unix://"):
+        return
+    try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(answer_within)
             probe.connect(endpoint.url.removeprefix("unix://"))
+    except OSError as error:
+        cancel.check()
+        late = isinstance(error, TimeoutError)
+        cause = "no answer in time" if late else (error.strerror or str(error)).lower()
+        raise _silence(BuilderUnavailable, endpoint, cause) from None
 
 
 def _short(text: str) -> str:

@@ -68,6 +68,10 @@ _NOT_FOR_NOTHING_TO_DO = (
 )
 
 
+#: What a build by `layers` has no use for.
+_OTHER_BUILDERS = ("release.build.buildah", "release.build.buildkit", "release.build.docker", "docker")
+
+
 def modules_after(repo: GitRepo, *args: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-I", "-c", _PROGRAM, *args],
@@ -136,10 +140,19 @@ def test_run_with_nothing_to_do_and_a_question_to_its_log_import_what_they_use(g
     ignored = "dist/\n.shipmark/\n"
     git_repo.commit("first", files={**FILES, "shipmark.yml": config, ".gitignore": ignored})
     git_repo.tag("v1.0.0")
-    modules_after(git_repo, "run")
+    assert loaded_below(modules_after(git_repo, "run"), _OTHER_BUILDERS) == []
     assert loaded_below(modules_after(git_repo, "run"), _NOT_FOR_NOTHING_TO_DO) == []
     assert loaded_below(modules_after(git_repo, "log", "list"), _NOT_FOR_QUESTIONS) == []
     assert loaded_below(modules_after(git_repo, "log", "history", "1.0.0"), _NOT_FOR_QUESTIONS) == []
+
+
+def test_builders_are_tried_without_the_docker_sdk_if_no_daemon_listens(git_repo: GitRepo) -> None:
+    git_repo.commit("first", files={**FILES, "shipmark.yml": "image: oci:dist/image\n"})
+    git_repo.tag("v1.0.0")
+    git_repo.env["DOCKER_HOST"] = "unix:///nowhere"
+    names = modules_after(git_repo, "preview")
+    assert "release.docker.engine" in names
+    assert loaded_below(names, ("docker", "requests", "urllib3")) == []
 
 
 @pytest.mark.parametrize("args", [(), ("run",), ("log",), ("cache", "clean")], ids=" ".join)
