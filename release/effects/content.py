@@ -11,7 +11,7 @@ import msgspec
 from release.control import Cancel
 from release.effects.local_store import Sources
 from release.effects.tag_reader import TagReader
-from release.errors import NotFound, RegistryError
+from release.errors import DamagedBlob, DigestMismatch, NotFound, RegistryError
 from release.events import Sink
 from release.handler import Work
 from release.image_names.image_location import is_in_registry
@@ -98,7 +98,7 @@ class Content:
     def act(self, work: Work[PushContent], seen: ContentObservation) -> Bindings:
         """Copy the image, or what the target lost of it, from the first source that has it.
 
-        Raises `NotFound` if no source has the image.
+        Raises `NotFound` or `DigestMismatch` if no source has the whole image.
         """
         sent = binding(_sent(work.id), value=True)
         if seen.top is None:
@@ -135,7 +135,10 @@ class Content:
                     mount_from=mounts(source.name, destination.name),
                     lacking=digest,
                 )
-            except NotFound as error:
+            except DamagedBlob:
+                raise
+            except (DigestMismatch, NotFound) as error:
+                # A source whose bytes are damaged is as good as none.
                 missing = error
                 continue
             if copied.read_back is not None:

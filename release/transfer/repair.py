@@ -77,7 +77,10 @@ def _send(
 def _put_manifests(
     repository: Repository, digest: str, places: Sequence[Repository], *, sink: Sink, cancel: Cancel
 ) -> int:
-    """Copy manifests below `digest` that are missing, with their blobs, from the first place that has all of them."""
+    """Copy missing manifests below `digest`, with their blobs, from the first place that has them whole.
+
+    Raises the last place's error if none has.
+    """
     try:
         read_manifests(repository, digest, cancel=cancel)
         return 0
@@ -86,7 +89,9 @@ def _put_manifests(
     for place in places:
         try:
             copied = copy_image(place, repository, digest, sink=sink, cancel=cancel)
-        except NotFound as error:
+        except DamagedBlob:
+            raise
+        except (DigestMismatch, NotFound) as error:
             trouble = error
             continue
         text = f"`{repository.name}` had lost {copied.manifests} manifests: put back from `{place.name}`"
