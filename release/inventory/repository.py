@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ import msgspec
 from release.control import Cancel
 from release.decoding import decode
 from release.errors import Denied, Invalid, NotFound
-from release.oci import Descriptor, Manifest, Repository
+from release.oci import AnswersMany, Descriptor, Manifest, Repository
 from release.oci.deletion import Abilities, Deletes, Deletion, Facts
 from release.oci.graph import blobs_of, manifests_in
 from release.oci.manifest import children, subject
@@ -70,7 +70,7 @@ class _Reading:
         abilities = Abilities() if way is None else way.abilities()
         held = {tag.digest for tag in tags}
         logged = [one for one in dict.fromkeys((*self._wanted.digests, *facts.digests)) if one not in held]
-        there = dict(zip(logged, self._all(self._resolve, logged), strict=True))
+        there = dict(zip(logged, self._all(self._resolve, logged, many=self._resolve_many), strict=True))
         self._absent.update(digest for digest, found in there.items() if found is None)
         self._follow(
             [
@@ -112,7 +112,7 @@ class _Reading:
 
     def _tags(self) -> list[HeldTag]:
         names = self._repository.tags()
-        found = self._all(self._resolve, names)
+        found = self._all(self._resolve, names, many=self._resolve_many)
         tags = []
         for name, one in zip(names, found, strict=True):
             if isinstance(one, Descriptor):
@@ -126,7 +126,7 @@ class _Reading:
         """Read manifests, what they list, what they refer to, and what refers to them, until nothing new is found."""
         waiting = list(dict.fromkeys(digests))
         while waiting:
-            found = self._all(self._manifest, waiting)
+            found = self._all(self._manifest, waiting, many=self._read_many)
             below: dict[str, None] = {}
             for digest, one in zip(waiting, found, strict=True):
                 if one is None:
@@ -165,6 +165,15 @@ class _Reading:
         except Invalid as error:
             return error
 
+    def _resolve_many(self, references: Sequence[str]) -> Mapping[str, Descriptor]:
+        several = self._repository
+        return several.resolve_many(references) if isinstance(several, AnswersMany) else {}
+
+    def _read_many(self, digests: Sequence[str]) -> Mapping[str, HeldManifest]:
+        several = self._repository
+        found = several.read_many(digests) if isinstance(several, AnswersMany) else {}
+        return {digest: held(manifest) for digest, manifest in found.items()}
+
     def _manifest(self, digest: str) -> HeldManifest | None:
         try:
             manifest = self._repository.manifest(digest)
@@ -201,13 +210,24 @@ class _Reading:
         except (NotFound, Invalid):
             return None
 
-    def _all(self, task: Callable[[str], Any], names: Iterable[str]) -> list[Any]:
+    def _all(
+        self,
+        task: Callable[[str], Any],
+        names: Iterable[str],
+        *,
+        many: Callable[[Sequence[str]], Mapping[str, Any]] = lambda _: {},
+    ) -> list[Any]:
+        """The results of `task`, in the order of `names`. `many`: gives those of many names for less CPU."""
         whole = list(names)
         results: list[Any] = []
         for start in range(0, len(whole), _AT_ONCE):
             self._cancel.check()
-            tasks = [partial(task, name) for name in whole[start : start + _AT_ONCE]]
-            results += run_all(tasks, jobs=_QUESTIONS, cancel=self._cancel)
+            part = whole[start : start + _AT_ONCE]
+            found = dict(many(part))
+            alone = [name for name in part if name not in found]
+            answered = run_all([partial(task, name) for name in alone], jobs=_QUESTIONS, cancel=self._cancel)
+            found.update(zip(alone, answered, strict=True))
+            results += [found[name] for name in part]
         return results
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol, runtime_checkable
 
 import msgspec
@@ -144,6 +144,17 @@ class Expects(Protocol):
 
     def expect_blob(self, descriptor: Descriptor) -> None:
         """Look for a blob that `has_blob` will soon be asked for. Errors are ignored: `has_blob` meets them again."""
+
+
+@runtime_checkable
+class AnswersMany(Protocol):
+    """A repository that answers for many manifests at once with less work. It gives only what it can answer so."""
+
+    def resolve_many(self, references: Sequence[str]) -> Mapping[str, Descriptor]:
+        """As `resolve`, for many tags or digests; without those that must be resolved alone."""
+
+    def read_many(self, digests: Sequence[str]) -> Mapping[str, Manifest]:
+        """As `manifest`, for many digests; without those that must be read alone."""
 
 
 class Registries(Protocol):

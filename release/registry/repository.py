@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
 from release.oci import ACCEPTED_TYPES, DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
-from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, describe, read_manifest
+from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, describe
 from release.oci.reference import Reference, is_digest, require_digest, require_tag
 from release.oci.verify import verified
 from release.registry.auth.challenge import scope
@@ -24,6 +24,8 @@ from release.registry.growing_upload import GrowingUpload
 from release.registry.host import Call, Host
 from release.registry.http.client import Answer
 from release.registry.immutable import Immutable
+from release.registry.manifest_answers import algorithm, described, manifest_in, named, printable
+from release.registry.many_manifests import read_many, resolve_many
 from release.registry.referrer_list import list_referrers
 from release.registry.tag_list import list_tags
 from release.registry.untagged import Untagged
@@ -88,12 +90,30 @@ class RemoteRepository:
         with contextlib.closing(send(call)) as answer:
             if answer.status not in (200, 404, 405):
                 raise self._host.fault(answer, call)
-            found = self._head(answer, reference) if answer.status == 200 else None
+            found = described(answer.headers, self._name, reference) if answer.status == 200 else None
         if answer.status == 405 or (answer.status == 200 and found is None):
             return self._resolve_by_reading(reference)
         hidden = self._untagged.hidden(reference) if found is None else None
         self._held[reference] = found.digest if found else None
         return found if hidden is None else describe(hidden)
+
+    def resolve_many(self, references: Sequence[str]) -> dict[str, Descriptor]:
+        """As `resolve`, many at a time; without those that must be resolved alone."""
+        for reference in references:
+            _require_reference(reference)
+        call = partial(self._manifest_call, "HEAD", what=f"resolving tags of `{self._name}`")
+        found = resolve_many(self._host, self._name, references, call)
+        self._held.update((reference, one.digest) for reference, one in found.items())
+        return found
+
+    def read_many(self, digests: Sequence[str]) -> dict[str, Manifest]:
+        """As `manifest`, many at a time; without those that must be read alone."""
+        unread = [require_digest(one) for one in digests if not self._manifests.has(one)]
+        call = partial(self._manifest_call, "GET", what=f"reading manifests of `{self._name}`")
+        found = read_many(self._host, self._name, unread, call)
+        for digest, manifest in found.items():
+            self._manifests.keep(digest, manifest)
+        return found
 
     def manifest(self, reference: str) -> Manifest:
         """Read the manifest under a tag or digest, and check its digest. Raises `NotFound`.
@@ -108,23 +128,14 @@ class RemoteRepository:
         return found
 
     def _read_manifest(self, reference: str) -> Manifest:
-        where = f"`{self._name}{'@' if is_digest(reference) else ':'}{reference}`"
-        call = self._manifest_call("GET", reference, f"reading {where}")
+        call = self._manifest_call("GET", reference, f"reading {named(self._name, reference)}")
         try:
             answer, raw = self._host.fetch(call, 200, most=LARGEST_PULLED, name="manifest")
         except NotFound:
             if (hidden := self._untagged.hidden(reference)) is not None:
                 return hidden
             raise
-        media_type = answer.headers.get("Content-Type") or ""
-        stated = answer.headers.get("Docker-Content-Digest")
-        expected = reference if is_digest(reference) else None
-        manifest = read_manifest(raw, media_type, expected=expected, source=where)
-        if stated and _algorithm(stated) == _algorithm(manifest.digest) and stated != manifest.digest:
-            raise DigestMismatch(
-                f"{where} is said to be `{_safe(stated)}` but its bytes are `{manifest.digest}`"
-            )
-        return manifest
+        return manifest_in(answer.headers, raw, self._name, reference)
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """The blob as a stream that resumes broken connections, and checks size and digest at its end.
@@ -264,22 +275,6 @@ class RemoteRepository:
             self._deletion = deletion_of(self._reference, self._host)
         return self._deletion
 
-    def _head(self, answer: Answer, reference: str) -> Descriptor | None:
-        """The descriptor in a HEAD's headers; None when they are incomplete, so that a GET is needed."""
-        media_type = (answer.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-        if media_type not in ACCEPTED_TYPES:
-            raise Invalid(
-                f"`{self._name}:{reference}` is of media type `{_safe(media_type)}`, "
-                "which is not an image manifest or index"
-            )
-        digest = answer.headers.get("Docker-Content-Digest") or ""
-        size = answer.headers.get("Content-Length") or ""
-        if is_digest(reference) and digest and digest != reference:
-            raise DigestMismatch(f"`{self._name}@{reference}` is answered as `{_safe(digest)}`")
-        if not is_digest(digest) or not (size.isascii() and size.isdigit()) or len(size) > 12:
-            return None
-        return Descriptor(media_type=media_type, digest=digest, size=int(size))
-
     def _resolve_by_reading(self, reference: str) -> Descriptor | None:
         try:
             manifest = self.manifest(reference)
@@ -314,9 +309,9 @@ class RemoteRepository:
             raise error
         stored = answer.headers.get("Docker-Content-Digest")
         answer.close()
-        if stored and _algorithm(stored) == _algorithm(manifest.digest) and stored != manifest.digest:
+        if stored and algorithm(stored) == algorithm(manifest.digest) and stored != manifest.digest:
             raise DigestMismatch(
-                f"`{self._host.registry}` stored `{_safe(stored)}` where `{manifest.digest}` was sent"
+                f"`{self._host.registry}` stored `{printable(stored)}` where `{manifest.digest}` was sent"
             )
         self._held[reference] = manifest.digest
         self._manifests.keep(manifest.digest, manifest)
@@ -362,11 +357,3 @@ def _passing(error: Invalid) -> Unreachable:
 def _require_reference(reference: str) -> None:
     if not is_digest(reference):
         require_tag(reference)
-
-
-def _algorithm(digest: str) -> str:
-    return digest.partition(":")[0]
-
-
-def _safe(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text[:100])

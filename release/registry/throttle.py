@@ -36,18 +36,29 @@ class Throttle:
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
         """Wait until one more request may run, and count it while the body runs."""
+        self.enter(wait=True)
+        try:
+            yield
+        finally:
+            self.leave()
+
+    def enter(self, *, wait: bool) -> bool:
+        """Count one more request, until `leave`; returns whether it may run. `wait`: wait until it may."""
         with self._turn:
             while self._busy >= self.limit or self._now() < self._closed_until:
+                if not wait:
+                    return False
                 self._cancel.check()
                 pause = self._closed_until - self._now()
                 self._turn.wait(min(_LONGEST_TURN, pause) if pause > 0 else _LONGEST_TURN)
             self._busy += 1
-        try:
-            yield
-        finally:
-            with self._turn:
-                self._busy -= 1
-                self._turn.notify()
+            return True
+
+    def leave(self) -> None:
+        """Note the end of a request."""
+        with self._turn:
+            self._busy -= 1
+            self._turn.notify()
 
     def went_well(self) -> None:
         """Note a success: raises the limit slowly."""

@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import urllib3
@@ -25,6 +25,9 @@ from release.registry.http.network_errors import host_of, translated
 from release.registry.http.tls import Trust
 from release.registry.http.watchdog import Exchange, Limits, Watchdog
 from release.task_group import TaskGroup
+
+if TYPE_CHECKING:
+    from release.registry.http.lines import Line, Lines
 
 USER_AGENT = f"shipmark/{__version__}"
 # Bytes of an unread body that are read and dropped to keep the connection, mostly faster than a new TLS handshake.
@@ -169,6 +172,26 @@ class Transport:
             group = TaskGroup(jobs=count, name="connect", cancel=self._cancel)
             for _ in range(count):
                 group.start(partial(self._open_one, url))
+
+    def lines(self, url: str, count: int) -> Lines | None:
+        """At most `count` connections to the host of `url` for one thread; None if it is reached through a proxy."""
+        if self._proxy(url) is not None:
+            return None
+        # Imported late: only plans over many tags read them so.
+        from release.registry.http.lines import Lines
+
+        return Lines(partial(self._line, url), count, self._cancel)
+
+    def _line(self, url: str) -> Line:
+        from release.registry.http.lines import Line
+
+        exchange = Exchange(
+            cancel=self._cancel, deadline=self._deadline, limits=self.limits, now=self._now, accept=anywhere
+        )
+        self._watchdog.add(exchange)
+        return Line(
+            self._pool(url).connection_from_url(url), exchange, partial(self._watchdog.remove, exchange)
+        )
 
     def _open_one(self, url: str) -> None:
         exchange = Exchange(

@@ -1,0 +1,58 @@
+"""What a registry's answers about manifests say: the descriptor in the headers of a HEAD, the manifest of a GET."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from release.errors import DigestMismatch, Invalid
+from release.oci import ACCEPTED_TYPES, Descriptor, Manifest
+from release.oci.manifest import read_manifest
+from release.oci.reference import is_digest
+
+
+def described(headers: Mapping[str, str], name: str, reference: str) -> Descriptor | None:
+    """The descriptor in a HEAD's headers; None when they are incomplete, so that a GET is needed.
+
+    `name`: the repository's. Raises `Invalid` for what is no image, and `DigestMismatch`.
+    """
+    media_type = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    if media_type not in ACCEPTED_TYPES:
+        raise Invalid(
+            f"`{name}:{reference}` is of media type `{printable(media_type)}`, "
+            "which is not an image manifest or index"
+        )
+    digest = headers.get("Docker-Content-Digest") or ""
+    size = headers.get("Content-Length") or ""
+    if is_digest(reference) and digest and digest != reference:
+        raise DigestMismatch(f"`{name}@{reference}` is answered as `{printable(digest)}`")
+    if not is_digest(digest) or not (size.isascii() and size.isdigit()) or len(size) > 12:
+        return None
+    return Descriptor(media_type=media_type, digest=digest, size=int(size))
+
+
+def manifest_in(headers: Mapping[str, str], raw: bytes, name: str, reference: str) -> Manifest:
+    """The manifest in an answer, checked. Raises `Invalid` and `DigestMismatch`."""
+    where = named(name, reference)
+    expected = reference if is_digest(reference) else None
+    manifest = read_manifest(raw, headers.get("Content-Type") or "", expected=expected, source=where)
+    stated = headers.get("Docker-Content-Digest")
+    if stated and algorithm(stated) == algorithm(manifest.digest) and stated != manifest.digest:
+        raise DigestMismatch(
+            f"{where} is said to be `{printable(stated)}` but its bytes are `{manifest.digest}`"
+        )
+    return manifest
+
+
+def named(name: str, reference: str) -> str:
+    """`ghcr.io/acme/app:1.2` or `ghcr.io/acme/app@sha256:…`, for messages."""
+    return f"`{name}{'@' if is_digest(reference) else ':'}{reference}`"
+
+
+def algorithm(digest: str) -> str:
+    """`sha256` of `sha256:…`."""
+    return digest.partition(":")[0]
+
+
+def printable(text: str) -> str:
+    """What a registry wrote, short and without control characters."""
+    return "".join(character if character.isprintable() else " " for character in text[:100])
