@@ -194,18 +194,17 @@ class SqlStore:
                 "NOT pg_is_in_recovery(), current_setting('transaction_read_only') = 'off'"
             )
         ).one()
-        lacks = (
-            "INSERT on log_entry",
-            "UPDATE on log_head",
-            "a server that is not a replica",
-            "write access",
+        grant = "grant INSERT on `log_entry` and UPDATE on `log_head`, on the primary server"
+        primary = "name the primary server in the URL; with several hosts, `?target_session_attrs=read-write` finds it"
+        missing = (
+            ("this role lacks INSERT on `log_entry`", grant),
+            ("this role lacks UPDATE on `log_head`", grant),
+            ("this server is a replica", primary),
+            ("this role or database is set to read only", primary),
         )
-        for has, name in zip(rights, lacks, strict=True):
+        for has, (found, hint) in zip(rights, missing, strict=True):
             if not has:
-                raise LogError(
-                    f"version log `{self._name}` cannot be written: this role lacks {name}",
-                    hint="grant INSERT on `log_entry` and UPDATE on `log_head`, on the primary server",
-                )
+                raise LogError(f"version log `{self._name}` cannot be written: {found}", hint=hint)
 
     def _ahead(self, position: int) -> list[bytes]:
         """Lines after `position` from the round trip that took the lock; [] if it read other lines or none."""

@@ -55,8 +55,9 @@ POSTGRESQL = (
     ),
     _cause(
         r"certificate verify failed|self-signed certificate|unknown ca|certificate .*expired",
-        "this machine does not trust the authority of the server's certificate: name its certificate file with "
-        "`?sslmode=verify-full&sslrootcert=FILE` in the URL",
+        "the server's certificate has expired, or this machine does not trust its authority, whose certificate file "
+        "`?sslmode=verify-full&sslrootcert=FILE` in the URL names; `openssl s_client -starttls postgres -connect "
+        "HOST:PORT` shows both",
     ),
     _cause(
         r"root certificate file .* does not exist|could not read root certificate file|sslrootcert",
@@ -87,6 +88,28 @@ POSTGRESQL = (
         "as PgBouncer shares connections",
         "53300",
         error=LogUnavailable,
+    ),
+    _cause(
+        r"no more connections allowed",
+        "PgBouncer has as many clients as it takes: wait until others end, or raise its `max_client_conn`",
+        error=LogUnavailable,
+    ),
+    _cause(
+        r"query_wait_timeout",
+        "no connection behind PgBouncer became free in time: check that the server is up, and see with `SHOW POOLS` "
+        "who uses its connections; more of them: `default_pool_size`",
+        error=LogUnavailable,
+    ),
+    _cause(
+        r"server login has been failing|cannot connect to server|server conn crashed",
+        "PgBouncer does not reach the server behind it: check that the server is up, and host, user and password in "
+        "PgBouncer's `[databases]`",
+        error=LogUnavailable,
+    ),
+    _cause(
+        r"unsupported startup parameter",
+        "PgBouncer refuses this option of the URL: set it for the role (`ALTER ROLE … SET …`), or name it in "
+        "PgBouncer's `ignore_startup_parameters`",
     ),
     _cause(r"invalid port number", f"a port is a number from 1 to 65535: correct it in {_URL}"),
     _cause(

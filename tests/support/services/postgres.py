@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,25 +24,33 @@ _OWNER = "postgres"
 
 
 class Postgres:
-    """A PostgreSQL server whose cluster is in `folder`. Tests may call `kill` and `start` at any time."""
+    """A PostgreSQL server whose cluster is in `folder`. Tests may call `kill` and `start` at any time.
 
-    def __init__(self, folder: Path) -> None:
+    `options`: more arguments of the server. `primary`: the server that this one follows as a streaming replica.
+    """
+
+    def __init__(self, folder: Path, *, options: Sequence[str] = (), primary: Postgres | None = None) -> None:
         self.folder = folder
+        self.options = options
         self._env = scrubbed(folder)
         self._service: Service | None = None
         if os.geteuid() == 0:
             owner = pwd.getpwnam(_OWNER)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
             # setpriv becomes the program it starts, so that signals reach the server itself.
-            self._as_owner = [
+            self.as_owner = [
                 program("setpriv"),
                 f"--reuid={owner.pw_uid}",
                 f"--regid={owner.pw_gid}",
                 "--clear-groups",
             ]
         else:
-            self._as_owner = []
-        self._run("initdb", "-D", self._data, "-U", _OWNER, "--auth=trust", "--no-sync", "-E", "UTF8")
+            self.as_owner = []
+        if primary is None:
+            self._run("initdb", "-D", self._data, "-U", _OWNER, "--auth=trust", "--no-sync", "-E", "UTF8")
+        else:
+            source = ("-h", str(primary.folder), "-U", _OWNER)
+            self._run("pg_basebackup", *source, "-D", self._data, "-R", "-c", "fast", "--no-sync")
         self.start()
 
     @property
@@ -55,15 +63,16 @@ class Postgres:
             try:
                 self._service = Service(
                     [
-                        *self._as_owner,
+                        *self.as_owner,
                         program("postgres"),
                         *("-D", self._data, "-k", str(self.folder), "-c", "listen_addresses="),
                         *("-c", "max_connections=60", "-c", "logging_collector=off"),
+                        *self.options,
                     ],
                     folder=self.folder,
                     name="postgres",
                     env=self._env,
-                    ready=lambda line: b"ready to accept connections" in line,
+                    ready=lambda line: b"ready to accept" in line,
                 )
                 return
             except RuntimeError:
@@ -102,7 +111,7 @@ class Postgres:
 
     def _run(self, name: str, *arguments: str) -> str:
         result = subprocess.run(
-            [*self._as_owner, program(name), *arguments],
+            [*self.as_owner, program(name), *arguments],
             cwd=self.folder,
             env=self._env,
             capture_output=True,
@@ -113,12 +122,12 @@ class Postgres:
         return result.stdout.strip()
 
 
-def make_server() -> Iterator[Postgres]:
+def make_server(*, options: Sequence[str] = (), primary: Postgres | None = None) -> Iterator[Postgres]:
     """Give a PostgreSQL server in a folder with a short path, since a socket's path has at most 107 bytes."""
     require("postgres")
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
-        server = Postgres(folder)
+        server = Postgres(folder, options=options, primary=primary)
         try:
             yield server
         finally:

@@ -51,6 +51,7 @@ SERVICES: dict[str, Service] = {
     "docker-registry": Service(("docker-registry",), "docker-registry"),
     "git": Service(("git",), "git"),
     "groovy": Service(("groovy", "java"), "groovy"),
+    "pgbouncer": Service(("pgbouncer",), "pgbouncer"),
     "podman": Service(("podman",), "podman", needs_root=True),
     "postgres": Service(("postgres", "initdb", "psql", "setpriv"), "postgresql"),
     "skopeo": Service(("skopeo",), "skopeo"),
