@@ -70,6 +70,14 @@ class HoldsOneImage(Protocol):
         """Store the manifest as the image, without a tag."""
 
 
+@runtime_checkable
+class _HasFile(Protocol):
+    """An archive, whose file is open while it is read."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
 class ImageLocation(msgspec.Struct, frozen=True, kw_only=True):
     """A repository, and a tag or digest in it. `text`: as the user wrote it; `mount`: the path in its registry.
 
@@ -95,6 +103,11 @@ class ImageLocation(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """The repository's name, as in messages."""
         return str(self.repository.name)
+
+    def close(self) -> None:
+        """Close the file of an archive; other kinds of repositories keep nothing open."""
+        if isinstance(self.repository, _HasFile):
+            self.repository.close()
 
 
 def locate(context: LocationContext, text: str, *, compression: str = "gzip") -> ImageLocation:

@@ -240,7 +240,6 @@ def found() -> list[Outcome]:
 
 
 # One test an image, so that `-k` copies some of them: all of them take more than an hour.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", [*ODD, *WRITTEN])
 def test_odd_image_is_copied_to_and_from_every_place_as_the_peers_copy_it(
     bench: Bench, tools: Tools, images: list[str], found: list[Outcome], name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -66,7 +66,11 @@ def copy(workspace: Session, request: CopyRequest) -> CopyReport:
     So a copy that is interrupted leaves no incomplete image under a tag. Raises `RefusedError` in a run that is not
     trusted if the destination is a registry or a daemon, `ConfigError`, and the errors of `place_tags`.
     """
-    origin = locate(workspace, request.source, compression=request.compression)
+    with closing(locate(workspace, request.source, compression=request.compression)) as origin:
+        return _copy_from(workspace, origin, request)
+
+
+def _copy_from(workspace: Session, origin: ImageLocation, request: CopyRequest) -> CopyReport:
     target = locate_destination(workspace, request.destination)
     if target.registry is not None or request.destination.startswith("docker-daemon:"):
         workspace.require_trusted("image copy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import msgspec
 
 from release.app.session import Session
 from release.image_names.choose_image import read
-from release.image_names.image_location import locate
+from release.image_names.image_location import ImageLocation, locate
 from release.oci import Manifest, Repository
 from release.oci.image_config import read_config
 from release.oci.manifest import children, platform_of
@@ -81,7 +82,11 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def inspect(workspace: Session, request: InspectRequest) -> ImageReport:
     """Inspect an image by its manifests and configs; layers are not read."""
-    location = locate(workspace, request.image)
+    with closing(locate(workspace, request.image)) as location:
+        return _inspect(workspace, location, request)
+
+
+def _inspect(workspace: Session, location: ImageLocation, request: InspectRequest) -> ImageReport:
     top = read(location, platform=request.platform)
     repository: Repository = location.repository
     platforms = _platforms(workspace, repository, top)
@@ -111,8 +116,8 @@ class DigestReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def digest(workspace: Session, request: InspectRequest) -> DigestReport:
     """The digest of an image, or of the image of one platform in an index."""
-    location = locate(workspace, request.image)
-    manifest = read(location, platform=request.platform)
+    with closing(locate(workspace, request.image)) as location:
+        manifest = read(location, platform=request.platform)
     return DigestReport(
         repository=location.name,
         digest=manifest.digest,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -239,6 +241,17 @@ class TestImages:
         assert delete(workspace, msgspec.structs.replace(request, preview=False)).tags == ("b",)
         names = list_tags(workspace, ListTagsRequest(repository="oci:other")).tags
         assert plain(names) == [{"name": "1.0.0"}]
+
+    def test_image_functions_close_the_archives_that_they_read(self, repo: GitRepo) -> None:
+        store(make_image({"a": b"one"}), Layout(str(repo.path / "app")), "1.0.0")
+        workspace = opened(repo)
+        for name in ("oci-archive:a.tar:1.0.0", "docker-archive:b.tar:app:1.0.0"):
+            copy(workspace, CopyRequest(source="oci:app:1.0.0", destination=name))
+            copy(workspace, CopyRequest(source=name, destination="oci:back:1.0.0", move=True))
+            inspect(workspace, InspectRequest(image=name))
+        assert [
+            one for one in map(os.path.realpath, Path("/proc/self/fd").iterdir()) if one.endswith(".tar")
+        ] == []
 
     def test_function_inspect_returns_the_json_document_of_its_command(
         self, repo: GitRepo, shipmark: Shipmark
