@@ -43,10 +43,20 @@ class Pipeline(NamedTuple):
 
 
 class GitLab:
-    """A GitLab server with the project `acme/app` and, as `acme/shipmark`, a copy of this repository's templates."""
+    """A GitLab server with the project `acme/app` and, as `acme/shipmark`, a copy of this repository's templates.
 
-    def __init__(self, app: GitRepo, folder: Path, installed: Installed, image: str) -> None:
-        self.program = _program()
+    `env`: the environment of the tool and of the jobs, if they need more than git and shipmark.
+    """
+
+    def __init__(
+        self,
+        app: GitRepo,
+        folder: Path,
+        installed: Installed,
+        image: str,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.program, self._env = _program(), env
         self.app, self.folder, self.installed, self.image = app, folder, installed, image
         self._count = 0
         copy = GitRepo(folder / "server" / "acme" / "shipmark.git", home=folder)
@@ -82,7 +92,7 @@ class GitLab:
                 *(f"--variable={name}={value.replace('$', '$$')}" for name, value in given.items()),
             ],
             cwd=work,
-            env={**scrubbed(home), "PYTHONPATH": ".", **self._redirected()},
+            env={**scrubbed(home), **(self._env or self._redirected()), "HOME": str(home), "PYTHONPATH": "."},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
