@@ -13,6 +13,7 @@ import pytest
 from release.app.setup.init.definitions import Source, jenkins
 from tests.support.programs.environment import scrubbed
 from tests.support.programs.jenkins_build import LIBRARY, JenkinsBuild
+from tests.support.programs.jenkins_sandbox import refused, transformer
 from tests.support.programs.wheel import ROOT, Installed
 from tests.support.registries.registry import RegistryServer
 from tests.support.releases.git import GitRepo
@@ -51,14 +52,18 @@ class Jenkins:
         self.count = 0
 
     def build(
-        self, text: str, env: Mapping[str, str], params: Mapping[str, str] | None = None
+        self,
+        text: str,
+        env: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        sandbox: Path | None = None,
     ) -> dict[str, Any]:
         """Run a Jenkinsfile at HEAD. `ghcr.io` in it becomes the registry."""
         self.count += 1
         folder = self.folder / f"build{self.count}"
         index = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_CERT"))}
         agent = {**scrubbed(self.folder), **index}
-        build = JenkinsBuild(folder, origin=self.repo.path, commit=self.repo.head, env=agent)
+        build = JenkinsBuild(folder, origin=self.repo.path, commit=self.repo.head, env=agent, sandbox=sandbox)
         controller = {
             "SHIPMARK_VENV": str(self.installed.folder),
             "SHIPMARK_SOURCE": "https://git.test/acme/shipmark",
@@ -109,6 +114,27 @@ def test_change_jenkinsfile_takes_a_version_back_restores_and_promotes_it(ci: Je
     assert ci.registry.tags("acme/app")["latest"] == held["1.4.3"]
     by_hand("promote", "1.4.3")
     assert ci.registry.tags("acme/production")["latest"] == held["1.4.3"]
+
+
+def test_sandbox_permits_every_call_of_the_jenkinsfiles_and_the_library(ci: Jenkins) -> None:
+    release, change = ((LIBRARY / name).read_text() for name in ("Jenkinsfile", "change.Jenkinsfile"))
+    calls = 0
+    for text, env, params in (
+        (release, TAG, None),
+        (release, REQUEST, None),
+        (change, MAIN, {"COMMAND": "rollback", "VERSION": "1.4.1", "REASON": "there is none: it fails"}),
+        (change, MAIN, {"COMMAND": "restore", "VERSION": "1.4.2", "REASON": "it does not"}),
+        (change, MAIN, {"COMMAND": "promote", "VERSION": "1.4.2", "REASON": "tested"}),
+        (release, {**TAG, "SHIPMARK_VENV": ""}, None),
+    ):
+        done = ci.build(text, env, params, sandbox=transformer())
+        assert done["stages"], done
+        assert refused(done["asked"]) == []
+        calls += len(done["asked"])
+    print(f"\n{calls} calls of different kinds, none refused")
+    planted = release.replace("script {", "script {\n new File('/').list()", 1)
+    (made, *_) = refused(ci.build(planted, REQUEST, sandbox=transformer())["asked"])
+    assert made == ["new java.io.File java.lang.String"]
 
 
 def test_failed_release_fails_the_build_and_leaves_no_credential(ci: Jenkins) -> None:

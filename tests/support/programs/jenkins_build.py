@@ -16,11 +16,17 @@ LIBRARY = ROOT / "ci" / "jenkins"
 
 
 class JenkinsBuild:
-    """One build of a multibranch job, whose workspace is `folder/work`. `env`: the agent's environment."""
+    """One build of a multibranch job, whose workspace is `folder/work`. `env`: the agent's environment.
 
-    def __init__(self, folder: Path, *, origin: Path, commit: str, env: Mapping[str, str]) -> None:
+    `sandbox`: the archive of the sandbox's transformer; `asked` in the answer of `run` then has what it would ask for.
+    """
+
+    def __init__(
+        self, folder: Path, *, origin: Path, commit: str, env: Mapping[str, str], sandbox: Path | None = None
+    ) -> None:
         require("groovy")
         folder.mkdir()
+        self.sandbox = sandbox
         self.folder, self.origin, self.commit, self.env = folder, origin, commit, env
 
     def run(
@@ -33,6 +39,7 @@ class JenkinsBuild:
             "origin": str(self.origin),
             "commit": self.commit,
             "library": str(LIBRARY),
+            "sandbox": self.sandbox is not None,
             "credentials": {"docker-config": str(self.folder / "docker-config")},
             "params": dict(params or {}),
             "env": {
@@ -46,9 +53,10 @@ class JenkinsBuild:
         }
         for name, content in {**files, "settings.json": json.dumps(settings)}.items():
             (self.folder / name).write_text(content)
+        classes = ["-cp", f"{self.sandbox}:{RUNNER.parent}"] if self.sandbox else []
         java = Path(program("java")).resolve()
         done = subprocess.run(
-            [program("groovy"), RUNNER, self.folder / "Jenkinsfile", self.folder / "settings.json"],
+            [program("groovy"), *classes, RUNNER, self.folder / "Jenkinsfile", self.folder / "settings.json"],
             env={**self.env, "JAVA_HOME": str(java.parents[1])},
             capture_output=True,
             text=True,

@@ -3,7 +3,7 @@
 //
 // groovy pipeline.groovy JENKINSFILE SETTINGS.json: prints one JSON document {result, error, stages, said, description}.
 // Settings: `workspace`; `origin` and `commit` for the checkout; `env`, `params`; `credentials`: id -> file;
-// `library`: the folder with `vars/`.
+// `library`: the folder with `vars/`; `sandbox`: whether `asked` in the answer has what Jenkins' sandbox would be asked for.
 import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
 import org.codehaus.groovy.control.CompilerConfiguration
@@ -30,6 +30,14 @@ class Build {
         return all
     }
 
+    static CompilerConfiguration configuration() {
+        def made = new CompilerConfiguration(scriptBaseClass: Steps.name)
+        if (settings.sandbox) {
+            loader.loadClass('Sandbox').newInstance().watch(made)
+        }
+        return made
+    }
+
     static int run(List command, File folder) {
         ProcessBuilder builder = new ProcessBuilder(command.collect { it.toString() })
         builder.directory(folder).redirectErrorStream(true)
@@ -51,7 +59,7 @@ abstract class Steps extends Script {
 
     def library(Map options) {
         assert options.identifier && options.retriever.libraryPath == 'ci/jenkins'
-        def configuration = new CompilerConfiguration(scriptBaseClass: Steps.name)
+        def configuration = Build.configuration()
         File file = new File(Build.settings.library as String, 'vars/shipmark.groovy')
         binding.setVariable('shipmark', new GroovyShell(Build.loader, binding, configuration).parse(file))
     }
@@ -180,11 +188,14 @@ class When {
 
 Build.loader = this.class.classLoader
 Build.settings = new JsonSlurper().parse(new File(args[1])) as Map
-def configuration = new CompilerConfiguration(scriptBaseClass: Steps.name)
+def configuration = Build.configuration()
 Map answer = [result: 'SUCCESS', error: null]
 try {
     new GroovyShell(this.class.classLoader, new Binding(), configuration).parse(new File(args[0])).run()
 } catch (Failed failed) {
     answer = [result: 'FAILURE', error: failed.message]
+}
+if (Build.settings.sandbox) {
+    answer.asked = Build.loader.loadClass('Sandbox').asked
 }
 println(JsonOutput.toJson(answer + [stages: Build.stages, said: Build.said.toString(), description: Build.current.description]))
