@@ -28,6 +28,10 @@ _PASSING = (
     "Timeout",
     "ConnectionClosed",
 )
+# Failures of single images in a pull through cache, whose upstream registry is asked first.
+_UPSTREAM = ("UpstreamTooManyRequests", "UpstreamUnavailable")
+# Images on one page of a list: the most that `DescribeImages` gives, in place of 100.
+_PAGE = 1000
 _HINTS = {
     "ImageReferencedByManifestList": "an index lists the image: it goes after the index",
     "KmsError": "ECR cannot use the repository's key: check its policy",
@@ -88,8 +92,8 @@ class ElasticRegistry:
         for one in answer.get("failures", []):
             code, reason = str(one.get("failureCode", "")), str(one.get("failureReason", ""))[:_SHOWN]
             text = f"`{self._registry}` did not delete `{name}` of `{self._repository}` ({code}: {reason})"
-            kind = NotFound if code in _MISSING else Invalid
-            raise kind(text, hint=_HINTS.get(code), code=code)
+            kinds = {**dict.fromkeys(_MISSING, NotFound), **dict.fromkeys(_UPSTREAM, Unreachable)}
+            raise kinds.get(code, Invalid)(text, hint=_HINTS.get(code), code=code)
 
     def _tags(self, image: dict[str, str]) -> frozenset[str]:
         answer = self._ask("describe_images", "reading tags", "ecr:DescribeImages", imageIds=[image])
@@ -99,7 +103,9 @@ class ElasticRegistry:
     def _images(self) -> Iterator[dict[str, Any]]:
         token: dict[str, str] = {}
         while True:
-            answer = self._ask("describe_images", "listing images", "ecr:DescribeImages", **token)
+            answer = self._ask(
+                "describe_images", "listing images", "ecr:DescribeImages", maxResults=_PAGE, **token
+            )
             yield from (
                 one for one in answer.get("imageDetails", []) if is_digest(one.get("imageDigest", ""))
             )

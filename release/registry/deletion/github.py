@@ -20,6 +20,11 @@ from release.registry.host import Host
 
 REGISTRY: Final = "ghcr.io"
 API_HOST: Final = "api.github.com"
+# Source: docs.github.com, "Deleting and restoring a package"; the API answers 400 with the reason.
+_KEPT: Final = (
+    "GitHub keeps the last version of a package that has a tag, and public versions with more than 5,000 downloads: "
+    "let the policy keep one, or delete the package"
+)
 #: What the token must allow, for hints.
 NEEDS: Final = "deleting takes a token with the scopes `read:packages` and `delete:packages`"
 
@@ -87,7 +92,12 @@ class GithubPackages:
 
     def delete_manifest(self, digest: str) -> None:
         """Delete the version. Raises `NotFound` for a digest that is no version of the package."""
-        self._api.delete(self._path(digest), f"deleting `{digest}` of `{self._repository}`")
+        try:
+            self._api.delete(self._path(digest), f"deleting `{digest}` of `{self._repository}`")
+        except Invalid as error:
+            if error.status == 400:
+                raise Invalid(error.message, hint=_KEPT, status=400, code=error.code) from error
+            raise
         with self._lock:
             self._ids.pop(digest, None)
 

@@ -20,7 +20,8 @@ from release.registry.host import Host
 #: The path of the realm in GitLab's challenge, by which a GitLab is known; its API is on the realm's host.
 REALM: Final = "/jwt/auth"
 NEEDS: Final = (
-    "GitLab's API takes a token with the scope `api`, or the token of a CI job in the image's project"
+    "GitLab's API takes a token with the scope `api`, or the token of a CI job in the image's project, "
+    "and deletes no tag that a protection rule of the project covers"
 )
 _JOB_USER = "gitlab-ci-token"
 # A repository's name may be the project's path, or have up to two more parts.

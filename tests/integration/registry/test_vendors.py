@@ -244,6 +244,19 @@ def test_amazon_deletes_images_but_for_what_an_index_lists(
     assert vendor.tags == {"old": INDEX.digest}
 
 
+def test_github_refusal_of_the_last_version_with_a_tag_says_what_helps(
+    start: Start, make_targets: TargetsFactory, tmp_path: Path
+) -> None:
+    vendor = start(Github)
+    fill(vendor, make_targets, (SHARED, ("a", "b")), (LOOSE, ()))
+    _, repository = opened(vendor, make_targets, tmp_path)
+    with pytest.raises(Invalid, match="cannot delete the last tagged version") as caught:
+        way(repository).delete_manifest(SHARED.digest)
+    assert "let the policy keep one" in str(caught.value.hint)
+    way(repository).delete_manifest(LOOSE.digest)
+    assert {one.digest for one in vendor.held} == {SHARED.digest}
+
+
 def test_credentials_go_to_the_hosts_of_the_vendor_in_the_form_that_each_takes(
     start: Start, make_targets: TargetsFactory, tmp_path: Path
 ) -> None:

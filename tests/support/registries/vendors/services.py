@@ -1,6 +1,7 @@
 """Answers of the vendors' APIs, in the form that their documentation shows, over the storage of a real registry.
 
-Each class names the pages from which its answers were written. None of them was compared with the real service.
+Each class names the pages from which its answers were written. GitHub's, GitLab's, Harbor's, Azure's and Amazon's were
+compared with public copies of those pages afterwards. None of them was compared with the real service.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from tests.support.registries.vendors.vendor import (
     number,
     refusal,
 )
+
+#: GitHub's answer with status 400, as several reports of github.com/actions/delete-package-versions quote it.
+LAST_VERSION = "You cannot delete the last tagged version of a package. You must delete the package instead."
 
 
 class Github(Vendor):
@@ -51,6 +55,8 @@ class Github(Vendor):
         if found is None:
             return document({"message": "Package not found."}, 404)
         if request.method == "DELETE":
+            if found.tags and not any(one.tags for one in self.held if one.digest != found.digest):
+                return document({"message": LAST_VERSION, "status": "400"}, 400)
             return Reply(204) if self.remove(found.digest) else document({"message": "Not Found"}, 404)
         return document(self._version(found))
 
@@ -376,6 +382,8 @@ class Amazon(Vendor):
 
     def _describe(self, asked: dict[str, Any]) -> Reply:
         ids = asked.get("imageIds")
+        # As the API says: `maxResults` is from 1 to 1,000, and not allowed with `imageIds`.
+        assert (ids is None) is (1 <= asked.get("maxResults", 0) <= 1000), asked
         whole = self.held if ids is None else [one for id_ in ids if (one := self._named(id_)) is not None]
         if ids is not None and not whole:
             return self._fault("ImageNotFoundException", "The image does not exist.")
