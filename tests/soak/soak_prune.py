@@ -164,6 +164,7 @@ def test_1000_repositories_are_planned_and_pruned_in_one_plan(yard: Yard, gate: 
         "images": 3000,
         "deleted": 2000,
         "kept": 1000,
+        "emptied": 0,
     }
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     begin = time.monotonic()

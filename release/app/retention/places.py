@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import cast
 
 import msgspec
 
@@ -71,18 +72,24 @@ def places_of(
 
 
 def _configured(session: Session, request: PruneRequest, given: RetentionSection | None) -> tuple[Place, ...]:
+    found = _components(session, given, request.policy_name)
+    if not found:
+        raise _nothing(session, given)
+    return found
+
+
+def _components(session: Session, given: RetentionSection | None = None, name: str = "") -> tuple[Place, ...]:
+    """The images of the components that have a policy. `given`: the policy for all of them, from the file `name`."""
     found: dict[str, Place] = {}
     for component in session.components:
         section = given or component.section.retention
         if section is None:
             continue
-        where = request.policy_name if given else _where(session, component.name, len(session.components))
+        where = name if given else _where(session, component.name, len(session.components))
         for target in component.targets:
-            name = session.registries.open(target.image).name
+            image = session.registries.open(target.image).name
             project = project_of(session, component)
-            found.setdefault(name, Place(name=name, project=project, section=section, where=where))
-    if not found:
-        raise _nothing(session, given)
+            found.setdefault(image, Place(name=image, project=project, section=section, where=where))
     return tuple(found.values())
 
 
@@ -125,12 +132,46 @@ def _where(session: Session, component: str, components: int) -> str:
 def _named(
     session: Session, request: PruneRequest, given: RetentionSection | None, planned: frozenset[str] | None
 ) -> tuple[Place, ...]:
-    section = given or session.components[0].section.retention
-    if section is None:
+    """The repositories that the request names. Without `--policy`, an image of a component has its component's policy.
+
+    Raises `ConfigError` for the image of a component without a policy, and for another repository if the components
+    have different ones.
+    """
+    own = {} if given else {one.name: one for one in _components(session)}
+    images = {
+        session.registries.open(target.image).name for one in session.components for target in one.targets
+    }
+    shared = _shared(session, request, given)
+    found = []
+    for name in dict.fromkeys(_expanded(session, request.repositories, planned)):
+        place = own.get(name)
+        if place is None and (shared is None or (given is None and name in images)):
+            raise _no_policy_for(session, name)
+        found.append(place or msgspec.structs.replace(cast(Place, shared), name=name, project=name))
+    return tuple(found)
+
+
+def _shared(session: Session, request: PruneRequest, given: RetentionSection | None) -> Place | None:
+    """The policy for repositories that are no component's, as a place without a name; None if there are several.
+
+    Raises `ConfigError` if there is none.
+    """
+    if given is not None:
+        return Place(name="", project="", section=given, where=request.policy_name)
+    found = [one.section.retention for one in session.components if one.section.retention is not None]
+    if not found:
         raise _nothing(session, given)
-    where = request.policy_name if given else session.config.source or "shipmark.yml"
-    names = dict.fromkeys(_expanded(session, request.repositories, planned))
-    return tuple(Place(name=name, project=name, section=section, where=where) for name in names)
+    where = session.config.source or "shipmark.yml"
+    is_one = all(one == found[0] for one in found)
+    return Place(name="", project="", section=found[0], where=where) if is_one else None
+
+
+def _no_policy_for(session: Session, name: str) -> ConfigError:
+    named = ", ".join(f"`{one.name}`" for one in session.components if one.section.retention is not None)
+    return ConfigError(
+        f"no policy is meant for `{name}`: the components {named} have policies for their own images",
+        hint="name a file with `--policy FILE`, or choose the policy with `--component NAME`",
+    )
 
 
 def _expanded(session: Session, given: Iterable[str], planned: frozenset[str] | None) -> Iterator[str]:

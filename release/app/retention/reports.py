@@ -54,7 +54,7 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     plan may not be executed, with the numbers. `finishes`: manifests that an earlier, killed prune deleted without a
     record. `unknown_age`: images that stay because nobody knows how old they are. `stays`: number of tags that stay, by
     the rule or the reason that keeps them. `unread`: the repository could not be read; then all numbers are 0. `trash`:
-    the repository to which what goes is copied before.
+    the repository to which what goes is copied before. `is_trash`: whether this is such a repository, which is emptied.
     """
 
     repository: str
@@ -71,27 +71,34 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     stays: Mapping[str, int] = {}
     unread: bool = False
     trash: str = ""
+    is_trash: bool = False
 
 
 class PruneTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """The sums over all repositories. `deleted`: images that go; `unread`: repositories that could not be read."""
+    """The sums over all repositories but trashes. `deleted`: images that go; `unread`: repositories not read.
+
+    `emptied`: images that leave a trash for good.
+    """
 
     repositories: int
     unread: int
     images: int
     deleted: int
     kept: int
+    emptied: int = 0
 
 
 def totals_of(reports: Sequence[RepositoryReport]) -> PruneTotals:
     """The sums over the reports of repositories."""
-    images, kept = sum(one.images for one in reports), sum(one.kept for one in reports)
+    pruned = [one for one in reports if not one.is_trash]
+    images, kept = sum(one.images for one in pruned), sum(one.kept for one in pruned)
     return PruneTotals(
-        repositories=len(reports),
-        unread=sum(one.unread for one in reports),
+        repositories=len(pruned),
+        unread=sum(one.unread for one in pruned),
         images=images,
         deleted=images - kept,
         kept=kept,
+        emptied=sum(one.images - one.kept for one in reports if one.is_trash),
     )
 
 

@@ -27,6 +27,7 @@ def report_of(ground: Ground) -> RepositoryReport:
         unknown_age=_unknown_age(ground),
         stays=kept_tags(decision),
         trash=ground.place.trash,
+        is_trash=ground.place.is_trash,
     )
 
 
@@ -43,6 +44,7 @@ def unread_report(one: Unread) -> RepositoryReport:
         frees=0,
         refused=(f"it could not be read: {one.error.message}",),
         unread=True,
+        is_trash=one.place.is_trash,
     )
 
 

@@ -41,7 +41,7 @@ def _title(report: PruneReport) -> str:
     elif report.applied:
         state = "Pruned"
     else:
-        state = "Prune previewed" if totals.deleted else "Nothing to prune"
+        state = "Prune previewed" if totals.deleted or totals.emptied else "Nothing to prune"
     count = f"{totals.repositories} repositories" if totals.repositories > 1 else _only(report)
     return f"{state}: {totals.deleted} of {totals.images} images in {count}"
 

@@ -25,7 +25,7 @@ def prune_lines(report: PruneReport, *, verbose: bool = False) -> list[str]:
     Of several repositories, those in which nothing happens are only counted, unless `verbose`.
     """
     lines: list[str] = []
-    several = len(report.repositories) > 1
+    several = report.totals.repositories > 1
     shown = [one for one in report.repositories if verbose or not several or _tells(one)]
     for one in shown:
         lines += [*_repository(one, applied=report.applied, verbose=verbose), ""]
@@ -61,6 +61,8 @@ def _totals(report: PruneReport, *, quiet: int) -> list[str]:
         f"{totals.repositories} repositories{unread}: {totals.images} images, {totals.deleted} {verb}, "
         f"{totals.kept} stay"
     )
+    if totals.emptied:
+        lines.append(f"{totals.emptied} images {'leave' if report.applied else 'would leave'} the trash")
     return lines
 
 

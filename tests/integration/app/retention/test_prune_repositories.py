@@ -11,7 +11,7 @@ from tests.support.registries.gate import Gate, Passage
 from tests.support.registries.targets import TargetsFactory
 from tests.support.releases.git import GitRepo
 from tests.support.retention.street import GOES, STAYS, build_street
-from tests.support.retention.yard import Yard
+from tests.support.retention.yard import POLICY, Yard
 
 _HOUSES = 30
 
@@ -49,6 +49,7 @@ def test_approved_plan_of_a_pattern_is_executed_in_all_its_repositories(yard: Ya
         "images": 3 * _HOUSES,
         "deleted": 2 * _HOUSES,
         "kept": _HOUSES,
+        "emptied": 0,
     }
     assert report["repositories"][0]["stays"] == {"keep[0] {match: release-*}": 1}
     # A plan file is executed in its own repositories alone, without a new list of them.
@@ -105,6 +106,37 @@ def test_wrong_names_and_patterns_are_told(yard: Yard, gate: Gate) -> None:
     done = yard("--repositories", f"{gate.host}/acme/*")
     assert (done.code, "does not list its repositories" in done.stderr) == (5, True)
     assert "`--repositories FILE`" in done.stderr
+
+
+def test_named_image_of_a_component_has_its_policy_and_another_one_the_shared_one(
+    yard: Yard, gate: Gate
+) -> None:
+    build_street(yard, 4)
+    names = [f"{gate.host}/acme/house-{number:04}" for number in range(4)]
+    one, two = ({**POLICY, "delete": [{"match": tag}]} for tag in ("sha-1", "sha-2"))
+
+    def configure(*retentions: object) -> None:
+        components = {
+            f"part{number}": {"image": names[number], **({"retention": given} if given else {})}
+            for number, given in enumerate(retentions)
+        }
+        yard.repo.write({"shipmark.yml": json.dumps({"components": components})})
+
+    def goes(*args: str) -> list[list[str]]:
+        report = yard.plan(*(part for name in args for part in ("--repositories", name)))
+        tops = [
+            [image for image in one["deleted"] if "because" not in image] for one in report["repositories"]
+        ]
+        return [[tag for image in images for tag in image["tags"]] for images in tops]
+
+    configure(one, two)
+    assert goes(names[1], names[0]) == [["sha-2"], ["sha-1"]]
+    other = yard("--repositories", names[3])
+    assert (other.code, "no policy is meant for" in other.stderr) == (2, True)
+    configure(None, two, two)
+    assert goes(names[3], names[1]) == [["sha-2"], ["sha-2"]]
+    bare = yard("--repositories", names[0])
+    assert (bare.code, f"no policy is meant for `{names[0]}`" in bare.stderr) == (2, True)
 
 
 def test_job_summary_says_what_goes_what_is_freed_and_why_the_rest_stays(yard: Yard, gate: Gate) -> None:

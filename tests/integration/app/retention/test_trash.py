@@ -60,7 +60,17 @@ def test_prune_empties_what_was_in_the_trash_long_enough(yard: Yard, make_target
     store(image("mine"), trash, "mine")
     yard.put(image("old"), "sha-old")
     yard.put(image("kept"), "release-1")
-    yard.apply()
+    report = yard.apply()
+    # The trash is no further repository of the plan.
+    assert report["totals"] == {
+        "repositories": 1,
+        "unread": 0,
+        "images": 2,
+        "deleted": 1,
+        "kept": 1,
+        "emptied": 1,
+    }
+    assert [one["is_trash"] for one in report["repositories"]] == [False, True]
     assert trashed(yard) == sorted([image("lately").digest, image("mine").digest, image("old").digest])
     (entry,) = [one for one in yard.log if one["kind"] == "pruned" and one["target"].endswith(TRASH)]
     assert set(entry["digests"]) == {days[15].digest, *(child.digest for child in days[15].children)}
