@@ -175,6 +175,9 @@ def test_each_refusal_of_pgbouncer_has_its_own_hint(own_postgres: Postgres) -> N
             url, "login has been failing", "check that the server is up"
         )  # it waits before it tries again
     refused(url, "No such file or directory", "no server listens")
+    with bouncer(own_postgres, "pool_mode = statement") as pooled:
+        url = own.partition("?")[0] + pooled
+        refused(url, "statement pooling mode", "pool_mode = transaction", append)
 
 
 # A replica.

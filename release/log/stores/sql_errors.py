@@ -111,6 +111,10 @@ POSTGRESQL = (
         "PgBouncer refuses this option of the URL: set it for the role (`ALTER ROLE … SET …`), or name it in "
         "PgBouncer's `ignore_startup_parameters`",
     ),
+    _cause(
+        r"not allowed in statement pooling mode",
+        "the log needs transactions: set `pool_mode = transaction` or `session` for this database in PgBouncer",
+    ),
     _cause(r"invalid port number", f"a port is a number from 1 to 65535: correct it in {_URL}"),
     _cause(
         r"invalid sslmode value|invalid connection option|invalid .* value: |invalid URI",

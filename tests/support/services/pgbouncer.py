@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode before a PostgreSQL server, reached by a Unix socket."""
+"""A real PgBouncer before a PostgreSQL server, reached by a Unix socket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ _CONFIG = """
 unix_socket_dir = {folder}/pool
 listen_port = {port}
 auth_type = any
-pool_mode = transaction
 default_pool_size = 3
 {settings}
 """
@@ -29,13 +28,16 @@ default_pool_size = 3
 def bouncer(server: Postgres, settings: str = "") -> Iterator[str]:
     """Give what to append to the URL of a database of `server` in place of its own options.
 
-    Three connections of the server are shared by all clients. `settings`: more lines of PgBouncer's configuration.
+    Three connections of the server are shared by all clients. `settings`: more lines of PgBouncer's configuration; the
+    mode is `transaction` unless they name another.
     """
     require("pgbouncer")
     pool = server.folder / "pool"
     pool.mkdir(exist_ok=True)
     os.chmod(pool, 0o777)  # for the user `postgres`: PgBouncer does not run as root
     config = pool / "pgbouncer.ini"
+    if "pool_mode" not in settings:
+        settings += "\npool_mode = transaction"
     config.write_text(_CONFIG.format(folder=server.folder, port=_PORT, settings=settings))
     service = Service(
         [*server.as_owner, program("pgbouncer"), str(config)],
