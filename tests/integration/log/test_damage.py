@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sqlite3
 import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.log.verify import VerifyRequest, verify
 from release.app.session import Session
 from release.errors import LogCorrupt
+from release.log import Head
+from release.log.chain import seal
 from release.log.torn import Torn
 from tests.integration.log.test_sql import _disarm, _execute
 from tests.support.logs.descriptions import STORES, describe
@@ -126,6 +133,86 @@ def test_log_verify_reports_a_torn_append_with_its_offset_size_and_copy(tmp_path
     sink = Notes()
     workspace(tmp_path / "work", described, sink=sink).log.append(FACTS[10:15])
     assert sink.warnings == []
+
+
+def replace(description: dict[str, Any], lines: Sequence[bytes]) -> None:
+    """Make the log hold exactly these lines, as somebody with every right could."""
+    match description["store"]:
+        case "file":
+            Path(description["path"]).write_bytes(b"".join(line + b"\n" for line in lines))
+        case "git":
+            parts = [b"reset refs/shipmark/log\n\n"]
+            for line in lines:
+                parts += [
+                    *(b"commit refs/shipmark/log\n", b"committer x <x@example> 1760000000 +0000\n"),
+                    *(b"data 1\nx\nM 100644 inline entry.json\ndata %d\n" % (len(line) + 1), line + b"\n\n"),
+                ]
+            subprocess.run(
+                ["git", "--git-dir", description["url"], "fast-import", "--quiet", "--force"],
+                input=b"".join(parts),
+                env={**hermetic_git(), "PATH": "/usr/bin"},
+                check=True,
+            )
+        case _:
+            connect = sqlite3.connect if description["url"].startswith("sqlite") else psycopg.connect
+            mark = "?" if connect is sqlite3.connect else "%s"
+            insert = f"INSERT INTO log_entry (seq, hash, prev, id, line) VALUES ({', '.join([mark] * 5)})"
+            with contextlib.closing(connect(description["url"].removeprefix("sqlite:///"))) as base:
+                base.execute("DELETE FROM log_entry")
+                for seq, line in enumerate(lines):  # the columns are unique, whatever the lines say
+                    base.execute(insert, (seq, f"hash {seq}", f"prev {seq}", f"id {seq}", line.decode()))
+                last = json.loads(lines[-1])
+                head = f"UPDATE log_head SET seq = {len(lines) - 1}, hash = '{last['hash']}'"
+                base.execute(head)
+                base.commit()
+
+
+def without_one_tag(line: bytes) -> bytes:
+    """The line, sealed again: only the next line tells that it is another one."""
+    fields = json.loads(line)
+    rest = {name: value for name, value in fields.items() if name not in ("hash", "tags")}
+    return seal(rest, Head(seq=fields["seq"] - 1, hash=fields["prev"]), fields["at"])
+
+
+Lines = list[bytes]
+#: What was done to the lines of a log, and the first entry that is told to be wrong.
+DAMAGES: dict[str, tuple[Callable[[Lines], Lines], int]] = {
+    "a byte changed": (lambda on: [*on[:7], on[7].replace(b"1.4.1", b"1.4.7"), *on[8:]], 7),
+    "an entry sealed again": (lambda on: [*on[:7], without_one_tag(on[7]), *on[8:]], 8),
+    "two entries in another order": (lambda on: [*on[:7], on[8], on[7], *on[9:]], 7),
+    "an entry removed": (lambda on: [*on[:7], *on[8:]], 7),
+    "an entry twice": (lambda on: [*on[:8], *on[7:]], 8),
+    "members in another order": (
+        lambda on: [*on[:7], json.dumps(dict(reversed(json.loads(on[7]).items()))).encode(), *on[8:]],
+        7,
+    ),
+    "every later entry changed": (
+        lambda on: [*on[:5], *[one.replace(b"1.4.", b"1.5.") for one in on[5:]]],
+        5,
+    ),
+}
+
+
+def test_every_kind_of_damage_in_the_middle_of_a_log_is_told_with_its_place(
+    description: dict[str, Any], tmp_path: Path
+) -> None:
+    lines = [entry.raw for entry in workspace(tmp_path / "work", description).log.entries()]
+    if description["store"] == "sql":
+        for statement in _disarm(description["url"]):
+            _execute(description["url"], statement)
+    for name, (damage, place) in DAMAGES.items():
+        damaged = damage(lines)
+        replace(description, damaged)
+        for ask in (
+            lambda on: verify(on, VerifyRequest()),
+            lambda on: on.log.append([planned("later")]),
+        ):
+            with pytest.raises(LogCorrupt) as caught:
+                ask(workspace(tmp_path / name, description))
+            assert f"entry {place} " in str(caught.value), name
+            assert caught.value.hint, name
+    replace(description, lines)
+    assert verify(workspace(tmp_path / "healed", description), VerifyRequest()).entries == 20
 
 
 #: What somebody with access did to the tables, and what is told. On PostgreSQL, the first and the last suffice.

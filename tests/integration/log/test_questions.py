@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from release.app.log.reports import (
     DiffRequest,
     FindRequest,
     HistoryRequest,
+    ListedRelease,
     ListRequest,
     ShowRequest,
 )
@@ -26,14 +28,16 @@ from tests.support.logs.facts import digest, planned, whole_release
 from tests.support.logs.workspaces import Notes, workspace
 
 WEB, API, OTHER = "r.example/acme/web", "r.example/acme/api", "r.example/other/web"
+# Has several builds of one version. Its name is short: `facts.key` takes 32 characters of `image-NAME VERSION`.
+BUILDS = "r.example/b/app"
 
 
 def release(project: str, version: str, **more: Any) -> list[dict[str, Any]]:
     """Return the facts of a release of `project`, on a target of the same name."""
-    name = f"{project} {version}" + ("_r1" if more else "")
-    facts = whole_release(name, version)
+    suffix = f"_r{more['rebuild']}" if more else ""
+    facts = whole_release(f"{project} {version}{suffix}", version)
     if more:  # a rebuild: the version's own tag stays
-        facts[2]["tags"] = [{**facts[2]["tags"][0], "name": f"{version}_r1"}]
+        facts[2]["tags"] = [{**facts[2]["tags"][0], "name": f"{version}{suffix}"}]
     component = {"component": project.rpartition("/")[2]}
     return [
         {
@@ -53,6 +57,13 @@ def deployed(project: str, version: str, environment: str, **more: Any) -> dict[
     return {**fact, "image": image, "target": project, **more}
 
 
+def promoted(project: str, version: str, to: str) -> dict[str, Any]:
+    image = digest(f"image-{project} {version}")
+    tags = [{"name": version, "digest": image, "result": "created"}]
+    copied = {"from": project, "to": to, "digest": image, "version": version, "tags": tags}
+    return {"kind": "promoted", "project": project, **copied}
+
+
 FACTS: list[list[dict[str, Any]]] = [
     *(release(project, version) for version in ("1.0.0", "1.1.0") for project in (WEB, API, OTHER)),
     release(WEB, "1.0.0", rebuild=1),
@@ -62,20 +73,23 @@ FACTS: list[list[dict[str, Any]]] = [
     ],
     [deployed(WEB, "1.1.0", "prod", follows=1), deployed(WEB, "1.1.0", "staging")],
     [{"kind": "yanked", "project": WEB, "versions": ["1.1.0"], "reason": "it eats data"}],
-    [
-        {
-            "kind": "promoted",
-            "project": WEB,
-            "from": WEB,
-            "to": "r.example/production",
-            "digest": digest(f"image-{WEB} 1.0.0"),
-            "version": "1.0.0",
-            "tags": [{"name": "1.0.0", "digest": digest(f"image-{WEB} 1.0.0"), "result": "created"}],
-        }
-    ],
+    [promoted(WEB, "1.0.0", "r.example/production")],
     [
         {"kind": "status", "project": WEB, "version": "1.0.0", "number": 1, "status": "prerelease"},
         {"kind": "yanked", "project": OTHER, "versions": ["1.0.0"], "reason": "not ours"},
+    ],
+    release(BUILDS, "1.0.0"),
+    release(BUILDS, "1.0.0", rebuild=1),
+    release(BUILDS, "1.0.0", rebuild=2),
+    [
+        {"kind": "yanked", "project": BUILDS, "versions": ["1.0.0_r1"], "reason": "a bad base"},
+        promoted(BUILDS, "1.0.0", "r.example/eu"),
+        promoted(BUILDS, "1.0.0", "r.example/us"),
+        promoted(BUILDS, "1.0.0_r2", "r.example/eu"),
+        deployed(BUILDS, "1.0.0", "prod"),
+        deployed(BUILDS, "1.0.0_r2", "prod", follows=1),
+        deployed(BUILDS, "1.0.0_r1", "staging"),
+        deployed(BUILDS, "1.0.0", "prod", follows=2),
     ],
 ]
 
@@ -87,9 +101,11 @@ def filled(described: dict[str, Any], folder: Path) -> dict[str, Any]:
     return described
 
 
-@pytest.fixture(params=STORES)
-def described(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    return filled(describe(str(request.param), request, tmp_path), tmp_path / "writer")
+@pytest.fixture(params=STORES, scope="module")
+def described(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Give a log that tests only read."""
+    folder = tmp_path_factory.mktemp("log")
+    return filled(describe(str(request.param), request, folder), folder / "writer")
 
 
 @pytest.fixture
@@ -123,7 +139,89 @@ def test_log_queries_of_one_project_return_nothing_of_another_project(
         assert questions.find(session, FindRequest(digest=foreign)).mentions == ()
         assert questions.find(session, FindRequest(digest=foreign, all_projects=True)).mentions
     every = questions.list_releases(session, ListRequest(all_projects=True)).releases
-    assert {one.project for one in every} == {WEB, API, OTHER}
+    assert {one.project for one in every} == {WEB, API, OTHER, BUILDS}
+
+
+def names(listed: Sequence[ListedRelease]) -> list[str]:
+    return [one.release for one in listed]
+
+
+def running(session: Session, **more: Any) -> list[tuple[str, str]]:
+    found = questions.deployed(session, DeploymentsRequest(**more)).deployments
+    return [(one.deployment.environment, one.deployment.version) for one in found]
+
+
+def shown(session: Session, name: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    found = questions.show(session, ShowRequest(name=name)).releases
+    return [(one.release.release, one.release.state, one.destinations) for one in found]
+
+
+EU, US = "r.example/eu:1.0.0", "r.example/us:1.0.0"
+BUILD_1, BUILD_2 = ("1.0.0_r1", "yanked", ()), ("1.0.0_r2", "released", ("r.example/eu:1.0.0_r2",))
+#: Each question about `BUILDS`, and its answer.
+ANSWERS: dict[str, tuple[Callable[[Session], object], object]] = {
+    # Builds of one version are told apart.
+    "every build": (
+        lambda on: names(questions.list_releases(on, ListRequest()).releases),
+        ["1.0.0_r2", "1.0.0_r1", "1.0.0"],
+    ),
+    "builds that were taken back": (
+        lambda on: names(questions.list_releases(on, ListRequest(state="yanked")).releases),
+        ["1.0.0_r1"],
+    ),
+    "one build": (lambda on: shown(on, "1.0.0_r1"), [BUILD_1]),
+    "a version with all of its builds": (
+        lambda on: sorted(shown(on, "1.0.0")),
+        [("1.0.0", "released", (EU, US)), BUILD_1, BUILD_2],
+    ),
+    "a build's own tag": (
+        lambda on: [
+            hold.name
+            for tag in questions.history(on, HistoryRequest(tag="1.0.0_r1")).tags
+            for hold in tag.holds
+        ],
+        ["1.0.0_r1"],
+    ),
+    # No other project answers.
+    "a build that only another project has": (
+        lambda on: names(questions.list_releases(on, ListRequest(version="1.1.0")).releases),
+        [],
+    ),
+    "a digest of another project": (
+        lambda on: questions.find(on, FindRequest(digest=digest(f"image-{WEB} 1.0.0_r1"))).mentions,
+        (),
+    ),
+    "a build of another project, by its name": (
+        lambda on: names(questions.list_releases(on, ListRequest(project=WEB, version="1.0.0_r1")).releases),
+        ["1.0.0_r1"],
+    ),
+    # What runs where, and went where.
+    "what runs": (running, [("prod", "1.0.0"), ("staging", "1.0.0_r1")]),
+    "what ran": (
+        lambda on: running(on, environment="prod", history=True),
+        [("prod", "1.0.0"), ("prod", "1.0.0_r2"), ("prod", "1.0.0")],
+    ),
+    "what runs, of all projects": (
+        lambda on: sorted(running(on, environment="prod", all_projects=True)),
+        [("prod", "1.0.0"), ("prod", "1.0.0"), ("prod", "1.1.0")],
+    ),
+    "a yanked build that runs": (
+        lambda on: [
+            one.yank_reason
+            for one in questions.deployed(on, DeploymentsRequest(environment="staging")).deployments
+        ],
+        ["a bad base"],
+    ),
+}
+
+
+def test_each_question_about_builds_promotions_and_deployments_has_its_answer(
+    described: dict[str, Any], tmp_path: Path
+) -> None:
+    session = opened(described, tmp_path, BUILDS)
+    assert {name: ask(session) for name, (ask, _) in ANSWERS.items()} == {
+        name: answer for name, (_, answer) in ANSWERS.items()
+    }
 
 
 def test_log_queries_with_the_option_project_return_that_project(log: dict[str, Any], tmp_path: Path) -> None:
@@ -240,7 +338,7 @@ def test_log_export_and_recover_are_about_the_project_at_hand(log: dict[str, Any
     assert {one["project"] for one in export(session).entries} == {WEB}
     assert "are about other projects: `--all-projects`" in notes.notes[-1].text
     every = export(session, ExportRequest(all_projects=True)).entries
-    assert {one["project"] for one in every} == {WEB, API, OTHER}
+    assert {one["project"] for one in every} == {WEB, API, OTHER, BUILDS}
     assert {one["predicate"]["packageId"] for one in statements(session)} == {WEB}
     page_of_other = page(session, ExportRequest(project=OTHER))
     assert digest(f"image-{OTHER} 1.0.0") in page_of_other

@@ -17,7 +17,14 @@ from release.log.replicate import Mirrored, copy
 from release.log.stores.file import FileStore
 from release.log.stores.syscalls import OsFiles
 from tests.support.logs.descriptions import STORES, describe
-from tests.support.logs.facts import MemoryStore, independently_verified, planned, whole_release, writer
+from tests.support.logs.facts import (
+    MemoryStore,
+    independently_verified,
+    moved,
+    planned,
+    whole_release,
+    writer,
+)
 from tests.support.logs.random_log import random_entries
 from tests.support.logs.stores import open_store
 from tests.support.logs.worker import Herd
@@ -116,6 +123,24 @@ def test_equal_facts_of_two_writers_are_stored_once(open_: Open) -> None:
     first = writer(open_()).append(facts)
     assert writer(open_()).append(facts) == first
     assert len(raw(open_())) == 5
+
+
+def test_entries_for_a_head_that_others_moved_on_are_refused_by_every_log_store(open_: Open) -> None:
+    mine, other = writer(open_()), writer(open_())
+    mine.append(whole_release("r", "1.4.2"))
+    for theirs in (
+        planned("x", version="1.4.3"),
+        moved("r", image="other"),
+        {"kind": "note", "project": "p", "text": "x"},
+    ):
+        head = mine.head
+        other.append([theirs])
+        for _ in range(2):  # before this writer has read what the other appended, and afterwards
+            assert not mine.append_at([moved("r", tag="1.4")], head)
+            assert mine.head == other.head
+        assert mine.find(moved("r", tag="1.4")) is None
+    assert mine.append_at([moved("r", tag="1.4")], mine.head)
+    assert other.find(moved("r", tag="1.4")) is not None
 
 
 def test_check_writable_of_a_log_store_appends_nothing(open_: Open) -> None:
