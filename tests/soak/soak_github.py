@@ -1,7 +1,9 @@
-"""The workflows of README and docs/github.md that release, run by nektos/act for every event."""
+"""The workflows of README and docs/github.md, `image.yml` and the drop-in, run by nektos/act for every event."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 
 from tests.support.pages import blocks
 from tests.support.programs.act import Act, ActJob
-from tests.support.programs.wheel import Installed
+from tests.support.programs.wheel import ROOT, Installed
 from tests.support.registries.registry import RegistryServer
 from tests.support.releases.git import GitRepo
 
@@ -45,6 +47,59 @@ _ON = (
     "on: {push: {}, pull_request: {}, schedule: [{cron: '0 4 * * *'}], workflow_dispatch: {}, release: {}, "
     "merge_group: {}}\n"
 )
+#: What docs/github.md says of both, for workflows of the own repository: act fetches none of another one.
+CALLS_IMAGE = f"""{_ON}jobs:
+  image:
+    uses: ./.github/workflows/image.yml
+    with: {{image: ghcr.io/acme/app, builder: layers}}
+"""
+USES_METADATA = f"""{_ON}jobs:
+  tags:
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: actions/checkout@v7
+        with: {{fetch-depth: 0}}
+      - uses: actions/checkout@v7
+        with: {{repository: acme/shipmark, path: .shipmark/action}}
+      - uses: ./.shipmark/action/ci/github/metadata
+        id: meta
+        with:
+          images: ghcr.io/acme/app
+          tags: |
+            type=semver,pattern={{{{version}}}}
+            type=ref,event=branch
+            type=ref,event=pr
+      - run: printf 'tag of the action %s\\n' $NAMES
+        env: {{NAMES: "${{{{ steps.meta.outputs.tag-names }}}}"}}
+"""
+#: Event -> jobs of the caller's run, and tags, with the reusable workflow.
+IMAGES = {
+    "push": ({"build", "release"}, {"main", "sha"}),
+    "tag": ({"build", "release"}, RELEASED),
+    "request": ({"preview"}, set()),
+    "fork": ({"preview"}, set()),
+    "schedule": ({"build", "release"}, {"main", "sha"}),
+    "manual": ({"build", "release"}, {"main", "sha"}),
+    "release": ({"build", "release"}, RELEASED),
+    "merge-queue": ({"build", "release"}, {"sha"}),
+    "hostile-branch": ({"build", "release"}, EVENTS["hostile-branch"][3]),
+}
+#: Event -> the tags that docker/metadata-action makes.
+METADATA = {
+    "push": {"main"},
+    "tag": {"1.4.2", "latest"},
+    "request": {"pr-12"},
+    "schedule": {"main"},
+    "manual": {"main"},
+    "release": {"1.4.2", "latest"},
+    "hostile-branch": set(),  # the action makes a tag that begins with `-`, which no registry takes; it is refused
+}
+
+
+def for_act(text: str) -> str:
+    """Return `image.yml` for act, whose jobs share a folder, and which has no index of a job in its matrix."""
+    text = text.replace("    strategy:\n", "    strategy:\n      max-parallel: 1\n")
+    return text.replace("${{ strategy.job-index }}", "${{ matrix.platform == 'linux/amd64' && '0' || '1' }}")
 
 
 def without_events(text: str) -> str:
@@ -70,7 +125,13 @@ class Hub:
             f".github/workflows/{name}.yml": text.replace("ghcr.io", registry.host)
             for name, text in texts.items()
         }
+        calls = {"image": CALLS_IMAGE, "metadata": USES_METADATA}
         files |= {
+            f".github/workflows/{name}-here.yml": text.replace("ghcr.io", registry.host)
+            for name, text in calls.items()
+        }
+        files |= {
+            ".github/workflows/image.yml": for_act((ROOT / ".github/workflows/image.yml").read_text()),
             "Dockerfile": "FROM scratch\nCOPY hello /hello\n",
             "release/__init__.py": "raise SystemExit('taken')\n",
         }
@@ -104,3 +165,26 @@ def test_workflow_of_the_page_does_what_the_table_of_events_says(hub: Hub, workf
     done = hub.on(workflow, name, ref, payload)
     assert (done.code, done.jobs) == (0, {"release": "success"}), done.said
     assert hub.tags() == tags, done.said
+
+
+@pytest.mark.parametrize("event", IMAGES)
+def test_reusable_workflow_previews_or_releases_two_platforms(hub: Hub, event: str) -> None:
+    name, ref, payload, _ = EVENTS[event]
+    jobs, tags = IMAGES[event]
+    done = hub.on("image-here", name, ref, payload)
+    assert done.code == 0, done.said
+    assert {job for job, result in done.jobs.items() if result == "success"} >= jobs, done.jobs
+    assert hub.tags() == tags, done.said
+    if tags:
+        held = hub.registry.tags("acme/app")
+        index = json.loads(hub.registry.manifest("acme/app", next(iter(held)))[1])
+        assert {one["platform"]["architecture"] for one in index["manifests"]} == {"amd64", "arm64"}
+        assert "refs/shipmark/log" in hub.repo.git("for-each-ref")
+
+
+@pytest.mark.parametrize("event", METADATA)
+def test_drop_in_for_the_metadata_action_gives_the_tags_of_the_event(hub: Hub, event: str) -> None:
+    name, ref, payload, _ = EVENTS[event]
+    done = hub.on("metadata-here", name, ref, payload)
+    assert done.code == int(not METADATA[event]), done.said
+    assert set(re.findall(r"tag of the action ([\w.-]+)", done.said)) == METADATA[event], done.said
