@@ -19,6 +19,16 @@ from release.cli.main import run
 code = run(sys.argv[1:])
 print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
 """
+#: Prints whether the planner was imported before the first target was opened.
+_ORDER = """
+import sys
+from release.cli.main import run
+from release.registry.registries import RegistryPool
+opened, real = [], RegistryPool.open
+RegistryPool.open = lambda *given: opened.append("release.app.releases.run" in sys.modules) or real(*given)
+code = run(sys.argv[1:])
+print([code, opened[0]], file=sys.stderr)
+"""
 #: From outside the standard library. `typing_extensions` comes with msgspec where something else installed it.
 _ALLOWED = frozenset({"click", "msgspec", "yaml", "_yaml", "semver", "release", "ci", "typing_extensions"})
 _HEAVY = frozenset({"ssl", "asyncio", "email", "importlib.metadata"})
@@ -153,6 +163,19 @@ def test_builders_are_tried_without_the_docker_sdk_if_no_daemon_listens(git_repo
     names = modules_after(git_repo, "preview")
     assert "release.docker.engine" in names
     assert loaded_below(names, ("docker", "requests", "urllib3")) == []
+
+
+@pytest.mark.parametrize("command", ["preview", "run"])
+def test_targets_are_connected_to_before_the_planner_is_imported(git_repo: GitRepo, command: str) -> None:
+    git_repo.commit(
+        "first", files={**FILES, "shipmark.yml": "image: oci:dist/image\nbuild: {builder: layers}\n"}
+    )
+    git_repo.tag("v1.0.0")
+    argv = [sys.executable, "-I", "-c", _ORDER, command]
+    done = subprocess.run(
+        argv, cwd=git_repo.path, env=git_repo.env, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.splitlines()[-1] == "[0, False]"
 
 
 @pytest.mark.parametrize("args", [(), ("run",), ("log",), ("cache", "clean")], ids=" ".join)
