@@ -285,7 +285,9 @@ def test_tags_move_to_an_index_whose_platforms_agree_on_a_version_label(
 ) -> None:
     labels = {VERSION: "1.4.2", REVISION: "a" * 40}
     arm = make_image({"arm": b""}, labels=labels, platform="linux/arm64")
-    index = make_index(make_image(labels=labels), arm)
+    attestation = make_image({"statement": b"{}"}, platform="unknown/unknown")  # BuildKit's have no labels
+    platforms = ("linux/amd64", "linux/arm64", "unknown/unknown")
+    index = make_index(make_image(labels=labels), arm, attestation, platforms=platforms)
     at_odds = make_index(make_image(labels={**labels, VERSION: "1.4.3"}), arm)
     host = project.registry.host
     for name, image in (("build-7", index), ("build-8", at_odds)):
