@@ -11,7 +11,7 @@ import msgspec
 from release.app.session import Session
 from release.errors import Invalid
 from release.image_names.image_location import locate_repository
-from release.oci import Descriptor, Repository
+from release.oci import AnswersMany, Descriptor, Repository
 from release.task_group import run_all
 from release.versions.semver import precedence_key, version_of_image_tag
 
@@ -75,8 +75,13 @@ def held_by(
 ) -> dict[str, Descriptor | Invalid | None]:
     """The descriptor that each tag holds; None if the tag was deleted meanwhile, the error if it is not an image."""
     names = list(tags)
-    tasks = [partial(_resolve, repository, tag) for tag in names]
-    return dict(zip(names, run_all(tasks, jobs=QUESTIONS, cancel=workspace.cancel), strict=True))
+    found: dict[str, Descriptor | Invalid | None] = dict.fromkeys(names)
+    if isinstance(repository, AnswersMany):
+        found.update(repository.resolve_many(names))
+    alone = [tag for tag in names if found[tag] is None]
+    tasks = [partial(_resolve, repository, tag) for tag in alone]
+    found.update(zip(alone, run_all(tasks, jobs=QUESTIONS, cancel=workspace.cancel), strict=True))
+    return found
 
 
 def _resolve(repository: Repository, tag: str) -> Descriptor | Invalid | None:

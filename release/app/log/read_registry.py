@@ -10,7 +10,7 @@ from release.effects.attest import RELEASE
 from release.errors import DigestMismatch, Invalid, NotFound
 from release.log.rebuilt.identify import LeftOut, ReadImage
 from release.log.record import RecordedImage, RecordedPlatform
-from release.oci import Descriptor, ImageFacts, Manifest, Repository
+from release.oci import AnswersMany, Descriptor, ImageFacts, Manifest, Repository
 from release.oci.attached import is_attached
 from release.oci.image_config import manifest_facts
 from release.oci.manifest import children, platform_of
@@ -35,9 +35,15 @@ def read_images(
     Raises `RegistryError` if the registry does not answer: what is read then would be only a part.
     """
     names = sorted(tag for tag in tags if tag != STATUS_TAG and not is_attached(tag))
-    found = run_all([partial(repository.resolve, tag) for tag in names], jobs=_JOBS, cancel=cancel)
+    found: dict[str, Descriptor | None] = {}
+    if isinstance(repository, AnswersMany):
+        found.update(repository.resolve_many(names))
+    alone = [tag for tag in names if tag not in found]
+    tasks = [partial(repository.resolve, tag) for tag in alone]
+    found.update(zip(alone, run_all(tasks, jobs=_JOBS, cancel=cancel), strict=True))
     held: dict[str, tuple[Descriptor, list[str]]] = {}
-    for tag, descriptor in zip(names, found, strict=True):
+    for tag in names:
+        descriptor = found[tag]
         if descriptor is not None:  # else it was deleted meanwhile
             held.setdefault(descriptor.digest, (descriptor, []))[1].append(tag)
     reads = [partial(_read, repository, one, tuple(of), required) for one, of in held.values()]

@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from release.app.images.list_tags import held_by
 from release.control import Cancel, Deadline
-from release.errors import Interrupted
-from release.oci import OCI_MANIFEST
+from release.errors import Interrupted, Invalid
+from release.oci import OCI_MANIFEST, Descriptor
 from release.registry.http.lines import Line, parse_head
 from release.registry.http.watchdog import Exchange, Limits
 from tests.support.registries.hostile import Drip, Hang, HostileServer, Reply, Request
@@ -63,6 +64,26 @@ def test_many_tags_and_manifests_are_what_each_alone_is(
     digests = sorted({one.digest for one in found.values()})
     assert fresh.read_many(digests) == {one: repository.manifest(one) for one in digests}
     assert fresh.read_many(digests) == {}, "known manifests are not read again"
+
+
+def test_list_of_tags_with_digests_is_whole_although_one_answer_is_not_plain(
+    hostile: Hostile, make_targets: TargetsFactory
+) -> None:
+    first = itertools.count()
+
+    def answer(request: Request) -> Any:
+        if request.path.endswith("/t-7"):
+            return Reply(200, {"Content-Type": "text/html"})
+        if request.path.endswith("/t-9") and next(first) == 0:
+            return Reply(503)
+        return Reply(404) if request.path.endswith("/t-8") else plain(request)
+
+    targets = make_targets()
+    repository = targets.open(f"{hostile(answer).host}/acme/app")
+    found = held_by(cast(Any, targets), repository, TAGS)
+    assert list(found) == list(TAGS)
+    odd = {tag: type(one) for tag, one in found.items() if not isinstance(one, Descriptor)}
+    assert odd == {"t-7": Invalid, "t-8": type(None)}
 
 
 UNUSUAL: dict[str, Any] = {
