@@ -8,7 +8,9 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +73,14 @@ def started(line: bytes) -> str | None:
 
 
 class RaceMatrix:
-    """Races of v1.4.2 and v1.4.3 with one log, each race in a repository of its own."""
+    """Races of v1.4.2 and v1.4.3, each race in a repository of its own.
 
-    def __init__(self, project: Project, shipmark: Shipmark, folder: Path) -> None:
+    `log`: the log that all races share, as in the config; None: a file for each race.
+    """
+
+    def __init__(
+        self, project: Project, shipmark: Shipmark, folder: Path, log: Mapping[str, Any] | None = None
+    ) -> None:
         project.release_commit("v1.4.2")
         lower = project.repo.clone(folder / "lower")
         lower.checkout("v1.4.2")
@@ -84,6 +91,7 @@ class RaceMatrix:
         self._project = project
         self._shipmark = shipmark
         self._folder = folder
+        self._log = log
         self._number = 0
 
     def points(self, version: str) -> list[str]:
@@ -117,6 +125,20 @@ class RaceMatrix:
             *self._wrong(place),
         ]
 
+    def together(self, delay: float) -> list[str]:
+        """Start the run of 1.4.2, and that of 1.4.3 `delay` seconds later, or earlier. Returns what is wrong."""
+        place = self._place()
+        starts = sorted([(0.0, LOWER), (delay, HIGHER)])
+        racers = [self._start(starts[0][1], place)]
+        time.sleep(abs(delay))
+        racers.append(self._start(starts[1][1], place))
+        with ThreadPoolExecutor(2) as pool:
+            ends = list(pool.map(Racer.finish, racers))
+        return [
+            *(f"exit {code}: {text[-600:]}" for code, text in ends if code != 0),
+            *self._wrong(place),
+        ]
+
     def _start(self, version: str, place: Path) -> Racer:
         argv = ("run", "--progress", "json", "--config", str(place / "shipmark.yml"))
         return Racer(self._shipmark.start(*argv, cwd=self._clones[version].path))
@@ -127,9 +149,9 @@ class RaceMatrix:
         place.mkdir()
         config = {
             "image": f"{self._project.registry.host}/acme/race{self._number}",
-            "project": "acme/app",
+            "project": f"acme/race{self._number}",
             "build": {"builder": "layers", "args": {"VERSION": "{{version}}"}},
-            "log": {"store": "file", "path": str(place / "log.jsonl")},
+            "log": self._log or {"store": "file", "path": str(place / "log.jsonl")},
         }
         (place / "shipmark.yml").write_text(json.dumps(config))
         return place
@@ -139,22 +161,28 @@ class RaceMatrix:
         for tag in ("1.4", "1", "latest"):
             if tags.get(tag) != tags.get(HIGHER):
                 yield f"{tag} holds {tags.get(tag)}, and not {HIGHER}"
-        held = _recorded(place / "log.jsonl")
+        config = ("--config", str(place / "shipmark.yml"))
+        held = _recorded(self._entries(place))
         for tag in ("1.4.2", "1.4.3", "1.4", "1", "latest"):
             if held.get(tag) != tags.get(tag):
                 yield f"the log says that {tag} holds {held.get(tag)}, and it holds {tags.get(tag)}"
-        verified = self._shipmark(
-            "log", "verify", "--config", str(place / "shipmark.yml"), cwd=self._clones[LOWER].path
-        )
+        verified = self._shipmark("log", "verify", *config, cwd=self._clones[LOWER].path)
         if verified.code != 0:
             yield f"log verify: {verified.stderr}"
 
+    def _entries(self, place: Path) -> list[dict[str, Any]]:
+        if self._log is None:
+            return [json.loads(line) for line in (place / "log.jsonl").read_text().splitlines()]
+        config = ("--config", str(place / "shipmark.yml"))
+        exported = self._shipmark("log", "export", *config, cwd=self._clones[LOWER].path)
+        entries: list[dict[str, Any]] = json.loads(exported.stdout)["entries"]
+        return entries
 
-def _recorded(log: Path) -> dict[str, Any]:
-    """Return the digest that the log says each tag holds, by the last entry that set it."""
+
+def _recorded(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the digest that a log says each tag holds, by the last entry that set it."""
     held: dict[str, Any] = {}
-    for line in log.read_text().splitlines():
-        entry = json.loads(line)
+    for entry in entries:
         for tag in entry.get("tags", ()) if entry["kind"] in ("pushed", "moved") else ():
             if tag.get("digest") and tag.get("result") != "withheld":
                 held[tag["name"]] = tag["digest"]
