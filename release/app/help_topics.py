@@ -133,6 +133,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
     IncompleteTree: {"": "incomplete-tree"},
     BuildError: {
         "": "build-failed",
+        "app.obtain.builds": "build-context",
         "build.buildah.obstacles": "builder-feature",
         "build.buildkit.options": "build-option",
         "build.buildkit.secret_files": "build-option",

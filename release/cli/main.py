@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from release import __version__
 from release.cli.exit import leave
 from release.cli.group import LazyGroup, Row
 from release.cli.options import global_options
-from release.cli.output.streams import escaping
+from release.cli.output.streams import escaping, use_colors
 from release.errors import ReleaseError
 
 COMMANDS: dict[str, Row] = {
@@ -79,6 +80,7 @@ def main() -> None:
     """Run the command line of this process, and end the process with its exit code."""
     gc.set_threshold(_GARBAGE)
     sys.stdout, sys.stderr = escaping(sys.stdout), escaping(sys.stderr, forgiving=True)
+    use_colors("auto", os.environ)  # again when `--color` is known
     leave(run(sys.argv[1:]))
 
 

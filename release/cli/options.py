@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from release.app.settings import Settings
+from release.cli.output.streams import use_colors
 from release.errors import ReleaseError
 
 #: How many releases, or digests of a tag, are listed unless more are asked for.
@@ -136,6 +137,7 @@ class Command(click.Command):
         given = {name: ctx.params.pop(name) for name in _SHARED if name in ctx.params}
         settings = settings_from({**before, **{name: value for name, value in given.items() if value}})
         ctx.obj = settings
+        use_colors(settings.color, settings.env)
         return reported(ctx, settings, lambda: super(Command, self).invoke(ctx))
 
 

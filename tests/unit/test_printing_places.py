@@ -14,7 +14,10 @@ PLACES: dict[str, dict[str, str]] = {
         "sys.stderr": "where `_say` writes",
     },
     "release.cli.action.unpack": {"sys.stderr": "a script that runs before anything is installed"},
-    "release.cli.output.streams": {},
+    "release.cli.output.streams": {
+        "sys.stdout": "told whether it gets colours, which lines get after they are escaped",
+        "sys.stderr": "likewise",
+    },
     "release.cli.main": {
         "sys.stdout": "replaced by the escaping stream before anything is printed",
         "sys.stderr": "likewise",

@@ -184,7 +184,8 @@ def prepare_one(table: Mapping[str, Builder], task: BuildTask, values: BuildValu
         hint = None
         if name != "auto" and answer.kind != "input" and is_possible_elsewhere(name, table, task, values):
             hint = "`builder: auto` takes whichever builder can do it"
-        return answer.error(hint=hint)
+        # Raised here, not only made: the section of docs/errors.md about it depends on the place.
+        raise answer.error(hint=hint)
     except Interrupted:
         raise
     except ReleaseError as error:

@@ -19,7 +19,7 @@ from release.cli.options import (
     wish_options,
 )
 from release.cli.output.files import require_outputs, write_output
-from release.cli.output.stdout import data, document
+from release.cli.output.stdout import data, document, terminal_width
 from release.cli.run_request import run_request
 from release.cli.session import open_session
 from release.errors import ConfigError
@@ -86,7 +86,7 @@ def command(
         document(msgspec.to_builtins(result.report))
     else:
         verbose = session.settings.verbosity > 0
-        data(*preview_lines(result.details, result.inputs, verbose=verbose))
+        data(*preview_lines(result.details, result.inputs, verbose=verbose, width=terminal_width()))
     if result.error is not None:
         raise result.error
     return 0

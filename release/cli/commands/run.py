@@ -55,11 +55,13 @@ def command(
     skipped, so `run` can always be repeated. For a pull request from another repository nothing is released.
     """
     session = open_session(ctx)
+    began = session.clock.monotonic()
     if not wait:
         connect_early(session)
     # Imported when the registry is being asked.
     from release.app.releases.run import run
     from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable
+    from release.cli.output.progress import shows_bars
     from release.cli.output.summary import summary_of
     from release.cli.output.text import run_lines
     from release.cli.run_request import run_request
@@ -74,6 +76,9 @@ def command(
     plan = None if plan_file is None else _read(plan_file)
     result = run(session, run_request(session, wait=wait, plan=plan, plan_name=plan_file or "", **wished))
     _say(session, result.details)
+    if result.error is None and result.details.acted and shows_bars(session.settings.env, session.ci.system):
+        took = session.clock.monotonic() - began
+        session.sink.emit(Note(level="info", text=f"released in {took:.1f} s"))
     outputs = outputs_of_report(result.report, result.details.bindings)
     summary = summary_of(result.report, outputs, session.ci, result.details)
     publish(session, outputs, result_file, summary=summary)

@@ -9,15 +9,47 @@ from release.cli.output.foreign import one_line
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows as lines with aligned columns; the last column is not padded."""
+#: The narrowest last column beside the others. A narrower one begins on a line of its own.
+_NARROWEST = 24
+# Stands for a blank within backticks while lines are broken, so that what one may type stays in one piece.
+_GLUE = "\x1f"
+
+
+def columns(rows: Sequence[tuple[str, ...]], *, width: int | None = None) -> list[str]:
+    """Rows as lines with aligned columns; the last column is not padded.
+
+    `width`: of the lines, in which the last column is broken at blanks; None: no line is broken.
+    """
     if not rows:
         return []
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    return [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
-        for row in rows
-    ]
+    lines: list[str] = []
+    for row in rows:
+        start = "".join(f"{cell.ljust(size)}  " for cell, size in zip(row, widths, strict=False))
+        if width is None or len(start) + len(row[-1]) <= width:
+            lines.append(f"{start}{row[-1]}".rstrip())
+        elif width - len(start) >= _NARROWEST:
+            lines += wrapped(start, row[-1], width, indent=len(start))
+        else:
+            lines += [start.rstrip(), *wrapped("     ", row[-1], width, indent=5)]
+    return lines
+
+
+def wrapped(start: str, text: str, width: int, *, indent: int) -> list[str]:
+    """`text` behind `start`, broken at blanks outside of backticks; further lines begin with `indent` blanks."""
+    import textwrap  # imported late: only terminals need it
+
+    pieces = one_line(text).split("`")
+    glued = "`".join(piece.replace(" ", _GLUE) if at % 2 else piece for at, piece in enumerate(pieces))
+    lines = textwrap.wrap(
+        glued,
+        width,
+        initial_indent=start,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [one.replace(_GLUE, " ") for one in lines]
 
 
 def csv_cell(text: str) -> str:

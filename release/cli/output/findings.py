@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 from release.app.setup.doctor.report import DoctorReport, Finding
+from release.cli.output.columns import wrapped
 from release.cli.output.foreign import one_line
-from release.lazy_pattern import pattern
 
 _STATE_WIDTH, _CHECK_WIDTH = 9, 13
 #: The narrowest table. Below, words would be broken in nearly every line.
 _NARROWEST = 60
-_LITERAL = pattern(r"`[^`]*`")
-# Stands for a blank within backticks while lines are broken, so that a line to type stays in one piece.
-_GLUE = "\x1f"
 
 
 def finding_lines(report: DoctorReport, *, width: int | None) -> list[str]:
@@ -50,16 +46,4 @@ def _rows(finding: Finding, width: int | None) -> Iterator[str]:
 
 
 def _wrapped(start: str, text: str, width: int | None, *, indent: int) -> list[str]:
-    line = one_line(text)
-    if width is None:
-        return [f"{start}{line}"]
-    glued = _LITERAL.sub(lambda match: match[0].replace(" ", _GLUE), line)
-    lines = textwrap.wrap(
-        glued,
-        width,
-        initial_indent=start,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [one.replace(_GLUE, " ") for one in lines]
+    return [f"{start}{one_line(text)}"] if width is None else wrapped(start, text, width, indent=indent)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
+from collections.abc import Mapping
 from typing import IO, Any, TextIO, cast
 
 from ci.speech import LogCommand
+from release.cli.output.colors import colored, wants_colors
 from release.cli.output.foreign import escaped
 
 # Attributes of a stream that are hidden, because code could write through them without escaping.
@@ -21,8 +24,10 @@ class Escaping:
     """A text stream that escapes whole lines and passes them on to `stream`. Thread-safe.
 
     Other attributes are those of `stream`. `forgiving`: text that cannot be written is dropped, so that a release goes
-    on when the reader of stderr has gone.
+    on when the reader of stderr has gone. `colors`: whether lines begin in the colour of their meaning.
     """
+
+    colors = False
 
     def __init__(self, stream: TextIO, *, forgiving: bool) -> None:
         self._stream = stream
@@ -37,7 +42,8 @@ class Escaping:
             # `+` raises for bytes, and must: click recognises a binary stream by writing bytes without an error.
             *lines, self._rest = (self._rest + text).split("\n")
             if lines:
-                self._pass("".join(f"{escaped(line)}\n" for line in lines))
+                whole = [escaped(line) for line in lines]
+                self._pass("".join(f"{colored(line) if self.colors else line}\n" for line in whole))
         return len(text)
 
     def command(self, lines: LogCommand) -> None:
@@ -89,3 +95,10 @@ def escaping(stream: IO[str] | None, *, forgiving: bool = False) -> TextIO:
         # command.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
     return cast(TextIO, Escaping(cast(TextIO, stream), forgiving=forgiving))
+
+
+def use_colors(option: str, env: Mapping[str, str]) -> None:
+    """Decide for stdout and stderr whether they get colours. `option`: the value of `--color`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, Escaping):
+            stream.colors = wants_colors(option, env, terminal=stream.isatty())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ci.context import CiContext
@@ -157,8 +158,17 @@ def _steps(report: RunReport, details: Report | None) -> tuple[Table, ...]:
 def _slow(outcomes: Sequence[Outcome]) -> tuple[Table, ...]:
     slow = [one for one in outcomes if one.ms >= _SHORT_MS or one.state in _WRONG]
     kept = sorted(slow, key=lambda one: -one.ms)[:_STEPS]
-    rows = [(one.step.id, one.state, f"{one.ms / 1000:.1f} s", one.reason) for one in outcomes if one in kept]
+    rows = [
+        (one.step.id, one.state, f"{one.ms / 1000:.1f} s", _short(one.reason))
+        for one in outcomes
+        if one in kept
+    ]
     return (Table(title="Steps", columns=("step", "state", "took", "what"), rows=rows),)
+
+
+def _short(reason: str) -> str:
+    """The reason with digests of twelve digits, since a table as wide as a whole one has to be scrolled."""
+    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1", reason)
 
 
 def _images(details: Report | None) -> list[str]:

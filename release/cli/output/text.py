@@ -14,13 +14,13 @@ _FINISHED = {"made", "done", "withheld"}
 _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
 
 
-def decision_lines(decision: Decision) -> list[str]:
-    """A decision as lines: the version, then each tag and each withheld tag with its reason."""
+def decision_lines(decision: Decision, *, width: int | None = None) -> list[str]:
+    """A decision as lines: the version, then each tag and each withheld tag with its reason. `width`: of the lines."""
     head = f"{decision.component} {decision.version or '(no version)'}  {decision.channel}"
     lines = [f"{head}, commit {decision.commit[:12]}"]
     rows = [(tag.name, _kind(tag), tag.reason) for tag in decision.tags]
     rows += [(one.name, "withheld", one.reason) for one in decision.withheld]
-    lines += [f"  {row}" for row in columns(rows)]
+    lines += [f"  {row}" for row in columns(rows, width=width and width - 2)]
     return lines
 
 
@@ -28,14 +28,16 @@ def _kind(tag: object) -> str:
     return "fixed" if type(tag).__name__ == "FixedTag" else "moving"
 
 
-def preview_lines(report: Report, subjects: Sequence[ReleaseInput], *, verbose: bool = False) -> list[str]:
-    """A preview as lines: the decisions, then the steps with their states, then a summary."""
+def preview_lines(
+    report: Report, subjects: Sequence[ReleaseInput], *, verbose: bool = False, width: int | None = None
+) -> list[str]:
+    """A preview as lines: the decisions, then the steps with their states, then a summary. `width`: of the lines."""
     settled = {release.component: release.decision for release in report.plan.releases}
     lines: list[str] = []
     for subject in subjects:
-        lines += [*decision_lines(settled.get(subject.component, subject.decision)), ""]
+        lines += [*decision_lines(settled.get(subject.component, subject.decision), width=width), ""]
     rows = said_once(_all_rows(report) if verbose else _main_rows(report))
-    lines += [f"  {row}" for row in columns(rows)]
+    lines += [f"  {row}" for row in columns(rows, width=width and width - 2)]
     closing = summary_line(report.outcomes) if verbose else _main_summary(report.outcomes)
     return [*lines, "", closing] if rows else [*lines, closing]
 

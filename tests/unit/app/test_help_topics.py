@@ -14,6 +14,7 @@ from release import errors
 from release.app.help_topics import DEFECT, PAGE, TOPICS, USAGE, help_at, topic, topic_of
 from release.app.log.verify import TagFinding, VerifyReport, fault
 from release.errors import (
+    BuildError,
     ConfigError,
     NotFound,
     RefusedError,
@@ -93,6 +94,7 @@ def test_every_place_that_raises_an_error_has_a_section() -> None:
         (ConfigError, "config.variables", "config-variables"),
         (ConfigError, "configuration", "usage"),
         (ConfigError, "", "usage"),
+        (BuildError, "app.obtain.builds", "build-context"),
         (RefusedError, "app.retention.prune", "prune-refused"),
         (RefusedError, "app", "refused"),
         (NotFound, "retention.somewhere.new", "not-found"),

@@ -23,7 +23,7 @@ from release.cli.options import (
 )
 from release.cli.output.columns import columns, csv_cell
 from release.cli.output.pager import paged
-from release.cli.output.stdout import data, document
+from release.cli.output.stdout import data, document, terminal_width
 from release.cli.session import open_session
 from release.events import Note
 
@@ -153,7 +153,14 @@ def _table(releases: Sequence[ListedRelease]) -> list[str]:
         for one in releases
     ]
     why = "WHY" if any(one.yanked_at for one in releases) else ""
-    return columns([("RELEASE", "STATE", "PLANNED", "COMMIT", "DIGEST", "PROJECT", "COMPONENT", why), *rows])
+    table = [("RELEASE", "STATE", "PLANNED", "COMMIT", "DIGEST", "PROJECT", "COMPONENT", why), *rows]
+    lines = columns(table)
+    width = terminal_width()
+    if width is None or max(map(len, lines)) <= width:
+        return lines
+    # A narrow terminal gets no digests, and only columns in which the releases differ.
+    kept = [at for at, _ in enumerate(table[0]) if at < 4 or (at > 4 and len({row[at] for row in rows}) > 1)]
+    return columns([tuple(row[at] for at in kept) for row in table], width=width)
 
 
 def _cells(release: ListedRelease) -> list[str]:
