@@ -1,8 +1,12 @@
-"""`shipmark prune` on a real registry: what goes, what stays, what is said, recorded, and can be taken back."""
+"""`shipmark prune` on a real registry: what goes, what stays, what is said, recorded, and can be taken back.
+
+`SHIPMARK_TEST_REGISTRY` runs the module on another registry, as `test_traps.py`.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,9 @@ from tests.support.registries.targets import TargetsFactory
 from tests.support.releases.git import GitRepo
 from tests.support.retention.yard import Yard, about, image, index
 from tests.support.services.required import require
+
+# distribution 3, in place of docker-registry 2.8.
+DELETES_TAGS = bool(os.environ.get("SHIPMARK_TEST_REGISTRY"))
 
 
 @pytest.fixture
@@ -63,8 +70,9 @@ def test_traps_leave_every_kept_image_whole_after_a_garbage_collection(yard: Yar
     assert len(fallback) == 2
     yard.apply()
     left = yard.tags
+    alone = () if DELETES_TAGS else ("sha-shared",)  # it stays where a tag does not go alone
     assert set(left) == {
-        *("sha-shared", "release-shared", "release-index", "sha-child", "release-child"),
+        *("release-shared", "release-index", "sha-child", "release-child", *alone),
         kept.digest.replace(":", "-"),
     }
     assert yard.has(old, old.children[1], about(old)) == [False, False, False]
@@ -75,6 +83,7 @@ def test_traps_leave_every_kept_image_whole_after_a_garbage_collection(yard: Yar
     assert last["deleted"] == []
 
 
+@pytest.mark.skipif(DELETES_TAGS, reason="this registry deletes a tag alone")
 def test_registry_that_cannot_delete_a_tag_alone_keeps_both_tags_and_is_not_asked_again(yard: Yard) -> None:
     yard.put(image("a"), "sha-a", "release-a")
     report = yard.apply()
