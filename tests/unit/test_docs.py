@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 import click
 import pytest
@@ -10,6 +11,15 @@ import pytest
 from release.cli.main import shipmark
 from tests.support.pages import ROOT, command_lines, links, pages, paths, text_of, words_of
 
+#: Sites that pages link to.
+HOSTS = {
+    "calver.org",
+    "github.com",
+    "jcristharif.com",
+    "keepachangelog.com",
+    "semver.org",
+    "www.conventionalcommits.org",
+}
 each_page = pytest.mark.parametrize("page", pages())
 
 
@@ -21,6 +31,13 @@ def test_paths_on_documentation_pages_exist(page: str) -> None:
 @each_page
 def test_links_on_documentation_pages_lead_to_existing_files(page: str) -> None:
     assert [link for link in links(page) if not _leads_somewhere(page, link)] == []
+
+
+@each_page
+def test_links_to_other_sites_are_addresses_of_listed_hosts(page: str) -> None:
+    # Nothing is asked for here: the network would decide about the test.
+    found = [urlsplit(one) for one in re.findall(r"\]\((\w+://[^)\s]+)\)", text_of(page))]
+    assert [one.geturl() for one in found if (one.scheme, one.hostname in HOSTS) != ("https", True)] == []
 
 
 @each_page

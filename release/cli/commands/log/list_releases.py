@@ -117,7 +117,7 @@ def show(
         document(msgspec.to_builtins(report))
         return
     builds = {one.release.key: one.release.release for one in report.releases if one.release.rebuild}
-    lines = columns([_line(fields, builds) for fields in report.entries])
+    lines = columns([_line(fields, builds) for fields in report.entries], width=terminal_width())
     paged(session, [*lines, *(line for one in report.releases for line in ("", *_now(one)))], plain=plain)
 
 
