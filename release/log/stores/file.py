@@ -16,11 +16,11 @@ from release.errors import LogCorrupt, LogError, RefusedError
 from release.filesystem.new_files import PRIVATE
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import head_of
-from release.log.jsonl import last_entry, may_begin_a_log, scan
+from release.log.jsonl import batch_of, last_entry, may_begin_a_log, scan
 from release.log.record import LINE_LIMIT
 from release.log.stores.file_errors import cause_of, hint_for, refused
 from release.log.stores.file_folder import LogFolder, torn_copies
-from release.log.stores.file_lines import groups_of, line_at_end
+from release.log.stores.file_lines import entry_at_end, groups_of
 from release.log.stores.file_lock import FileLock
 from release.log.stores.file_positions import Position, Positions
 from release.log.stores.syscalls import FileFacts, Files, OsFiles
@@ -109,7 +109,8 @@ class FileStore:
     def resume(self, head: Head, offset: int) -> bool:
         """Continue behind entry `head`, which this process or an earlier one verified, and which ends at byte `offset`.
 
-        Returns False, and changes nothing, unless the file has that entry there.
+        Returns False, and changes nothing, unless the file has that entry there, and the whole append that it is part
+        of: after a power cut the rest may be torn, and then no entry of that append counts.
         """
         with self._opened() as fd:
             if fd is None:
@@ -117,11 +118,21 @@ class FileStore:
             facts = self._files.facts(fd)
             self._require_same(facts, self._at.newest)
             start = max(0, offset - LINE_LIMIT - 2)
-            before = self._files.part(fd, start, offset - start)
-        if facts.size < offset or line_at_end(before) != head:
-            return False
-        self._at.newest = Position(offset=offset, head=head, file=(facts.device, facts.inode))
+            entry = entry_at_end(self._files.part(fd, start, offset - start))
+            if facts.size < offset or entry is None or head_of(entry) != head:
+                return False
+            position = Position(offset=offset, head=head, file=(facts.device, facts.inode))
+            if batch_of(entry)[1] > head.seq and not self._goes_on(fd, position):
+                return False
+        self._at.newest = position
         return True
+
+    def _goes_on(self, fd: int, position: Position) -> bool:
+        """Whether the append is whole in the midst of which `position` lies: if so, the scan yields its rest first."""
+        try:
+            return next(scan(self._files.read(fd, position.offset), position.head), None) is not None
+        except LogCorrupt:
+            return False
 
     def size(self) -> int:
         """The file's size in bytes; 0 if it does not exist."""

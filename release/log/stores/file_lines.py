@@ -1,21 +1,21 @@
-"""Lines of a log file as bytes: grouped by append, and the last one before a position. Pure."""
+"""Lines of a log file as bytes: grouped by append, and the last entry before a position. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from release.errors import LogError
-from release.log import Head
-from release.log.chain import Malformed, envelope_of, head_of, read_line
+from release.log import Entry, Head
+from release.log.chain import Malformed, envelope_of, read_line
 
 
-def line_at_end(data: bytes) -> Head | None:
-    """Position and hash of the entry that `data` ends with, checked against its own hash; None if it ends otherwise."""
+def entry_at_end(data: bytes) -> Entry | None:
+    """The entry that `data` ends with, checked against its own hash only; None if `data` ends otherwise."""
     before, ended, after = data.rpartition(b"\n")
     if after or not ended:
         return None
     try:
-        return head_of(read_line(before.rpartition(b"\n")[2]))
+        return read_line(before.rpartition(b"\n")[2])
     except (Malformed, LogError):
         return None
 

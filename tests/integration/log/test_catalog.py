@@ -191,6 +191,35 @@ def test_index_that_is_damaged_or_does_not_fit_the_log_is_made_again(
     same_answers(found, entries)
 
 
+@pytest.mark.parametrize("blocks", range(1, 5))
+def test_index_of_any_time_fits_the_log_that_a_power_cut_leaves(
+    tmp_path: Path, entries: list[Entry], blocks: int
+) -> None:
+    """Log and index are files of two folders: after a power cut either may be the older one, and the log be torn."""
+    path, folder = tmp_path / "log.jsonl", tmp_path / "indexes"
+    made = indexed(file_of(path, entries[: blocks * BLOCK]), folder)
+    assert made.index is not None
+    made.index.close()
+    kept = {one: one.read_bytes() for one in folder.iterdir()}
+    for count in (0, 1, BLOCK - 1, BLOCK, 2 * BLOCK - 1, 2 * BLOCK + 1, 4 * BLOCK, ENTRIES - 1):
+        for one in folder.iterdir():
+            one.unlink()
+        for one, content in kept.items():
+            one.write_bytes(content)
+        log = file_of(path, entries[:count])
+        with path.open("ab") as file:
+            file.write(entries[count].raw[: 7 * count])
+        whole = list(log.read())
+        found = indexed(store(path), folder)
+        assert found.head.seq + 1 == len(whole)
+        assert list(found.newest()) == whole[::-1]
+        assert view_of(found).release(str(entries[0].fields["release"])) == fold(whole).release(
+            str(entries[0].fields["release"])
+        )
+        if found.index is not None:
+            found.index.close()
+
+
 def test_index_is_private_and_lies_where_the_folder_says(tmp_path: Path, entries: list[Entry]) -> None:
     path, folder = tmp_path / "log.jsonl", tmp_path / "indexes"
     indexed(file_of(path, entries), folder)
