@@ -250,8 +250,8 @@ BUILT = stream_answer(b'{"aux": {"ID": "sha256:' + b"a" * 64 + b'"}}\n')
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (stream_answer(b"not a tar" * 200), "is damaged"),
-        (stream_answer(), "is damaged"),
+        (stream_answer(b"not a tar" * 200), "cannot be used"),
+        (stream_answer(), "cannot be used"),
         (json_answer({"message": "no such image"}, status=404), "refused: no such image"),
         (raw_answer(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\nshort"), "does not"),
     ],
@@ -325,7 +325,7 @@ def test_an_export_of_the_docker_daemon_may_begin_after_the_answer_timeout(
 ) -> None:
     late = stream_answer(b"no tar" * 200)
     daemon.answers.update(build=BUILT, get=lambda handler: (daemon.release.wait(0.5), late(handler))[1])
-    assert "is damaged" in str(refusal(daemon, tmp_path, answer_within=0.2))
+    assert "cannot be used" in str(refusal(daemon, tmp_path, answer_within=0.2))
 
 
 def test_the_docker_daemon_gets_only_credentials_of_registries_in_the_dockerfile(
