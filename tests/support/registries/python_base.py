@@ -16,6 +16,10 @@ from tests.support.services.required import program
 _LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 
 
+#: Parts of the C library that wheels from PyPI may be linked against, and that this Python need not use.
+_GLIBC = ("libpthread.so.0", "libdl.so.2", "libm.so.6", "librt.so.1", "libutil.so.1")
+
+
 def version() -> str:
     """Return the version of the Python in the image: `3.11`."""
     return f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -54,7 +58,9 @@ def _layer() -> bytes:
 
 def _libraries(paths: list[Path]) -> list[Path]:
     said = subprocess.run(["ldd", *paths], capture_output=True, text=True, check=False).stdout
-    return sorted({Path(name) for name in re.findall(r"(/\S+\.so\S*) \(0x", said)})
+    found = {Path(name) for name in re.findall(r"(/\S+\.so\S*) \(0x", said)}
+    folders = {path.parent for path in found if path.name == "libc.so.6"}
+    return sorted(found | {path for folder in folders for name in _GLIBC if (path := folder / name).exists()})
 
 
 def _place(path: Path) -> str:
