@@ -24,7 +24,7 @@ from release.app.log.reports import (
 from release.app.session import Session
 from release.errors import ConfigError
 from tests.support.logs.descriptions import STORES, describe
-from tests.support.logs.facts import digest, planned, whole_release
+from tests.support.logs.facts import TickingClock, digest, planned, whole_release
 from tests.support.logs.workspaces import Notes, workspace
 
 WEB, API, OTHER = "r.example/acme/web", "r.example/acme/api", "r.example/other/web"
@@ -96,6 +96,7 @@ FACTS: list[list[dict[str, Any]]] = [
 
 def filled(described: dict[str, Any], folder: Path) -> dict[str, Any]:
     session = workspace(folder, described, image=WEB)
+    session.clock = TickingClock()  # two entries of one millisecond would have no order in time
     for facts in FACTS:
         session.log.append(facts)
     return described
