@@ -428,11 +428,12 @@ def regctl(program: str, host: str) -> list[str]:
 
 def find_go_program(folder: Path, package: str) -> str | None:
     """Return the path of the program of a Go package (`example.org/cmd/x@v1`), found or built as `find_crane` does."""
-    name = package.partition("@")[0].rpartition("/")[2]
+    path, _, version = package.partition("@")
+    name = path.rpartition("/")[2]
     found = shutil.which(name, path=SEARCH_PATH)
     if found:
         return found
-    place = folder / "go" / name
+    place = folder / "go" / version / name
     go = shutil.which("go", path=f"{SEARCH_PATH}{os.pathsep}/usr/local/go/bin")
     if not place.exists() and go is not None:
         env = {**os.environ, "GOBIN": str(place.parent), "GOFLAGS": "-mod=mod"}

@@ -15,10 +15,11 @@ _BUILT = ROOT / ".bench" / "go"
 
 
 def install(package: str) -> Path:
-    """Install the Go package (`example.org/x/cmd/y@latest`) unless program `y` exists; return the program's path."""
-    target = _BUILT / package.partition("@")[0].rpartition("/")[2]
+    """Install the Go package (`example.org/x/cmd/y@v1.2`) unless that version is there; return the program's path."""
+    path, _, version = package.partition("@")
+    target = _BUILT / version / path.rpartition("/")[2]
     if not target.exists():
-        _go("install", package)
+        _go("install", package, folder=target.parent)
     return target
 
 
@@ -29,16 +30,16 @@ def build(folder: Path) -> Path:
     return target
 
 
-def _go(*args: str) -> None:
+def _go(*args: str, folder: Path = _BUILT) -> None:
     # Not among the services: `make test` would install it, and only `make soak` wants it.
     try:
         go = program("go")
     except FileNotFoundError:
         pytest.skip(f"{MARK}go (no program `go`)")
-    _BUILT.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [go, *args],
-        env={**os.environ, "GOBIN": str(_BUILT), "GOFLAGS": "-buildvcs=false"},
+        env={**os.environ, "GOBIN": str(folder), "GOFLAGS": "-buildvcs=false"},
         capture_output=True,
         text=True,
     )
