@@ -94,6 +94,24 @@ class Graph:
             waiting += [(other, digest) for other in self._needed(digest)]
         return found
 
+    def is_needed(self, digest: str, kept: Mapping[str, str]) -> bool:
+        """Whether the digest would stay because of another one of `kept`."""
+        seen = {digest}
+        waiting = self._keepers(digest)
+        while waiting:
+            one = waiting.pop()
+            if one in kept and one != digest:
+                return True
+            if one not in seen:
+                seen.add(one)
+                waiting += self._keepers(one)
+        return False
+
+    def _keepers(self, digest: str) -> list[str]:
+        """The manifests of which `_needed` has the digest."""
+        about = [one for one in self._carried.get(digest, ()) if self._there[one].subject == digest]
+        return [*self.holders.get(digest, ()), *about]
+
     def _needed(self, digest: str) -> list[str]:
         """What a kept manifest keeps: what it lists, what is attached to it, and its own subject."""
         manifest = self._there[digest]

@@ -117,16 +117,18 @@ class _Deciding:
                 own[digest] = reason
             elif (rule := self._rule_for(digest)) is not None:
                 rules[digest] = rule
+        wholes: dict[str, str] = {}
         if self._inventory.deletes_parts:
             # The registry would delete an image that stays, but has no tag, along with an index that lists it.
-            own |= self._graph.with_indexes({one: why for one, why in own.items() if one not in self._on})
+            wholes = self._graph.with_indexes({one: why for one, why in own.items() if one not in self._on})
+            own |= wholes
         kept = self._graph.kept_with(own)
         deleted = {
             digest: rules.get(digest, "") for digest in self._inventory.manifests if digest not in kept
         }
         deletions = tuple(self._deletion(digest, deleted) for digest in self._graph.ordered(deleted))
         reasons = {digest: KeptDigest(digest=digest, reason=self._why(digest, own, kept)) for digest in kept}
-        loose = self._loose_tags(kept, reasons)
+        loose = self._loose_tags(own, wholes, reasons)
         removable = self._inventory.deletes_tags is True
         parts = self._dependents()
         decision = Decision(
@@ -153,6 +155,21 @@ class _Deciding:
 
     def _own_reason(self, digest: str) -> str | None:
         """Why the manifest stays by itself; None if it may go, or if that depends on what it belongs to."""
+        needed = self._reason_beside_tags(digest)
+        if needed is not None:
+            return needed
+        tags = self._ordinary(digest)
+        stays = [name for name in tags if self._tags[name].verdict == "keep"]
+        if stays:
+            return f"`{stays[0]}` stays: {self._tags[stays[0]].reason}"
+        if self._is_of_unknown(digest):
+            return "what it belongs to is not known"
+        if self._belongs(digest) and not tags:
+            return None
+        return self._young(digest) if self._rule_for(digest) is not None else "no rule of `delete` matches"
+
+    def _reason_beside_tags(self, digest: str) -> str | None:
+        """Why the manifest stays whatever its tags are; None if there is no such reason."""
         manifest = self._inventory.manifests[digest]
         if manifest.fault:
             return f"it could not be read: {manifest.fault}"
@@ -164,15 +181,11 @@ class _Deciding:
             return f"runs in {self._history.deployed[digest]}, as the version log says"
         if STATUS_TAG in self._on.get(digest, ()):
             return "it tells the statuses of versions"
-        tags = self._ordinary(digest)
-        stays = [name for name in tags if self._tags[name].verdict == "keep"]
-        if stays:
-            return f"`{stays[0]}` stays: {self._tags[stays[0]].reason}"
-        if any(name not in self._tags for name in self._on.get(digest, ())) and not self._belongs(digest):
-            return "what it belongs to is not known"
-        if self._belongs(digest) and not tags:
-            return None
-        return self._young(digest) if self._rule_for(digest) is not None else "no rule of `delete` matches"
+        return None
+
+    def _is_of_unknown(self, digest: str) -> bool:
+        """Whether a tag says that the manifest is attached to another, which is not there."""
+        return any(name not in self._tags for name in self._on.get(digest, ())) and not self._belongs(digest)
 
     def _belongs(self, digest: str) -> bool:
         """Whether what the manifest belongs to decides about it."""
@@ -222,21 +235,36 @@ class _Deciding:
             holders=holders,
         )
 
-    def _loose_tags(self, kept: Mapping[str, str], reasons: Mapping[str, KeptDigest]) -> tuple[Untag, ...]:
-        """The tags that may go although their digest stays."""
+    def _loose_tags(
+        self, own: Mapping[str, str], wholes: Mapping[str, str], reasons: Mapping[str, KeptDigest]
+    ) -> tuple[Untag, ...]:
+        """The tags that may go although their digest stays. `wholes`: indexes that stay because of what they list."""
+        may_untag = {
+            digest
+            for digest in {one.digest for one in self._tags.values() if one.verdict == "delete"}
+            & reasons.keys()
+            if digest not in wholes and self._may_untag(digest, own)
+        }
         return tuple(
             Untag(tag=name, digest=verdict.digest, rule=verdict.rule, kept=reasons[verdict.digest].reason)
             for name, verdict in sorted(self._tags.items())
-            if verdict.verdict == "delete" and verdict.digest in kept and self._may_untag(verdict.digest)
+            if verdict.verdict == "delete" and verdict.digest in may_untag
         )
 
-    def _may_untag(self, digest: str) -> bool:
-        """Whether the digest stays reachable without the tag: another tag stays on it.
+    def _may_untag(self, digest: str, own: Mapping[str, str]) -> bool:
+        """Whether other tags on the digest are all that keeps it, so that it would go with this tag without them.
 
-        An image that is in use, deployed, young or in the log keeps its tags: nothing else may name it.
+        An image that is in use, deployed, young, in the log, or part of another that stays keeps its tags: nothing else
+        may name it. A further rule of `keep`, which keeps one of its tags, must not let another go.
         """
         stays = any(self._tags[name].verdict == "keep" for name in self._ordinary(digest))
-        return stays and self._young(digest) is None
+        return (
+            stays
+            and self._young(digest) is None
+            and self._reason_beside_tags(digest) is None
+            and not self._is_of_unknown(digest)
+            and not self._graph.is_needed(digest, own)
+        )
 
     def _why(self, digest: str, own: Mapping[str, str], kept: Mapping[str, str]) -> str:
         if digest in own:

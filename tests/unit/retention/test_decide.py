@@ -109,6 +109,19 @@ def test_digest_with_one_kept_tag_stays_and_only_the_other_tag_goes() -> None:
     assert (decision.untags, [one.tag for one in decision.shared]) == ((), ["sha-a"])
 
 
+@pytest.mark.parametrize("keep", ["", 'keep: [{match: "v1-a"}]'], ids=["no rule", "a rule for one tag"])
+@pytest.mark.parametrize("why", ["a signature", "a part", "in use"])
+def test_a_digest_that_something_else_keeps_keeps_its_tags(why: str, keep: str) -> None:
+    # A rule that keeps one of its tags must not let the other go.
+    tags = tagged(v1_a="a", v1_b="a", main="b")
+    if why == "a signature":
+        tags[f"{digest('b').replace(':', '-')}.sig"] = digest("a")
+    top = image("b", children=(digest("a"),) if why == "a part" else ())
+    used = InUse(digests={digest("a"): "prod"}) if why == "in use" else None
+    decision = run('delete: [{match: "v1-*"}]\n' + keep, Registry([image("a"), top], tags), in_use=used)
+    assert (deleted(decision), decision.untags) == ([], ())
+
+
 def test_child_of_a_kept_index_stays_and_that_of_a_deleted_one_goes_after_it() -> None:
     manifests = [
         image("shared"),
