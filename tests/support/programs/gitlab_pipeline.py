@@ -22,7 +22,7 @@ from tests.support.programs.environment import scrubbed
 from tests.support.programs.go_tools import cache_folder
 from tests.support.programs.wheel import ROOT, Installed
 from tests.support.releases.git import GitRepo
-from tests.support.services.required import lack, program
+from tests.support.services.required import lack, program, require
 
 PACKAGE = ROOT / "tests" / "support" / "gitlab"
 HOST = "https://gitlab.test"
@@ -144,8 +144,9 @@ _OF_BRANCHES = ("CI_COMMIT_BRANCH",)
 
 def _program() -> Path:
     """Install the npm package once for this user, by its lock file and without scripts; return the tool's path."""
+    require("rsync")
     try:
-        npm, _ = program("npm"), program("rsync")
+        npm = program("npm")
     except FileNotFoundError as error:
         lack({"gitlab-ci-local": f"no program `{error}`"})
     key = hashlib.sha256((PACKAGE / "package-lock.json").read_bytes()).hexdigest()[:16]

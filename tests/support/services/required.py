@@ -54,6 +54,7 @@ SERVICES: dict[str, Service] = {
     "pgbouncer": Service(("pgbouncer",), "pgbouncer"),
     "podman": Service(("podman",), "podman", needs_root=True),
     "postgres": Service(("postgres", "initdb", "psql", "setpriv"), "postgresql"),
+    "rsync": Service(("rsync",), "rsync"),
     "skopeo": Service(("skopeo",), "skopeo"),
     "umoci": Service(("umoci",), "umoci"),
 }

@@ -53,7 +53,7 @@ def test_option_then_variables_then_the_terminal_decide_about_colours(
 
 def test_text_of_others_is_escaped_before_a_line_gets_its_colour() -> None:
     stream = io.StringIO()
-    stream.isatty = lambda: True  # type: ignore[method-assign]
+    stream.isatty = lambda: True  # type: ignore[method-assign]  # a stream in memory says that it is no terminal
     escaping = Escaping(cast(io.TextIOWrapper, stream), forgiving=False)
     escaping.colors = True
     escaping.write("error: \x1b[31mred\n")
