@@ -239,12 +239,8 @@ class _Deciding:
         self, own: Mapping[str, str], wholes: Mapping[str, str], reasons: Mapping[str, KeptDigest]
     ) -> tuple[Untag, ...]:
         """The tags that may go although their digest stays. `wholes`: indexes that stay because of what they list."""
-        may_untag = {
-            digest
-            for digest in {one.digest for one in self._tags.values() if one.verdict == "delete"}
-            & reasons.keys()
-            if digest not in wholes and self._may_untag(digest, own)
-        }
+        held = {one.digest for one in self._tags.values() if one.verdict == "delete"} & reasons.keys()
+        may_untag = {one for one in held - wholes.keys() if self._may_untag(one, own)}
         return tuple(
             Untag(tag=name, digest=verdict.digest, rule=verdict.rule, kept=reasons[verdict.digest].reason)
             for name, verdict in sorted(self._tags.items())

@@ -171,9 +171,8 @@ class Lines:
         found = [line for line in opened if line is not None]
         self._live += len(found)
         self._idle += found
-        self._count = (
-            self._live
-        )  # those that could not be opened are not tried again: `Transport.send` says why
+        # Those that could not be opened are not tried again: `Transport.send` says why.
+        self._count = self._live
 
     def _try(self) -> Line | None:
         with contextlib.suppress(OSError, HTTPError, ReleaseError):
