@@ -137,7 +137,7 @@ def _main_summary(outcomes: Sequence[Outcome]) -> str:
     """The summary of a preview without `-v`: counts what its rows show, and says how many steps they leave out."""
     hidden = sum(_is_bookkeeping(outcome) for outcome in outcomes)
     shown = [outcome for outcome in outcomes if not _is_bookkeeping(outcome)]
-    if not hidden or not any(outcome.state not in _FINISHED for outcome in shown):
+    if not hidden or all(outcome.state in _FINISHED for outcome in shown):
         return summary_line(outcomes)
     return f"{summary_line(shown)} `-v` lists {hidden} checks and records, too."
 
