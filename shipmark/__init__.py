@@ -71,7 +71,7 @@ from release.errors import (
     ReleaseError,
 )
 from release.events import Event, Note, Output, Progress, Sink, StepEvent
-from release.retention.decide import Untag
+from release.retention.decision import Untag
 from release.retention.explain import Explanation
 from release.tagging.metadata import Metadata
 from release.tagging.model import FixedTag, KnownFrom, Line, MovingTag, Withheld

@@ -16,7 +16,7 @@ from release.plan.model import Phase, Plan, Step
 from release.plan.prune_approval import basis_of
 from release.plan.release_input import Target
 from release.plan.steps import StepMaker, check_log, ids
-from release.retention.decide import Decision
+from release.retention.decision import Decision
 
 PHASES = (
     Phase(name="preflight"),

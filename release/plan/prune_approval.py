@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from release.errors import StalePlan
-from release.retention.decide import Decision, Deletion
+from release.retention.decision import Decision, Deletion
 
 
 def approved(

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from release.retention.decide import Decision
+from release.retention.decision import Decision
 from release.retention.snapshot import HeldTag, Inventory
 from release.retention.times import UNKNOWN_AGE
 

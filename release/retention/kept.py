@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from release.retention.decide import Decision
+from release.retention.decision import Decision
 from release.retention.tags import TagVerdict
 from release.retention.times import UNKNOWN_AGE
 

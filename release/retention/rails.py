@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from release.config.retention import LimitsSection
-from release.retention.decide import Decision
+from release.retention.decision import Decision
 from release.retention.snapshot import Inventory
 
 # Milliseconds by which the registry's clock may be ahead of ours before ages are not believed: clocks of machines

@@ -21,7 +21,8 @@ from release.inventory.in_use.references import UsedThere, by_repository, in_use
 from release.inventory.in_use.sources import Asked, ask
 from release.inventory.repository import Wanted, read_inventory
 from release.log.answers.retained import Known, known_of_each
-from release.retention.decide import Decision, decide
+from release.retention.decide import decide
+from release.retention.decision import Decision
 from release.retention.policy import Policy, policy_of
 from release.retention.rails import refusals
 from release.retention.snapshot import Inventory

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.releases.results import ErrorReport, StepReport
-from release.retention.decide import Untag
+from release.retention.decision import Untag
 from release.retention.explain import Explanation
 from release.runner import Report
 

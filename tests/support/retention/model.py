@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from release.config.load import load_policy
-from release.retention.decide import Decision, Deletion, Untag
+from release.retention.decision import Decision, Deletion, Untag
 from release.retention.policy import Policy, policy_of
 from release.retention.snapshot import HeldManifest, HeldTag, History, InUse, Inventory, LoggedRelease
 from release.tagging.rules.javascript import parse_pattern

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from release.retention.decide import UNFINISHED, Decision, decide
+from release.retention.decide import UNFINISHED, decide
+from release.retention.decision import Decision
 from release.retention.explain import Explanation, explain
 from release.retention.rails import Freed, refusals
 from release.retention.snapshot import HeldManifest, HeldTag, History, InUse, LoggedRelease

@@ -7,7 +7,8 @@ import os
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from release.retention.decide import Decision, decide
+from release.retention.decide import decide
+from release.retention.decision import Decision
 from release.retention.policy import Policy
 from tests.support.retention.model import KEEP, Registry, Scene, policy, scenes
 
