@@ -53,6 +53,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         pass
     finally:
         reading.cancel()
+        # Its error, if it has one, is the one that ended this direction.
+        await asyncio.gather(reading, return_exceptions=True)
         writer.close()
 
 
