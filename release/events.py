@@ -41,7 +41,17 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     line: str
 
 
-Event = Note | StepEvent | Progress | Output
+class LastLines(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of what the failed step of a build wrote, once more, for logs in which it is far above the error.
+
+    The lines were reported as `Output` before, perhaps with a prefix. The text is not trusted.
+    """
+
+    step: str
+    lines: tuple[str, ...]
+
+
+Event = Note | StepEvent | Progress | Output | LastLines
 
 
 class Sink(Protocol):

@@ -70,7 +70,7 @@ from release.errors import (
     RegistryError,
     ReleaseError,
 )
-from release.events import Event, Note, Output, Progress, Sink, StepEvent
+from release.events import Event, LastLines, Note, Output, Progress, Sink, StepEvent
 from release.retention.decision import Untag
 from release.retention.explain import Explanation
 from release.tagging.metadata import Metadata
@@ -101,6 +101,7 @@ __all__ = [
     "InitRequest",
     "Interrupted",
     "KnownFrom",
+    "LastLines",
     "Left",
     "Line",
     "LogError",

@@ -37,5 +37,5 @@ def _sink(session: Session) -> Sink:
 
         return Bars(PlainSink(verbosity, current_stderr()), color=settings.colored)
     speaks = voice_of(session.ci.system)
-    plain: Sink = PlainSink(verbosity)
+    plain: Sink = PlainSink(verbosity, folds=speaks is not None)
     return Heartbeat(plain if speaks is None else CiSink(plain, speaks), now=session.clock.monotonic)

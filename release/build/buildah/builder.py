@@ -50,7 +50,7 @@ from release.build.task_input import COMMON, TaskInput, read_input, require_feat
 from release.control import Cancel
 from release.docker.saved_images import SavedImage, store_archive
 from release.errors import BuildError
-from release.events import Note, Sink
+from release.events import LastLines, Sink
 from release.filesystem.files import open_file, read_file
 from release.layout.adopt import put_bytes, translated
 from release.layout.layout import Layout
@@ -231,10 +231,7 @@ class _Prepared:
 
     def _failure(self, progress: BuildProgress, code: int) -> BuildError:
         if progress.last_lines:
-            emit = self._ground.sink.emit
-            emit(Note(level="info", text=f"the last lines of `{progress.step}`:"))
-            for line in progress.last_lines:
-                emit(Note(level="info", text=f"| {line}"))
+            self._ground.sink.emit(LastLines(step=progress.step or "", lines=tuple(progress.last_lines)))
         return failure(tuple(progress.said), program=self._tool.name, where=progress.where, code=code)
 
 

@@ -38,7 +38,7 @@ from release.build.task_input import COMMON, TaskInput, read_input, require_opti
 from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.errors import BuildError
-from release.events import Note, Sink
+from release.events import LastLines, Note, Sink
 from release.layout.adopt import translated
 from release.layout.layout import Layout
 from release.oci.image_json import parse_platform
@@ -296,9 +296,7 @@ class _Prepared:
         step = progress.name_of(failed) if failed is not None else None
         lines = progress.last_lines()
         if lines:
-            self._sink.emit(Note(level="info", text=f"the last lines of `{step}`:"))
-            for line in lines:
-                self._sink.emit(Note(level="info", text=f"| {line}"))
+            self._sink.emit(LastLines(step=step or "", lines=tuple(lines)))
         return failure(tuple(progress.said), self._read.context.dockerfile.name, step=step, code=code)
 
     def _check(self, adopted: Adopted, platforms: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -18,7 +19,7 @@ from ci.speech import LogCommand
 from release.cli.output.foreign import json_text, one_line
 from release.cli.output.streams import Escaping
 from release.errors import ReleaseError
-from release.events import Event, Note, Output, Progress, StepEvent
+from release.events import Event, LastLines, Note, Output, Progress, StepEvent
 
 _MARKS = {
     "made": "+",
@@ -30,6 +31,8 @@ _MARKS = {
     "failed": "!",
     "skipped": " ",
 }
+# Lines of programs among which the end of a failed step counts as still in view.
+_IN_VIEW = 40
 _TROUBLE = frozenset({"conflict", "unknown", "failed"})
 
 
@@ -113,14 +116,19 @@ def complain(message: str, *, hint: str | None = None, more: str | None = None) 
 
 
 class PlainSink:
-    """Prints events as lines on stderr. `verbosity`: -1 prints warnings and errors only, 1 also details."""
+    """Prints events as lines on stderr. `verbosity`: -1 prints warnings and errors only, 1 also details.
 
-    def __init__(self, verbosity: int, stream: IO[str] | None = None) -> None:
+    `folds`: whether output of programs is folded, so that the reader of an error has not seen it.
+    """
+
+    def __init__(self, verbosity: int, stream: IO[str] | None = None, *, folds: bool = False) -> None:
         self._verbosity = verbosity
+        self._folds = folds
         self._stream = stream or sys.stderr
-        # Steps emit from several threads: keeps the lines of one event together, and guards the two members below.
+        # Steps emit from several threads: keeps the lines of one event together, and guards the members below.
         self._lock = threading.Lock()
         self._said: set[str] = set()
+        self._shown: deque[str] = deque(maxlen=_IN_VIEW)  # the last lines of programs
         # Text of a failure -> the first step that failed with it. Later steps with this text print only "as `STEP`", so
         # that an unreachable registry is reported once.
         self._troubles: dict[str, str] = {}
@@ -140,9 +148,20 @@ class PlainSink:
                     return []
                 return [f"{_MARKS.get(event.state, ' ')} {event.step}: {self._text(event)}".rstrip(": ")]
             case Output():
-                return [f"| {event.line}"] if self._verbosity >= 0 else []
+                if self._verbosity < 0:
+                    return []
+                self._shown.append(event.line)
+                return [f"| {event.line}"]
+            case LastLines():
+                return self._last_lines(event)
             case Progress():
                 return []
+
+    def _last_lines(self, event: LastLines) -> list[str]:
+        in_view = all(any(shown.endswith(line) for shown in self._shown) for line in event.lines)
+        if in_view and not self._folds:
+            return []
+        return [f"the last lines of `{event.step}`:", *(f"| {line}" for line in event.lines)]
 
     def _text(self, event: StepEvent) -> str:
         """The event's text. A failure shared by several steps is printed with the first; the others refer to it."""

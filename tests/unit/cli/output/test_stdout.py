@@ -27,7 +27,7 @@ from release.cli.output.columns import csv_cell
 from release.cli.output.foreign import clean, hide, json_text, one_line
 from release.cli.output.streams import Escaping, escaping
 from release.errors import ReleaseError
-from release.events import Event, Note, Output, StepEvent
+from release.events import Event, LastLines, Note, Output, StepEvent
 from release.secrets.known import Secrets
 from tests.support.openings import ALL, commands_in
 
@@ -48,6 +48,7 @@ def _events(text: str) -> Iterator[Event]:
     for state in ("made", "withheld", "failed", "unknown", "conflict", "done"):
         yield StepEvent(step=text, state=state, text=text)
     yield Output(source=text, line=text)
+    yield LastLines(step=text, lines=(f"{text}, unseen",))
 
 
 @pytest.mark.parametrize("text", ALL)
@@ -93,6 +94,28 @@ def test_ci_sink_prints_only_its_own_log_commands(
         # And behind it there is no other one.
         rest = whole[2:] if system != "gitlab" else whole.split("\r\x1b[0K", 1)[1]
         assert list(commands_in(f"x{rest}")) == []
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "folds", "later", "is_repeated"),
+    [
+        pytest.param(0, False, 0, False, id="a terminal, right above the error"),
+        pytest.param(0, False, 39, False, id="a terminal, a screen above it"),
+        pytest.param(0, False, 41, True, id="a terminal, far above it"),
+        pytest.param(0, True, 0, True, id="a folded group"),
+        pytest.param(-1, False, 0, True, id="quiet"),
+    ],
+)
+def test_last_lines_are_repeated_where_they_were_not_seen(
+    verbosity: int, folds: bool, later: int, is_repeated: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sink = stdout.PlainSink(verbosity, folds=folds)
+    for line in ("#7 no such file", *("#8 compiling",) * later):
+        sink.emit(Output(source="buildkit", line=line))
+    capsys.readouterr()
+    sink.emit(LastLines(step="RUN make", lines=("no such file",)))
+    told = "the last lines of `RUN make`:\n| no such file\n"
+    assert capsys.readouterr().err == (told if is_repeated else "")
 
 
 @pytest.mark.parametrize("text", ALL)
