@@ -164,8 +164,9 @@ def _request(found: Findings, said: Said | None, record: _Record) -> PullRequest
 
 def _merge_queue(found: Findings, branch: str | None, record: _Record) -> bool:
     said = found.merge_queue
-    if said is None and branch is not None and branch.startswith(_QUEUE):
-        said = found.branch
+    named = found.branch if branch is not None else found.ref_name
+    if said is None and named is not None and named.value.startswith(_QUEUE):
+        said = named
     return record.take("merge_queue", said, "true" if said else None) is not None
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import is_path, short
+from ci.systems.refs import is_path, read_branch
 
 
 def read(evidence: Evidence) -> Findings:
     """Read the variables. BITBUCKET_BRANCH is the source branch of a request; branch names lack `refs/heads/`."""
-    branch = short(evidence.variable("BITBUCKET_BRANCH"))
+    ref = read_branch(evidence.variable("BITBUCKET_BRANCH"))
+    branch = ref.branch
     name, number = evidence.variable("BITBUCKET_REPO_FULL_NAME"), evidence.variable("BITBUCKET_BUILD_NUMBER")
     page = None
     if name and number and is_path(f"{name.value}/{number.value}"):
@@ -17,7 +18,8 @@ def read(evidence: Evidence) -> Findings:
         commit=evidence.variable("BITBUCKET_COMMIT"),
         git_tag=evidence.variable("BITBUCKET_TAG"),
         branch=branch,
-        number=evidence.variable("BITBUCKET_PR_ID"),
+        ref_name=ref.ref_name,
+        number=evidence.variable("BITBUCKET_PR_ID") or ref.number,
         request=evidence.variable("BITBUCKET_PR_DESTINATION_BRANCH"),
         source_branch=branch,
         target_branch=evidence.variable("BITBUCKET_PR_DESTINATION_BRANCH"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import host_of, public_url, repository_name
+from ci.systems.refs import host_of, public_url, read_branch, read_ref, repository_name
 
 _TRIGGERS = {"schedule": "schedule", "ui": "manual", "api": "other", "trigger_job": "other"}
 
@@ -11,14 +11,17 @@ _TRIGGERS = {"schedule": "schedule", "ui": "manual", "api": "other", "trigger_jo
 def read(evidence: Evidence) -> Findings:
     """Read the variables. On a tag BUILDKITE_BRANCH holds the tag's name; a commit may be the word `HEAD`."""
     source = evidence.variable("BUILDKITE_SOURCE")
-    branch, foreign = _branch(evidence)
+    named, foreign = _branch(evidence)
+    ref = read_branch(named)
+    branch = ref.branch
     return Findings(
         event_name=source,
         trigger=_TRIGGERS.get(source.value) if source else None,
         commit=evidence.variable("BUILDKITE_COMMIT"),
         git_tag=evidence.variable("BUILDKITE_TAG"),
         branch=branch,
-        number=evidence.variable("BUILDKITE_PULL_REQUEST"),  # `false` outside of requests
+        ref_name=ref.ref_name,
+        number=_number(evidence, ref.number),
         source_branch=branch,
         target_branch=evidence.variable("BUILDKITE_PULL_REQUEST_BASE_BRANCH"),
         fork=foreign or _fork(evidence),
@@ -31,6 +34,17 @@ def read(evidence: Evidence) -> Findings:
         run_url=evidence.variable("BUILDKITE_BUILD_URL"),
         actor=evidence.variable("BUILDKITE_BUILD_CREATOR", "BUILDKITE_BUILD_AUTHOR"),
     )
+
+
+def _number(evidence: Evidence, of_branch: Said | None) -> Said | None:
+    """Return the request's number. A build that a person or the API starts may have only the ref of a request."""
+    said = evidence.variable("BUILDKITE_PULL_REQUEST")  # `false` outside of requests
+    if said is not None and said.value.strip().lower() != "false":
+        return said
+    fetched = evidence.variable("BUILDKITE_REFSPEC")
+    source = fetched.value.strip().removeprefix("+").partition(":")[0] if fetched else ""
+    of_refspec = read_ref(Said(source, fetched.source)).number if fetched and source else None
+    return of_branch or of_refspec or said
 
 
 def _branch(evidence: Evidence) -> tuple[Said | None, Said | None]:

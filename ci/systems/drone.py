@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import read_ref
+from ci.systems.refs import read_branch, read_ref
 
 _TRIGGERS = {
     "cron": "schedule",
@@ -16,14 +16,16 @@ def read(evidence: Evidence) -> Findings:
     """Read the variables. Harness may omit DRONE_TAG; then the git tag is only in DRONE_COMMIT_REF."""
     event = evidence.variable("DRONE_BUILD_EVENT")
     ref = read_ref(evidence.variable("DRONE_COMMIT_REF"))
+    named = read_branch(evidence.variable("DRONE_BRANCH", "DRONE_COMMIT_BRANCH"))
     return Findings(
         event_name=event,
         trigger=_TRIGGERS.get(event.value) if event else None,
         gone=_gone(evidence),
         commit=evidence.variable("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
         git_tag=evidence.variable("DRONE_TAG") or ref.git_tag,
-        branch=evidence.variable("DRONE_BRANCH", "DRONE_COMMIT_BRANCH") or ref.branch,
-        number=evidence.variable("DRONE_PULL_REQUEST") or ref.number,
+        branch=named.branch or ref.branch,
+        ref_name=named.ref_name,
+        number=evidence.variable("DRONE_PULL_REQUEST") or ref.number or named.number,
         fork=_fork(evidence),
         source_branch=evidence.variable("DRONE_SOURCE_BRANCH"),
         target_branch=evidence.variable("DRONE_TARGET_BRANCH", "DRONE_BRANCH"),

@@ -95,7 +95,7 @@ def _read(evidence: Evidence) -> Findings:
         # GITHUB_TRIGGERING_ACTOR is the user who started a re-run; GITHUB_ACTOR stays the user who started the first
         # run.
         actor=evidence.variable("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"),
-        warnings=_warnings(word, ref) if request else (),
+        warnings=_warnings(evidence, word, ref) if request else (),
     )
 
 
@@ -120,13 +120,15 @@ def _ref(evidence: Evidence, event_name: str) -> Ref:
     return Ref(git_tag=evidence.field("release", "tag_name")) if event_name == "release" else Ref()
 
 
-def _warnings(event_name: str, ref: Ref) -> tuple[str, ...]:
+def _warnings(evidence: Evidence, event_name: str, ref: Ref) -> tuple[str, ...]:
     """Warn if the run of a request is on the base branch, whose commit is not the request's."""
     if ref.branch is None:
         return ()
     branch = short(ref.branch)
     if event_name == "pull_request_target":
         return (f"`pull_request_target` checks out `{branch.value if branch else ''}`, not the pull request",)
+    if gone_of(evidence, event_name) is None:
+        return ()
     return ("the pull request is closed; release what was merged on the push to its branch",)
 
 

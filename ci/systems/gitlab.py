@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
+from ci.systems.refs import Ref, read_branch
 
 #: CI_PIPELINE_SOURCE -> trigger; what is not listed is decided by tag, request and branch.
 _TRIGGERS = {
@@ -21,15 +22,19 @@ def read(evidence: Evidence) -> Findings:
     kind = evidence.variable("CI_MERGE_REQUEST_EVENT_TYPE")
     branch = evidence.variable("CI_COMMIT_BRANCH")
     child = _child_of_request(evidence, source) if number is None else None
+    ref = Ref(branch=branch)
     if branch is None and git_tag is None and number is None and child is None:
-        branch = evidence.variable("CI_COMMIT_REF_NAME")
+        ref = read_branch(
+            evidence.variable("CI_COMMIT_REF_NAME")
+        )  # `refs/workloads/…` of a Duo workflow is none
     return Findings(
         event_name=source,
         trigger=_TRIGGERS.get(source.value) if source else None,
         commit=evidence.variable("CI_COMMIT_SHA"),
         git_tag=git_tag,
-        branch=branch,
-        number=number,
+        branch=ref.branch,
+        ref_name=ref.ref_name,
+        number=number or ref.number,
         request=evidence.variable(
             "CI_MERGE_REQUEST_ID", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_REF_PATH"
         )

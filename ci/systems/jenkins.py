@@ -1,12 +1,15 @@
-"""Jenkins: multibranch pipelines, classic jobs, and the request builders of the GitLab and GitHub plugins.
+"""Jenkins: multibranch pipelines, classic jobs, and the request builders of plugins for GitLab, GitHub and others.
 
-Source: the help texts of branch-api, git, gitlab-plugin and ghprb. BUILD_TAG is not a git tag.
+Source: the help texts of branch-api, git, gitlab-plugin, ghprb, gerrit-trigger and the request builders of Bitbucket.
+BUILD_TAG is not a git tag.
 """
 
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
 from ci.systems.refs import public_url, read_ref, repository_name, short
+
+_GERRIT_MERGED = ("change-merged", "ref-updated")
 
 
 def read(evidence: Evidence) -> Findings:
@@ -24,7 +27,9 @@ def read(evidence: Evidence) -> Findings:
         commit=evidence.variable("GIT_COMMIT"),
         git_tag=tag or ref.git_tag,
         branch=evidence.variable("BRANCH_NAME") or ref.branch,
-        number=evidence.variable("CHANGE_ID", "gitlabMergeRequestIid", "ghprbPullId") or ref.number,
+        number=evidence.variable("CHANGE_ID", "gitlabMergeRequestIid", "ghprbPullId")
+        or _number(evidence)
+        or ref.number,
         head_sha=evidence.variable("ghprbActualCommit", "gitlabMergeRequestLastCommit"),
         source_branch=evidence.variable("CHANGE_BRANCH", "gitlabSourceBranch", "ghprbSourceBranch"),
         target_branch=evidence.variable("CHANGE_TARGET", "gitlabTargetBranch", "ghprbTargetBranch"),
@@ -46,6 +51,17 @@ def _checked_out(evidence: Evidence) -> Said | None:
         if said is not None and said.value not in ("HEAD", "detached"):
             return said if name == "GIT_LOCAL_BRANCH" else short(said, "refs/remotes/origin/", "origin/")
     return None
+
+
+def _number(evidence: Evidence) -> Said | None:
+    """Return the request's number from plugins whose jobs check out the request while GIT_BRANCH names its target.
+
+    They are Gerrit Trigger, except for changes that are merged, and the request builders of Bitbucket.
+    """
+    change, event = evidence.variable("GERRIT_CHANGE_NUMBER"), evidence.variable("GERRIT_EVENT_TYPE")
+    if change is not None and (event is None or event.value not in _GERRIT_MERGED):
+        return change
+    return evidence.variable("BITBUCKET_PULL_REQUEST_ID", "pullRequestId")
 
 
 def _trigger(evidence: Evidence) -> str | None:

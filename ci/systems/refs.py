@@ -9,7 +9,10 @@ import msgspec
 from ci.systems.evidence import Said
 
 # Patterns as text: most runs need none of them, and compiling all takes longer than the rest of the module.
-_REQUEST = r"refs/(?:pull|pull-requests|merge-requests)/([0-9]{1,18})(?:/.*)?"
+# The last alternative is Gerrit's: two digits, the change's number, the number of its patch set.
+_REQUEST = r"refs/(?:(?:pull|pull-requests|merge-requests)/([0-9]{1,18})(?:/.*)?|changes/[0-9]{2}/([0-9]{1,18})/[0-9]+)"
+# Names below `refs/remotes/origin/` under which git hosts' documentation fetches requests: `pr/12/merge`.
+_FETCHED_REQUEST = r"(?:pull|pr|pull-requests|merge-requests)/([0-9]{1,18})(?:/(?:head|merge|from|train))?"
 _URL = r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)"
 _PLAIN_HOST = r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::[0-9]+)?"
 _BUILD_QUERY = r"\?buildId=[0-9]+$"
@@ -18,27 +21,44 @@ _SCP = r"(?:([^/@:\s]+)@)?([^/@:\s]+):(?!//)([^@\s]+)"
 
 
 class Ref(msgspec.Struct, frozen=True, kw_only=True):
-    """The name in a ref: at most one of a git tag, a branch and a request's number."""
+    """The name in a ref: at most one of a git tag, a branch and a request's number.
+
+    `ref_name`: a name that only the clone shows to be a git tag or a branch.
+    """
 
     git_tag: Said | None = None
     branch: Said | None = None
     number: Said | None = None
+    ref_name: Said | None = None
 
 
 def read_ref(said: Said | None) -> Ref:
     """Take a ref apart: `refs/tags/api/v1` is the tag `api/v1`; a name outside `refs/` is a branch.
 
-    Refs of requests give the number; other refs below `refs/` give nothing.
+    Refs of requests give the number, also as `pull/12/head` or `pr/12/merge`; other refs below `refs/` give nothing.
     """
     if said is None:
         return Ref()
     if request := re.fullmatch(_REQUEST, said.value, re.DOTALL):
-        return Ref(number=Said(request[1], said.source))
+        return Ref(number=Said(request[1] or request[2], said.source))
     if tag := below(said, "refs/tags/"):
         return Ref(git_tag=tag)
     if branch := below(said, "refs/heads/"):
         return Ref(branch=branch)
-    return Ref() if said.value.startswith("refs/") else Ref(branch=said)
+    if said.value.startswith("refs/"):
+        return Ref()
+    if request := re.fullmatch(_FETCHED_REQUEST, said.value):
+        return Ref(number=Said(request[1], said.source))
+    return Ref(branch=said)
+
+
+def read_branch(said: Said | None) -> Ref:
+    """Take apart a variable that holds a branch's short name, or a ref that a person or an API call gave.
+
+    `refs/tags/v1.4.2` gives only a `ref_name`, because a branch may have this text as its name.
+    """
+    ref = read_ref(said)
+    return Ref(ref_name=ref.git_tag) if ref.git_tag is not None else ref
 
 
 def below(said: Said | None, prefix: str) -> Said | None:

@@ -25,8 +25,22 @@ from ci.systems.refs import read_ref, short
 _WORD = r"[a-z]+"
 _TRIGGERS = {"schedule": "schedule", "cron": "schedule", "manual": "manual", "incoming": "other"}
 #: Words of the events of requests, and of comments on them, in the names that Git servers and Pipelines-as-Code use:
-#: `pull_request`, `Merge Request Hook`, `pullrequest:created`, `pr:opened`, `Note Hook`, `retest-all-comment`.
-_REQUEST_WORDS = frozenset("pr mr pull merge pullrequest mergerequest comment note review retest".split())  # noqa: SIM905
+#: `pull_request`, `Merge Request Hook`, `pullrequest:created`, `pr:opened`, `Note Hook`, `patchset-created`.
+_REQUEST_WORDS = frozenset(
+    (
+        "pr",
+        "mr",
+        "pull",
+        "merge",
+        "pullrequest",
+        "mergerequest",
+        "comment",
+        "note",
+        "review",
+        "retest",
+        "patchset",
+    )
+)
 #: Words of events after which a request is over: `pullrequest:fulfilled`, `pr:declined`, `pull_request_closed`.
 _CLOSED_WORDS = frozenset("closed close merged fulfilled rejected declined abandoned".split())  # noqa: SIM905
 #: Words of events about a branch or git tag that was deleted.
