@@ -193,6 +193,12 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
         )
     if "does not have any commits" in text or "bad default revision" in text:
         return NoCommits(f"the repository at `{directory}` has no commit", hint="commit something first")
+    if "promisor remote" in text or "lazy fetching disabled" in text:
+        return GitError(
+            f"`git {command}` needs objects that this partial clone lacks: {told_by(done)}",
+            hint=f"nothing is fetched into a clone: run `git {command}` in it once, which fetches them, "
+            "or clone without `--filter`",
+        )
     return GitError(
         f"`git {command}` failed in `{directory}`: {told_by(done)}",
         hint="`git fsck` says what is damaged; a fresh clone helps",

@@ -36,6 +36,9 @@ _COMMIT = pattern(r"\b[0-9a-f]{7,64}\b", re.IGNORECASE)
 # `git merge --squash` writes this subject, and then the output of `git log`.
 _SQUASHED = "Squashed commit of the following:"
 _SQUASHED_COMMIT = pattern(r"commit (?P<commit>[0-9a-f]{40,64})\b")
+# Beginnings of lines that open what `_without_quotes` drops: GitHub's folded text, and Markdown's fenced code.
+_FOLD, _FOLD_END = "<details", "</details"
+_QUOTES = (_FOLD, "```", "~~~")
 _NUMBER = pattern(r"\s+\([#!][0-9]+\)$")
 
 
@@ -92,11 +95,36 @@ def plain_subject(subject: str) -> str:
 
 def _lines(message: str) -> list[str]:
     """The lines from the subject on, without git's comments and what is below its scissors."""
-    text = _SCISSORS.sub("", message.replace("\r\n", "\n").replace("\r", "\n"))
-    lines = [line.rstrip() for line in text.split("\n") if not line.startswith("#")]
+    # Some editors on Windows begin the file of a message with a byte order mark.
+    plain = message.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = _SCISSORS.sub("", plain)
+    lines = _without_quotes([line.rstrip() for line in text.split("\n") if not line.startswith("#")])
     while lines and not lines[0]:
         lines.pop(0)
     return [lines[0].strip(), *lines[1:]] if lines else []
+
+
+def _without_quotes(lines: Sequence[str]) -> list[str]:
+    """`lines` without fenced code and `<details>`: the release notes of a dependency, which bots put into requests.
+
+    What is opened and not closed again stays.
+    """
+    kept: list[str] = []
+    held: list[str] = []
+    mark, depth = "", 0  # what opened the lines in `held`, and how many are open: `<details>` may be nested
+    for line in lines:
+        text = line.strip().lower()
+        begins = not mark
+        if begins and "`" not in text.lstrip("`"):  # otherwise it is code within a line
+            mark = next((one for one in _QUOTES if text.startswith(one)), "")
+        (held if mark else kept).append(line)
+        if mark == _FOLD:
+            depth += text.count(_FOLD) - text.count(_FOLD_END)
+        elif mark:
+            depth = int(begins or not text.startswith(mark))
+        if mark and depth <= 0:
+            mark, held, depth = "", [], 0
+    return kept + held
 
 
 def _is_change(text: str) -> bool:

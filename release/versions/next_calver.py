@@ -58,7 +58,8 @@ def _micro(known: Iterable[Version], numbers: Sequence[str], dot: str, *, first:
     """The number behind `numbers`: one more than the highest stable version has; a prerelease keeps its number."""
     taken = [(first, False)]
     for one in known:
-        parts = one.text.split("+")[0].split("-" + one.prerelease)[0].split("_")[0].split(dot)
+        text = one.text.partition("+")[0].removesuffix(one.prerelease).rstrip("-_")
+        parts = text.split(dot)
         same = [int(text) for text in parts[: len(numbers)]] == [int(text) for text in numbers]
         if same and len(parts) == len(numbers) + 1:
             taken.append((int(parts[-1]), one.is_stable))

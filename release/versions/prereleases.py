@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from release.lazy_pattern import pattern
 from release.versions.model import Version
-from release.versions.semver import parse_either, precedence_key
+from release.versions.semver import parse_as, precedence_key
 
 _CHANNEL = pattern(r"[A-Za-z][0-9A-Za-z-]*", re.ASCII)
 _NUMBERED = pattern(
@@ -31,6 +31,13 @@ def channel_of(version: Version | None) -> str | None:
     return first if _CHANNEL.fullmatch(first) else None
 
 
+def is_same_prerelease(one: Version, other: Version) -> bool:
+    """Whether both are prereleases of one channel for one stable version: `1.5.0-rc.1`, `1.5.0-rc.2`."""
+    channel = channel_of(one)
+    same = (one.major, one.minor, one.patch) == (other.major, other.minor, other.patch)
+    return same and channel is not None and channel == channel_of(other)
+
+
 def next_prerelease(core: Version, channel: str, known: Iterable[Version]) -> Version:
     """The next prerelease of the stable version `core`: one number more than the highest of the channel, or 1.
 
@@ -46,7 +53,8 @@ def next_prerelease(core: Version, channel: str, known: Iterable[Version]) -> Ve
             last = last or one
         elif found is not None and found["channel"] == channel and int(found["number"]) > number:
             dot, number, last = found["dot"], int(found["number"]), one
-    made = parse_either(f"{core}-{channel}{dot}{number + 1}")
+    # `2024.10.3-rc2` can be read as SemVer, too, and would not compare with calendar versions then.
+    made = parse_as(f"{core}-{channel}{dot}{number + 1}", "calver" if core.text else "semver")
     if last is not None and precedence_key(made) <= precedence_key(last):
         raise ValueError(f"{made} would sort below {last}, which exists")
     return made

@@ -78,7 +78,9 @@ def next_due(
     except ValueError as error:
         raise ConfigError(
             f"the next version cannot be worked out: {error}",
-            hint="give the version to `run --version`, or tag it by hand",
+            hint="`bump: {calver: YYYY.MM.MICRO}` in shipmark.yml says what the numbers mean"
+            if section.versions == "calver" and not section.bump.calver and wish.part != "prerelease"
+            else "give the version to `run --version`, or tag it by hand",
         ) from error
     return Due(
         version=version,

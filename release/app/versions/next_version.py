@@ -98,11 +98,11 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     ]
     if reasons:
         session.sink.emit(Note(level="info", text=f"note: {version} is due: {'; '.join(reasons)}"))
-    if due.warning:
-        session.warn(due.warning)
+    for warning in filter(None, (due.warning, _only_here(session, found))):
+        session.warn(warning)
     git_tag = f"{policy.prefix}{tag_style(found.highest or found.stable, policy.prefix)}{version}"
     if request.git_tag != "none":
-        require_unreleased(snapshot, policy, known)
+        require_unreleased(snapshot, policy, known, version)
         make_tag(session, policy, git_tag, version, push=push)
     of_version = VersionFacts(
         version=version,
@@ -146,6 +146,24 @@ def _untagged(snapshot: Snapshot, found: History) -> list[str]:
     if last is None or commit_of_tag(snapshot, last.git_tag) is not None:
         return []
     return [f"it follows {last.version}, which only the version log has"]
+
+
+def _only_here(session: Session, found: History) -> str:
+    """A warning if the remote lacks the git tag of the last release; otherwise empty.
+
+    A workspace that a CI system keeps has tags that were deleted on the remote.
+    """
+    last, remote = found.highest, session.remote
+    taken = session.any_snapshot()
+    if last is None or remote.state != "answered" or last.git_tag in remote.tags:
+        return ""
+    if commit_of_tag(taken, last.git_tag) is None:
+        return ""
+    name = last.git_tag
+    return (
+        f"git tag `{name}` is in this clone, and not on the remote `{remote.name}`: "
+        f"`git tag -d {name}` if it was deleted there, `git push {remote.name} {name}` if it was not pushed yet"
+    )
 
 
 def _elsewhere(due: Due, known: KnownReleases, found: History) -> list[str]:

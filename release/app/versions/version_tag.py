@@ -9,6 +9,7 @@ from release.app.clone_history import is_published
 from release.errors import DirtyTree, GitError, RefusedError, ShallowClone
 from release.events import Note
 from release.versions.git_tags import versions_in, with_tags_of_remote
+from release.versions.prereleases import is_same_prerelease
 from release.versions.semver import parse_tag_name
 
 if TYPE_CHECKING:
@@ -71,10 +72,15 @@ def _require_known_tags(session: Session, taken: Snapshot, policy: TagPolicy) ->
         )
 
 
-def require_unreleased(whole: Snapshot, policy: TagPolicy, known: KnownReleases) -> None:
-    """Raise `RefusedError` if HEAD is released already, as a stable version."""
+def require_unreleased(whole: Snapshot, policy: TagPolicy, known: KnownReleases, due: Version) -> None:
+    """Raise `RefusedError` if HEAD is released already, as a stable version or in the channel of the prerelease `due`.
+
+    A pipeline that runs again for the same commit would otherwise make one prerelease after another.
+    """
     at_head = versions_in(whole.tag_listing, policy.prefix, policy.versions).at(whole.head)
-    names = [f"`{tag.git_tag}`" for tag in at_head if tag.version.is_stable]
+    names = [
+        f"`{tag.git_tag}`" for tag in at_head if tag.version.is_stable or is_same_prerelease(tag.version, due)
+    ]
     names += [
         f"{one.version} ({one.source})"
         for one in known.versions

@@ -541,6 +541,15 @@ class TestRefusals:
         assert type(caught.value) is GitError
         assert "git fsck" in (caught.value.hint or "")
 
+    def test_partial_clone_without_the_tree_of_head_is_an_error_with_the_command_that_fetches_it(
+        self, git_repo: GitRepo, tmp_path: Path
+    ) -> None:
+        git_repo.commit(files={"a": "a"})
+        git_repo.git("config", "uploadpack.allowFilter", "true")
+        with pytest.raises(GitError, match="objects that this partial clone lacks") as caught:
+            read(git_repo.clone(tmp_path / "clone", "--filter=tree:0", "--no-checkout"))
+        assert "run `git status` in it once" in (caught.value.hint or "")
+
     def test_broken_ref_does_not_hide_other_tags(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.tag("v1.0.0")

@@ -122,6 +122,12 @@ SQUASHES = [
     ("Title\n\n  * fix:  a", "patch"),
     ("docs: x\n\n* add words\n* remove words", None),
     ("docs: x\n\n*feat: a*", None),
+    ("deps: x 2\n\n<details>\n<summary>Notes</summary>\n\n* feat!: drop y\n\n</details>", None),
+    ("deps: x 2\n\n<details><details>\n</details>\n* feat!: y\n</details>\n\n* fix: z", "patch"),
+    ("deps: x 2\n\n<details>\n\n* feat!: never closed", "major"),
+    ("fix: x\n\n```text\nBREAKING CHANGE: quoted\n```\n\n~~~\n* feat: a\n~~~\n", "patch"),
+    ("fix: x\n\n```\nBREAKING CHANGE: never closed", "major"),
+    ("fix: x\n\n```a``` is code\nBREAKING CHANGE: y\n```b```", "major"),
     (
         f"Squashed commit of the following:\n\ncommit {'a' * 40}\nAuthor: A <a@e.org>\n\n    feat: a\n",
         "minor",
@@ -148,6 +154,7 @@ TEXT = [
     ("fix: x\r\n\r\nBREAKING CHANGE:\r\ny\r\n", "major"),
     ("Title\r\n\r\n* feat: a\r\n\r\n* fix!: b\r\n", "major"),
     ("feat: x\r\rBREAKING CHANGE: y", "major"),
+    ("\ufefffeat: x", "minor"),
     ("# a comment\nfeat: x", "minor"),
     ("# feat: x", None),
     ("#\n#feat!: x\n", None),
@@ -189,6 +196,17 @@ def test_configured_commit_types_raise_the_part_that_their_rule_names(
 
 
 def test_a_commit_message_with_100_000_repeated_characters_is_parsed() -> None:
-    for filler in ("\n", " ", "(", "* ", "feat(", '"', "BREAKING CHANGE:\n", "# - >8 "):
+    for filler in (
+        "\n",
+        " ",
+        "(",
+        "* ",
+        "feat(",
+        '"',
+        "BREAKING CHANGE:\n",
+        "# - >8 ",
+        "<details>\n",
+        "```\n",
+    ):
         entries_of(f"feat{filler * 100_000}x: y")
         entries_of(f"fix: x\n\n{filler * 100_000}")

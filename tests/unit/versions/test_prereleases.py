@@ -33,6 +33,11 @@ def test_a_prerelease_has_the_next_number_of_its_channel(
     assert str(next_prerelease(parse(core), channel, [parse(one) for one in known])) == expected
 
 
+def test_a_calendar_prerelease_that_reads_like_semver_has_the_next_number_of_its_channel() -> None:
+    known = [parse_calver("2024.10.3-rc1"), parse_calver("2024.10.2-rc7")]
+    assert str(next_prerelease(parse_calver("2024.10.3"), "rc", known)) == "2024.10.3-rc2"
+
+
 def test_a_prerelease_that_would_sort_below_its_predecessor_is_refused() -> None:
     with pytest.raises(ValueError, match=r"1\.5\.0-rc10 would sort below 1\.5\.0-rc9"):
         next_prerelease(parse("1.5.0"), "rc", [parse("1.5.0-rc9")])
@@ -74,6 +79,9 @@ def moment(text: str) -> int:
         (["2024.10.03", "2024.10.03.1"], "2024-10-03", "YYYY.0M.0D", "2024.10.03.2"),
         (["2024.10.3-rc.1"], "2024-10-03", "YYYY.MM.MICRO", "2024.10.3"),
         (["2024.10.2", "2024.10.3-rc.1"], "2024-10-03", "", "2024.10.3"),
+        (["2024-10-2"], "2024-10-03", "", "2024-10-3"),
+        (["2024-10-2", "2024-10-3-rc1"], "2024-10-03", "", "2024-10-3"),
+        (["2024.10.2_rc-1+b-1"], "2024-10-03", "YYYY.MM.MICRO", "2024.10.2"),
         ([], "2024-02-05", "YYYY.WW.MICRO", "2024.6.0"),
         ([], "2024-02-05", "YY.0W", "24.06"),
         ([], "2007-02-05", "0Y.0M.0D", "07.02.05"),

@@ -15,7 +15,7 @@ from release.app.versions.next_step import NextPart
 from release.app.versions.next_version import NextVersionRequest, next_version
 from release.app.versions.version import VersionReport
 from release.app.workspace import open_workspace
-from release.errors import GitError, ReleaseError
+from release.errors import GitError, RefusedError, ReleaseError
 from release.events import Event, Note
 from release.versions.semver import parse
 from tests.support.releases.git import GitRepo
@@ -225,6 +225,24 @@ def test_next_version_makes_the_git_tag_and_pushes_it_to_the_remote_that_it_read
     (told,) = [text for text in notes.texts if "git tag `v0.3.1` names" in text]
     assert f"here and on `{pushed_to}`" in told
     assert "`shipmark run --release v0.3.1`" in told
+
+
+def test_next_version_makes_no_second_prerelease_of_a_channel_on_one_commit(origin: GitRepo) -> None:
+    assert asked(origin, "prerelease", git_tag="local").version == "0.3.1-rc.1"
+    with pytest.raises(RefusedError, match=r"released as `v0\.3\.1-rc\.1` already"):
+        asked(origin, "prerelease", git_tag="local")
+    assert asked(origin, "prerelease", channel="rd", git_tag="local").version == "0.3.1-rd.1"
+    assert asked(origin, "patch", git_tag="local").version == "0.3.1"
+
+
+def test_next_version_warns_if_the_remote_lacks_the_git_tag_that_it_follows(
+    remote: GitRepo, tmp_path: Path
+) -> None:
+    clone, notes = remote.clone(tmp_path / "clone"), Notes()
+    remote.git("tag", "--delete", "v0.3.0")
+    assert asked(clone, "patch", notes).version == "0.3.1"
+    (told,) = [text for text in notes.texts if "not on the remote" in text]
+    assert "`git tag -d v0.3.0` if it was deleted there" in told
 
 
 class TestTaken:
