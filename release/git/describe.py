@@ -60,7 +60,7 @@ def position_of(
             return None, *commit_of(git, head), None
         if edge:
             return _walk(git, head, tags, nearest=nearest, edge=edge)
-        if not tags.versions and not walk:
+        if not tags and not walk:
             total = int(git.read("rev-list", "--count", head, "--"))
             return None, *commit_of(git, head), total
         if not nearest and not walk:

@@ -109,14 +109,14 @@ def above(to: Version, known: KnownReleases, line: Line | None = None) -> tuple[
     """
     if str(to) in known.yanked:
         raise RefusedError(f"{to} was taken back itself", hint="choose a version that still counts")
-    if not any(one.version == to for one in known.versions):
+    if not any(one.version == to for one in known.listed):
         raise RefusedError(
             f"{to} was never released, as far as git, the log and the registry know",
             hint="`shipmark log list` lists the versions that were released",
         )
     found = {
         str(one.version): one.version
-        for one in known.versions
+        for one in known.listed
         if precedence_key(one.version) > precedence_key(to)
         and str(one.version) not in known.yanked
         and (line is None or _in_numbers(line, one.version))
@@ -129,7 +129,7 @@ def rebuilds_above(to: Version, rebuild: int, known: KnownReleases) -> tuple[str
 
     Raises `RefusedError` if build `rebuild` itself was taken back, or does not exist.
     """
-    builds = {one.rebuild for one in known.versions if one.version == to}
+    builds = {one.rebuild for one in known.listed if one.version == to}
     name = image_tag_of(to, rebuild)
     if rebuild and name in known.yanked:
         raise RefusedError(f"{name} was taken back itself", hint="choose a build that still counts")
@@ -146,7 +146,7 @@ def taken_back(to: Version, known: KnownReleases) -> tuple[Version, ...]:
     """The versions above `to` that were taken back earlier, highest first."""
     found = {
         str(one.version): one.version
-        for one in known.versions
+        for one in known.listed
         if precedence_key(one.version) > precedence_key(to) and str(one.version) in known.yanked
     }
     return tuple(sorted(found.values(), key=precedence_key, reverse=True))
@@ -166,7 +166,7 @@ def aims(tags: Sequence[MovingTag], known: KnownReleases) -> tuple[tuple[TagRest
 
 def commit_of(version: Version, known: KnownReleases) -> str | None:
     """The commit from which a version was released, or None if no source says."""
-    named: list[KnownVersion] = [one for one in known.versions if one.version == version]
+    named: list[KnownVersion] = [one for one in known.listed if one.version == version]
     return next((one.commit for one in named if one.commit is not None), None)
 
 

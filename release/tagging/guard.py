@@ -5,11 +5,13 @@ The guard is called while planning, and again right before a tag moves, with the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
 
 import msgspec
 
-from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Lack, Line
+from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Lack, Line, of_git_tag
+from release.versions.git_tags import Numbers, version_of
 from release.versions.model import Scheme, Version
 from release.versions.semver import Key, image_tag_of, parse_as, precedence_key
 
@@ -77,7 +79,7 @@ def judge(
 
 def highest(line: Line, known: KnownReleases) -> KnownVersion | None:
     """The highest released version of `line`, without yanked versions and pre-releases; None if there is none."""
-    return _top([*_in_line(line, known), *_recorded_tops(line, known)], line)
+    return _top(line, _tagged_in(line, known), _in_line(line, known), known)
 
 
 def other_commit(candidate: Candidate, known: KnownReleases) -> KnownVersion | None:
@@ -109,8 +111,8 @@ def _compare(
     line: Line, candidate: Candidate, version: Version, known: KnownReleases, held: Held | None
 ) -> Verdict:
     own = (precedence_key(version), candidate.rebuild)
-    released = _in_line(line, known)
-    top = _top([*released, *_recorded_tops(line, known)], line)
+    tagged, released = _tagged_in(line, known), _in_line(line, known)
+    top = _top(line, tagged, released, known)
     if top is not None and _rank(top) > own:
         return Withhold(reason=f"{_name(top)} is {'higher' if top.version != version else 'a newer build'}")
     if top is not None and _rank(top) == own and top.commit not in {None, candidate.commit}:
@@ -126,10 +128,10 @@ def _compare(
             and not candidate.rebuild
         ):
             return Keep(reason=f"it holds {version} already")
-    count = f"{_count(released, version)} known"
+    count = f"{_count(tagged, released, version)} known"
     if known.recorded:
         # Git and the log may have the same versions, and comparing every one of a long log would take seconds.
-        most = max(_count(released, version), *(log.count(line) for log in known.recorded))
+        most = max(_count(tagged, released, version), *(log.count(line) for log in known.recorded))
         count = f"{most} or more known"
     return Move(reason=f"{version} is the highest {_describe(line)} of {count}")
 
@@ -179,13 +181,23 @@ def _covers(line: Line, version: Version) -> bool:
     )
 
 
+def _tagged_in(line: Line, known: KnownReleases) -> Sequence[Numbers]:
+    """The version tags of the line that are three numbers: there may be 20,000, and none gets an object."""
+    found = [tags.numbers_in(line.major, line.minor) for tags in known.tagged]
+    if known.yanked or known.prereleases:
+        return [one for some in found for one in some if not _is_out(version_of(one), 0, known)]
+    return found[0] if len(found) == 1 else [one for some in found for one in some]
+
+
 def _in_line(line: Line, known: KnownReleases) -> list[KnownVersion]:
+    """The other releases of the line that count: prereleases and calendar versions of git tags, then `versions`."""
     # Numbers are compared first, which is cheap; `_covers` is called for prereleases only. There may be 20,000
     # releases.
     major, minor, channel = line.major, line.minor, line.channel
+    others = [of_git_tag(one) for tags in known.tagged for one in tags.others]
     found = [
         one
-        for one in known.versions
+        for one in (*others, *known.versions)
         if (major is None or one.version.major == major)
         and (minor is None or one.version.minor == minor)
         and (not one.version.prerelease or (channel is not None and _covers(line, one.version)))
@@ -205,8 +217,12 @@ def _recorded_tops(line: Line, known: KnownReleases) -> list[KnownVersion]:
     return [top for top in tops if top is not None]
 
 
-def _top(released: list[KnownVersion], line: Line) -> KnownVersion | None:
-    return max(released, key=_STABLE_RANK if line.channel is None else _rank, default=None)
+def _top(
+    line: Line, tagged: Sequence[Numbers], released: Sequence[KnownVersion], known: KnownReleases
+) -> KnownVersion | None:
+    tops = [of_git_tag(version_of(max(tagged)))] if tagged else []
+    rank = _STABLE_RANK if line.channel is None else _rank
+    return max((*tops, *released, *_recorded_tops(line, known)), key=rank, default=None)
 
 
 def _is_yanked(version: Version, rebuild: int, known: KnownReleases) -> bool:
@@ -254,9 +270,17 @@ def _name(known: KnownVersion) -> str:
     return image_tag_of(known.version, known.rebuild) if known.rebuild else str(known.version)
 
 
-def _count(released: list[KnownVersion], version: Version) -> int:
+def _count(tagged: Sequence[Numbers], released: Sequence[KnownVersion], version: Version) -> int:
     """The number of different versions, `version` included. Git and the registry may both list a version."""
-    return len({version, *(one.version for one in released)})
+    numbers = set(tagged)
+    others = {version, *(one.version for one in released)}
+    twice = [
+        one
+        for one in others
+        if (one.major, one.minor, one.patch) in numbers
+        and one == version_of((one.major, one.minor, one.patch))
+    ]
+    return len(numbers) + len(others) - len(twice)
 
 
 def _describe(line: Line) -> str:

@@ -89,9 +89,8 @@ class MetadataGuard:
             versions = tuple(self._versions(rule, chosen))
         except ConfigError as error:
             return Loose(reason=error.message)
-        return Guarded(
-            line=line, release=release, known=msgspec.structs.replace(self._known, versions=versions)
-        )
+        known = msgspec.structs.replace(self._known, versions=versions, tagged=())
+        return Guarded(line=line, release=release, known=known)
 
     def _chosen(self, tag: RuleTag) -> tuple[Rule | None, Selected | None]:
         """The rule whose regular expression selects the line of a tag, and what it selects.

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from release.versions.git_tags import VersionTags
 from release.versions.model import Scheme, Version
 from release.versions.status import KnownStatus
 
@@ -143,6 +144,7 @@ class RecordedReleases(Protocol):
 class KnownReleases(msgspec.Struct, frozen=True, kw_only=True):
     """The versions of a component in git tags, version log and registry. `yanked`: versions taken back.
 
+    `tagged`: version tags of git, which are not among `versions`.
     `prereleases`: versions that count for no stable line, because the pre-release box of their release is set.
     `statuses`: by version, its status in the log and in the registries' artifacts; `yanked` and `prereleases` follow
     from the statuses.
@@ -150,11 +152,22 @@ class KnownReleases(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     versions: tuple[KnownVersion, ...] = ()
+    tagged: tuple[VersionTags, ...] = ()
     recorded: tuple[RecordedReleases, ...] = ()
     yanked: tuple[str, ...] = ()
     prereleases: tuple[str, ...] = ()
     known_from: KnownFrom = KnownFrom()
     statuses: Mapping[str, KnownStatus] = {}
+
+    @property
+    def listed(self) -> tuple[KnownVersion, ...]:
+        """`tagged` and `versions`, with an object for each version tag: the guard's questions do without."""
+        return (*(of_git_tag(one) for tags in self.tagged for one in tags.versions), *self.versions)
+
+
+def of_git_tag(version: Version) -> KnownVersion:
+    """The release that a git tag names."""
+    return KnownVersion(version=version, source="git tag")
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

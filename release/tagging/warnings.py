@@ -7,7 +7,7 @@ from release.facts import Facts, may_lack_tags
 from release.git.model import Snapshot
 from release.tagging.guard import highest
 from release.tagging.model import KnownReleases, Line, TagPolicy
-from release.tagging.unread import is_ignored
+from release.tagging.unread import not_ignored
 from release.versions.git_tags import VersionTags, examples_of, has_version_tag
 from release.versions.model import Version
 from release.versions.semver import image_tag_of, precedence_key
@@ -131,7 +131,7 @@ def _below_released(
 
 
 def _odd(found: VersionTags, policy: TagPolicy) -> list[str]:
-    names = [name for name in found.odd if not is_ignored(name, policy.ignore_tags)]
+    names = not_ignored(found.odd, policy.ignore_tags)
     if not names:
         return []
     shown = ", ".join(f"`{name}`" for name in examples_of(names))

@@ -63,7 +63,7 @@ def restore(session: Session, request: RestoreRequest) -> ChangeResult:
 
 def _plan(ground: Ground, reason: str) -> tuple[Plan, tuple[KnownStatus, ...]]:
     version, known = ground.version, ground.known
-    if not any((one.version, one.rebuild) == (version, ground.rebuild) for one in known.versions):
+    if not any((one.version, one.rebuild) == (version, ground.rebuild) for one in known.listed):
         raise RefusedError(
             f"{ground.name} was never released, as far as git, the log and the registry know",
             hint="`shipmark log list` lists the versions that were released",

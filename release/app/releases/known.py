@@ -51,10 +51,7 @@ def from_git(
     """
     lacks = may_lack_tags(snapshot, git_tag) if remote != "answered" else False
     return KnownReleases(
-        versions=tuple(
-            KnownVersion(version=version, source="git tag")
-            for version in versions_in(snapshot.tag_listing, prefix, scheme).versions
-        ),
+        tagged=(versions_in(snapshot.tag_listing, prefix, scheme),),
         known_from=KnownFrom(git="partial" if lacks or remote == "refused" else "complete"),
     )
 
@@ -119,6 +116,7 @@ def unite(*sources: KnownReleases) -> KnownReleases:
     """The union of all sources. Sources of one kind are `partial` together when, for example, only some answered."""
     united = KnownReleases(
         versions=tuple(chain.from_iterable(source.versions for source in sources)),
+        tagged=tuple(chain.from_iterable(source.tagged for source in sources)),
         recorded=tuple(chain.from_iterable(source.recorded for source in sources)),
         known_from=KnownFrom(
             git=_all([source.known_from.git for source in sources]),

@@ -40,7 +40,7 @@ def with_log_base(
     if base is not None:
         floor = precedence_key(base)
         releases = releases.where(lambda version: precedence_key(version) > floor)
-    if not releases.versions:
+    if not releases:
         return facts
     found = _position(session, snapshot, releases, online=online)
     if found is None:
@@ -63,6 +63,7 @@ def log_listing(
 
     above: a long log's lower versions are left out.
     """
+    # Releases of git tags (`known.tagged`) are not of the log.
     of_log = [*known.versions, *(one for log in known.recorded for one in log.every(above))]
     logged = [one for one in of_log if one.source == "log" and one.commit and not one.rebuild]
     if not logged:

@@ -85,7 +85,7 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     listed = msgspec.structs.replace(snapshot, tag_listing=snapshot.tag_listing + logged)
     found = history_of(session, listed, policy, paths=reach is not None)
     wish = Wish(part=request.part, channel=request.channel)
-    taken = [one.version for one in known.versions]
+    taken = [one.version for one in known.listed]
     due = next_due(component, found, wish, taken, session.clock.now(), reach=reach)
     if due is None:
         session.sink.emit(Note(level="info", text=f"note: {_nothing_asked(found)}"))
@@ -185,7 +185,7 @@ def _elsewhere(due: Due, known: KnownReleases, found: History) -> list[str]:
 
 def _source(version: Version, known: KnownReleases) -> str:
     keys = precedence_key(version)
-    return next((one.source for one in known.versions if precedence_key(one.version) == keys), "")
+    return next((one.source for one in known.listed if precedence_key(one.version) == keys), "")
 
 
 def _nothing_asked(found: History) -> str:

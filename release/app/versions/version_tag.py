@@ -83,7 +83,7 @@ def require_unreleased(whole: Snapshot, policy: TagPolicy, known: KnownReleases,
     ]
     names += [
         f"{one.version} ({one.source})"
-        for one in known.versions
+        for one in known.listed
         if one.commit == whole.head and one.version.is_stable and str(one.version) not in known.yanked
     ]
     if names:

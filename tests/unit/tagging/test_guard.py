@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from release.tagging.guard import Keep, Move, Refuse, Withhold, highest, judge
 from release.tagging.model import Candidate, Held, KnownFrom, KnownReleases, KnownVersion, Line
+from release.versions.git_tags import versions_in
 from release.versions.model import Version
 from release.versions.semver import parse, precedence_key
 
@@ -290,6 +291,23 @@ class TestNeverBackwards:
                 tag = version
             top = highest(line, self.releases(released, yanked))
             assert top is None or top.version == tag
+
+    @given(lines, st.lists(anything, max_size=12), st.lists(anything, max_size=4), st.data())
+    def test_version_tag_of_git_counts_as_a_listed_release_does(
+        self, line: Line, tags: list[Version], logged: list[Version], data: st.DataObject
+    ) -> None:
+        listing = "".join(f"{OLD} refs/tags/v{version}\n" for version in tags)
+        out = tuple(str(one) for one in (*tags, *logged) if data.draw(st.booleans()))
+        of_git = KnownReleases(
+            versions=tuple(KnownVersion(version=one, source="log", commit=HEAD) for one in logged),
+            tagged=(versions_in(listing.encode()),),
+            yanked=out,
+            known_from=KnownFrom(git="complete"),
+        )
+        as_listed = msgspec.structs.replace(of_git, versions=of_git.listed, tagged=())
+        new = Candidate(commit=HEAD, version=data.draw(anything))
+        assert judge(line, new, of_git) == judge(line, new, as_listed)
+        assert highest(line, of_git) == highest(line, as_listed)
 
     @given(
         lines,

@@ -220,6 +220,28 @@ class TestListing:
         found = versions_in(raw)
         assert ([tag.git_tag for tag in found.tags], found.odd_count) == (["v1.0.0"], 2)
 
+    @given(
+        st.lists(
+            st.from_regex(r"(api/)?v?[0-2]{0,2}(\.[01]{0,2}){0,3}(-rc|\+b|x)?", fullmatch=True), unique=True
+        )
+    )
+    def test_names_are_read_together_as_each_is_read_alone(self, names: list[str]) -> None:
+        own = [name for name in names if name and "/" not in name]
+        alone = {name: version for name in own if (version := parse_tag_name(name)) is not None}
+        found = versions_in(listing(*((OTHER, name) for name in names if name)))
+        assert sorted(map(str, found.versions)) == sorted(map(str, alone.values()))
+        assert {tag.git_tag: tag.version for tag in found.tags} == alone
+        assert not set(found.odd) & alone.keys()
+        stable = [precedence_key(version) for version in alone.values() if version.is_stable]
+        assert (found.highest_stable and precedence_key(found.highest_stable)) == max(stable, default=None)
+        tops = [precedence_key(version) for version in alone.values()]
+        assert (found.highest and precedence_key(found.highest.version)) == max(tops, default=None)
+
+    def test_number_that_is_too_long_for_a_version_is_odd_beside_versions(self) -> None:
+        long = f"v1.{'9' * 260}.0"
+        found = versions_in(listing((OTHER, "v1.0.0"), (OTHER, long), (OTHER, f"v2.{'9' * 240}.0")))
+        assert (len(found.versions), found.odd) == (2, (long,))
+
     @given(st.lists(versions, unique=True))
     def test_every_version_written_as_a_git_tag_is_found(self, written: list[Version]) -> None:
         found = versions_in(listing(*((OTHER, f"v{version}") for version in written)))

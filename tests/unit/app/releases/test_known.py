@@ -27,7 +27,7 @@ SNAPSHOT = Snapshot(
 
 
 def said(known: KnownReleases) -> list[tuple[str, int, str]]:
-    return [(str(one.version), one.rebuild, one.source) for one in known.versions]
+    return [(str(one.version), one.rebuild, one.source) for one in known.listed]
 
 
 class TestGit:
