@@ -134,6 +134,7 @@ class Processes:
                 # `communicate` may be called again after a time-out; it keeps the output that it has read.
                 return child.communicate(stdin, timeout=max(0.0, left))
             except subprocess.TimeoutExpired as error:
+                stdin = None  # `communicate` keeps the rest of the input too, and refuses input at its second call
                 self._cancel.check()  # for a child that survived the SIGTERM of `_end_beside`
                 if end is not None and time.monotonic() >= end:
                     raise TimeoutError(f"no end within {timeout:g} s") from error

@@ -90,6 +90,13 @@ class TestEnd:
         )
         assert done.stdout == data
 
+    def test_a_program_may_take_its_time_after_it_got_input(
+        self, processes: Processes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("release.process.GRACE", 0.05)  # seconds between two checks for a cancelled run
+        done = processes.run(["sh", "-c", "sleep 0.15; cat"], stdin=b"ghcr.io", timeout=20)
+        assert done.stdout == b"ghcr.io"
+
     def test_a_started_program_has_exactly_the_given_environment(self, processes: Processes) -> None:
         done = processes.run(["/usr/bin/env"], env={"ONLY": "this"})
         assert done.stdout == b"ONLY=this\n"

@@ -18,6 +18,8 @@ from release.oci.reference import DOCKER_HUB
 
 # The keys of Docker Hub; the first one is the key that `docker login` writes.
 _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
+#: The variable whose JSON precedes docker's file, for docker 28.3 and later. Docker reads only `auths` of it.
+VARIABLE = "DOCKER_AUTH_CONFIG"
 _HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 # Paths of the registry's API: in a key without a scheme, such a path does not name a namespace.
 _API_PATHS = frozenset({"", "v1", "v1/", "v2", "v2/"})
@@ -42,7 +44,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class AuthFile(msgspec.Struct, frozen=True, kw_only=True):
     """One credential file. `entries`, `helpers`: the keys are registries, some with a path below.
 
-    `store`: the helper for registries that `helpers` does not list, or None. `faults`: what was left out, and why.
+    `helpers`: an empty name stands for no helper. `store`: the helper for registries that `helpers` does not list, or
+    None. `faults`: what was left out, and why.
     """
 
     path: str
@@ -124,12 +127,13 @@ def parse_auth_file(raw: bytes, path: str, *, old: bool = False) -> AuthFile:
         if entry is not None:
             entries[key] = entry
     named = _table(document, "credHelpers", path, faults)
-    helpers = {key: _text(named, key, f"`credHelpers` in `{path}`", faults) for key in named}
+    where = f"`credHelpers` in `{path}`"
+    helpers = {key: _text(named, key, where, faults) for key in named}
     store = _text(document, "credsStore", f"`{path}`", faults)
     return AuthFile(
         path=path,
         entries=entries,
-        helpers={key: helper for key, helper in helpers.items() if helper},
+        helpers={key: helper for key, helper in helpers.items() if isinstance(named[key], str)},
         store=store or None,
         faults=tuple(faults),
     )
@@ -156,7 +160,7 @@ def has_secret(file: AuthFile, registry: str, secret: str) -> bool:
     """Whether docker's own programs find this secret for `registry` in the file, without a helper."""
     key = server_of(registry)
     entry = file.entries.get(key)
-    is_asked = file.store is not None or key in file.helpers
+    is_asked = bool(file.helpers.get(key, file.store))
     secrets = () if entry is None else (entry.password, entry.identity_token, entry.registry_token)
     return not is_asked and secret in secrets
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
-from release.decoding import decode
+from release.decoding import convert, decode
 from release.errors import ConfigError, Denied
 from release.lazy_pattern import pattern
 from release.ports import Process
 from release.registry.auth.docker_config import (
+    VARIABLE,
     AuthFile,
     Entry,
     config_paths,
@@ -229,9 +230,10 @@ class Credentials:
         return pair, "no credential of AWS here" if has_boto3() else "`shipmark[ecr]` is not installed"
 
     def _places(self) -> tuple[tuple[str, bool], ...]:
-        """The paths of credential files, and whether each is an old `.dockercfg`."""
+        """The paths of credential files, and whether each is an old `.dockercfg`; first `VARIABLE` if it is set."""
         old = old_config_path(self._env)
         return (
+            *(((VARIABLE, False),) if self._env.get(VARIABLE) else ()),
             *((path, False) for path in config_paths(self._env, self._uid)),
             *(((old, True),) if old is not None else ()),
         )
@@ -245,10 +247,12 @@ class Credentials:
     def _parsed(self, path: str, *, old: bool) -> AuthFile | None:
         """The file; None if it does not exist, or, after a warning, if it cannot be used."""
         try:
-            raw = self._read(path)
+            raw = self._env[VARIABLE].encode(errors="replace") if path == VARIABLE else self._read(path)
             if raw is None:
                 return None
             file = parse_auth_file(raw, path, old=old)
+            if path == VARIABLE:
+                file = AuthFile(path=path, entries=file.entries, faults=file.faults)
         except ConfigError as error:
             self._unread[path] = error.message
             self._notice(f"{error.message}: no credential is taken from it")
@@ -259,9 +263,11 @@ class Credentials:
 
     def _from_file(self, file: AuthFile, registry: str, repository: str) -> Credential | None:
         exact = keys_for(registry, repository)
-        for key in _matching(exact, file.helpers, registry):
+        # An empty name stands for no helper, also where `credsStore` names one for other registries, as for docker.
+        key = next(_matching(exact, file.helpers, registry), None)
+        if key is not None and file.helpers[key]:
             return self._ask(file.helpers[key], registry, key, file.path)
-        if file.store is not None:
+        if key is None and file.store is not None:
             stored = self._ask(file.store, registry, server_of(registry), file.path)
             if stored is not None:
                 return stored
@@ -280,6 +286,13 @@ class Credentials:
             raise ConfigError(f"`{path}` names a credential helper that is not a program name")
         program = f"docker-credential-{helper}"
         try:
+            return self._answer(program, registry, server, path)
+        except Denied as error:
+            hint = f"repair or remove the helper in `{path}`, or set `{self.variable(registry)}`"
+            raise Denied(error.message, hint=error.hint or hint) from error
+
+    def _answer(self, program: str, registry: str, server: str, path: str) -> Credential | None:
+        try:
             # The protocol of credential helpers: the server's name on stdin, JSON on stdout.
             done = self._process.run([program, "get"], stdin=server.encode(), timeout=_HELPER_SECONDS)
         except FileNotFoundError as error:
@@ -289,31 +302,36 @@ class Credentials:
             ) from error
         except TimeoutError as error:
             raise Denied(f"`{program}` gave no answer in {_HELPER_SECONDS:g} seconds") from error
+        except OSError as error:  # a file without the right to execute it, or of another machine's format
+            raise Denied(f"`{program}` cannot be started: {error.strerror}") from error
         if done.code != 0:
             # A failed helper may have printed the credential: do not quote output that holds one.
             told = b"" if b'"Secret"' in done.stdout else done.stdout
             said = (done.stderr.strip() or told.strip()).decode(errors="replace")
             if _NOT_THERE in said.lower() or _NOT_THERE in done.stdout.decode(errors="replace").lower():
                 return None
-            raise Denied(f"`{program} get` failed for `{registry}`: {_printable(said)}")
+            why = _printable(said) or f"exit code {done.code}, without a message"
+            raise Denied(f"`{program} get` failed for `{registry}`: {why}")
         return _from_helper(done.stdout, program)
 
 
 def _from_helper(output: bytes, program: str) -> Credential | None:
     try:
-        answer = decode(output, _HelperAnswer)
+        # Docker, which is written in Go, takes members in any case.
+        members = {name.lower(): value for name, value in decode(output, dict[str, Any]).items()}
+        answer = convert(members, _HelperAnswer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Denied(f"`{program}` answered something that is not a credential") from error
-    if not answer.Secret:
+    if not answer.secret:
         return None
-    if answer.Username == _IDENTITY_USER:
-        return Credential(kind="identity", secret=answer.Secret, source=f"`{program}`")
-    return Credential(kind="basic", username=answer.Username, secret=answer.Secret, source=f"`{program}`")
+    if answer.username == _IDENTITY_USER:
+        return Credential(kind="identity", secret=answer.secret, source=f"`{program}`")
+    return Credential(kind="basic", username=answer.username, secret=answer.secret, source=f"`{program}`")
 
 
 class _HelperAnswer(msgspec.Struct):
-    Username: str = ""
-    Secret: str = ""
+    username: str = ""
+    secret: str = ""
 
 
 def _from_entry(entry: Entry, path: str, key: str) -> Credential | None:

@@ -17,6 +17,7 @@ from release.registry.auth.keychain import ANONYMOUS, Credentials
 HOME = {"HOME": "/home/u"}
 FILE = "/home/u/.docker/config.json"
 SECRET = "s3cr3t-value"
+NOT_EXECUTABLE = (126, "", "")  # of a helper that `Helpers` cannot start
 
 
 class Helpers:
@@ -38,6 +39,8 @@ class Helpers:
         self.calls.append((tuple(argv), stdin))
         if argv[0] not in self.programs:
             raise FileNotFoundError(argv[0])
+        if self.programs[argv[0]] == NOT_EXECUTABLE:
+            raise PermissionError(13, "Permission denied", argv[0])
         code, stdout, stderr = self.programs[argv[0]]
         return Completed(code=code, stdout=stdout.encode(), stderr=stderr.encode())
 
@@ -188,6 +191,50 @@ def test_error_for_a_missing_credential_helper_names_the_program_and_a_variable(
     assert "SHIPMARK_REGISTRY_A_IO_TOKEN" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (NOT_EXECUTABLE, "cannot be started: Permission denied"),
+        ((-9, "", ""), "exit code -9"),
+        ((1, "", "the keyring is locked"), "the keyring is locked"),
+        ((0, "", ""), "something that is not a credential"),
+        ((0, '{"Username": 5, "Secret": "x"}', ""), "something that is not a credential"),
+        ((0, "WARNING: new version\n{}", ""), "something that is not a credential"),
+    ],
+)
+def test_error_of_a_credential_helper_has_a_hint_with_its_file_and_a_variable(
+    answer: tuple[int, str, str], says: str
+) -> None:
+    helpers = Helpers({"docker-credential-x": answer})
+    with pytest.raises(Denied, match=says) as caught:
+        _credentials({FILE: {"credsStore": "x"}}, helpers=helpers).find("a.io", "b")
+    assert FILE in str(caught.value.hint)
+    assert "SHIPMARK_REGISTRY_A_IO_TOKEN" in str(caught.value.hint)
+
+
+def test_members_of_a_helpers_answer_are_read_in_any_case_as_by_docker() -> None:
+    helpers = Helpers({"docker-credential-x": (0, json.dumps({"username": "u", "SECRET": SECRET}), "")})
+    found = _credentials({FILE: {"credsStore": "x"}}, helpers=helpers).find("a.io", "b")
+    assert (found.username, found.secret) == ("u", SECRET)
+
+
+def test_an_empty_helper_name_makes_one_registry_use_the_file_instead_of_the_store() -> None:
+    helpers = Helpers({"docker-credential-x": (0, json.dumps({"Username": "store", "Secret": SECRET}), "")})
+    own = {"credsStore": "x", "credHelpers": {"a.io": ""}, "auths": {"a.io": _auth("file", SECRET)}}
+    credentials = _credentials({FILE: own}, helpers=helpers)
+    assert [credentials.find(host, "x").username for host in ("a.io", "b.io")] == ["file", "store"]
+
+
+def test_docker_auth_config_precedes_credential_files_and_names_no_helper() -> None:
+    value = {"auths": {"a.io": _auth("variable", "1")}, "credsStore": "x", "credHelpers": {"b.io": "x"}}
+    env = {**HOME, "DOCKER_AUTH_CONFIG": json.dumps(value)}
+    files = {FILE: {"auths": {host: _auth("file", "2") for host in ("a.io", "b.io")}}}
+    credentials = _credentials(files, env)
+    assert [credentials.find(host, "x").username for host in ("a.io", "b.io")] == ["variable", "file"]
+    assert credentials.find("a.io", "x").source == "`DOCKER_AUTH_CONFIG`"
+    assert _credentials(files, {**HOME, "DOCKER_AUTH_CONFIG": "{"}).find("a.io", "x").username == "file"
+
+
 def test_name_of_a_credential_helper_with_a_path_is_refused() -> None:
     with pytest.raises(ConfigError):
         _credentials({FILE: {"credHelpers": {"a.io": "../../bin/sh"}}}).find("a.io", "b")
@@ -295,6 +342,14 @@ def test_a_config_file_with_shipmarks_entry_gives_docker_this_credential_and_kee
         ({"auths": {"ghcr.io/acme": {"auth": "cm9ib3Q6c2VzYW1l"}}}, False),
         ({"auths": {"ghcr.io": {"auth": "cm9ib3Q6c2VzYW1l"}}, "credsStore": "desktop"}, False),
         ({"auths": {"ghcr.io": {"auth": "cm9ib3Q6c2VzYW1l"}}, "credHelpers": {"ghcr.io": "x"}}, False),
+        (
+            {
+                "auths": {"ghcr.io": {"auth": "cm9ib3Q6c2VzYW1l"}},
+                "credHelpers": {"ghcr.io": ""},
+                "credsStore": "desktop",
+            },
+            True,
+        ),
     ],
 )
 def test_has_secret_is_true_only_if_dockers_config_file_gives_that_secret(
