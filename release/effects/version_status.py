@@ -1,7 +1,9 @@
 """Reads and writes the artifact `shipmark-status`, by which everybody who reads a repository knows of yanked versions.
 
 Tags have no compare-and-swap, so two writers may overwrite each other: each reads what is there, adds its statuses,
-writes, reads back, and begins anew while something is missing.
+reads once more right before it writes, and reads back after a pause in which a writer that read before it has written,
+too. It begins anew while something is missing. Only a writer that is stopped between its last read and its write, for
+longer than that pause, can still overwrite the other.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from release.versions.status import STATUS_TAG, KnownStatus, lacking
 # Attempts to write. A race of two writers ends after two or three; a registry that loses what it accepted would keep a
 # writer busy for ever.
 _MOST_RACES = 6
+# Seconds between a write and the read that decides whether it stayed. Another writer that read just before this write
+# puts its own list right after: two requests of 0.03 to 0.1 s each.
+_SETTLED = 0.25
 # Seconds after the first attempt, doubled for each further one, times a jitter of 0.5 to 1.5 that spreads the writers:
 # writers that pause equally long overwrite each other again. 3.2 s in all on average.
 _PAUSE = 0.05
@@ -94,14 +99,21 @@ class VersionStatuses:
 
     def _write(self, repository: Repository, statuses: tuple[KnownStatus, ...]) -> None:
         for attempt in range(_MOST_RACES):
-            there = read_status(repository)
-            if not lacking(there.statuses, statuses):
-                return
-            artifact = artifact_of(there.with_statuses(statuses))
-            for blob, content in artifact.blobs:
-                repository.put_blob(blob, partial(io.BytesIO, content))
-            repository.put_manifest(artifact.manifest, tag=STATUS_TAG)
-            if not lacking(read_status(repository).statuses, statuses):
+            if self._is_there_after_writing(repository, statuses):
                 return
             self._cancel.wait(_PAUSE * 2**attempt * (0.5 + self._jitter()))
         raise Unreachable("others overwrite it all the time", hint="run it again")
+
+    def _is_there_after_writing(self, repository: Repository, statuses: tuple[KnownStatus, ...]) -> bool:
+        there = read_status(repository)
+        if not lacking(there.statuses, statuses):
+            return True
+        artifact = artifact_of(there.with_statuses(statuses))
+        for blob, content in artifact.blobs:
+            repository.put_blob(blob, partial(io.BytesIO, content))
+        # The blobs took several requests: another writer may have written meanwhile.
+        if read_status(repository) != there:
+            return False
+        repository.put_manifest(artifact.manifest, tag=STATUS_TAG)
+        self._cancel.wait(_SETTLED)
+        return not lacking(read_status(repository).statuses, statuses)
