@@ -20,9 +20,9 @@ from release.errors import LogCorrupt
 from release.log import Head
 from release.log.chain import seal
 from release.log.torn import Torn
-from tests.integration.log.test_sql import _disarm, _execute
 from tests.support.logs.descriptions import STORES, describe
 from tests.support.logs.facts import planned, whole_release
+from tests.support.logs.tampering import cut, disarm, execute
 from tests.support.logs.workspaces import Notes, workspace
 from tests.support.programs.environment import hermetic_git
 
@@ -39,33 +39,12 @@ def description(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any
     return described
 
 
-def cut(description: dict[str, Any], kept: int) -> None:
-    """Remove the entries from position `kept` on as somebody with access would: without leaving a trace."""
-    match description["store"]:
-        case "file":
-            path = Path(description["path"])
-            path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:kept]))
-        case "git":
-            argv = ["git", "--git-dir", description["url"], "update-ref", "refs/shipmark/log"]
-            subprocess.run(
-                [*argv, f"refs/shipmark/log~{20 - kept}"],
-                env={**hermetic_git(), "PATH": "/usr/bin"},
-                check=True,
-            )
-        case _:
-            for statement in _disarm(description["url"]):
-                _execute(description["url"], statement)
-            _execute(description["url"], f"DELETE FROM log_entry WHERE seq >= {kept}")
-            last = f"(SELECT hash FROM log_entry WHERE seq = {kept - 1})"
-            _execute(description["url"], f"UPDATE log_head SET seq = {kept - 1}, hash = {last}")
-
-
 def test_log_verify_finds_a_cut_tail_only_with_an_anchor(description: dict[str, Any], tmp_path: Path) -> None:
     head = verify(workspace(tmp_path / "work", description), VerifyRequest()).head
     assert head.startswith("19:")
     told = verify(workspace(tmp_path / "work", description), VerifyRequest(anchor=head))
     assert told.anchor == head
-    cut(description, 15)
+    cut(description, 15, 20)
     fresh = tmp_path / "another machine"
     assert verify(workspace(fresh, description), VerifyRequest()).entries == 15
     for session, anchor in (
@@ -198,8 +177,7 @@ def test_every_kind_of_damage_in_the_middle_of_a_log_is_told_with_its_place(
 ) -> None:
     lines = [entry.raw for entry in workspace(tmp_path / "work", description).log.entries()]
     if description["store"] == "sql":
-        for statement in _disarm(description["url"]):
-            _execute(description["url"], statement)
+        disarm(description["url"])
     for name, (damage, place) in DAMAGES.items():
         damaged = damage(lines)
         replace(description, damaged)
@@ -234,9 +212,8 @@ def test_log_verify_reports_damage_to_a_database(
     described = describe(kind, request, tmp_path)
     session = workspace(tmp_path / "work", described)
     session.log.append(FACTS)
-    for statement in _disarm(described["url"]):
-        _execute(described["url"], statement)
-    _execute(described["url"], change)
+    disarm(described["url"])
+    execute(described["url"], change)
     with pytest.raises(LogCorrupt, match=CHANGES[change]) as caught:
         verify(workspace(tmp_path / "work", described), VerifyRequest())
     assert caught.value.hint

@@ -20,6 +20,7 @@ from release.log.stores.sql import SqlStore
 from release.log.stores.sql_migrate import migrate
 from release.log.stores.sql_schema import parse_url
 from tests.support.logs.facts import independently_verified, planned, whole_release, writer
+from tests.support.logs.tampering import disarm, execute
 from tests.support.services.postgres import Postgres
 
 AT = "2026-11-20T10:00:00.000Z"
@@ -80,8 +81,8 @@ def test_migrating_a_sql_log_twice_changes_nothing(empty_url: str) -> None:
 
 def test_tables_of_0_1_0_are_used_as_they_are_and_get_an_index_by_migrating(url: str) -> None:
     for table in TABLES:
-        _execute(url, f"DROP TABLE {table.name}")
-    _execute(url, "UPDATE alembic_version SET version_num = '0001'")
+        execute(url, f"DROP TABLE {table.name}")
+    execute(url, "UPDATE alembic_version SET version_num = '0001'")
     old = SqlStore(url, cancel=Cancel())
     writer(old).append(whole_release("r", "1.4.2"))
     assert not old.has_index()
@@ -97,7 +98,7 @@ def test_older_tables_of_a_sql_log_are_refused_and_newer_ones_accepted(url: str)
     log = SqlStore(url, cancel=Cancel())
     writer(log).append([planned()])
     for revision, works in (("0000", False), ("9999", True)):
-        _execute(url, f"UPDATE alembic_version SET version_num = '{revision}'")
+        execute(url, f"UPDATE alembic_version SET version_num = '{revision}'")
         fresh = SqlStore(url, cancel=Cancel())
         if works:
             assert fresh.head().seq == 0
@@ -118,7 +119,7 @@ def test_append_to_a_sql_log_with_an_old_head_raises_head_moved(store: SqlStore)
 
 def test_second_entry_after_one_entry_is_refused_by_the_sql_table_itself(url: str, store: SqlStore) -> None:
     store.append([seal(planned(), Head(), AT)], Head())
-    _execute(url, f"UPDATE log_head SET seq = -1, hash = '{'0' * 64}'")
+    execute(url, f"UPDATE log_head SET seq = -1, hash = '{'0' * 64}'")
     with pytest.raises(HeadMoved):
         store.append([seal(planned(attempt="b"), Head(), AT)], Head())
     assert len(list(store.read())) == 1
@@ -130,15 +131,14 @@ def test_second_entry_after_one_entry_is_refused_by_the_sql_table_itself(url: st
 def test_triggers_of_the_sql_log_refuse_update_and_delete(url: str, store: SqlStore, statement: str) -> None:
     writer(store).append([planned()])
     with pytest.raises((sqlite3.Error, psycopg.Error), match="never changed or removed"):
-        _execute(url, statement)
+        execute(url, statement)
     assert len(list(store.read())) == 1
 
 
 def test_changed_entry_of_a_sql_log_is_reported_with_its_position(url: str, store: SqlStore) -> None:
     writer(store).append(whole_release("r", "1.4.2"))
-    for statement in _disarm(url):
-        _execute(url, statement)
-    _execute(url, "UPDATE log_entry SET line = replace(line, '1.4.2', '1.4.3') WHERE seq = 2")
+    disarm(url)
+    execute(url, "UPDATE log_entry SET line = replace(line, '1.4.2', '1.4.3') WHERE seq = 2")
     with pytest.raises(LogCorrupt, match=r"^entry 2 was changed after it was written"):
         list(store.read())
 
@@ -146,12 +146,11 @@ def test_changed_entry_of_a_sql_log_is_reported_with_its_position(url: str, stor
 def test_deleted_entries_of_a_sql_log_are_reported(url: str, store: SqlStore) -> None:
     log = writer(store)
     log.append(whole_release("r", "1.4.2"))
-    for statement in _disarm(url):
-        _execute(url, statement)
-    _execute(url, "DELETE FROM log_entry WHERE seq = 4")
+    disarm(url)
+    execute(url, "DELETE FROM log_entry WHERE seq = 4")
     with pytest.raises(LogCorrupt, match="has no entry 4 any more"):
         log.entries()
-    _execute(url, "DELETE FROM log_entry WHERE seq = 1")
+    execute(url, "DELETE FROM log_entry WHERE seq = 1")
     with pytest.raises(LogCorrupt, match=r"^entry 1 is missing"):
         list(store.read())
 
@@ -240,7 +239,7 @@ def test_documented_rights_suffice_for_a_postgresql_log_and_missing_rights_are_n
     writer(store).append(whole_release("r", "1.4.2"))
     assert store.head().seq == 4
     with pytest.raises(psycopg.Error, match="permission denied"):
-        _execute(postgres.url(database, role), "DELETE FROM log_entry")
+        execute(postgres.url(database, role), "DELETE FROM log_entry")
     store.close()
     postgres.sql(f"DROP OWNED BY {role}; DROP ROLE {role}", database)
 
@@ -318,22 +317,3 @@ def test_concurrent_migrations_of_a_sql_log_migrate_once_and_raise_no_error(post
     for thread in threads:
         thread.join()
     assert sorted(done, key=str) == [("0002", "0002"), ("0002", "0002"), (None, "0002")]
-
-
-def _execute(url: str, statement: str) -> None:
-    if url.startswith("sqlite"):
-        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-        try:
-            with connection:
-                connection.execute(statement)
-        finally:
-            connection.close()
-        return
-    with psycopg.connect(url) as session:
-        session.execute(statement.encode())
-
-
-def _disarm(url: str) -> list[str]:
-    if url.startswith("sqlite"):
-        return ["DROP TRIGGER log_entry_no_update", "DROP TRIGGER log_entry_no_delete"]
-    return ["DROP TRIGGER log_entry_append_only ON log_entry"]

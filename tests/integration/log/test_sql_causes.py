@@ -18,8 +18,8 @@ from release.errors import ConfigError, LogCorrupt, LogError, LogUnavailable, Re
 from release.log.stores.sql import SqlStore
 from release.log.stores.sql_errors import translated
 from release.log.stores.sql_migrate import migrate
-from tests.integration.log.test_sql import _execute
 from tests.support.logs.facts import planned, whole_release, writer
+from tests.support.logs.tampering import execute
 from tests.support.services.postgres import Postgres
 
 
@@ -195,7 +195,7 @@ def filled(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_missing_head_row_of_a_sql_log_is_reported_and_made_again_by_migrate(filled: str) -> None:
-    _execute(filled, "DELETE FROM log_head")
+    execute(filled, "DELETE FROM log_head")
     store = SqlStore(filled, cancel=Cancel())
     asked: tuple[Callable[[], Any], ...] = (
         store.head,
@@ -214,7 +214,7 @@ def test_missing_head_row_of_a_sql_log_is_reported_and_made_again_by_migrate(fil
 
 
 def test_newer_tables_of_a_sql_log_are_not_migrated(filled: str) -> None:
-    _execute(filled, "UPDATE alembic_version SET version_num = '9999'")
+    execute(filled, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(LogError, match="tables of revision 9999, newer than this version's 0002") as caught:
         migrate(filled)
     assert "newer shipmark" in str(caught.value.hint)
