@@ -55,20 +55,29 @@ class TaskGroup:
     """Runs calls in threads named `name`, at most `jobs` at a time.
 
     No further call starts after the run is cancelled, nor, with `stop_at_error`, after one has failed. Threads end
-    when no call is left to start, so a group needs no closing.
+    when no call is left to start, so a group needs no closing. `linger`: seconds that a thread waits for a further call
+    before it ends, for groups of many short calls: starting a thread takes longer than waking one.
     """
 
     def __init__(
-        self, *, jobs: int, name: str, cancel: Cancel | None = None, stop_at_error: bool = False
+        self,
+        *,
+        jobs: int,
+        name: str,
+        cancel: Cancel | None = None,
+        stop_at_error: bool = False,
+        linger: float = 0.0,
     ) -> None:
         self._jobs = jobs
         self._name = name
         self._cancel = cancel or Cancel()
         self._stop_at_error = stop_at_error
-        # Guards `_waiting`, `_running` and `_error`; notified when a thread ends, after an error and by `Cancel`.
+        self._linger = linger
+        # Guards the members below; notified by `start`, when a thread ends, after an error and by `Cancel`.
         self._turn = threading.Condition()
         self._waiting: deque[Task[Any]] = deque()
-        self._running = 0
+        self._running = 0  # threads with a call
+        self._idle = 0  # threads that linger
         self._error: BaseException | None = None
 
     def start(self, work: Callable[[], T]) -> Task[T]:
@@ -81,7 +90,9 @@ class TaskGroup:
             if self._error is not None:
                 return task
             self._waiting.append(task)
-            if self._running < self._jobs:
+            if len(self._waiting) <= self._idle:
+                self._turn.notify_all()
+            elif self._running + self._idle < self._jobs:
                 self._running += 1
                 threading.Thread(target=self._work, name=self._name, daemon=True).start()
         return task
@@ -114,11 +125,22 @@ class TaskGroup:
         # `start` holds this lock when it reads `_running`. So a new call is either taken by this thread, or `start`
         # sees that fewer threads run and starts one for it.
         with self._turn:
+            if self._linger and not self._waiting:
+                self._await_call()
             if self._waiting and not self._cancel.tripped:
                 return self._waiting.popleft()
             self._running -= 1
             self._turn.notify_all()
             return None
+
+    def _await_call(self) -> None:
+        """Wait for a call, at most as long as threads linger. The caller holds `_turn`."""
+        self._running -= 1
+        self._idle += 1
+        self._turn.notify_all()  # for `wait`
+        self._turn.wait_for(lambda: self._waiting or self._cancel.tripped, timeout=self._linger)
+        self._idle -= 1
+        self._running += 1
 
     def _stop(self, error: BaseException) -> None:
         with self._turn:

@@ -27,6 +27,9 @@ _LAST_BLOCK = b"\x03\0"
 # Threads that compress. The thread that reads, hashes and writes handles all pieces alone, so more threads would wait
 # for it, and each one holds a piece in memory.
 _MOST_WORKERS = 8
+# Seconds that a thread waits for the next piece. Pieces come every few milliseconds, on a loaded machine every tenth of
+# a second.
+_LINGER = 0.2
 # Window bits for zlib: 15 is the largest window, 32 KiB; the minus sign means raw deflate without a header.
 _WINDOW = -15
 
@@ -84,4 +87,4 @@ def _workers() -> int:
 @functools.cache
 def _pool() -> TaskGroup:
     """One group for the process: layers that are compressed in parallel share the cores."""
-    return TaskGroup(jobs=_workers(), name="compress")
+    return TaskGroup(jobs=_workers(), name="compress", linger=_LINGER)

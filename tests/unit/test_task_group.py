@@ -107,3 +107,26 @@ def test_error_in_a_task_group_that_does_not_stop_at_errors_is_raised_by_its_own
     assert fine.result() == 7
     with pytest.raises(ValueError, match="invalid literal"):
         failed.result()
+
+
+def test_threads_of_a_group_that_lingers_take_further_calls() -> None:
+    group = TaskGroup(jobs=2, name="test", linger=10)
+    threads = [group.start(threading.current_thread).result() for _ in range(20)]
+    assert len(set(threads)) <= 2
+    group.wait()  # does not wait for threads without a call
+
+
+def test_as_many_threads_as_jobs_work_in_a_group_that_lingers() -> None:
+    group = TaskGroup(jobs=3, name="test", linger=10)
+    group.start(str).result()
+    all_three = threading.Barrier(3)
+    for call in [group.start(partial(all_three.wait, 10)) for _ in range(3)]:
+        call.result()
+
+
+def test_threads_of_a_group_end_when_nothing_comes_while_they_linger() -> None:
+    group = TaskGroup(jobs=1, name="test", linger=0.001)
+    first = group.start(threading.current_thread).result()
+    first.join(10)
+    assert not first.is_alive()
+    assert group.start(threading.current_thread).result() is not first
