@@ -21,10 +21,14 @@ _TYPES = {
 # Sizes of ustar's fields: a name, and numbers in octal with a NUL behind them.
 _NAME = 100
 _SMALL, _LARGE = 8**7, 8**11
-# The checksum counts its own field as spaces.
-_UNSUMMED = b" " * 8
+# The checksum counts its own field as spaces: eight of them.
+_UNSUMMED = sum(b" " * 8)
 # What follows the link's name: magic and version, then empty fields up to the block's end.
 _REST = tarfile.POSIX_MAGIC + bytes(tarfile.BLOCKSIZE - 257 - len(tarfile.POSIX_MAGIC))
+# All that follows the checksum, for entries that are not links, and its part of the checksum, since the sum of 512
+# bytes takes longer than the rest of a header.
+_AFTER = {kind: type_ + bytes(_NAME) + _REST for kind, type_ in _TYPES.items()}
+_SUMS = {kind: sum(after) + _UNSUMMED for kind, after in _AFTER.items()}
 
 
 def header(path: str, node: Node, mtime: int) -> bytes:
@@ -43,8 +47,12 @@ def _plain(path: str, node: Node, mtime: int) -> bytes | None:
         return None
     numbers = f"{node.mode & 0o7777:07o}\0{node.uid:07o}\0{node.gid:07o}\0{size:011o}\0{mtime:011o}\0"
     before = name.encode().ljust(_NAME, b"\0") + numbers.encode()
-    after = _TYPES[node.kind] + node.target.encode().ljust(_NAME, b"\0") + _REST
-    return b"%b%06o\0 %b" % (before, sum(before) + sum(_UNSUMMED) + sum(after), after)
+    after, summed = _AFTER[node.kind], _SUMS[node.kind]
+    if node.target:
+        target = node.target.encode()
+        after = after[:1] + target + after[1 + len(target) :]
+        summed += sum(target)
+    return b"%b%06o\0 %b" % (before, sum(before) + summed, after)
 
 
 def _extended(path: str, node: Node, mtime: int) -> bytes:

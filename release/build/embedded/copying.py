@@ -252,13 +252,14 @@ class _Changes:
         self._result = Tree(self._after)
         self._known = Tree(self.nodes) if transfer.is_linked else self._result  # folders that are not made
         self._links: dict[str, str] = {}  # path in the image -> path in the source
+        self._folders: dict[str, str] = {}  # folder -> the folder with symlinks followed
 
     def add(self, path: str, node: Node, *, origin: str) -> str:
         """Add one node; returns its path, with symlinks in the image followed."""
         if node.kind == "dir":
             return self.add_folder(path, node)
         self._require_usual(node, origin)
-        resolved = self._resolved(path, self._result.resolve_parent(path), self._known.resolve_parent(path))
+        resolved = self._in_folder(path)
         existing = self._result.get(resolved)
         if existing is not None and existing.kind == "dir":
             raise self._error(
@@ -310,6 +311,15 @@ class _Changes:
                     "put what it points to inside, or leave the link out with `.dockerignore`",
                 )
 
+    def _in_folder(self, path: str) -> str:
+        """`path` with symlinks in its folders followed. Raises as `_resolved`; each folder is followed once."""
+        folder, name = posixpath.split(path)
+        found = self._folders.get(folder)
+        if found is None:
+            self._resolved(path, self._result.resolve_parent(path), self._known.resolve_parent(path))
+            found = self._folders[folder] = self._result.resolve(folder)
+        return _join(found, name)
+
     def _resolved(self, path: str, in_image: str, in_known: str) -> str:
         """`path` with symlinks followed. Raises `BuildError` where `--link` would follow one of the image."""
         if in_image != in_known:
@@ -317,6 +327,9 @@ class _Changes:
         return in_image
 
     def _put(self, path: str, node: Node) -> None:
+        replaced = self._after.get(path)
+        if node.kind == "symlink" or (replaced is not None and replaced.kind == "symlink"):
+            self._folders.clear()  # the only changes that lead a path elsewhere
         self.nodes[path] = self._after[path] = node
 
     def _add_parents(self, path: str) -> None:
@@ -369,4 +382,4 @@ def _join(folder: str, name: str) -> str:
 
 
 def _is_text(name: str) -> bool:
-    return not any("\udc80" <= character <= "\udcff" for character in name)
+    return name.isascii() or not any("\udc80" <= character <= "\udcff" for character in name)

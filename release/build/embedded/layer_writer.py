@@ -65,15 +65,16 @@ class LayerWriter:
         """The layer as a blob of the layout, compressed at most once. Raises `BuildError`."""
         found = self._written.get(layer)
         if found is None:
-            found = self._written[layer] = self._remembered(layer) or self._compressed(layer)
+            shape = layer_shape(layer, mtime=self._mtime)
+            found = self._written[layer] = self._remembered(layer, shape) or self._compressed(layer, shape)
         return found
 
-    def _remembered(self, layer: Layer) -> WrittenLayer | None:
+    def _remembered(self, layer: Layer, shape: str) -> WrittenLayer | None:
         """The blob of an earlier build with this layer's diff id, if there was one of this layer's shape.
 
         Reading the files and checking the blob run side by side: each takes about as long as the other.
         """
-        expected = recall_layer(self._layout, layer_shape(layer, mtime=self._mtime))
+        expected = recall_layer(self._layout, shape)
         if expected is None:
             return None
         programs = Programs(self._allowed)
@@ -105,14 +106,14 @@ class LayerWriter:
             found.update(chunk)
         return f"sha256:{found.hexdigest()}"
 
-    def _compressed(self, layer: Layer) -> WrittenLayer:
+    def _compressed(self, layer: Layer, shape: str) -> WrittenLayer:
         programs = Programs(self._allowed)
         cut = pieces(self._chunks(layer, programs.look), PIECE)
         with translated():
             compressed = compress_pieces(
                 cut, self._layout, codec=self._codec, check=self._cancel.check, watch=self.watch
             )
-            remember_layer(self._layout, layer_shape(layer, mtime=self._mtime), compressed.diff_id)
+            remember_layer(self._layout, shape, compressed.diff_id)
         return WrittenLayer(compressed=compressed, programs=programs)
 
     def _chunks(self, layer: Layer, look: Callable[..., None]) -> Iterator[bytes]:

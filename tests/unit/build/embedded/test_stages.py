@@ -356,6 +356,18 @@ class TestCopy:
         assert paths(image, 1) == ["run/tool", "run/tool/app"]
         assert paths(image, 2) == ["run/a.ini", "run/b.ini", "run/deep", "run/deep/c"]
 
+    def test_files_behind_a_symlink_that_the_same_copy_replaces_go_to_its_new_target(self) -> None:
+        context = {
+            "root": folder(),
+            "root/lib": link("old"),
+            **{name: folder() for name in ("a", "a/lib", "b", "c", "c/lib")},
+            "a/lib/x": file("1"),
+            "b/lib": link("new"),
+            "c/lib/y": file("2"),
+        }
+        image = build("FROM scratch\nCOPY root /\nWORKDIR /old\nWORKDIR /new\nCOPY a b c /", context=context)
+        assert paths(image, -1) == ["lib", "new/y", "old/x"]
+
     def test_a_layer_contains_each_path_once_from_the_last_source(self) -> None:
         context = {"a": folder(), "a/x": file("1"), "b": folder(), "b/x": file("2")}
         image = build("FROM scratch\nCOPY a b /d/", context=context)
