@@ -12,6 +12,8 @@ from release.registry.auth.challenge import scope
 from release.registry.host import Call, Host
 from release.registry.http.client import Answer
 
+#: Statuses of servers that do not have HEAD.
+WITHOUT_HEAD = (405, 501)
 _PULL, _PUSH = ("pull",), ("pull", "push")
 
 
@@ -108,6 +110,10 @@ class BlobPresence:
             scopes=(scope(self._repository, *actions),),
         )
         answer = send(call)
+        if method == "HEAD" and answer.status in WITHOUT_HEAD:
+            # The body of a GET is not read.
+            answer.close()
+            return self._headers("GET", descriptor, actions, send)
         if answer.status not in (200, 404):
             raise self._host.fault(answer, call)
         answer.close()

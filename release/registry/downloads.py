@@ -8,7 +8,7 @@ from typing import IO, Any, cast
 
 import msgspec
 
-from release.errors import Invalid, NotFound, RegistryError, Unreachable
+from release.errors import NotFound, RegistryError, Unreachable
 from release.lazy_pattern import pattern
 from release.oci import Descriptor
 from release.oci.verify import CHUNK
@@ -42,6 +42,7 @@ class _Resuming(io.RawIOBase):
         self._at = 0
         self._answer: Answer | None = None
         self._attempt = 1
+        self._takes_ranges = True
 
     def start(self) -> None:
         """Request the whole blob, with retries."""
@@ -57,13 +58,18 @@ class _Resuming(io.RawIOBase):
 
     def begin(self) -> Answer:
         """Send one request for the bytes from the current position on."""
-        headers = {"Range": f"bytes={self._at}-"} if self._at else {}
+        resumes = bool(self._at) and self._takes_ranges
+        headers = {"Range": f"bytes={self._at}-"} if resumes else {}
         answer = self._host.call(msgspec.structs.replace(self._call, headers=headers))
         if answer.status == 404:
             fault = self._host.fault(answer, self._call)
             raise NotFound(fault.message, status=404, code=fault.code)
-        if answer.status == 206 and self._at:
-            self._require_range(answer)
+        if resumes and answer.status in (206, 416):
+            if answer.status == 416 or not self._is_rest(answer):
+                # The storage, or a proxy before it, has ranges of its own: read from the start, as where it has none.
+                answer.close()
+                self._takes_ranges = False
+                return self.begin()
         elif answer.status != 200:
             raise self._fault(answer)
         elif self._at:
@@ -122,9 +128,6 @@ class _Resuming(io.RawIOBase):
                 raise Unreachable(f"`{self._host.registry}` ended {self._call.what} early")
             left -= len(data)
 
-    def _require_range(self, answer: Answer) -> None:
-        if read_range(answer.headers.get("Content-Range") or "") != self._at:
-            answer.close()
-            raise Invalid(
-                f"`{self._host.registry}` answered another range of {self._call.what} than was requested"
-            )
+    def _is_rest(self, answer: Answer) -> bool:
+        """Whether an answer has the bytes from the current position on."""
+        return read_range(answer.headers.get("Content-Range") or "") == self._at

@@ -24,11 +24,12 @@ from release.registry.auth.keychain import Credential, Finder
 from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to
 from release.registry.http.client import Answer, Transport, anywhere
 from release.registry.http.connections import Growing, Upload, rewind
-from release.registry.http.error_body import LARGEST_ERROR, Refusal, fault_of, rate_limit, read_refusal
+from release.registry.http.error_body import LARGEST_ERROR, Refusal, fault_of, read_refusal
 from release.registry.http.redirects import absolute, host_name, origin_of
 from release.registry.http.retry import TRANSIENT, Retrier, RetryPolicy, retry_after
 from release.registry.http.tls import Trust
 from release.registry.ping import probe
+from release.registry.refusal_hints import refusal_hint
 from release.registry.throttle import Throttle
 from release.secrets.known import Secrets
 
@@ -38,8 +39,7 @@ _SAME_METHOD = frozenset({307, 308})
 # More redirects in a row than this count as a loop. Registries redirect a blob once, to its storage.
 _MOST_REDIRECTS = 5
 # Concurrent requests to one host, halved by `Throttle` after a 429.
-# Fewer would leave a fast link unused while answers are awaited.
-# More would be refused by registries that limit the connections of one client.
+# Fewer would leave a fast link unused; more would be refused by registries that limit a client's connections.
 _MOST_AT_ONCE = 16
 # Connections that are opened before they are needed: a release reads about five tags at once.
 # Unused ones cost the registry a handshake each.
@@ -211,7 +211,7 @@ class Host:
         """The error for an answer, which is read and closed. A 429 lowers the throttle."""
         wait = retry_after(answer.headers.get("Retry-After"), self.ports.clock.now())
         if answer.status == 429:
-            self.gate.was_throttled(min(wait or 0.0, self.ports.policy.longest_wait))
+            self.gate.was_throttled(wait or 0.0, most=self.ports.policy.longest_wait)
         refusal = self._refusal(answer)
         return fault_of(
             answer.status,
@@ -219,7 +219,7 @@ class Host:
             what=call.what,
             host=self.registry,
             wait=wait,
-            hint=self._hint(answer.status, call) or rate_limit(answer.status, answer.headers),
+            hint=self._hint(answer.status, call) or refusal_hint(answer.status, refusal, answer.headers),
         )
 
     def expect(self, call: Call, *statuses: int) -> Answer:

@@ -9,6 +9,9 @@ from release.oci import ACCEPTED_TYPES, Descriptor, Manifest
 from release.oci.manifest import read_manifest
 from release.oci.reference import is_digest
 
+# Of a wrong host or port, such as the address of the registry's web pages, and of a proxy that wants a login first.
+_WEB_PAGE = "a web page was answered: check the registry's host and port, and whether a proxy wants a login"
+
 
 def described(headers: Mapping[str, str], name: str, reference: str) -> Descriptor | None:
     """The descriptor in a HEAD's headers; None when they are incomplete, so that a GET is needed.
@@ -18,8 +21,9 @@ def described(headers: Mapping[str, str], name: str, reference: str) -> Descript
     media_type = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if media_type not in ACCEPTED_TYPES:
         raise Invalid(
-            f"`{name}:{reference}` is of media type `{printable(media_type)}`, "
-            "which is not an image manifest or index"
+            f"{named(name, reference)} is of media type `{printable(media_type)}`, "
+            "which is not an image manifest or index",
+            hint=_WEB_PAGE if media_type == "text/html" else None,
         )
     digest = headers.get("Docker-Content-Digest") or ""
     size = headers.get("Content-Length") or ""

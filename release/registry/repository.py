@@ -18,7 +18,7 @@ from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, describe
 from release.oci.reference import Reference, is_digest, require_digest, require_tag
 from release.oci.verify import verified
 from release.registry.auth.challenge import scope
-from release.registry.blob_presence import BlobPresence
+from release.registry.blob_presence import WITHOUT_HEAD, BlobPresence
 from release.registry.downloads import open_unchecked
 from release.registry.growing_upload import GrowingUpload
 from release.registry.host import Call, Host
@@ -88,10 +88,10 @@ class RemoteRepository:
         _require_reference(reference)
         call = self._manifest_call("HEAD", reference, f"the question what `{self._name}:{reference}` is")
         with contextlib.closing(send(call)) as answer:
-            if answer.status not in (200, 404, 405):
+            if answer.status not in (200, 404, *WITHOUT_HEAD):
                 raise self._host.fault(answer, call)
             found = described(answer.headers, self._name, reference) if answer.status == 200 else None
-        if answer.status == 405 or (answer.status == 200 and found is None):
+        if answer.status in WITHOUT_HEAD or (answer.status == 200 and found is None):
             return self._resolve_by_reading(reference)
         hidden = self._untagged.hidden(reference) if found is None else None
         self._held[reference] = found.digest if found else None

@@ -67,12 +67,17 @@ class Throttle:
                 self._limit = min(self._most, self._limit + 1.0 / self._limit)
                 self._turn.notify()
 
-    def was_throttled(self, wait: float) -> None:
-        """Note a 429: halve the limit, and send nothing for `wait` seconds."""
+    def was_throttled(self, wait: float, *, most: float) -> None:
+        """Note a 429: halve the limit, and send nothing for `wait` seconds.
+
+        A wait of more than `most` seconds is not kept: the request fails at once, and with it the run, which must not
+        be held up by the requests that it still sends.
+        """
         with self._turn:
             now = self._now()
             # Each of several concurrent requests may get a 429: within one second, halve the limit only once.
             if now - self._lowered_at > 1.0:
                 self._lowered_at = now
                 self._limit = max(1.0, min(self._limit, max(1.0, float(self._busy))) / 2)
-            self._closed_until = max(self._closed_until, now + wait)
+            if wait <= most:
+                self._closed_until = max(self._closed_until, now + wait)

@@ -117,6 +117,14 @@ CASES = [
         says="asks to wait 86400 seconds",
     ),
     Case(
+        "R2 429 asking for a day on a manifest, whose tag is read once more",
+        PUT_MANIFEST,
+        Status(429, {"Retry-After": "86400"}),
+        times=FOREVER,
+        fails=Unreachable,
+        says="asks to wait 86400 seconds",
+    ),
+    Case(
         "R2 429 with bad line ends",
         POST_BLOB,
         Status(429, raw=b"HTTP/1.1 429 Too Many Requests\nRetry-After: 0\nContent-Length: 2\n\n{}"),

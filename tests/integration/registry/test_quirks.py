@@ -15,6 +15,7 @@ from release.registry.http.retry import RetryPolicy
 from release.registry.http.tls import Trust
 from release.registry.http.watchdog import Limits
 from tests.support.registries.hostile import Hang, HostileServer, Reply, Request
+from tests.support.registries.images import make_image
 from tests.support.registries.targets import TargetsFactory
 
 Serve = Callable[..., HostileServer]
@@ -166,6 +167,93 @@ def test_a_source_that_stalls_is_named_and_its_attempts_are_not_repeated(
         == 3
     )
     assert len(target.seen("POST")) == 1
+
+
+def _ranges(kind: str, at: int, content: bytes) -> Reply:
+    """Return an answer of a server with ranges of its own to the request for the bytes from `at` on."""
+    rest, last = content[at:], len(content) - 1
+    return {
+        "off by one": Reply(206, {"Content-Range": f"bytes {at + 1}-{last}/{last + 1}"}, rest[1:]),
+        "without a header": Reply(206, {}, rest),
+        "in several parts": Reply(206, {"Content-Type": "multipart/byteranges; boundary=x"}, b"--x" + rest),
+        "refused": Reply(416, {"Content-Range": f"bytes */{at}"}),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["off by one", "without a header", "in several parts", "refused"])
+def test_a_blob_is_read_from_the_start_if_the_server_does_not_send_the_missing_range(
+    serve: Serve, make_targets: TargetsFactory, kind: str
+) -> None:
+    content = bytes(range(256)) * 1000
+    blob = Descriptor(media_type="application/octet-stream", digest=digest_bytes(content), size=len(content))
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    asked: list[str | None] = []
+
+    def answer(request: Request) -> Any:
+        if "/blobs/" not in request.path:
+            return Reply()
+        asked.append(request.headers.get("range"))
+        if len(asked) == 1:
+            return Reply(raw=head + content[:100_000], length=None)
+        at = asked[-1]
+        return _ranges(kind, int(at[6:-1]), content) if at is not None else Reply(200, {}, content)
+
+    policy = RetryPolicy(base=0.01, cap=0.01)
+    with make_targets(policy=policy).open(f"{serve(answer).host}/app").open_blob(blob) as stream:
+        assert stream.read() == content
+    assert [one is None for one in asked] == [True, False, True]
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_blobs_and_tags_are_found_by_get_where_the_registry_has_no_head(
+    serve: Serve, make_targets: TargetsFactory, status: int
+) -> None:
+    manifest = make_image().manifest
+    blob = Descriptor(media_type="application/octet-stream", digest=digest_bytes(b"x"), size=1)
+
+    def answer(request: Request) -> Reply:
+        if request.method == "HEAD":
+            return Reply(status)
+        if request.path.endswith((blob.digest, "/v2/")):
+            return Reply(200, {}, b"x")
+        found = request.path.endswith("/1.0")
+        return Reply(200, {"Content-Type": manifest.media_type}, manifest.raw) if found else Reply(404)
+
+    repository = make_targets().open(f"{serve(answer).host}/app")
+    assert repository.has_blob(blob)
+    missing = Descriptor(media_type="application/octet-stream", digest=digest_bytes(b"y"), size=1)
+    assert not repository.has_blob(missing)
+    found = [repository.resolve(tag) for tag in ("1.0", "2.0")]
+    assert [one and one.digest for one in found] == [manifest.digest, None]
+
+
+@pytest.mark.parametrize(
+    ("reply", "hint"),
+    [
+        (Reply(413, {}, b"<html>413</html>"), "client_max_body_size 0"),
+        (Reply(507), "storage of the registry is full"),
+        (Reply(412, {}, b'{"errors":[{"code":"PRECONDITION","message":"configured as immutable"}]}'), "moving: false"),
+        (Reply(409, {}, b'{"errors":[{"code":"TAG_ALREADY_EXISTS","message":""}]}'), "moving: false"),
+        (Reply(405), "is that of a registry"),
+    ],
+)  # fmt: skip
+def test_a_refused_manifest_has_a_hint_about_the_reason_of_the_refusal(
+    serve: Serve, make_targets: TargetsFactory, reply: Reply, hint: str
+) -> None:
+    server = serve(lambda request: reply if request.method == "PUT" else Reply(404))
+    policy = RetryPolicy(attempts=1)
+    with pytest.raises(RegistryError) as caught:
+        make_targets(policy=policy).open(f"{server.host}/app").put_manifest(make_image().manifest, tag="1.0")
+    assert hint in str(caught.value.hint)
+
+
+def test_a_web_page_in_place_of_an_image_has_a_hint_about_the_address(
+    serve: Serve, make_targets: TargetsFactory
+) -> None:
+    server = serve(lambda _: Reply(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>log in</html>"))
+    with pytest.raises(Invalid, match="media type `text/html`") as caught:
+        make_targets().open(f"{server.host}/app").resolve("1.0")
+    assert "host and port" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

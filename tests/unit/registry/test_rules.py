@@ -183,11 +183,11 @@ class TestGate:
         time = [10.0]
         gate = Throttle(most=8, cancel=Cancel(), now=lambda: time[0])
         with gate.slot(), gate.slot(), gate.slot(), gate.slot():
-            gate.was_throttled(0.0)
-            gate.was_throttled(0.0)  # the same burst
+            gate.was_throttled(0.0, most=300.0)
+            gate.was_throttled(0.0, most=300.0)  # the same burst
         assert gate.limit == 2
         time[0] += 5
-        gate.was_throttled(0.0)
+        gate.was_throttled(0.0, most=300.0)
         assert gate.limit == 1
         for _ in range(60):
             gate.went_well()
@@ -196,7 +196,7 @@ class TestGate:
     def test_throttle_sends_nothing_during_retry_after(self) -> None:
         time = [10.0]
         gate = Throttle(most=8, cancel=Cancel(), now=lambda: time[0])
-        gate.was_throttled(5.0)
+        gate.was_throttled(5.0, most=300.0)
         entered = threading.Event()
 
         def enter() -> None:
@@ -210,10 +210,17 @@ class TestGate:
         assert entered.wait(3)
         thread.join()
 
+    def test_throttle_keeps_no_wait_that_is_too_long_to_be_kept_at_all(self) -> None:
+        gate = Throttle(most=8, cancel=Cancel(), now=lambda: 10.0)
+        gate.was_throttled(301.0, most=300.0)
+        assert gate.enter(wait=False)
+        gate.leave()
+        assert gate.limit == 1
+
     def test_cancellation_ends_waiting_for_a_throttle_slot(self) -> None:
         cancel = Cancel()
         gate = Throttle(most=1, cancel=cancel, now=lambda: 10.0)
-        gate.was_throttled(1000.0)
+        gate.was_throttled(1000.0, most=1000.0)
         cancel.trip(Interrupted("stop"))
         with pytest.raises(Interrupted), gate.slot():
             pass

@@ -1,0 +1,30 @@
+"""Hints for answers that refuse a request for a reason other than its credential. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from release.registry.http.error_body import Refusal, rate_limit
+
+_BY_STATUS = {
+    405: "the host, or a proxy before it, does not offer this: check that the name is that of a registry",
+    # 413: nginx takes 1 MiB without `client_max_body_size`, Cloudflare 100 MB on its free plan.
+    413: "the registry, or a proxy before it, limits the size of a request: raise that limit (nginx:"
+    " `client_max_body_size 0;`), or push to an address behind the proxy",
+    507: "the storage of the registry is full: free some space there",
+}
+# Words in the refusals of tags that a rule of the registry protects: Harbor, Amazon ECR and Quay say `immutable`, Azure
+# `locked`; other registries have only the code.
+_PROTECTED = ("immutable", "tag_already_exists", "cannot be overwritten", "is locked")
+_TAG = (
+    "a rule of the registry protects the tag: take another tag, or change the rule; for moving tags of a release,"
+    " `moving: false` in the config"
+)
+
+
+def refusal_hint(status: int, refusal: Refusal, headers: Mapping[str, str]) -> str | None:
+    """What helps with an answer of this status; None where that is not known."""
+    said = f"{refusal.code} {refusal.message}".lower()
+    if 400 <= status < 500 and any(word in said for word in _PROTECTED):
+        return _TAG
+    return rate_limit(status, headers) or _BY_STATUS.get(status)
