@@ -71,11 +71,14 @@ class GitFiles(msgspec.Struct, frozen=True, kw_only=True):
 
     `modes`: tracked files and symlinks with their mode in the index (0o100644, 0o100755, 0o120000), those of submodules
     that are checked out included. `skipped`: tracked files with the skip-worktree bit, which a sparse checkout sets.
+    `unwatched`: files with that bit, or the assume-unchanged bit, of which git shows no change; each with its object
+    in the index.
     `missing`: submodules that are not checked out. `repositories`: the folders whose repository answered: `""` and
     those of submodules.
     """
 
     modes: Mapping[str, int] = {}
     skipped: tuple[str, ...] = ()
+    unwatched: Mapping[str, str] = {}
     missing: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ("",)

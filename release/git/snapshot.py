@@ -103,6 +103,8 @@ def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
         "--no-renames",
         "-z",
         "--untracked-files=no",
+        # Overrides `ignore` in `.gitmodules`, with which git hides that another commit of a submodule is checked out.
+        "--ignore-submodules=untracked",
     )
     head, branch, dirty = "", None, []
     for record in output.decode("utf-8", "backslashreplace").split("\0"):

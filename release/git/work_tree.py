@@ -13,6 +13,10 @@ from release.git.model import GitFiles
 from release.git.repository import discover
 from release.ports import Process
 
+# git-ls-files(1): the tag `S` is skip-worktree; a small letter is assume-unchanged.
+_SKIPPED = (b"S", b"s")
+# Files that one `git hash-object` gets as arguments, which have a limit of length.
+_AT_ONCE = 100
 _SUBMODULE = 0o160000  # the mode of a submodule's entry in git's index ("gitlink", gitformat-index(5))
 
 
@@ -33,14 +37,17 @@ class WorkTree:
             return None
         modes: dict[str, int] = {}
         skipped: list[str] = []
+        unwatched: dict[str, str] = {}
         missing: list[str] = []
         repositories = [""]
         # The loop body appends the submodules that it finds, so submodules of submodules are visited, too.
         for prefix in repositories:
-            for path, mode, is_skipped in self._entries(folder, prefix):
+            for path, mode, tag, object_id in self._entries(folder, prefix):
                 if mode != _SUBMODULE:
                     modes[path] = mode
-                    skipped += [path] if is_skipped else []
+                    skipped += [path] if tag in _SKIPPED else []
+                    if tag != b"H":
+                        unwatched[path] = object_id
                 elif os.path.lexists(os.path.join(folder, path, ".git")):
                     # A symlink in place of the submodule could lead to any repository of this machine.
                     is_own = os.path.realpath(os.path.join(folder, path)) == os.path.join(folder, path)
@@ -50,6 +57,7 @@ class WorkTree:
         return GitFiles(
             modes=modes,
             skipped=tuple(skipped),
+            unwatched=unwatched,
             missing=tuple(missing),
             repositories=tuple(repositories),
         )
@@ -77,16 +85,30 @@ class WorkTree:
             ]
         return tuple(found)
 
-    def _entries(self, folder: str, prefix: str) -> Iterator[tuple[str, int, bool]]:
-        """Path, mode and whether it is skipped, of each entry of the index below the folder."""
-        listed = self._git(folder, prefix).read("ls-files", "-z", "-s", "-t")
+    def changed(self, folder: str, files: GitFiles, paths: Sequence[str]) -> tuple[str, ...]:
+        """The regular files among the unwatched `paths` whose content is not that of the index."""
+        found: list[str] = []
+        for prefix, own in _by_repository(files, paths):
+            for start in range(0, len(own), _AT_ONCE):
+                some = own[start : start + _AT_ONCE]
+                # Converts line ends and runs clean filters, as `git status` does.
+                answer = self._git(folder, prefix).read("hash-object", "--", *some)
+                for path, object_id in zip(some, answer.split(), strict=True):
+                    whole = _join(prefix, path)
+                    found += [whole] if files.unwatched[whole] != object_id.decode("ascii", "replace") else []
+        return tuple(found)
+
+    def _entries(self, folder: str, prefix: str) -> Iterator[tuple[str, int, bytes, str]]:
+        """Path, mode, tag and object of each entry of the index below the folder."""
+        listed = self._git(folder, prefix).read("ls-files", "-z", "-s", "-v")
         with understood("its index"):
             for record in listed.split(b"\0"):
                 if record:
-                    # git-ls-files(1): <tag> <mode> <object> <stage> TAB <path>; the tag `S` is skip-worktree.
+                    # git-ls-files(1): <tag> <mode> <object> <stage> TAB <path>
                     facts, _, path = record.partition(b"\t")
-                    tag, mode = facts.split(b" ", 2)[:2]
-                    yield _join(prefix, os.fsdecode(path)), int(mode, 8), tag == b"S"
+                    tag, mode, object_id = facts.split(b" ", 3)[:3]
+                    name = _join(prefix, os.fsdecode(path))
+                    yield name, int(mode, 8), tag, object_id.decode("ascii", "replace")
 
     def _git(self, folder: str, prefix: str) -> Git:
         return Git(self._process, os.path.join(folder, prefix) if prefix else folder, self._env)

@@ -1,7 +1,8 @@
 """Refuses a build whose instructions read files of the commit that the clone does not have. Pure.
 
-Three kinds: submodules that are not checked out, files outside of a sparse checkout, and Git LFS files of which only
-the pointer is there. An image built without those files would not contain what its commit contains.
+Four kinds: submodules that are not checked out, files outside of a sparse checkout, Git LFS files of which only the
+pointer is there, and changed files that git was told to take as unchanged. An image built without the files of the
+commit would not contain what its commit contains.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from release.build.context.reach import Reach, Source
 from release.build.ignore import Ignore
 from release.errors import IncompleteTree
 
-Lack = Literal["submodules", "sparse", "lfs"]
+Lack = Literal["submodules", "sparse", "lfs", "unwatched"]
 
 #: The first bytes of a pointer file, which Git LFS stores in place of a large file. Source: the Git LFS specification,
 #: "The Pointer"; `hawser` is the name that the project had before.
@@ -34,12 +35,17 @@ _SAYS: Mapping[Lack, tuple[str, str]] = {
         "{names} is a Git LFS pointer without its content",
         "{count} files are Git LFS pointers without their content ({names})",
     ),
+    "unwatched": (
+        "{names} differs from the commit, which git was told not to notice",
+        "{count} files differ from the commit, which git was told not to notice ({names})",
+    ),
 }
 #: The hint for each kind of lack, on a CI system for which there is no hint of its own.
 _COMMANDS: Mapping[Lack, str] = {
     "submodules": "run `git submodule update --init --recursive`",
     "sparse": "run `git sparse-checkout disable`",
     "lfs": "run `git lfs pull`",
+    "unwatched": "`git update-index --no-assume-unchanged PATH`, or `--no-skip-worktree`, lets `git status` show it",
 }
 _NAMED = 3  # paths that the error names: enough to recognise the files, and the error stays readable
 
@@ -69,7 +75,9 @@ def incomplete(
     return IncompleteTree(
         f"{said}, and {source.where} reads {'it' if len(paths) == 1 else 'them'}: "
         f"`{source.keyword}` of `{source.text}`",
-        hint=f"{remedy}; or, if the image can do without, `build: {{allow_missing: [{paths[0]}]}}`",
+        hint=remedy
+        if lack == "unwatched"
+        else f"{remedy}; or, if the image can do without, `build: {{allow_missing: [{paths[0]}]}}`",
     )
 
 

@@ -117,14 +117,30 @@ class Contexts:
             ("submodules", git.missing),
             ("sparse", absent),
             ("lfs", self._pointers(context, reach, git, chosen)),
+            ("unwatched", self._unnoticed(context, reach, git, chosen)),
         )
         for lack, paths in lacks:
             read = read_by_build(paths, reach, context.ignore)
             shown = {context.shown(path): path for path in read}
-            left = without_allowed(list(shown), task.spec.allow_missing)
+            left = (
+                list(shown) if lack == "unwatched" else without_allowed(list(shown), task.spec.allow_missing)
+            )
             source = reach.source_of(shown[left[0]]) if left else None
             if source is not None:
                 raise incomplete(lack, left, source, self._remedies)
+
+    def _unnoticed(self, context: Context, reach: Reach, git: GitFiles, chosen: Selection) -> Sequence[str]:
+        """Files that the build reads and that differ from the commit, although `git status` shows no change."""
+        present = [
+            path
+            for path in git.unwatched
+            if (node := chosen.files.get(path)) is not None
+            and isinstance(node.content, HostFile)
+            and reach.source_of(path)
+        ]
+        if not present or self._work_tree is None:
+            return []
+        return self._work_tree.changed(context.folder, git, present)
 
     def _pointers(self, context: Context, reach: Reach, git: GitFiles, chosen: Selection) -> list[str]:
         """Tracked files that are pointers of Git LFS.

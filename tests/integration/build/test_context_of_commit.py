@@ -84,6 +84,25 @@ def dockerfile(repo: GitRepo, text: str, **files: str) -> GitRepo:
     return repo
 
 
+def test_changed_file_that_git_was_told_to_take_as_unchanged_is_refused(git_repo: GitRepo) -> None:
+    dockerfile(
+        git_repo,
+        'FROM scratch\nCOPY ["a", "b c", "/"]\n',
+        a="1",
+        **{"b c": "1", "other": "1", ".gitattributes": "* text"},
+    )
+    git_repo.git("update-index", "--assume-unchanged", "a", "other")
+    git_repo.git("update-index", "--skip-worktree", "b c")
+    git_repo.write({"a": "1", "other": "2"})
+    assert "a" in paths(git_repo)
+    git_repo.write({"b c": "2"})
+    assert "`b c` differs from the commit" in refusal(git_repo, allow_missing=("b c",)).message
+    git_repo.write({"a": "2"})
+    error = refusal(git_repo)
+    assert "2 files differ from the commit" in error.message
+    assert "--no-assume-unchanged" in (error.hint or "")
+
+
 class TestFiles:
     def test_git_folder_of_the_clone_is_not_part_of_the_context(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, a="1")

@@ -259,6 +259,10 @@ class TestPosition:
         assert read(git_repo).dirty_count == 0
         (git_repo.path / "lib" / "l").write_text("changed")
         assert read(git_repo).dirty == ("lib",)
+        git_repo.git("config", "-f", ".gitmodules", "submodule.lib.ignore", "all")
+        git_repo.git("config", "diff.ignoreSubmodules", "all")
+        git_repo.commit("fix: hide changes")
+        assert read(git_repo).dirty == ("lib",)
 
     def test_tags_with_another_prefix_are_not_the_base(self, git_repo: GitRepo) -> None:
         git_repo.commit()
