@@ -38,6 +38,7 @@ _PYPROJECT = "pyproject.toml"
 # Bytes of `pyproject.toml`, which is read whole, for a warning only. Real files have some kilobytes; of a larger one no
 # warning is given.
 _PYPROJECT_BYTES = 1 << 20
+_PODMANS_IGNORE = ".containerignore"
 _NAMED = 5  # stray files that a warning names: enough to recognise them, and the warning stays readable
 _DEFAULT = parse_platform("linux/amd64")
 
@@ -161,7 +162,7 @@ class Contexts:
     def _warnings(
         self, task: BuildTask, context: Context, reach: Reach, git: GitFiles | None, chosen: Selection
     ) -> Sequence[Note]:
-        found = [size_warning(chosen), self._stray_files(context, git, chosen)]
+        found = [size_warning(chosen), self._stray_files(context, git, chosen), _unread_ignore(context)]
         is_missed = (
             self._judges_git
             and not task.spec.keep_git
@@ -192,6 +193,17 @@ class Contexts:
             f"tracked nor ignored by git: {shown}",
             hint="commit, or name in `.gitignore` or `.dockerignore`; `build: {files: tracked}` leaves them out",
         )
+
+
+def _unread_ignore(context: Context) -> Note | None:
+    """The warning about an ignore file that only podman and buildah read: what it hides would be in the image."""
+    if context.ignore_file is not None or not os.path.lexists(os.path.join(context.folder, _PODMANS_IGNORE)):
+        return None
+    return Note(
+        level="warning",
+        text=f"`{context.shown(_PODMANS_IGNORE)}` is not read, so that every builder gets the same files",
+        hint="rename it to `.dockerignore`, which podman and buildah read, too",
+    )
 
 
 def _as_parsed(chosen: Selection, context: Context) -> Selection:

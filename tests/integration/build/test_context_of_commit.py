@@ -103,6 +103,16 @@ def test_changed_file_that_git_was_told_to_take_as_unchanged_is_refused(git_repo
     assert "--no-assume-unchanged" in (error.hint or "")
 
 
+def test_ignore_file_that_only_podman_reads_is_named_in_a_warning(git_repo: GitRepo) -> None:
+    dockerfile(git_repo, COPY_ALL, **{".containerignore": "secret"})
+    notes = Notes()
+    read(git_repo, notes)
+    assert ["`.containerignore` is not read" in text for text in notes.texts] == [True]
+    git_repo.commit(files={".dockerignore": "secret"})
+    read(git_repo, notes)
+    assert len(notes.texts) == 1
+
+
 class TestFiles:
     def test_git_folder_of_the_clone_is_not_part_of_the_context(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, a="1")
