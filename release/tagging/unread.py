@@ -55,7 +55,7 @@ def unread(git_tag: str, policy: TagPolicy) -> Unread | None:
     """How a run treats `git_tag`; None if `git_tag` is a version of the component."""
     if policy.versions != "none" and parse_tag_name(git_tag, policy.prefix, policy.versions) is not None:
         return None
-    if _belongs_elsewhere(git_tag, policy):
+    if belongs_elsewhere(git_tag, policy):
         return Unread(git_tag=git_tag, looks="elsewhere")
     if is_ignored(git_tag, policy.ignore_tags):
         return Unread(git_tag=git_tag, looks="ignored")
@@ -85,7 +85,7 @@ def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(translate, patterns)) or "(?!)")
 
 
-def _belongs_elsewhere(git_tag: str, policy: TagPolicy) -> bool:
+def belongs_elsewhere(git_tag: str, policy: TagPolicy) -> bool:
     """Whether, of all components' prefixes that the tag begins with, the longest is another component's."""
     fitting = [prefix for prefix in policy.other_prefixes if git_tag.startswith(prefix)]
     longest = max(map(len, fitting), default=-1)

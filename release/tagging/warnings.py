@@ -7,7 +7,7 @@ from release.facts import Facts, may_lack_tags
 from release.git.model import Snapshot
 from release.tagging.guard import highest
 from release.tagging.model import KnownReleases, Line, TagPolicy
-from release.tagging.unread import not_ignored
+from release.tagging.unread import belongs_elsewhere, not_ignored
 from release.versions.git_tags import VersionTags, examples_of, has_version_tag
 from release.versions.model import Version
 from release.versions.semver import image_tag_of, precedence_key
@@ -132,6 +132,8 @@ def _below_released(
 
 def _odd(found: VersionTags, policy: TagPolicy) -> list[str]:
     names = not_ignored(found.odd, policy.ignore_tags)
+    if policy.other_prefixes:  # a repository of one component may have 20,000 odd tags
+        names = [name for name in names if not belongs_elsewhere(name, policy)]
     if not names:
         return []
     shown = ", ".join(f"`{name}`" for name in examples_of(names))

@@ -320,6 +320,12 @@ class TestWarnings:
             "4 git tags are not versions and are ignored: `vNOT-A-VERSION`, `x`, `y`, …",
         )
 
+    def test_git_tags_of_other_components_give_no_warning(self) -> None:
+        of = facts({"v1.4.2": HEAD, "lib-1.0.0": OLD, "app-web-2.0.0": OLD, "app-x": OLD})
+        assert decided(of, TagPolicy(other_prefixes=("lib-", "app-web-"))).warnings == (
+            "1 git tag is not a version and is ignored: `app-x`",
+        )
+
     @pytest.mark.parametrize(
         ("ci", "told"),
         [
