@@ -34,15 +34,20 @@ from release.task_group import run_all
 # Bytes of `manifest.json` and of the image config, which are read into memory. Usual ones have some KiB.
 _LARGEST_DOCUMENT = 8 * 1024 * 1024
 
+# A layer of another content has the same error; `docker load` takes such a layer, but no registry's client does.
+_OTHER_CODEC = (
+    "the layer is compressed with bzip2 or xz: `docker load` the archive, and `docker save` the image again"
+)
+
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     config: str
-    layers: tuple[str, ...] = ()
+    layers: tuple[str, ...] | None = None
     repo_tags: tuple[str, ...] | None = None
 
 
 class _RootFiles(msgspec.Struct, frozen=True, kw_only=True):
-    diff_ids: tuple[str, ...] = ()
+    diff_ids: tuple[str, ...] | None = None  # Go writes null for an empty list
 
 
 class _Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +55,8 @@ class _Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DockerArchive(ReadOnly):
-    """An image in an archive of `docker save`. `path`: the archive. `image`: the reference of one of several images.
+    """An image in an archive of `docker save`. `path`: the archive. `image`: the reference of one of several
+    images, or its number, as `@0`.
 
     `store`: the content store for layers. `jobs`: number of layers compressed at a time. Call `close` at the end.
     """
@@ -77,7 +83,9 @@ class DockerArchive(ReadOnly):
         self._converted: Manifest | None = None
         self._take: Callable[[Descriptor], None] = lambda _: None
         self._image = image
-        self._wanted = None if image is None else Reference.parse(image)
+        numbered = image is not None and image.startswith("@")
+        self._number = int(image[1:]) if image is not None and numbered else None
+        self._wanted = None if image is None or numbered else Reference.parse(image)
         self._archive = ArchiveFile(path)
         try:
             self._entry = self._choose()
@@ -138,13 +146,15 @@ class DockerArchive(ReadOnly):
     def _choose(self) -> _Entry:
         raw = self._document("manifest.json")
         try:
-            entries = decode(raw, tuple[_Entry, ...])
+            entries = tuple(decode(raw, tuple[_Entry, ...] | None) or ())  # type: ignore[arg-type]  # a union
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Invalid(
                 f"`manifest.json` in `{self.name}` is not what `docker save` writes: {error}"
             ) from error
         names = [name for entry in entries for name in entry.repo_tags or ()]
-        wanted = self._wanted
+        count, wanted = len(entries), self._wanted
+        if self._number is not None:
+            entries = entries[self._number : self._number + 1]
         if wanted is not None:
             wished = {str(wanted), f"{wanted}:latest"} if wanted.tag is None else {str(wanted)}
             entries = tuple(entry for entry in entries if wished & {str(name) for name in _names(entry)})
@@ -153,11 +163,14 @@ class DockerArchive(ReadOnly):
             self._sink.emit(Note(level="warning", text=text))
         if len(entries) == 1 or (wanted is not None and entries):
             return entries[0]
+        file = self.name.removesuffix(f":{self._image}")
+        if not count:
+            raise NotFound(f"`{file}` holds no image", hint="save the image again")
         shown = ", ".join(f"`{name}`" for name in names[:10]) or "none with a name"
-        raise (ConfigError if entries else NotFound)(
-            f"`{self.name}` holds {len(entries)} images" + (f" called `{self._image}`" if wanted else ""),
-            hint=f"write `{self.name}:REFERENCE`; images in the archive: {shown}",
-        )
+        hint = f"write `{file}:REFERENCE`, or `{file}:@N`, N from 0 to {count - 1}; images in the archive: {shown}"
+        if self._image is not None:
+            raise NotFound(f"`{file}` holds no image called `{self._image}`", hint=hint)
+        raise ConfigError(f"`{file}` holds {count} images", hint=hint)
 
     def _convert(self) -> Manifest:
         with self._lock:
@@ -168,10 +181,10 @@ class DockerArchive(ReadOnly):
     def _make(self) -> Manifest:
         config = self._document(self._entry.config)
         try:
-            diff_ids = decode(config, _Config).rootfs.diff_ids
+            diff_ids = decode(config, _Config).rootfs.diff_ids or ()
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Invalid(f"the config in `{self.name}` is not an image config: {error}") from error
-        if len(diff_ids) != len(self._entry.layers) or not all(map(is_digest, diff_ids)):
+        if len(diff_ids) != len(self._entry.layers or ()) or not all(map(is_digest, diff_ids)):
             raise Invalid(f"the config in `{self.name}` does not fit its layers")
         layers = self._layers(diff_ids)
         described = Descriptor(media_type=OCI_CONFIG, digest=digest_bytes(config), size=len(config))
@@ -187,7 +200,7 @@ class DockerArchive(ReadOnly):
 
     def _layers(self, diff_ids: Sequence[str]) -> list[Descriptor]:
         """Store the layers; returns descriptors, base first. Layers with equal diff ids are stored once."""
-        members = dict(zip(diff_ids, self._entry.layers, strict=True))
+        members = dict(zip(diff_ids, self._entry.layers or (), strict=True))
         # The largest first: otherwise one thread would compress the largest at the end, while the others have no work.
         largest_first = sorted(
             members.items(), key=lambda pair: self._archive.size(pair[1]) or 0, reverse=True
@@ -207,7 +220,8 @@ class DockerArchive(ReadOnly):
         if known is not None:
             return known.descriptor
         with self._archive.open(member) as stream:
-            suffix = suffix_of(stream.read(TELLING))
+            start = stream.read(TELLING)
+        suffix = suffix_of(start)
         what = f"layer `{member}` in `{self.name}`"
         check = self._cancel.check
         with self._archive.open(member) as stream:
@@ -216,7 +230,10 @@ class DockerArchive(ReadOnly):
                 return kept.descriptor
             layer = compress_layer(stream, self._store, codec=self._codec, check=check)
         if layer.diff_id != diff_id:
-            raise Invalid(f"{what} has diff id `{layer.diff_id}`, not `{diff_id}`")
+            raise Invalid(
+                f"{what} has diff id `{layer.diff_id}`, not `{diff_id}`",
+                hint=_OTHER_CODEC if start.startswith((b"BZh", b"\xfd7zX")) else None,
+            )
         return layer.descriptor
 
     def _document(self, name: str) -> bytes:
@@ -224,6 +241,8 @@ class DockerArchive(ReadOnly):
             hint = None
             if "oci-layout" in self._archive:
                 hint = f"the archive has an OCI layout: write `oci-archive:{self._shown}`"
+            elif "repositories" in self._archive:
+                hint = "Docker before 1.10 wrote it: `docker load` it, and `docker save` the image again"
             raise Invalid(f"`{self.name}` holds no `{name}`", hint=hint)
         return self._archive.read(name, most=_LARGEST_DOCUMENT)
 

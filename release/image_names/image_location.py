@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -134,7 +135,12 @@ def locate_destination(context: LocationContext, text: str) -> ImageLocation:
         from release.image_names.names import open_destination
 
         return _unguarded(text, open_destination(text, _workshop(context)))
-    return locate_target(context, text)
+    found = locate_target(context, text)
+    if found.whole is not None and found.tag is None:
+        Reference.parse(
+            found.whole
+        )  # a layout of another tool may have images with other names, but gets none
+    return found
 
 
 def locate_target(context: LocationContext, text: str) -> ImageLocation:
@@ -183,6 +189,11 @@ def _layout(context: LocationContext, text: str) -> ImageLocation:
     place = split_path(text.removeprefix(_LAYOUT), context.directory)
     if not place.path:
         raise ConfigError(f"`{text}` names no folder", hint="write `oci:PATH` or `oci:PATH:TAG`")
+    if os.path.isfile(os.path.join(context.directory, place.path)):
+        raise ConfigError(
+            f"`{place.path}` is a file, and a layout is a folder",
+            hint=f"write `oci-archive:{place.path}`, or `docker-archive:{place.path}` for what `docker save` wrote",
+        )
     return ImageLocation(
         text=text,
         repository=Layout(place.path, root=context.directory, workspace=context.root),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import msgspec
 
@@ -19,6 +20,7 @@ from release.image_names.docker_archive_source import DockerArchive
 from release.image_names.oci_archive import OciArchive
 from release.image_names.path_and_name import PathAndName, split_path
 from release.layout.layout import Layout
+from release.lazy_pattern import pattern
 from release.oci import Repository
 from release.oci.reference import Reference, is_tag
 
@@ -26,6 +28,8 @@ OCI_ARCHIVE = "oci-archive:"
 DOCKER_ARCHIVE = "docker-archive:"
 FOLDER = "dir:"
 TRANSPORTS = (OCI_ARCHIVE, DOCKER_ARCHIVE, FOLDER)
+# `FILE:@N` names an image of an archive by its number, from 0, as for skopeo: images need not have names.
+_NUMBERED = pattern(r"(.+):(@\d{1,6})", re.ASCII)
 
 
 class TransportContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +64,11 @@ def open_source(text: str, workshop: TransportContext) -> OpenedImage:
     """Open an archive or folder for reading. Raises `ConfigError` for a bad name, `RegistryError` for a bad archive."""
     transport, place = _split(text, workshop)
     full = os.path.join(workshop.root, place.path)
+    if transport != FOLDER and os.path.isdir(full):
+        raise ConfigError(
+            f"`{place.path}` is a folder, and an archive is a file",
+            hint=f"write `oci:{place.path}` for an OCI layout, `dir:{place.path}` for a folder of skopeo",
+        )
     match transport:
         case "oci-archive:":
             archive = OciArchive(full, shown=place.path)
@@ -113,7 +122,12 @@ def _split(text: str, workshop: TransportContext) -> tuple[str, PathAndName]:
         raise ConfigError(f"`{text}` has no known transport", hint=f"known are: {known}")
     rest = text.removeprefix(transport)
     # A folder's image has no name.
-    place = PathAndName(path=rest) if transport == FOLDER else split_path(rest, workshop.root, is_file=True)
+    if transport == FOLDER:
+        place = PathAndName(path=rest)
+    elif transport == DOCKER_ARCHIVE and (numbered := _NUMBERED.fullmatch(rest)) is not None:
+        place = PathAndName(path=numbered[1], name=numbered[2])
+    else:
+        place = split_path(rest, workshop.root, is_file=True)
     if not place.path:
         raise ConfigError(f"`{text}` names no file", hint=f"write `{transport}PATH`")
     return transport, place

@@ -9,7 +9,7 @@ from typing import IO, NoReturn
 from release.errors import ConfigError, DigestMismatch, Invalid, NotFound
 from release.image_names.tar_index import ArchiveFile
 from release.layout.index import Entries, read_entries
-from release.layout.reader import LayoutReader
+from release.layout.reader import INCOMPLETE, LayoutReader
 from release.limits import LAYOUT_INDEX_BYTES
 from release.oci import Descriptor, Manifest
 from release.oci.reference import require_digest
@@ -63,6 +63,8 @@ class OciArchive(ReadOnly, LayoutReader):
             hint = None
             if "manifest.json" in self._archive:
                 hint = f"the archive may be one of `docker save`: write `docker-archive:{self._shown}`"
+            elif (folder := self._archive.folder_with("oci-layout")) is not None:
+                hint = f"its layout lies in the folder `{folder}`: unpack it, and write `oci:PATH`"
             raise Invalid(f"`{self._shown}` holds no OCI layout", hint=hint)
 
     @property
@@ -79,7 +81,7 @@ class OciArchive(ReadOnly, LayoutReader):
         member = _member(descriptor.digest)
         size = self._archive.size(member)
         if size is None:
-            raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`")
+            raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`", hint=INCOMPLETE)
         if size != descriptor.size:
             raise DigestMismatch(
                 f"blob `{descriptor.digest}` in `{self.name}` has {size} bytes of {descriptor.size}"

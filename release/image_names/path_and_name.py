@@ -10,7 +10,7 @@ import os
 import msgspec
 
 from release.errors import ConfigError
-from release.oci.reference import Reference, is_tag, require_digest
+from release.oci.reference import Reference, is_ref_name, is_tag, require_digest
 
 
 class PathAndName(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,10 +22,13 @@ class PathAndName(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tag(self) -> str | None:
-        """The tag in the name."""
+        """The tag in the name; None for a name without one."""
         if self.name is None or is_tag(self.name):
             return self.name
-        return Reference.parse(self.name).tag
+        try:
+            return Reference.parse(self.name).tag
+        except ConfigError:
+            return None
 
 
 def split_path(text: str, root: str, *, is_file: bool = False) -> PathAndName:
@@ -48,8 +51,12 @@ def _without_digest(text: str) -> tuple[str, str | None]:
 
 def _existing(rest: str, root: str) -> tuple[str, str | None] | None:
     """The longest path that exists, and the name behind it."""
-    for path, name in [(rest, None), *_named(rest)]:
-        if path and os.path.exists(os.path.join(root, path)):
+    for path, name in [(rest, None), *_splits(rest)]:
+        if (
+            path
+            and (name is None or _is_name(name) or is_ref_name(name))
+            and os.path.exists(os.path.join(root, path))
+        ):
             return path, name
     return None
 
@@ -78,9 +85,13 @@ def _of_folder(rest: str) -> tuple[str, str | None]:
 
 def _named(rest: str) -> list[tuple[str, str]]:
     """Every split into a path and a valid name, the longest path first."""
+    return [(path, name) for path, name in _splits(rest) if path and _is_name(name)]
+
+
+def _splits(rest: str) -> list[tuple[str, str]]:
+    """Every split at a colon, the longest path first."""
     places = [place for place, character in enumerate(rest) if character == ":"]
-    splits = [(rest[:place], rest[place + 1 :]) for place in reversed(places)]
-    return [(path, name) for path, name in splits if path and _is_name(name)]
+    return [(rest[:place], rest[place + 1 :]) for place in reversed(places)]
 
 
 def _is_name(text: str) -> bool:

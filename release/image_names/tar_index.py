@@ -6,6 +6,7 @@ Python's `tarfile` reads extension headers of any size into memory; this module 
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -13,10 +14,12 @@ import os
 import posixpath
 import tempfile
 import zlib
+from collections.abc import Iterator
 from typing import IO, Any, cast
 
 import msgspec
 
+from release.compression.decompress import unpacked
 from release.errors import Invalid, NotFound, RegistryError
 from release.filesystem.files import open_file
 from release.limits import ARCHIVE_HEADER_BYTES, ARCHIVE_MEMBERS, UNPACKED_BYTES, UNPACKED_RATIO
@@ -203,7 +206,8 @@ def _shown(name: str) -> str:
 
 # Links that are followed from one name. Archives of `docker save` need one; a cycle of links ends after this many.
 _MOST_LINKS = 8
-# First bytes of compressed files, and the function that opens such a file.
+_ZSTD = b"\x28\xb5\x2f\xfd"
+# First bytes of other compressed files, and the function that opens such a file.
 _MAGIC: tuple[tuple[bytes, Any], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
@@ -212,7 +216,7 @@ _MAGIC: tuple[tuple[bytes, Any], ...] = (
 
 
 class ArchiveFile:
-    """The members of a tar file, uncompressed or compressed with gzip, bzip2 or xz. Call `close` at the end.
+    """The members of a tar file, uncompressed or compressed with gzip, bzip2, xz or zstd. Call `close` at the end.
 
     A compressed file is decompressed to a temporary file without a name first, because members are read in any order.
     Raises `NotFound`, `Invalid` and `RegistryError`.
@@ -225,7 +229,9 @@ class ArchiveFile:
         except FileNotFoundError as error:
             raise NotFound(f"there is no archive `{path}`") from error
         except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-            raise Invalid(f"`{path}` is compressed, and damaged: {error}") from error
+            raise Invalid(
+                f"`{path}` is compressed, and damaged: {error}", hint="make or download the archive again"
+            ) from error
         except OSError as error:
             raise RegistryError(f"`{path}` cannot be read: {error.strerror or error}") from error
         try:
@@ -236,6 +242,11 @@ class ArchiveFile:
 
     def __contains__(self, name: str) -> bool:
         return self._find(name) is not None
+
+    def folder_with(self, name: str) -> str | None:
+        """The folder of the archive in which a file is called `name`; None if there is none."""
+        found = (member for member in self._members if member.endswith(f"/{name}"))
+        return next((member.removesuffix(f"/{name}") for member in found), None)
 
     def size(self, name: str) -> int | None:
         """The size of a member in bytes; None if there is no such member."""
@@ -298,6 +309,8 @@ def _plain(path: str) -> IO[bytes]:
     file = open_file(path)
     start = file.read(6)
     opener = next((opener for magic, opener in _MAGIC if start.startswith(magic)), None)
+    if start.startswith(_ZSTD):
+        opener = _opened_zstd
     if opener is None:
         return cast(IO[bytes], file)
     with file:
@@ -310,6 +323,12 @@ def _plain(path: str) -> IO[bytes]:
         unpacked.close()
         raise
     return cast(IO[bytes], unpacked)
+
+
+@contextlib.contextmanager
+def _opened_zstd(path: str, _: str) -> Iterator[IO[bytes]]:
+    with open_file(path) as file, unpacked(cast(IO[bytes], file), "+zstd", what=f"`{path}`") as plain:
+        yield plain
 
 
 def _unpack(packed: IO[bytes], unpacked: IO[bytes], limit: int, path: str) -> None:

@@ -58,9 +58,11 @@ def is_called(item: Item, name: str) -> bool:
     """
     if is_tag(name):
         return tag_of(item) == name
+    if annotation(item, REF_NAME) == name and annotation(item, "kind") not in _OF_ANOTHER:
+        return True  # also a name that is neither a tag nor a reference with a tag, such as `1.0+build`
     wanted = _reference(name)
     if wanted is None:
-        return annotation(item, REF_NAME) == name
+        return False
     repository = _repository(item)
     return tag_of(item) == (wanted.tag or "latest") and repository in (None, wanted.name)
 

@@ -23,13 +23,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import IO
 
-from release.errors import DigestMismatch, NotFound, Obstructed, RegistryError
+from release.errors import DigestMismatch, NotFound, Obstructed, RefusedError, RegistryError
 from release.filesystem.files import read_limited
 from release.filesystem.folders import OpenFolder
 from release.layout.blob_writer import BLOB_MODE, BlobWriter
 from release.layout.files import EMPTY_INDEX, LayoutFiles, split_digest
 from release.layout.index import Entries, read_entries
-from release.layout.reader import LayoutReader
+from release.layout.reader import INCOMPLETE, LayoutReader
 from release.limits import LAYOUT_INDEX_BYTES
 from release.oci import Descriptor, Manifest
 from release.oci.attached import lists, referrers_tag, with_referrer, without_referrer
@@ -76,9 +76,15 @@ class Layout(LayoutReader):
             with self._files.opened("blobs", algorithm) as folder:
                 stream = folder.read(name)
         except FileNotFoundError as error:
-            raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`") from error
+            raise NotFound(
+                f"blob `{descriptor.digest}` is missing in `{self.name}`", hint=INCOMPLETE
+            ) from error
         except _BROKEN as error:
             raise _broken(f"blob `{descriptor.digest}` of `{self.name}`", error) from error
+        except RefusedError as error:
+            # Bazel's rules_oci makes layouts of symlinks into its cache.
+            hint = f"copy the layout with what its links name, `cp -rL {self._shown} NEW`, and take the copy"
+            raise RefusedError(error.message, hint=hint) from error
         size = os.fstat(stream.fileno()).st_size
         if size != descriptor.size:
             stream.close()

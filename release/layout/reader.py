@@ -15,6 +15,11 @@ from release.oci.manifest import LARGEST_PULLED, children, read_manifest, subjec
 from release.oci.reference import is_digest, require_name
 from release.oci.verify import verified
 
+#: The hint for an image whose parts are not all there, as an interrupted copy or a copy of one platform leaves it.
+INCOMPLETE = (
+    "the image is incomplete there: copy or build it again, or take one of its platforms with `--platform`"
+)
+
 
 class LayoutReader:
     """The reading half of a `Repository` over a layout. Subclasses supply the bytes."""
@@ -51,7 +56,10 @@ class LayoutReader:
         """The manifest of a tag or digest; its digest is checked. Raises `NotFound`."""
         descriptor = self.resolve(reference)
         if descriptor is None:
-            raise NotFound(f"`{self.name}` has no `{reference}`", hint=self._tag_hint())
+            raise NotFound(
+                f"`{self.name}` has no `{reference}`",
+                hint=INCOMPLETE if is_digest(reference) and self.tags() else self._tag_hint(),
+            )
         return self._load(descriptor)
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:

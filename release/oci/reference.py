@@ -21,6 +21,8 @@ _HUB_API = "registry-1.docker.io"
 
 _TAG = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _COMPONENT = pattern(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
+# OCI image-spec v1.1, "Pre-Defined Annotation Keys".
+_REF_NAME = pattern(r"[A-Za-z0-9]+(?:(?:--|[-._:@+/])[A-Za-z0-9]+)*", re.ASCII)
 _LABEL = pattern(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
 _HEX = pattern(r"[0-9a-f]+", re.ASCII)
 # Hex digits of the algorithms that image-spec v1.1 registers (descriptor, "Registered Algorithms").
@@ -114,6 +116,11 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
+def is_ref_name(text: str) -> bool:
+    """Whether `text` may be the annotation `org.opencontainers.image.ref.name`, also `1.0+build` or `release/1.0`."""
+    return _REF_NAME.fullmatch(text) is not None
+
+
 def is_repository(text: str) -> bool:
     """Whether `text` is a valid path of a repository, without its registry."""
     return len(text) <= _LONGEST_NAME and all(_COMPONENT.fullmatch(one) for one in text.split("/"))
@@ -132,8 +139,11 @@ def require_tag(text: str) -> str:
 
 
 def require_name(text: str) -> str:
-    """Return `text` if it is a valid tag or a whole reference. Raises `ConfigError`."""
-    if not is_tag(text):
+    """Return `text` if it is a valid name of an image in a layout: a tag, a whole reference, or another `ref.name`.
+
+    Raises `ConfigError`.
+    """
+    if not is_tag(text) and not is_ref_name(text):
         Reference.parse(text)
     return text
 

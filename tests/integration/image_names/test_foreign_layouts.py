@@ -138,6 +138,28 @@ def test_copying_an_image_without_naming_a_tag_copies_the_tag_latest(scene: Scen
     assert scene.registry.tags("acme/copy") == {"latest": IMAGE.digest}
 
 
+def test_an_image_whose_name_is_no_tag_is_copied_by_that_name_and_none_gets_such_a_name(scene: Scene) -> None:
+    scene.layout(IMAGE, "1.0")
+    scene.layout(OTHER, "2.0")
+    scene.index().write_text(scene.index().read_text().replace('"1.0"', '"1.0+build"'))
+    assert scene.tags_after("oci:l:1.0+build", ":new") == {"new": IMAGE.digest}
+    refused = scene.copy("oci:l:2.0", "oci:l:2.0+build")
+    assert refused.code == 2
+    assert "`2.0+build` is not an image reference" in refused.stderr
+
+
+def test_an_incomplete_or_linked_layout_and_a_file_in_its_place_have_hints(scene: Scene) -> None:
+    layout = scene.layout(IMAGE, "1.0")
+    blob = Path(layout.blob_path(next(iter(IMAGE.blobs))))
+    blob.rename(scene.folder / "elsewhere")
+    target = f"{scene.registry.host}/acme/broken:1.0"
+    assert "copy or build it again" in scene.copy("oci:l:1.0", target).stderr
+    blob.symlink_to(scene.folder / "elsewhere")
+    assert "`cp -rL l NEW`" in scene.copy("oci:l:1.0", target).stderr
+    (scene.folder / "x.tar").write_text("")
+    assert "`oci-archive:x.tar`" in scene.copy("oci:x.tar:1.0", target).stderr
+
+
 def test_of_two_layout_entries_with_one_tag_the_first_is_copied_with_a_warning(scene: Scene) -> None:
     scene.layout(IMAGE, "1.0")
     store(OTHER, Layout(str(scene.folder / "l")), "2.0")

@@ -123,7 +123,7 @@ class TestMembers:
 
 
 class TestFiles:
-    @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.compress])
     def test_compressed_archives_are_read(self, pack: object, tmp_path: Path) -> None:
         (tmp_path / "a.tar").write_bytes(pack(_tar(("x", b"content"))))  # type: ignore[operator]  # a function of bytes
         archive = ArchiveFile(str(tmp_path / "a.tar"))
@@ -344,7 +344,8 @@ class TestDockerArchive:
             ([("x", b"1")], "holds no `manifest.json`"),
             ([("manifest.json", b"{}")], "not what `docker save` writes"),
             ([("manifest.json", b"[")], "not what `docker save` writes"),
-            ([("manifest.json", b"[]")], "holds 0 images"),
+            ([("manifest.json", b"[]")], "holds no image"),
+            ([("manifest.json", b"null")], "holds no image"),
             ([("manifest.json", b'[{"Config": "c", "Layers": []}]')], "holds no `c`"),
             ([("manifest.json", b'[{"Config": "c", "Layers": []}]'), ("c", b"[]")], "not an image config"),
             ([("manifest.json", b'[{"Config": "c", "Layers": ["x"]}]'), ("c", b"{}")], "does not fit"),
@@ -373,8 +374,51 @@ class TestDockerArchive:
         chosen = _docker(tmp_path, image="app:2.0")
         assert chosen.tags() == ("2.0",)
         chosen.close()
-        with pytest.raises(NotFound, match="called `app:3"):
+        with pytest.raises(NotFound, match="called `app:3") as missing:
             _docker(tmp_path, image="app:3.0")
+        assert "write `docker-archive:" in str(missing.value.hint)
+        assert "app:3.0:" not in str(missing.value.hint)
+
+    def test_image_of_a_docker_archive_is_chosen_by_its_number_if_it_has_no_name(
+        self, tmp_path: Path
+    ) -> None:
+        tar = make_tar({"a": b"1"})
+        full = json.dumps({"rootfs": {"diff_ids": [digest(tar)]}}).encode()
+        empty = b'{"rootfs": {"diff_ids": null}}'  # of `FROM scratch` alone, as Go writes it
+        entries = [{"Config": "c", "Layers": ["l"]}, {"Config": "d", "RepoTags": None, "Layers": None}]
+        files = (("l", tar), ("c", full), ("d", empty), ("manifest.json", json.dumps(entries).encode()))
+        (tmp_path / "a.tar").write_bytes(_tar(*files))
+        for number, config in enumerate((full, empty)):
+            place = open_source(f"docker-archive:a.tar:@{number}", _workshop(tmp_path))
+            assert (place.tag, place.reference) == (None, None)
+            assert isinstance(place.repository, DockerArchive)
+            assert json.loads(_only(place.repository).raw)["config"]["digest"] == digest(config)
+            place.repository.close()
+        with pytest.raises(NotFound, match="called `@2`") as missing:
+            open_source("docker-archive:a.tar:@2", _workshop(tmp_path))
+        assert "N from 0 to 1" in str(missing.value.hint)
+
+    def test_layer_that_is_compressed_with_xz_has_a_hint(self, tmp_path: Path) -> None:
+        _saved(tmp_path / "a.tar", make_tar({"a": b"1"}), pack=lzma.compress)
+        with pytest.raises(Invalid, match="has diff id") as caught:
+            _read_and_close(tmp_path)
+        assert "bzip2 or xz" in str(caught.value.hint)
+
+    def test_archive_of_docker_before_1_10_and_layout_in_a_folder_of_an_archive_have_hints(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.tar").write_bytes(_tar(("repositories", b"{}"), ("a/layer.tar", b"")))
+        with pytest.raises(Invalid, match=r"manifest\.json") as caught:
+            _docker(tmp_path)
+        assert "`docker load`" in str(caught.value.hint)
+        (tmp_path / "b.tar").write_bytes(_tar(("image/oci-layout", b"{}"), ("image/index.json", b"{}")))
+        with pytest.raises(Invalid, match="holds no OCI layout") as caught:
+            open_source("oci-archive:b.tar", _workshop(tmp_path))
+        assert "folder `image`" in str(caught.value.hint)
+        (tmp_path / "l").mkdir()
+        with pytest.raises(ConfigError, match="is a folder") as refused:
+            open_source("oci-archive:l", _workshop(tmp_path))
+        assert "`oci:l`" in str(refused.value.hint)
 
 
 class TestFolder:

@@ -60,6 +60,9 @@ def test_the_name_of_an_image_in_a_missing_archive_file_follows_the_first_colon(
         ("a:b", "a:b:acme/app:1.0", "a:b", "acme/app:1.0"),
         ("a", "a:b:1.0", "a", "b:1.0"),
         ("dist", f"dist:{WHOLE}", "dist", WHOLE),
+        ("dist", "dist:1.0+build", "dist", "1.0+build"),
+        ("dist", "dist:release/1.0", "dist", "release/1.0"),
+        ("dist", "dist:app@1.0", "dist", "app@1.0"),
     ],
 )
 def test_the_longest_existing_path_is_split_from_the_name(

@@ -53,6 +53,11 @@ SIGNATURES = {**entry(B), "annotations": {"kind": "dev.cosignproject.cosign/sigs
         ((entry(A, image="docker.io/library/app:1.0"),), "1.0", A),
         ((entry(A, ""),), "1.0", None),
         ((entry(A, "not a reference!"),), "1.0", None),
+        ((entry(A, "1.0+build"), entry(B, "1.0")), "1.0+build", A),  # allowed by the OCI image-spec
+        ((entry(A, "release/1.0"),), "release/1.0", A),
+        ((entry(A, "app@1.0"),), "app@1.0", A),
+        ((entry(A, "app@1.0"),), "app@2.0", None),
+        ((SIGNATURES, entry(A, WHOLE)), WHOLE, A),
     ],
 )
 def test_a_name_selects_the_first_entry_of_index_json_that_has_the_name(
