@@ -13,7 +13,7 @@ from typing import IO
 
 from release.errors import ReleaseError
 from release.oci.verify import CHUNK
-from release.registry.http.connections import Growing, empty_upload
+from release.registry.http.bodies import Growing, empty_upload
 from release.registry.upload_sessions import Sessions, closing_location
 
 # Seconds between two signs of life while the blob does not grow.

@@ -22,8 +22,8 @@ from release.registry.auth.bearer import Tokens, basic
 from release.registry.auth.challenge import Challenge, choose, parse_challenges, scope
 from release.registry.auth.keychain import Credential, Finder
 from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to
+from release.registry.http.bodies import Growing, Upload, rewind
 from release.registry.http.client import Answer, Transport, anywhere
-from release.registry.http.connections import Growing, Upload, rewind
 from release.registry.http.error_body import LARGEST_ERROR, Refusal, fault_of, read_refusal
 from release.registry.http.redirects import absolute, host_name, origin_of
 from release.registry.http.retry import TRANSIENT, Retrier, RetryPolicy, retry_after

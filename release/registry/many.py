@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
-from urllib3.exceptions import HTTPError
-
 from release.errors import RegistryError
 from release.registry.host import Call, Host
 from release.registry.http.client import USER_AGENT
@@ -102,7 +100,7 @@ class _Reading:
     def _read(self, position: int, line: Line) -> Reply | None:
         try:
             reply = line.read(is_head=self._calls[position].method == "HEAD", most=self._most)
-        except (OSError, HTTPError):
+        except OSError:
             self._failed()
             return None
         finally:

@@ -145,7 +145,7 @@ class RegistryPool:
             return Layout(path, root=self._root, workspace=self._root)
         reference = parse_repository(target)
         self._registries |= {reference.registry}
-        # Imported late: urllib3 and ssl take longer than the rest of a small command.
+        # Imported late: the registry's modules take longer than the rest of a small command.
         from release.registry.repository import RemoteRepository
 
         return RemoteRepository(reference, self._host(reference))

@@ -12,7 +12,7 @@ from release.errors import RegistryError
 from release.events import Progress, Sink
 from release.oci import Descriptor
 from release.oci.verify import CHUNK
-from release.registry.http.connections import Upload, read_source
+from release.registry.http.bodies import Upload, read_source
 
 # Bytes between two progress events. An event for each piece of 64 KiB would cost time and show no more.
 _SHOWN_EVERY = 1024 * 1024

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from release.errors import RegistryError
 from release.registry.auth.challenge import scope
 from release.registry.host import Call, Host
+from release.registry.http.bodies import Growing, Upload
 from release.registry.http.client import Answer
-from release.registry.http.connections import Growing, Upload
 
 
 class Sessions:

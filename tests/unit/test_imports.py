@@ -176,7 +176,7 @@ HOMES = {
     "rich": ("release.cli", "release.cli.*"),
     "semver": ("release.tagging.*", "release.versions.*"),
     "sqlalchemy": ("release.log.stores.*",),
-    "urllib3": ("release.build.docker*", "release.docker.*", "release.registry.*"),
+    "urllib3": ("release.build.docker*", "release.docker.*"),
     "yaml": ("release.config", "release.config.*"),
     "zlib_ng": ("release.compression.codecs",),
     "zstandard": ("release.compression.codecs", "release.compression.decompress"),
@@ -248,10 +248,7 @@ CAUGHT_INSIDE = {
     "release.image_names.*": {"OSError"},  # errno from the system
     "release.layout.*": {"OSError"},  # likewise
     "release.registry.*": {"OSError"},  # errno from the system
-    "release.registry.http.connections": {
-        "NameResolutionError",
-        "NewConnectionError",
-    },  # to urllib3, which asked for it
+    "release.registry.http.connections": {"ProxyFault"},  # becomes Unreachable in `translated`
     "release.versions.calver": {"ValueError"},  # not a version: the caller knows where it stood
     "release.versions.semver": {"ValueError"},  # likewise
     "release.versions.next_calver": {

@@ -38,7 +38,7 @@ PLACES: dict[str, dict[str, str]] = {
     "release.build.buildah.request": {
         "/dev/stderr": "a word of a command line: the pipe that shipmark reads"
     },
-    "release.registry.http.connections": {"os.sendfile": "sends a file to a socket"},
+    "release.registry.http.sending": {"os.sendfile": "sends a file to a socket"},
     "release.log.stores.syscalls": {"os.write": "writes to the descriptor of a log file"},
 }
 

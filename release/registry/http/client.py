@@ -1,6 +1,6 @@
 """Sends one HTTP request and reads its answer: no retries, redirects or authentication. Sizes and times are limited.
 
-Exceptions of urllib3, ssl and sockets are translated here: callers see `Unreachable` (its `code` tells whether a retry
+Exceptions of ssl and sockets are translated here: callers see `Unreachable` (its `code` tells whether a retry
 makes sense), `Invalid`, and what `Cancel.check` raises.
 """
 
@@ -10,18 +10,18 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlsplit
-
-import urllib3
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from release import __version__
 from release.control import Cancel, Deadline
 from release.errors import Invalid
 from release.oci.verify import CHUNK
 from release.registry.http.address_policy import Reach, is_loopback_host
-from release.registry.http.connections import Growing, PlainPool, TlsPool, Upload, using
+from release.registry.http.bodies import Body, Growing, Upload
+from release.registry.http.connections import Connection, Connections, Route, route_to
 from release.registry.http.network_errors import host_of, translated
+from release.registry.http.responses import Response
 from release.registry.http.tls import Trust
 from release.registry.http.watchdog import Exchange, Limits, Watchdog
 from release.task_group import TaskGroup
@@ -37,6 +37,8 @@ _SHORT_REST = 64 * 1024
 _DRAIN_SECONDS = 2.0
 # Idle connections kept for each host: `Throttle` allows as many concurrent requests. Others are closed after use.
 _CONNECTIONS = 16
+# Hosts whose idle connections are kept: a registry may redirect to ever new hosts.
+_HOSTS = 64
 Accept = Callable[[Reach], str | None]
 
 
@@ -46,10 +48,15 @@ def anywhere(_: Reach) -> str | None:
 
 
 class Answer:
-    """The answer to a request: status, headers and an unread body. Callers `read` the body, or close the answer."""
+    """The answer to a request: status, headers and an unread body. Callers `read` the body, or close the answer.
 
-    def __init__(self, response: Any, exchange: Exchange, done: Callable[[], None], url: str) -> None:
-        self.status: int = response.status
+    `done`: called once at the end, with whether the connection may carry another request.
+    """
+
+    def __init__(
+        self, response: Response, exchange: Exchange, done: Callable[[bool], None], url: str
+    ) -> None:
+        self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self.url = url
         self.reach = exchange.reach
@@ -76,7 +83,7 @@ class Answer:
     def piece(self, size: int) -> bytes:
         """Read at most `size` bytes of the body; b"" at its end."""
         with translated(self._exchange, self.url):
-            data = cast(bytes, self._response.read(size))
+            data = self._response.read(size)
         self._exchange.moved(len(data))
         return data
 
@@ -86,20 +93,18 @@ class Answer:
         If the connection breaks, bytes that arrived before are returned first.
         """
         with translated(self._exchange, self.url):
-            # http.client's `readinto`: that of urllib3 copies the bytes three times.
-            count: int = self._response._fp.readinto(view)
+            count = self._response.readinto(view)
         self._exchange.moved(count)
         return count
 
     def close(self) -> None:
-        """Return the connection to its pool, or close it where a long rest of the body is unread."""
+        """Keep the connection for another request, or close it where a long rest of the body is unread."""
         if self._closed:
             return
         self._closed = True
         with contextlib.suppress(Exception):
             self._drain()
-        self._response.close()
-        self._done()
+        self._done(self._response.may_be_followed and self._exchange.fault is None)
 
     def _drain(self) -> None:
         # Reading a short rest is cheaper than a new connection.
@@ -108,7 +113,6 @@ class Answer:
         while rest <= _SHORT_REST and self._exchange.fault is None:
             data = self._response.read(_SHORT_REST)
             if not data:
-                self._response.release_conn()
                 return
             rest += len(data)
 
@@ -131,9 +135,10 @@ class Transport:
         self._now = now
         self.limits = limits or Limits()
         self._watchdog = Watchdog()
-        self._pools: dict[tuple[str | None, bool], Any] = {}
-        # Guards `_pools`: two threads must not make two pool managers for one key; one would never be closed.
+        self._kept: dict[Route, Connections] = {}
+        # Guards `_kept`: two threads must not keep connections of one route in two places; one would never be closed.
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def send(
         self,
@@ -141,27 +146,25 @@ class Transport:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | Upload | Growing | None = None,
+        body: Body = None,
         accept: Accept = anywhere,
     ) -> Answer:
         """Send one request; returns the answer of any status. `accept`: returns why an address is refused, or None."""
         self._cancel.check()
-        exchange = Exchange(
-            cancel=self._cancel, deadline=self._deadline, limits=self.limits, now=self._now, accept=accept
-        )
-        self._watchdog.add(exchange)
-
-        def done() -> None:
-            self._watchdog.remove(exchange)
-
+        exchange = self._exchange(accept)
+        connection: Connection | None = None
         try:
-            with translated(exchange, url), using(exchange):
-                response = self._request(method, url, _headers(headers, body), body)
+            with translated(exchange, url):
+                kept = self._connections(url)
+                connection = kept.take()
+                response = connection.request(exchange, method, url, _headers(headers, body), body)
             exchange.transfer()
         except BaseException:
-            done()
+            if connection is not None:
+                connection.close()
+            self._watchdog.remove(exchange)
             raise
-        return Answer(response, exchange, done, url)
+        return Answer(response, exchange, partial(self._end, exchange, connection, kept), url)
 
     def open_ahead(self, url: str, count: int) -> None:
         """Open idle connections to the host of `url`, at once, unless it is reached through a proxy.
@@ -185,70 +188,60 @@ class Transport:
     def _line(self, url: str) -> Line:
         from release.registry.http.lines import Line
 
-        exchange = Exchange(
-            cancel=self._cancel, deadline=self._deadline, limits=self.limits, now=self._now, accept=anywhere
-        )
-        self._watchdog.add(exchange)
-        return Line(
-            self._pool(url).connection_from_url(url), exchange, partial(self._watchdog.remove, exchange)
-        )
+        kept = self._connections(url)
+        exchange = self._exchange(anywhere)
+        return Line(kept, exchange, partial(self._watchdog.remove, exchange))
 
     def _open_one(self, url: str) -> None:
-        exchange = Exchange(
-            cancel=self._cancel, deadline=self._deadline, limits=self.limits, now=self._now, accept=anywhere
-        )
-        self._watchdog.add(exchange)
+        exchange = self._exchange(anywhere)
         try:
-            with using(exchange):
-                # `urlopen` takes a connection from this pool, and opens it only if it is closed.
-                pool = self._pool(url).connection_from_url(url)
-                connection = pool._get_conn()
-                if not connection.is_connected:
-                    connection.connect()
-                pool._put_conn(connection)
+            kept = self._connections(url)
+            connection = kept.take()
+            if connection.sock is None:
+                connection.connect(exchange)
+            kept.give(connection)
         finally:
             self._watchdog.remove(exchange)
+
+    def _exchange(self, accept: Accept) -> Exchange:
+        exchange = Exchange(
+            cancel=self._cancel, deadline=self._deadline, limits=self.limits, now=self._now, accept=accept
+        )
+        self._watchdog.add(exchange)
+        return exchange
+
+    def _end(
+        self, exchange: Exchange, connection: Connection, kept: Connections, may_be_followed: bool
+    ) -> None:
+        # Removed first: the watchdog must not end a connection that another request uses.
+        self._watchdog.remove(exchange)
+        if may_be_followed and exchange.fault is None:
+            kept.give(connection)
+        else:
+            connection.close()
 
     def close(self) -> None:
         """Close idle connections and end the watchdog."""
         self._watchdog.stop()
         with self._lock:
-            pools, self._pools = list(self._pools.values()), {}
-        for manager in pools:
-            # `clear` alone leaves open sockets to the garbage collector, which warns.
-            for key in manager.pools.keys():  # noqa: SIM118 - it cannot be iterated
-                manager.pools[key].close()
-            manager.clear()
+            kept, self._kept, self._is_closed = list(self._kept.values()), {}, True
+        for connections in kept:
+            connections.close()
 
-    def _request(self, method: str, url: str, headers: Mapping[str, str], body: Any) -> Any:
-        return self._pool(url).urlopen(
-            method,
-            url,
-            headers=headers,
-            body=body,
-            retries=False,
-            redirect=False,
-            assert_same_host=False,
-            preload_content=False,
-            decode_content=False,
-            timeout=urllib3.Timeout(connect=self.limits.stall, read=None),
-        )
-
-    def _pool(self, url: str) -> Any:
-        parts = urlsplit(url)
-        host = parts.netloc
-        secure = parts.scheme == "https"
-        proxy = self._proxy(url)
-        key = (proxy, secure and self._trust.verifies(host))
+    def _connections(self, url: str) -> Connections:
+        route = route_to(url, self._proxy(url))
         with self._lock:
-            if key not in self._pools:
-                options: dict[str, Any] = {"num_pools": 64, "maxsize": _CONNECTIONS}
-                if secure:
-                    options["ssl_context"] = self._trust.context(host)
-                pool = _through(proxy, options) if proxy else urllib3.PoolManager(**options)
-                pool.pool_classes_by_scheme = {"http": PlainPool, "https": TlsPool}
-                self._pools[key] = pool
-            return self._pools[key]
+            kept = self._kept.pop(route, None) or Connections(route, self._trust.context, _CONNECTIONS)
+            if self._is_closed:
+                # A thread that opens connections ahead outlives a short run: what it opens is not kept.
+                kept.close()
+                return kept
+            self._kept[route] = kept  # the last that was used stands last
+            oldest = next(iter(self._kept))
+            dropped = self._kept.pop(oldest) if len(self._kept) > _HOSTS else None
+        if dropped is not None:
+            dropped.close()
+        return kept
 
     def _proxy(self, url: str) -> str | None:
         parts = urlsplit(url)
@@ -257,23 +250,10 @@ class Transport:
         )
 
 
-def _through(proxy: str, options: dict[str, Any]) -> Any:
-    """A pool behind a proxy. User name and password in its URL become a header for the proxy only."""
-    parts = urlsplit(proxy)
-    user, separator, host = parts.netloc.rpartition("@")
-    headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if separator else None
-    return urllib3.ProxyManager(parts._replace(netloc=host).geturl(), proxy_headers=headers, **options)
-
-
-def _headers(headers: Mapping[str, str] | None, body: bytes | Upload | Growing | None) -> dict[str, str]:
-    length: int | None = None
-    if isinstance(body, Upload):
-        length = body.size
-    elif isinstance(body, bytes):
-        length = len(body)
-    return {
-        "User-Agent": USER_AGENT,
-        "Accept-Encoding": "identity",
-        **({"Content-Length": str(length)} if length is not None else {}),
-        **(headers or {}),
-    }
+def _headers(headers: Mapping[str, str] | None, body: Body) -> dict[str, str]:
+    framing: dict[str, str] = {}
+    if isinstance(body, Growing):
+        framing = {"Transfer-Encoding": "chunked"}
+    elif body is not None:
+        framing = {"Content-Length": str(body.size if isinstance(body, Upload) else len(body))}
+    return {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **framing, **(headers or {})}

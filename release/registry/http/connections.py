@@ -1,236 +1,282 @@
-"""urllib3 connections tied to an `Exchange`: addresses are checked, sockets can be shut down, uploads are counted.
+"""Connections to registries and proxies, tied to an `Exchange`: addresses are checked, sockets can be shut down.
 
-urllib3 runs a request in the caller's thread, from the pool down to the connection, so the exchange is passed in a
-thread-local variable. This module sends bodies of type `Upload`. Over plain http, files are sent with sendfile(2), and
-a body is stopped when the answer comes early; TLS allows neither.
+The standard library's client and urllib3 are left out: each call in each CI job would pay for their imports, which
+take longer than the rest of a small command.
 """
 
 from __future__ import annotations
 
 import errno
-import http.client
-import io
-import os
-import select
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from typing import IO, Any, cast
+import weakref
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NameResolutionError, NewConnectionError
-
-from release.errors import Invalid, RegistryError, Unreachable
-from release.oci.verify import CHUNK
+from release.errors import Invalid
 from release.registry.http.address_policy import Reach, reach_of
+from release.registry.http.bodies import Body, Upload
+from release.registry.http.responses import Incoming, Response
+from release.registry.http.sending import has_input, head_of, send
 from release.registry.http.watchdog import Exchange
 
-# Bytes between two counts of progress.
-# The watchdog ends a transfer without a count in `Limits.stall` seconds: larger pieces would end slow uploads.
-_PIECE = 64 * 1024
-# Bytes that one sendfile(2) call may send.
-# Between two calls the sent bytes are counted for the watchdog, and an early answer of the registry is noticed.
-# Larger pieces would delay both; smaller pieces would need more system calls.
-_SENDFILE_PIECE = 4 * 1024 * 1024
-_local = threading.local()
+if TYPE_CHECKING:
+    import ssl
+
+# The peer closed the connection while it was sent to: it may have answered before that.
+_CLOSED_WHILE_SENDING = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
+_PORTS = {"http": 80, "https": 443}
+# Characters of a path and its query that stay as they are (RFC 3986, section 3.3), with the `%` of encoded ones.
+_KEPT = "%/:?#[]@!$&'()*+,;=~"
+Contexts = Callable[[str], "ssl.SSLContext"]
 
 
-class Upload:
-    """A request body of `size` bytes from `stream`. `progress`: called with the bytes of each piece that was sent.
-
-    `again`: opens the stream at the body's first byte once more, for a request that is repeated.
-    """
-
-    def __init__(
-        self,
-        stream: IO[bytes],
-        size: int,
-        *,
-        progress: Callable[[int], None],
-        again: Callable[[], IO[bytes]],
-    ) -> None:
-        self.stream = stream
-        self.size = size
-        self.progress = progress
-        self._again = again
-
-    def rewind(self) -> None:
-        """Go back to the first byte of the body."""
-        self.stream = self._again()
+class ProxyFault(OSError):
+    """The proxy cannot be reached; `__cause__` says why."""
 
 
-def empty_upload() -> Upload:
-    """The body of a request that closes an upload whose bytes were sent before."""
-    return Upload(io.BytesIO(), 0, progress=lambda _: None, again=io.BytesIO)
+class Route(NamedTuple):
+    """Where connections lead. `netloc`: host and port as in the URL; `proxy`: the URL of the proxy between, or None."""
+
+    scheme: str
+    netloc: str
+    host: str  # without brackets
+    port: int
+    proxy: str | None
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as a request names them; the scheme's own port is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-class Growing:
-    """A request body whose size is not known when it begins. `begin`: yields its pieces from the first byte on.
-
-    A piece is empty while there is nothing to send.
-    """
-
-    def __init__(self, begin: Callable[[], Iterator[bytes]]) -> None:
-        self._begin = begin
-        self.pieces = begin()
-
-    def rewind(self) -> None:
-        """Go back to the first byte of the body."""
-        self.pieces = self._begin()
+def route_to(url: str, proxy: str | None) -> Route:
+    """The route to the host of `url`. Raises `OSError` for a URL without a usable host or port."""
+    parts = urlsplit(url)
+    host, port = _host_and_port(parts)
+    return Route(parts.scheme, _without_user(parts), host, port, proxy)
 
 
-def rewind(body: bytes | Upload | Growing | None) -> None:
-    """Prepare a body for a request that is sent again."""
-    if isinstance(body, (Upload, Growing)):
-        body.rewind()
+class Connection:
+    """One connection at a time over `route`. `contexts`: gives TLS settings for a host with its port."""
 
+    def __init__(self, route: Route, contexts: Contexts) -> None:
+        self.route = route
+        self._contexts = contexts
+        self.sock: Any = None
+        self._was_broken_off = False  # a request was not sent to its end, so no other may follow
 
-@contextmanager
-def using(exchange: Exchange) -> Iterator[None]:
-    """Tie connections that this thread uses in the body to `exchange`."""
-    _local.exchange = exchange
-    try:
-        yield
-    finally:
-        _local.exchange = None
+    @property
+    def is_connected(self) -> bool:
+        """Whether a request may be sent: the connection is open, and nothing came that nobody asked for."""
+        if self.sock is None or self._was_broken_off:
+            return False
+        return not has_input(self.sock) or (self.route.scheme == "https" and _has_only_tickets(self.sock))
 
-
-class _Lines:
-    """A stream that remembers the last line that was read from it."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.last = b"?"
-
-    def readline(self, limit: int = -1) -> bytes:
-        self.last = self._stream.readline(limit)
-        return self.last
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-class _WholeHead(http.client.HTTPResponse):
-    """An answer whose headers must be complete: http.client takes a broken connection for their end."""
-
-    def begin(self) -> None:
-        stream: Any = self.fp
-        lines = _Lines(stream)
-        self.fp = cast(Any, lines)
+    def connect(self, exchange: Exchange) -> None:
+        """Connect to the first address that answers, after checking each, through the proxy if there is one."""
+        self.close()
+        exchange.await_answer(exchange.limits.connect, "no connection")
+        route = self.route
+        sock = self._to_proxy(exchange) if route.proxy else _open(exchange, route.host, route.port)
         try:
-            super().begin()
-        finally:
-            if self.fp is cast(Any, lines):
-                self.fp = stream
-        if not lines.last:
-            raise OSError(errno.ECONNRESET, "the answer broke off within its headers")
+            if route.scheme == "https":
+                if route.proxy:
+                    self._tunnel(sock)
+                sock = _secured(sock, self._contexts(route.netloc), route.host)
+        except BaseException:
+            sock.close()
+            raise
+        self.sock = sock
+
+    def request(
+        self, exchange: Exchange, method: str, url: str, headers: Mapping[str, str], body: Body
+    ) -> Response:
+        """Send one request and read the head of its answer; connects before that if it is not connected."""
+        parts = urlsplit(url)
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_KEPT)
+        given = {"Host": self.route.authority, **headers}
+        if self.route.proxy and self.route.scheme == "http":
+            target = f"http://{self.route.authority}{target}"
+            given |= _proxy_headers(self.route.proxy)
+        head = head_of(method, target, given)
+        if self.sock is None:
+            self.connect(exchange)
+        else:
+            exchange.attach(self.sock)
+        exchange.transfer()
+        self.sock.settimeout(exchange.limits.stall)
+        self._send(head, body, exchange)
+        limits = exchange.limits
+        exchange.await_answer(limits.commit if isinstance(body, Upload) else limits.answer, "no answer")
+        self.sock.settimeout(None)  # the watchdog ends what takes too long
+        return Response(Incoming(self.sock), method)
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another one."""
+        sock, self.sock = self.sock, None
+        self._was_broken_off = False
+        if sock is not None:
+            sock.close()
+
+    def _send(self, head: bytes, body: Body, exchange: Exchange) -> None:
+        self._was_broken_off = True
+        try:
+            is_whole = send(self.sock, head, body, exchange, is_plain=self.route.scheme == "http")
+        except OSError as error:
+            if error.errno not in _CLOSED_WHILE_SENDING:
+                raise
+            is_whole = False
+        self._was_broken_off = not is_whole
+
+    def _to_proxy(self, exchange: Exchange) -> Any:
+        parts = urlsplit(self.route.proxy or "")
+        host, port = _host_and_port(parts)
+        try:
+            if parts.scheme == "http":
+                return _open(exchange, host, port, is_proxy=True)
+            context = self._contexts(_without_user(parts))
+            return _secured(_open(exchange, host, port, is_proxy=True), context, host)
+        except OSError as error:
+            raise ProxyFault(*error.args) from error
+
+    def _tunnel(self, sock: Any) -> None:
+        """Ask the proxy for a connection to the host (RFC 9110, section 9.3.6)."""
+        route = self.route
+        place = f"{f'[{route.host}]' if ':' in route.host else route.host}:{route.port}"
+        sock.sendall(head_of("CONNECT", place, {"Host": place, **_proxy_headers(route.proxy or "")}))
+        incoming = Incoming(sock)
+        answer = Response(incoming, "CONNECT")
+        if not 200 <= answer.status < 300:
+            raise OSError(errno.ECONNREFUSED, f"the proxy answered {answer.status} and did not connect")
+        if incoming.has_rest:
+            raise OSError(errno.EPROTO, "the proxy sent bytes before the host could")
 
 
-class PlainConnection(HTTPConnection):
-    """A connection over http. `broken_off`: a body was not sent to its end, so no other request may follow."""
+class Connections:
+    """Kept connections over one route, at most `most` idle ones. Thread-safe."""
 
-    response_class = _WholeHead
-    broken_off = False
+    def __init__(self, route: Route, contexts: Contexts, most: int) -> None:
+        self._route, self._contexts, self._most = route, contexts, most
+        self._lock = threading.Lock()  # guards the members below: threads take and give connections at once
+        self._idle: list[Connection] = []  # always the same list, for the finalizer
+        self._is_closed = False
+        # For programs that forget to close: the sockets would stay open until the garbage collector warns of them.
+        weakref.finalize(self, _close_all, self._idle).atexit = False
 
-    def _new_conn(self) -> socket.socket:
-        return _open(self)
+    def take(self) -> Connection:
+        """An idle connection, the last that was used, or a new one that is not connected yet."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return Connection(self._route, self._contexts)
+                connection = self._idle.pop()
+            if connection.is_connected:
+                return connection
+            connection.close()
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether the pool may use the connection again."""
-        return not self.broken_off and super().is_connected
+    def give(self, connection: Connection) -> None:
+        """Keep a connection for a later request, unless enough are kept."""
+        with self._lock:
+            if not self._is_closed and len(self._idle) < self._most and connection.sock is not None:
+                self._idle.append(connection)
+                return
+        connection.close()
 
-    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        """Send one request. Overrides urllib3 to count bodies of type `Upload`, and to stop them at an early answer."""
-        super().request(method, url, body=_begin(self, body), headers=headers, **options)
-        _await_answer(body)
-
-
-class TlsConnection(HTTPSConnection):
-    """A connection over https. `broken_off`: a body was not sent to its end, so no other request may follow."""
-
-    response_class = _WholeHead
-    broken_off = False
-
-    def _new_conn(self) -> socket.socket:
-        return _open(self)
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the pool may use the connection again."""
-        return not self.broken_off and super().is_connected
-
-    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        """Send one request. Overrides urllib3 to count the bytes of bodies of type `Upload`."""
-        super().request(method, url, body=_begin(self, body), headers=headers, **options)
-        _await_answer(body)
+    def close(self) -> None:
+        """Close the idle connections; those in use are closed when they are given back."""
+        with self._lock:
+            self._is_closed = True
+            _close_all(self._idle)
 
 
-class PlainPool(urllib3.HTTPConnectionPool):
-    """Connections to one host over http."""
-
-    ConnectionCls = PlainConnection
-
-
-class TlsPool(urllib3.HTTPSConnectionPool):
-    """Connections to one host over https."""
-
-    ConnectionCls = TlsConnection
-
-    def _validate_conn(self, conn: Any) -> None:
-        # Overrides urllib3 to leave out its warning: only hosts that the user named insecure are not verified.
-        if conn.is_closed:
-            conn.connect()
+def _close_all(idle: list[Connection]) -> None:
+    while idle:
+        idle.pop().close()
 
 
-def _begin(connection: Any, body: Any) -> Any:
-    """Tie the connection to the exchange; turn an `Upload` into an iterable that sends and counts."""
-    exchange: Exchange = _local.exchange
-    if connection.sock is not None:
-        exchange.attach(connection.sock)
-    exchange.transfer()
-    if isinstance(body, Growing):
-        return _growing(connection, body, exchange)
-    return _pieces(connection, body, exchange) if isinstance(body, Upload) else body
+def _host_and_port(parts: SplitResult) -> tuple[str, int]:
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "its address has no valid port") from error
+    if not host or parts.scheme not in _PORTS:
+        raise OSError(errno.EINVAL, "its address names no host")
+    return host, _PORTS[parts.scheme] if port is None else port
 
 
-def _await_answer(body: Any) -> None:
-    exchange: Exchange = _local.exchange
-    limits = exchange.limits
-    exchange.await_answer(limits.commit if isinstance(body, Upload) else limits.answer, "no answer")
+def _without_user(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
 
 
-def _open(connection: Any) -> socket.socket:
-    """Connect to the first address that answers, after checking each. Replaces urllib3's `create_connection`."""
-    exchange: Exchange = _local.exchange
-    exchange.await_answer(exchange.limits.connect, "no connection")
-    connection.broken_off = False
-    found = _resolve(connection)
-    last: OSError | None = None
+def _proxy_headers(proxy: str) -> dict[str, str]:
+    """User name and password in the proxy's URL, as a header for the proxy only."""
+    user, separator, _ = urlsplit(proxy).netloc.rpartition("@")
+    if not separator:
+        return {}
+    return {"Proxy-Authorization": f"Basic {b64encode(unquote(user).encode()).decode()}"}
+
+
+def _secured(sock: Any, context: ssl.SSLContext, host: str) -> Any:
+    """The socket with TLS, after the handshake. Names in certificates have no trailing dot."""
+    import ssl  # imported late: plain http does without
+
+    name = host.rstrip(".")
+    if isinstance(sock, ssl.SSLSocket):
+        from release.registry.http.nested_tls import NestedTls
+
+        return NestedTls(sock, context, name)
+    return context.wrap_socket(sock, server_hostname=name)
+
+
+def _has_only_tickets(sock: Any) -> bool:
+    """Whether what came on an idle TLS connection are messages of TLS itself, which are read here.
+
+    Servers send session tickets after the handshake (RFC 8446, section 4.6.1).
+    """
+    import ssl
+
+    if not isinstance(sock, ssl.SSLSocket):
+        return False
+    sock.settimeout(0)
+    try:
+        sock.recv(1)
+    except ssl.SSLWantReadError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _open(exchange: Exchange, host: str, port: int, *, is_proxy: bool = False) -> socket.socket:
+    """Connect to the first address of the host that answers, after checking each.
+
+    Addresses of a proxy are not checked, since the user named it.
+    """
+    found = _resolve(host, port)
+    last: OSError = OSError(errno.EADDRNOTAVAIL, "its name has no address")
     for position, (family, kind, protocol, _, address) in enumerate(found):
-        if not connection.proxy:
-            _require_allowed(exchange, connection.host, str(address[0]))
+        if not is_proxy:
+            _require_allowed(exchange, host, str(address[0]))
         is_last = position == len(found) - 1
         seconds = exchange.limits.connect if is_last else exchange.limits.other_address
         try:
             return _connect(exchange, (family, kind, protocol), address, seconds)
         except OSError as error:
             last = error
-    raise NewConnectionError(connection, f"{last}") from last
+    raise last
 
 
-def _resolve(connection: Any) -> list[Any]:
-    # `_dns_host` keeps a trailing dot, as urllib3 does for the lookup.
-    host = connection._dns_host.strip("[]")
-    # As bytes the name is taken as it is. For text Python would load the tables of international names.
-    name = host.encode("ascii") if host.isascii() else host
+def _resolve(host: str, port: int) -> list[Any]:
     try:
-        return socket.getaddrinfo(name, connection.port, 0, socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        cause = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
-        raise NameResolutionError(connection.host, connection, cause) from error
+        # As bytes the name is taken as it is. For text Python would load the tables of international names.
+        name = host.encode("ascii") if host.isascii() else host
+        return socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM)
+    except (UnicodeError, OverflowError, ValueError) as error:
+        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
 
 
 def _require_allowed(exchange: Exchange, host: str, address: str) -> None:
@@ -253,90 +299,3 @@ def _connect(exchange: Exchange, kind: tuple[int, int, int], address: Any, secon
         opened.close()
         raise
     return opened
-
-
-def _pieces(connection: Any, body: Upload, exchange: Exchange) -> Iterator[bytes | memoryview]:
-    """The body in pieces for urllib3 to send. A plain file over plain http is sent by the kernel instead."""
-    plain = not isinstance(connection, HTTPSConnection)
-    # Exactly FileIO: other types check or decompress what they read.
-    if plain and type(body.stream) is io.FileIO:
-        sent = yield from _send_file(connection, body, exchange)
-    else:
-        sent = yield from _send_stream(connection, body, exchange, watch=plain)
-    if sent < body.size:
-        connection.broken_off = True
-
-
-def _growing(connection: Any, body: Growing, exchange: Exchange) -> Iterator[bytes]:
-    """The body for urllib3, which sends it in chunks (RFC 9112, section 7.1) and leaves empty pieces out."""
-    plain = not isinstance(connection, HTTPSConnection)
-    for piece in body.pieces:
-        if plain and _answered(connection.sock):
-            connection.broken_off = True
-            return
-        yield piece
-        if piece:
-            exchange.moved(len(piece))
-        else:
-            exchange.transfer()  # restart the count: the blob had no new bytes, so the link is not slow
-
-
-def _answered(sock: socket.socket) -> bool:
-    """Whether the peer sent something before the body ended: an early refusal, or the end of the connection."""
-    return bool(select.select([sock], [], [], 0)[0])
-
-
-def _send_file(connection: Any, body: Upload, exchange: Exchange) -> Generator[bytes, None, int]:
-    # urllib3 sends the headers, then this empty piece, then asks for the next one: now the kernel may send the file.
-    yield b""
-    sock, source, sent = connection.sock, body.stream.fileno(), 0
-    start = body.stream.tell()
-    while sent < body.size:
-        readable, writable, _ = select.select([sock], [sock], [], exchange.limits.stall)
-        if readable:
-            break
-        if not writable:
-            raise OSError(errno.ETIMEDOUT, "nothing could be sent")
-        count = os.sendfile(sock.fileno(), source, start + sent, min(_SENDFILE_PIECE, body.size - sent))
-        if not count:
-            raise RegistryError(f"the source ended after {sent} of {body.size} bytes")
-        sent += count
-        exchange.moved(count)
-        body.progress(count)
-    # sendfile does not move Python's file position. Set it, since more bodies may follow in the stream.
-    body.stream.seek(start + sent)
-    return sent
-
-
-def _send_stream(
-    connection: Any, body: Upload, exchange: Exchange, *, watch: bool
-) -> Generator[memoryview, None, int]:
-    sent = 0
-    while sent < body.size:
-        # Only without TLS: a readable TLS socket may hold a session ticket and no answer.
-        if watch and sent and _answered(connection.sock):
-            return sent
-        exchange.hold()
-        data = read_source(body.stream, min(CHUNK, body.size - sent))
-        exchange.transfer()
-        if not data:
-            raise RegistryError(f"the source ended after {sent} of {body.size} bytes")
-        for start in range(0, len(data), _PIECE):
-            piece = memoryview(data)[start : start + _PIECE]
-            yield piece
-            exchange.moved(len(piece))
-            body.progress(len(piece))
-        sent += len(data)
-    return sent
-
-
-def read_source(stream: IO[bytes], size: int) -> bytes:
-    """Read from the source of a body. Its errors are raised as ones that no repetition of the request can help."""
-    try:
-        return stream.read(size)
-    except Unreachable as error:
-        # Another host that was read from failed, after all its own attempts. Sending the body again would repeat them.
-        raise RegistryError(error.message, hint=error.hint, status=error.status, code=error.code) from error
-    except OSError as error:
-        # Not an OSError: that would be taken for a network error and retried.
-        raise Invalid(f"the source cannot be read: {error.strerror or error}") from error

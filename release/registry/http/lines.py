@@ -1,8 +1,9 @@
-"""Kept connections on which one thread sends many small reads and reads their answers itself, past urllib3.
+"""Kept connections on which one thread sends many small reads and reads their answers itself, past
+`Transport.send`.
 
-For a plan over thousands of tags, urllib3's layers and the switches between threads cost more than the requests. Here
-a request is one `send` and one `recv`. Connecting, TLS and the connections themselves remain urllib3's. An answer that
-is not of the plainest form is not understood here: its request is sent again by `Transport.send`.
+For a plan over thousands of tags, the switches between threads cost more than the requests. Here a request is one
+`send` and one `recv`. An answer that is not of the plainest form is not understood here: its request is sent again by
+`Transport.send`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from urllib3.exceptions import HTTPError
-
 from release.control import Cancel
 from release.errors import ReleaseError
-from release.registry.http.connections import using
 from release.registry.http.watchdog import Exchange
 from release.task_group import run_all
 
@@ -39,7 +37,7 @@ class Reply(NamedTuple):
 
 
 class Line:
-    """One connection, taken from `pool`. `done`: ends the watch over `exchange`. Raises errors of sockets and urllib3.
+    """One connection, taken from `pool`. `done`: ends the watch over `exchange`. Raises errors of sockets.
 
     `is_usable`: whether another request may follow.
     """
@@ -47,14 +45,13 @@ class Line:
     def __init__(self, pool: Any, exchange: Exchange, done: Callable[[], None]) -> None:
         self._pool, self._exchange, self._done = pool, exchange, done
         self.is_usable = False
-        self._connection = pool._get_conn()
+        self._connection = pool.take()
         try:
-            with using(exchange):
-                # TLS 1.3 sends tickets after the handshake, which are read with the first answer.
-                self._is_fresh = not self._connection.is_connected
-                if self._is_fresh:
-                    self._connection.connect()
-                exchange.attach(self._connection.sock)
+            # TLS 1.3 sends tickets after the handshake, which are read with the first answer.
+            self._is_fresh = self._connection.sock is None
+            if self._is_fresh:
+                self._connection.connect(exchange)
+            exchange.attach(self._connection.sock)
             self._connection.sock.settimeout(None)  # the watchdog ends what takes too long
             self._unread = select.poll()
             self._unread.register(self._connection.sock, select.POLLIN)
@@ -104,7 +101,7 @@ class Line:
         """Return the connection to its pool, or close it if no other request may follow."""
         if not self.is_usable:
             self._connection.close()
-        self._pool._put_conn(self._connection)
+        self._pool.give(self._connection)
         self._done()
 
     def _more(self, data: bytes) -> bytes:
@@ -175,6 +172,6 @@ class Lines:
         self._count = self._live
 
     def _try(self) -> Line | None:
-        with contextlib.suppress(OSError, HTTPError, ReleaseError):
+        with contextlib.suppress(OSError, ReleaseError):
             return self._open_one()
         return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 import threading
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from release.errors import ConfigError
@@ -13,6 +13,9 @@ from release.filesystem.files import read_file
 from release.lazy_pattern import pattern
 from release.limits import CREDENTIAL_BYTES
 from release.registry.http.address_policy import is_loopback_host
+
+if TYPE_CHECKING:
+    import ssl
 
 # Between entries of NO_PROXY: commas by the usual rule; spaces as curl has them; `|` and `;` as in Java's and Windows'
 # settings, from which CI systems make the variable.
@@ -49,7 +52,9 @@ class Trust:
         verifies = self.verifies(host)
         with self._lock:
             if verifies not in self._contexts:
-                self._contexts[verifies] = self._verified() if verifies else _unverified()
+                context = self._verified() if verifies else _unverified()
+                context.set_alpn_protocols(["http/1.1"])
+                self._contexts[verifies] = context
             return self._contexts[verifies]
 
     def proxy(self, scheme: str, host: str) -> str | None:
@@ -66,6 +71,8 @@ class Trust:
         return host in self._insecure or _name(host) in self._insecure
 
     def _verified(self) -> ssl.SSLContext:
+        import ssl  # imported late: plain http does without
+
         replaced = self._env.get("SSL_CERT_FILE")
         try:
             for path in (replaced, self._ca):
@@ -134,6 +141,8 @@ def _port(scheme: str, host: str) -> int:
 
 
 def _unverified() -> ssl.SSLContext:
+    import ssl
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

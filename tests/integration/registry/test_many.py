@@ -167,16 +167,16 @@ def test_wrong_manifest_is_left_to_a_request_alone(
 
 
 class OneConnection:
-    """A pool of urllib3 with one connection, whose other end the test holds."""
+    """Kept connections, of which there is one, whose other end the test holds."""
 
     def __init__(self) -> None:
         self.sock, self.other = socket.socketpair()
         self.is_connected = True
 
-    def _get_conn(self) -> Any:
+    def take(self) -> Any:
         return self
 
-    def _put_conn(self, _: Any) -> None:
+    def give(self, _: Any) -> None:
         pass
 
     def close(self) -> None:
