@@ -42,7 +42,7 @@ import sys
 
 sys.path.insert(0, "/opt/shipmark/lib/python{0}/site-packages")
 
-from release.cli.main import main
+from release.cli.entry import main
 
 sys.exit(main())
 """

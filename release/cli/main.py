@@ -1,8 +1,7 @@
-"""The table of commands, and the entry point, which turns errors into a message, a hint and an exit code."""
+"""The table of commands, and running one: errors become a message, a hint and an exit code."""
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -70,15 +69,8 @@ def shipmark(ctx: click.Context, /, **options: Any) -> None:
     ctx.obj = {**ctx.ensure_object(dict), **options}
 
 
-# Objects that Python's collector of reference cycles lets gather. With its default, 700, it visits the objects of
-# 20,000 git tags, all of which are in use, again and again, which doubles the time of reading the tags. Cycles of
-# 100,000 objects take tens of megabytes at most, and the process is short.
-_GARBAGE = 100_000
-
-
 def main() -> None:
     """Run the command line of this process, and end the process with its exit code."""
-    gc.set_threshold(_GARBAGE)
     sys.stdout, sys.stderr = escaping(sys.stdout), escaping(sys.stderr, forgiving=True)
     use_colors("auto", os.environ)  # again when `--color` is known
     leave(run(sys.argv[1:]))

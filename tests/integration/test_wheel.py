@@ -62,7 +62,7 @@ def test_wheel_installs_one_command(wheel: Path) -> None:
         "[console_scripts]",
         "shipmark",
         "=",
-        "release.cli.main:main",
+        "release.cli.entry:main",
     ]
 
 

@@ -34,7 +34,7 @@ _OWN = ("release", "ci", "shipmark")
 _PIN = r"(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)(?:\s*;\s*([^\\\n]*))?"
 _HASH = r"--hash=sha256:([0-9a-f]{64})"
 _VERSION = r'(?m)^__version__ = "(.+)"$'
-_SCRIPT = "#!{python}\nimport sys\n\nfrom release.cli.main import main\n\nsys.exit(main())\n"
+_SCRIPT = "#!{python}\nimport sys\n\nfrom release.cli.entry import main\n\nsys.exit(main())\n"
 
 
 def wheels_of(lock: str, folder: str) -> list[str]:

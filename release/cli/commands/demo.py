@@ -74,7 +74,7 @@ class _Stage:
     def _run(self, argv: list[str]) -> str:
         real = argv
         if argv[0] == "shipmark":
-            real = [sys.executable, "-I", "-c", "from release.cli.main import main; main()", *argv[1:]]
+            real = [sys.executable, "-I", "-c", "from release.cli.entry import main; main()", *argv[1:]]
         done = self._process.run(real, cwd=self._folder, env=self._env)
         talk = done.stderr.decode("utf-8", "replace")
         if done.code != 0:

@@ -145,6 +145,24 @@ def test_tags_import_nothing_that_only_other_commands_need(git_repo: GitRepo) ->
     )
 
 
+def test_program_loads_nothing_that_only_help_and_other_options_need(git_repo: GitRepo) -> None:
+    git_repo.commit("first", files=FILES)
+    start = "from release.cli.entry import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "importtime", "-c", start, "tags"],
+        cwd=git_repo.path,
+        env=git_repo.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    # msgspec imports `typing_extensions`, which uses `inspect`, where something else has installed it.
+    needless = {"gettext", "platform", "textwrap"} | (set() if "typing_extensions" in names else {"inspect"})
+    assert names & needless == set()
+    assert "click.core" in names
+
+
 def test_run_with_nothing_to_do_and_a_question_to_its_log_import_what_they_use(git_repo: GitRepo) -> None:
     config = "image: oci:dist/image\nbuild: {builder: layers}\n"
     ignored = "dist/\n.shipmark/\n"
