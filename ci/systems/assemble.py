@@ -40,7 +40,7 @@ class _Record:
     def commit(self, field: str, said: Said | None) -> str | None:
         """Record a full commit id, and return it in lower case; None for `HEAD`, abbreviated ids, and zeros only."""
         text = said.value.strip() if said is not None else ""
-        full = re.fullmatch(_COMMIT, text) and not re.fullmatch(_ZEROS, text)
+        full = text and re.fullmatch(_COMMIT, text) and not re.fullmatch(_ZEROS, text)
         return self.take(field, said, said.value.strip().lower() if said and full else None)
 
     def url(self, field: str, said: Said | None) -> str | None:

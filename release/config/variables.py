@@ -28,7 +28,7 @@ def expand(text: str, env: Mapping[str, str], *, where: str = "") -> str:
             )
         return env[match[1]]
 
-    return _VARIABLE.sub(value, text)
+    return _VARIABLE.sub(value, text) if "${" in text else text
 
 
 def expand_name(text: str, env: Mapping[str, str], *, key: str, where: str = "") -> str:
@@ -36,7 +36,7 @@ def expand_name(text: str, env: Mapping[str, str], *, key: str, where: str = "")
 
     Raises `ConfigError` with `key` and the variable if the variable looks like a secret.
     """
-    for match in _VARIABLE.finditer(text):
+    for match in _VARIABLE.finditer(text) if "${" in text else ():
         if looks_secret(match[1]):
             raise ConfigError(
                 f"{where}`{key}` takes `${{{match[1]}}}`, which looks like a secret, into a name that others can read",

@@ -114,15 +114,16 @@ def _compare(git: Git, head: str, tag: VersionTag) -> _Sides | None:
     done = git.run("rev-list", "--timestamp", "--parents", "--left-right", "--boundary", span, "--")
     if done.code != 0:
         return None
-    # Lines are `<seconds> <mark><commit> <parents>`. A regular expression finds HEAD's line without splitting the
-    # output, which may be long. HEAD has the mark `-` (boundary commit) if the tag is a descendant of HEAD, else `>`.
-    own = re.search(rb"^[0-9]+ [>-]%s.*$" % head.encode(), done.stdout, re.MULTILINE)
-    if own is None:
+    # Lines are `<seconds> <mark><commit> <parents>`. HEAD's line is searched without splitting the output, which may be
+    # long. HEAD has the mark `-` (boundary commit) if the tag is a descendant of HEAD, else `>`.
+    text = done.stdout
+    own = max(text.find(b" %s%s" % (mark, head.encode())) for mark in (b">", b"-"))
+    if own < 0:
         raise ValueError(f"`rev-list {span}` does not list HEAD")
     return _Sides(
-        only_tag=frozenset(re.findall(rb" <([0-9a-f]+)", done.stdout)),
-        distance=done.stdout.count(b" >"),
-        head_line=own[0],
+        only_tag=frozenset(re.findall(rb" <([0-9a-f]+)", text)) if b" <" in text else frozenset(),
+        distance=text.count(b" >"),
+        head_line=text[text.rfind(b"\n", 0, own) + 1 : text.find(b"\n", own)],
     )
 
 

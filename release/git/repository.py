@@ -178,7 +178,9 @@ def _is_head(path: str) -> bool:
             return os.readlink(path).startswith("refs/")
         # HEAD is one short line; git's `validate_headref` has a buffer of 256 bytes too.
         with open_file(path) as file:
-            return _HEAD.match(file.read(256) or b"") is not None
+            text = file.read(256) or b""
+            # A branch, as git writes it, needs no regular expression.
+            return text.startswith(b"ref: refs/") or _HEAD.match(text) is not None
     except (ConfigError, OSError):
         return False
 

@@ -77,7 +77,8 @@ def secrets_in(env: Mapping[str, str]) -> Iterable[str]:
     for name, value in env.items():
         if len(value) > _LARGEST:
             continue
-        if _OURS.fullmatch(name) or (len(value) >= _LONG and _CREDENTIAL.search(name)):
+        is_ours = name.startswith("SHIPMARK_") and _OURS.fullmatch(name)
+        if is_ours or (len(value) >= _LONG and _CREDENTIAL.search(name)):
             yield value
             yield value.strip()
         if "@" in value:

@@ -38,7 +38,8 @@ def redact(text: str) -> str:
     for start, end in _user_parts(text, generous=True):
         parts += [text[shown:start], HIDDEN]
         shown = end
-    return _PARAMETER.sub(_without_value, "".join([*parts, text[shown:]]))
+    text = "".join([*parts, text[shown:]])
+    return _PARAMETER.sub(_without_value, text) if "=" in text else text
 
 
 def secrets_of(url: str) -> Iterator[str]:
@@ -46,7 +47,8 @@ def secrets_of(url: str) -> Iterator[str]:
     for start, end in _user_parts(url, generous=True):
         user, separator, password = url[start:end].partition(":")
         yield password if separator else user
-    yield from (match[3] for match in _PARAMETER.finditer(url) if _names_secret(match[2]))
+    if "=" in url:
+        yield from (match[3] for match in _PARAMETER.finditer(url) if _names_secret(match[2]))
 
 
 def _without_value(match: re.Match[str]) -> str:

@@ -131,7 +131,7 @@ def _below_released(
 
 
 def _odd(found: VersionTags, policy: TagPolicy) -> list[str]:
-    names = not_ignored(found.odd, policy.ignore_tags)
+    names = not_ignored(found.odd, policy.ignore_tags) if found.odd else []
     if policy.other_prefixes:  # a repository of one component may have 20,000 odd tags
         names = [name for name in names if not belongs_elsewhere(name, policy)]
     if not names:

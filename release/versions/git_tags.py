@@ -201,6 +201,8 @@ def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> 
         rows, texts = _pattern(start, numbers=False).findall(text), []
     names = [name.decode("utf-8", "backslashreplace") for _, name in rows if name]
     numbers = _numbers_in(texts)
+    if not names:
+        return VersionTags(listing, prefix, scheme, numbers)
     others: list[Version] = []
     odd: list[str] = []
     moving: list[str] = []

@@ -32,10 +32,20 @@ Key = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 
 def parse(text: str) -> Version:
     """Parse a SemVer version without `v` and blanks. Raises `ValueError`. Source: SemVer 2.0.0, 2 to 10."""
+    if len(text) <= LONGEST:
+        # Most versions are three numbers; compiling the regular expression takes longer than deciding about them.
+        numbers = text.split(".")
+        if len(numbers) == 3 and all(map(_is_number, numbers)):
+            return _version((*numbers, "", ""))
     match = _VERSION.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
         raise ValueError(f"`{text[:LONGEST]}` is not a SemVer version")
     return _version(match.groups(default=""))
+
+
+def _is_number(text: str) -> bool:
+    """Whether `NUMBER` matches the whole text."""
+    return text.isascii() and text.isdecimal() and (text == "0" or not text.startswith("0"))
 
 
 def parse_as(text: str, scheme: Scheme) -> Version:
