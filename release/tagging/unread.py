@@ -27,11 +27,13 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
     """A git tag that started the run, or that is at HEAD, and that is not a version of the component.
 
     `looks`: `version`, `other`; `elsewhere` for a tag of another component; `ignored` for one of `ignore_tags`.
+    `reading`: the setting that would read the tag as a version. `example`: a tag that is a version of the component.
     """
 
     git_tag: str
     looks: Literal["version", "other", "elsewhere", "ignored"]
     reading: str = ""
+    example: str = ""
 
     @property
     def reason(self) -> str:
@@ -44,7 +46,10 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
 
     def error(self) -> GitError:
         """The error for a tag that looks like a version."""
-        ways = "" if not self.reading else f"{self.reading}; "
+        ways = self.reading or (
+            f"the git tag of a release is written `{self.example}`" if self.example else ""
+        )
+        ways += "; " if ways else ""
         return GitError(
             f"git tag `{self.git_tag}` started this run and looks like a version, but is not one here",
             hint=f"{ways}if it is not a release, add it to `ignore_tags:` in shipmark.yml",
@@ -60,7 +65,9 @@ def unread(git_tag: str, policy: TagPolicy) -> Unread | None:
     if is_ignored(git_tag, policy.ignore_tags):
         return Unread(git_tag=git_tag, looks="ignored")
     if looks_like_version(git_tag):
-        return Unread(git_tag=git_tag, looks="version", reading=_reading(git_tag, policy))
+        return Unread(
+            git_tag=git_tag, looks="version", reading=_reading(git_tag, policy), example=_example(policy)
+        )
     return Unread(git_tag=git_tag, looks="other")
 
 
@@ -90,6 +97,12 @@ def belongs_elsewhere(git_tag: str, policy: TagPolicy) -> bool:
     fitting = [prefix for prefix in policy.other_prefixes if git_tag.startswith(prefix)]
     longest = max(map(len, fitting), default=-1)
     return longest > (len(policy.prefix) if git_tag.startswith(policy.prefix) else -1)
+
+
+def _example(policy: TagPolicy) -> str:
+    if policy.versions == "none":
+        return ""
+    return policy.prefix + ("2026.11.3" if policy.versions == "calver" else "v1.5.0-rc.1")
 
 
 def _reading(git_tag: str, policy: TagPolicy) -> str:

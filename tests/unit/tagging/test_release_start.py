@@ -166,6 +166,25 @@ def test_run_for_a_tag_that_looks_like_a_version_is_an_error_with_a_hint() -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("git_tag", "policy", "example"),
+    [
+        ("v1.2.3.4", TagPolicy(), "`v1.5.0-rc.1`"),
+        ("v1.2.3-rc_1", TagPolicy(), "`v1.5.0-rc.1`"),
+        ("v1.4.2", TagPolicy(prefix="api/"), "`api/v1.5.0-rc.1`"),
+        ("2026.11.x", TagPolicy(versions="calver"), "`2026.11.3`"),
+    ],
+)
+def test_hint_about_a_tag_that_no_setting_reads_has_the_form_of_a_releases_tag(
+    git_tag: str, policy: TagPolicy, example: str
+) -> None:
+    found = unread(git_tag, policy)
+    assert found is not None
+    assert (found.error().hint or "").startswith(
+        f"the git tag of a release is written {example}; if it is not"
+    )
+
+
 def test_run_for_a_git_tag_unlike_a_version_releases_nothing_with_a_warning() -> None:
     made = decide(facts(on_tag("nightly"), "nightly", "v1.4.2"), TagPolicy(), KNOWN)
     assert (names(made), [one.name for one in made.withheld]) == ([], [SHA])
