@@ -12,6 +12,7 @@ from release.git.remote import Ancestry
 from release.handler import Work
 from release.oci import Registries, Repository
 from release.plan.operands import MoveTag
+from release.tagging.guard import needs_relation
 from release.tagging.model import Held, KnownReleases, Line
 
 
@@ -69,10 +70,10 @@ class Watcher:
         line, tip = operands.line, None
         repository = self._registries.open(operands.target)
         held = self._tags.read(repository, operands.target, operands.tag)
+        if held.revision is not None and needs_relation(line, operands.candidate, held):
+            relation = self._branches.relation(held.revision, operands.candidate.commit)
+            held = msgspec.structs.replace(held, relation=relation)
         if line.kind != "release":
-            if held.revision is not None:
-                relation = self._branches.relation(held.revision, operands.candidate.commit)
-                held = msgspec.structs.replace(held, relation=relation)
             # The tip counts where the history does not decide, and right after a move, when it shows a newer run.
             decided = held.relation in {"ancestor", "descendant"}
             tip = self._branches.tip(line.name) if line.name is not None and not decided else None

@@ -51,6 +51,10 @@ _STABLE_RANK = attrgetter("version.major", "version.minor", "version.patch", "re
 
 Verdict = Move | Keep | Withhold | Refuse
 
+# Relations of the held image's commit to the candidate's. Without them a run of an older release that is started again
+# would move the tag back to its version of equal precedence.
+_NOT_OLDER = frozenset({"descendant", "diverged", "unknown"})
+
 
 def judge(
     line: Line,
@@ -75,6 +79,20 @@ def judge(
     if allow_backward and isinstance(verdict, Withhold) and verdict.rightly:
         return Move(reason=f"moved back as asked, although {verdict.reason}")
     return verdict
+
+
+def needs_relation(line: Line, candidate: Candidate, held: Held) -> bool:
+    """Whether the verdict depends on how the held image's commit is related to the candidate's.
+
+    Lines of releases need it only between versions of equal precedence, such as `1.4.2+a` and `1.4.2+b`.
+    """
+    if line.kind != "release":
+        return True
+    version = candidate.version
+    if version is None or held.revision is None:
+        return False
+    shown = _version_of(held, _scheme_of(version))
+    return shown is not None and _is_peer(shown, version)
 
 
 def highest(line: Line, known: KnownReleases) -> KnownVersion | None:
@@ -117,10 +135,14 @@ def _compare(
         return Withhold(reason=f"{_name(top)} is {'higher' if top.version != version else 'a newer build'}")
     if top is not None and _rank(top) == own and top.commit not in {None, candidate.commit}:
         return Withhold(reason=f"{top.version} has the same precedence and was released from another commit")
-    shown = _version_of(held, "calver" if version.text else "semver")
+    shown = _version_of(held, _scheme_of(version))
     if shown is not None and _covers(line, shown) and not _is_out(shown, 0, known):
         if precedence_key(shown) > own[0]:
             return Withhold(reason=f"its image has version {shown}, which is higher")
+        if _is_peer(shown, version) and held is not None and held.relation in _NOT_OLDER:
+            return Withhold(
+                reason=f"its image has version {shown}, of the same precedence, and its commit is not older"
+            )
         if (
             shown == version
             and held is not None
@@ -236,6 +258,15 @@ def _is_boxed(version: Version, rebuild: int, known: KnownReleases) -> bool:
 def _is_out(version: Version, rebuild: int, known: KnownReleases) -> bool:
     """Whether a released version counts for no line."""
     return _is_yanked(version, rebuild, known) or _is_boxed(version, rebuild, known)
+
+
+def _is_peer(one: Version, other: Version) -> bool:
+    """Whether two versions differ, but not in precedence: only in build metadata, or `2026.11` and `2026.11.0`."""
+    return one != other and precedence_key(one) == precedence_key(other)
+
+
+def _scheme_of(version: Version) -> Scheme:
+    return "calver" if version.text else "semver"
 
 
 def _rank(known: KnownVersion) -> tuple[Key, int]:

@@ -11,7 +11,8 @@ import msgspec
 from release.control import Cancel
 from release.errors import RegistryError
 from release.git.remote import Ancestry, Relation
-from release.tagging.model import Decision, FixedTag, Held, HeldTags, MovingTag
+from release.tagging.guard import needs_relation
+from release.tagging.model import Candidate, Decision, FixedTag, Held, HeldTags, MovingTag
 from release.task_group import run_all
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def _held_by(
             held.append(Held(target=repository.name, tag=tag.name, state="unknown", cause=held[-1].cause))
             continue
         every = _needs_every(tag, decision)
-        held.append(_held(tags, ancestry, repository, tag, commit, every=every))
+        candidate = decision.candidate or Candidate(commit=commit)
+        held.append(_held(tags, ancestry, repository, tag, candidate, every=every))
     return held
 
 
@@ -84,7 +86,7 @@ def _held(
     ancestry: Ancestry,
     repository: Repository,
     tag: FixedTag | MovingTag,
-    commit: str,
+    candidate: Candidate,
     *,
     every: bool,
 ) -> Held:
@@ -92,9 +94,9 @@ def _held(
         held = tags.read(repository, repository.name, tag.name, every=every)
     except RegistryError as error:
         return Held(target=repository.name, tag=tag.name, state="unknown", cause=error.message)
-    if isinstance(tag, FixedTag) or tag.line.kind == "release":
+    if isinstance(tag, FixedTag) or not needs_relation(tag.line, candidate, held):
         return held
     between: Relation = "unknown"
     if held.revision is not None:
-        between = ancestry(held.revision, commit)
+        between = ancestry(held.revision, candidate.commit)
     return msgspec.structs.replace(held, relation=between)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.tagging.guard import Keep, Move, Refuse, Withhold, highest, judge
+from release.tagging.guard import Keep, Move, Refuse, Withhold, highest, judge, needs_relation
 from release.tagging.model import Candidate, Held, KnownFrom, KnownReleases, KnownVersion, Line
 from release.versions.git_tags import versions_in
 from release.versions.model import Version
@@ -92,6 +92,25 @@ def test_moving_tag_of_a_release_line_moves_or_is_withheld_as_in_the_table(
     verdict = judge(line, candidate(version), releases)
     assert isinstance(verdict, expected), verdict
     assert not isinstance(verdict, Withhold) or verdict.rightly
+
+
+@pytest.mark.parametrize(
+    ("version", "shown", "relation", "expected"),
+    [
+        ("1.4.2+b", "1.4.2+a", "ancestor", Move),
+        ("1.4.2+a", "1.4.2+b", "descendant", Withhold),
+        ("1.4.2+a", "1.4.2", "diverged", Withhold),
+        ("1.4.2", "1.4.2+b", "unknown", Withhold),
+        ("1.4.2+b", "1.4.2+a", "same", Move),
+        ("1.4.2+a", "1.4.1+b", "descendant", Move),
+    ],
+)
+def test_moving_tag_follows_the_history_between_versions_of_equal_precedence(
+    version: str, shown: str, relation: str, expected: type
+) -> None:
+    holds = held(version=shown, revision=OLD, relation=relation)
+    assert isinstance(judge(LATEST, candidate(version), known("1.4.2+a", "1.4.2+b"), holds), expected)
+    assert needs_relation(LATEST, candidate(version), holds) == ("1.4.1" not in shown)
 
 
 def test_rebuild_may_move_latest_from_earlier_but_not_from_later_rebuilds() -> None:
