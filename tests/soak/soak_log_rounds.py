@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from tests.support.logs.descriptions import STORES, describe
+from tests.support.logs.stores import open_store
 from tests.support.programs.command import Shipmark
 from tests.support.releases.project import Project
 from tests.support.releases.race_matrix import RaceMatrix
 
-# Half an hour for four stores. A part of them: `SOAK_ROUNDS=20`.
+# Twenty minutes for four stores. A part of them: `SOAK_ROUNDS=20`, and another part with another `SOAK_SEED`.
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "200"))
+SEED = int(os.environ.get("SOAK_SEED", "14"))
 # Seconds between both starts at most: a run takes about one.
 _APART = 0.5
 
@@ -35,13 +37,16 @@ def test_two_releases_at_once_end_right_and_exit_0(
         "git": {"store": "git", "remote": f"file://{described.get('url')}"},
     }
     log = logs.get(kind, {"store": "sql", "url": described.get("url")})
-    matrix = RaceMatrix(make_project(), shipmark, tmp_path, log)
-    luck = random.Random(14)
+    store = open_store(described)
+    matrix = RaceMatrix(make_project(), shipmark, tmp_path, log, store)
+    luck = random.Random(SEED)
     wrong = []
     for number in range(ROUNDS):
         delay = luck.uniform(-_APART, _APART)
         if found := matrix.together(delay):
             wrong.append("\n".join([f"round {number}, {delay:.2f} s apart", *found]))
             print(wrong[-1])
+    wrong += matrix.verify()
+    getattr(store, "close", lambda: None)()
     print(f"{kind}: {ROUNDS} rounds, {len(wrong)} wrong")
     assert not wrong, "\n\n".join(wrong)

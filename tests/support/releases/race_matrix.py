@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from release.log import LogStore
 from tests.support.programs.command import Shipmark
 from tests.support.releases.git import GitRepo
 from tests.support.releases.project import Project
@@ -75,11 +76,16 @@ def started(line: bytes) -> str | None:
 class RaceMatrix:
     """Races of v1.4.2 and v1.4.3, each race in a repository of its own.
 
-    `log`: the log that all races share, as in the config; None: a file for each race.
+    `log`: the log that all races share, as in the config, and `shared` is its store; None: a file for each race.
     """
 
     def __init__(
-        self, project: Project, shipmark: Shipmark, folder: Path, log: Mapping[str, Any] | None = None
+        self,
+        project: Project,
+        shipmark: Shipmark,
+        folder: Path,
+        log: Mapping[str, Any] | None = None,
+        shared: LogStore | None = None,
     ) -> None:
         project.release_commit("v1.4.2")
         lower = project.repo.clone(folder / "lower")
@@ -92,6 +98,8 @@ class RaceMatrix:
         self._shipmark = shipmark
         self._folder = folder
         self._log = log
+        self._shared = shared
+        self._seen: list[dict[str, Any]] = []
         self._number = 0
 
     def points(self, version: str) -> list[str]:
@@ -123,6 +131,7 @@ class RaceMatrix:
         return [
             *(f"exit {code}: {text[-600:]}" for code, text in ends if code != 0),
             *self._wrong(place),
+            *self._unverified(place),
         ]
 
     def together(self, delay: float) -> list[str]:
@@ -161,22 +170,28 @@ class RaceMatrix:
         for tag in ("1.4", "1", "latest"):
             if tags.get(tag) != tags.get(HIGHER):
                 yield f"{tag} holds {tags.get(tag)}, and not {HIGHER}"
-        config = ("--config", str(place / "shipmark.yml"))
         held = _recorded(self._entries(place))
         for tag in ("1.4.2", "1.4.3", "1.4", "1", "latest"):
             if held.get(tag) != tags.get(tag):
                 yield f"the log says that {tag} holds {held.get(tag)}, and it holds {tags.get(tag)}"
+
+    def verify(self) -> list[str]:
+        """Verify the log that all races share; return what is wrong."""
+        return list(self._unverified(self._place()))
+
+    def _unverified(self, place: Path) -> Iterator[str]:
+        config = ("--config", str(place / "shipmark.yml"))
         verified = self._shipmark("log", "verify", *config, cwd=self._clones[LOWER].path)
         if verified.code != 0:
             yield f"log verify: {verified.stderr}"
 
     def _entries(self, place: Path) -> list[dict[str, Any]]:
-        if self._log is None:
+        """Return the entries of this race, which stand behind those of earlier ones in a log that all share."""
+        if self._shared is None:
             return [json.loads(line) for line in (place / "log.jsonl").read_text().splitlines()]
-        config = ("--config", str(place / "shipmark.yml"))
-        exported = self._shipmark("log", "export", *config, cwd=self._clones[LOWER].path)
-        entries: list[dict[str, Any]] = json.loads(exported.stdout)["entries"]
-        return entries
+        new = [json.loads(entry.raw) for entry in self._shared.read(len(self._seen) - 1)]
+        self._seen += new
+        return [entry for entry in new if entry["project"] == f"acme/{place.name}"]
 
 
 def _recorded(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
