@@ -28,7 +28,8 @@ CAUSES = (
         "the remote redirects, and its credential is not sent on: `git remote set-url` the new address",
     ),
     _cause(
-        r"does not appear to be a git repository|repository '[^']*' not found|Repository not found|project you were "
+        r"does not appear to be a git repository|invalid gitfile format|"
+        r"repository '[^']*' not found|Repository not found|project you were "
         r"looking for could not be found",
         "there is no repository at this address, or none that this credential may see: check it with `git ls-remote`; "
         "`log: {store: git, remote: …}` names another",
@@ -53,6 +54,20 @@ CAUSES = (
     _cause(
         r"hidden ref",
         "this host reserves that namespace: choose another ref with `log: {store: git, ref: refs/heads/shipmark-log}`",
+    ),
+    _cause(
+        r"' exists; cannot create '",
+        "another ref of the remote stands in the way: `git ls-remote` shows it; delete that ref, or choose another "
+        "name with `log: {store: git, ref: …}`",
+    ),
+    _cause(
+        r"hash algorithm|mismatched algorithms|object format",
+        "the remote stores objects under SHA-256, the log's commits have SHA-1: choose a remote made without "
+        "`--object-format=sha256`",
+    ),
+    _cause(
+        r"transport '[^']*' not allowed",
+        "git's setting `protocol.allow`, or that of this protocol, forbids this kind of address: choose another",
     ),
     _cause(
         r"GH00[0-9]|GH013|hook declined|protected branch",

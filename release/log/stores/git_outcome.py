@@ -39,6 +39,9 @@ _FATAL = pattern(
     r")",
     re.MULTILINE,
 )
+# Why the remote cannot have the ref beside another one, such as `refs/shipmark`: no other push will change that. Git
+# says it beside the status line, which then has a reason of `_RACE`.
+_IN_THE_WAY = pattern(r"'[^'\n]+' exists; cannot create '[^'\n]+'")
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +55,10 @@ def outcome_of(code: int, stdout: str, stderr: str, ref: str) -> Push:
     """How the push of one ref ended. `unknown`: git's output does not show the outcome; reading the ref does."""
     line = next((line for line in stdout.splitlines() if _is_about(line, ref)), None)
     if line is not None:
-        return _of_status(line)
+        push = _of_status(line)
+        if push.outcome == "race" and (found := _IN_THE_WAY.search(stderr)):
+            return Push(outcome="refused", reason=found.group())
+        return push
     if fatal := _FATAL.search(stderr):
         return Push(outcome="refused", reason=stderr[fatal.start() :].splitlines()[0])
     if code == 0 and "Done" in stdout.splitlines():

@@ -13,6 +13,9 @@ from release.errors import LogCorrupt, LogError, LogUnavailable
 from release.lazy_pattern import pattern
 
 _URL = "`log.url` (or the variable that it takes it from)"
+_FOREIGN = (
+    "tables of these names belong to another program, or were changed: give the log a database of its own"
+)
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +50,18 @@ POSTGRESQL = (
         r'database "[^"]*" does not exist',
         f"create the database (`createdb`), or name the right one in {_URL}; then run `shipmark log migrate` once",
         "3D000",
+    ),
+    _cause(
+        r'role "[^"]*" is not permitted to log in',
+        f"let the role log in (`ALTER ROLE … LOGIN`), or name another user in {_URL}",
+    ),
+    _cause(
+        r'permission denied for database "[^"]*"',
+        "let the role connect: `GRANT CONNECT ON DATABASE … TO …`; to make tables it also needs `CREATE` on the schema",
+    ),
+    _cause(
+        r"is not currently accepting connections",
+        f"`ALTER DATABASE … ALLOW_CONNECTIONS true` opens the database; if it is the wrong one, correct {_URL}",
     ),
     _cause(r"password authentication failed", f"check the password of this user in {_URL}", "28P01"),
     _cause(
@@ -179,6 +194,18 @@ POSTGRESQL = (
         "42P01",
     ),
     _cause(
+        r"column \S+ does not exist|relation \"[^\"]*\" already exists",
+        _FOREIGN,
+        "42703",
+        "42P07",
+    ),
+    _cause(
+        r"has no equivalent in encoding|unsupported encoding",
+        "the database cannot store every character: make one with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE "
+        "template0`, and `shipmark log copy` the log to it",
+        "22P05",
+    ),
+    _cause(
         r"No space left on device|could not extend file",
         "make room on the server's disk, then run again",
         "53100",
@@ -211,6 +238,7 @@ SQLITE = (
     ),
     _cause(r"disk is full", "make room on the disk, then run again"),
     _cause(r"disk I/O error", "check the disk, then run again", error=LogUnavailable),
+    _cause(r"table \S+ already exists|no such column|has no column", _FOREIGN),
     _cause(r"no such table", "run `shipmark log migrate` once"),
 )
 

@@ -7,11 +7,11 @@ import logging
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, inspect, select, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from release.errors import LogError
+from release.errors import LogCorrupt, LogError
 from release.log import Head
 from release.log.stores.sql_errors import translated
 from release.log.stores.sql_schema import ENTRY, HEAD, REVISION, engine_of, name_of, parse_url
@@ -37,8 +37,14 @@ def migrate(url: str, *, workspace: str | None = None) -> tuple[str | None, str 
             if parsed.get_backend_name() == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             before = MigrationContext.configure(connection).get_current_revision()
+            name = name_of(parsed)
+            if before is not None and not before.isdecimal():
+                raise LogError(
+                    f"version log `{name}` cannot be migrated: its table `alembic_version` is another program's, at "
+                    f"revision {before[:40]}",
+                    hint="give the log a database of its own",
+                )
             if before is not None and before > REVISION:
-                name = name_of(parsed)
                 raise LogError(
                     f"version log `{name}` has tables of revision {before}, newer than this version's {REVISION}",
                     hint="this version reads and writes them as they are; only a newer shipmark can migrate them",
@@ -48,7 +54,7 @@ def migrate(url: str, *, workspace: str | None = None) -> tuple[str | None, str 
             config.set_main_option("path_separator", "os")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            _make_head(connection)
+            _make_head(connection, name)
             return before, MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
@@ -61,8 +67,17 @@ def migrate(url: str, *, workspace: str | None = None) -> tuple[str | None, str 
         engine.dispose()
 
 
-def _make_head(connection: Connection) -> None:
-    """Make the row of `log_head` again, if it is missing, from the last entry."""
+def _make_head(connection: Connection, name: str) -> None:
+    """Make `log_head` and its row again, if they are missing, from the last entry. `name`: of the log."""
+    tables = inspect(connection)
+    if not tables.has_table(ENTRY.name):
+        raise LogCorrupt(
+            f"version log `{name}` has lost its table `{ENTRY.name}`, and with it every entry",
+            hint="restore the database from a backup; or make the tables in a new one with `shipmark log migrate`, and "
+            "copy a mirror to it with `shipmark log copy`",
+        )
+    if not tables.has_table(HEAD.name):
+        HEAD.create(connection)
     if connection.execute(select(HEAD.c.id)).first() is not None:
         return
     last = connection.execute(select(ENTRY.c.seq, ENTRY.c.hash).order_by(ENTRY.c.seq.desc()).limit(1)).first()

@@ -144,6 +144,8 @@ def engine_of(url: URL, *, create: bool = False, workspace: str | None = None) -
             # Never prepare: a pooler may run each transaction in another session, which lacks the statement.
             "prepare_threshold": None,
             "application_name": "shipmark",
+            # Otherwise the driver takes the database's encoding, and fails for characters that it lacks.
+            "client_encoding": "utf8",
         },
     )
 

@@ -89,3 +89,34 @@ def test_command_in_the_hint_after_a_remote_was_set_back_restores_the_log(bare: 
     subprocess.run(command.split(), env=scrubbed(tmp_path), check=True, capture_output=True)
     assert git(bare, "rev-parse", REF) == tip
     assert len(opened(tmp_path, "../o.git").log.entries()) == 2
+
+
+@pytest.mark.parametrize("other", ["refs/shipmark", "refs/shipmark/log/older"])
+def test_ref_in_the_way_of_a_git_log_is_named_at_once(bare: Path, tmp_path: Path, other: str) -> None:
+    """Git can have no ref below another one. Such a push was taken for a lost race, and repeated for two minutes."""
+    tree = git(bare, "hash-object", "-t", "tree", "-w", "/dev/null")
+    commit = git(bare, "-c", "user.name=x", "-c", "user.email=x@x", "commit-tree", tree, "-m", "x")
+    git(bare, "update-ref", other, commit)
+    session = opened(tmp_path, "../o.git")
+    with pytest.raises(LogError, match=f"'{other}' exists; cannot create '{REF}'") as caught:
+        session.log.append([planned()])
+    assert "another ref of the remote stands in the way" in str(caught.value.hint)
+    assert not isinstance(caught.value, LogUnavailable)
+
+
+def test_remote_of_a_git_log_with_sha256_objects_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "o.git"
+    path.mkdir()
+    git(path, "init", "--quiet", "--bare", "--object-format=sha256")
+    with pytest.raises(LogError, match=r"hash algorithm|mismatched algorithms") as caught:
+        opened(tmp_path, "../o.git").log.append([planned()])
+    assert "the log's commits have SHA-1" in str(caught.value.hint)
+    assert not isinstance(caught.value, LogUnavailable)
+
+
+def test_file_in_place_of_the_remote_of_a_git_log_is_no_repository(tmp_path: Path) -> None:
+    (tmp_path / "o.git").write_text("moved to the new host\n")
+    with pytest.raises(LogError, match="invalid gitfile format") as caught:
+        opened(tmp_path, "../o.git").log.append([planned()])
+    assert "there is no repository at this address" in str(caught.value.hint)
+    assert not isinstance(caught.value, LogUnavailable)

@@ -41,6 +41,8 @@ ROLES = {
     "hasty": "LOGIN",
     "reader": "LOGIN",
     "stranger": "LOGIN",
+    "group": "NOLOGIN",
+    "outsider": "LOGIN",
 }
 
 
@@ -55,6 +57,9 @@ def place(postgres: Postgres) -> Iterator[Place]:
     database = url.partition("?")[0].rpartition("/")[2]
     for name, rights in ROLES.items():
         postgres.sql(f"CREATE ROLE cause_{name} {rights}")
+    postgres.sql("CREATE DATABASE cause_closed ALLOW_CONNECTIONS false")
+    postgres.sql("CREATE DATABASE cause_private")
+    postgres.sql("REVOKE CONNECT ON DATABASE cause_private FROM PUBLIC")
     for name in ("hasty", "reader"):
         rights = "SELECT, INSERT, UPDATE ON log_entry, log_head, alembic_version"
         postgres.sql(f"GRANT {rights} TO cause_{name}", database)
@@ -66,6 +71,8 @@ def place(postgres: Postgres) -> Iterator[Place]:
     postgres.sql("SELECT pg_reload_conf()")
     yield Place(postgres, url, database)
     hba.write_text(before)
+    for name in ("closed", "private"):
+        postgres.sql(f"DROP DATABASE cause_{name}")
     for name in ROLES:
         postgres.sql(f"DROP OWNED BY cause_{name}; DROP ROLE cause_{name}", database)
     postgres.sql("SELECT pg_reload_conf()")
@@ -121,6 +128,17 @@ ROWS = {
         lambda on: "postgresql://u@127.0.0.1:1/log?sslmode=verify-full&sslrootcert=/nowhere.pem",
         "(?:root certificate file|Connection refused)",
         "(?:in PEM|host and port)",
+    ),
+    "a group, no user": Row(lambda on: url_of(on, "group"), "not permitted to log in", "let the role log in"),
+    "no right to connect": Row(
+        lambda on: on.server.url("cause_private", "cause_outsider"),
+        "permission denied for database",
+        "GRANT CONNECT ON DATABASE",
+    ),
+    "closed database": Row(
+        lambda on: on.server.url("cause_closed"),
+        "not currently accepting connections",
+        "ALLOW_CONNECTIONS true",
     ),
     "no rights": Row(lambda on: url_of(on, "stranger"), "permission denied", "grant the role"),
 }
@@ -222,6 +240,74 @@ def test_newer_tables_of_a_sql_log_are_not_migrated(filled: str) -> None:
     writer(store).append([planned("x")])
     assert store.head().seq == 5
     store.close()
+
+
+def test_lost_table_of_the_head_of_a_sql_log_is_made_again_by_migrate(filled: str) -> None:
+    execute(filled, "DROP TABLE log_head")
+    store = SqlStore(filled, cancel=Cancel())
+    with pytest.raises(LogError, match="log_head") as caught:
+        store.head()
+    assert "run `shipmark log migrate` once" in str(caught.value.hint)
+    migrate(filled)
+    assert store.head().seq == 4
+    writer(store).append([planned("x")])
+    store.close()
+
+
+def test_lost_table_of_the_entries_of_a_sql_log_is_told_as_a_loss(filled: str) -> None:
+    execute(filled, "DROP TABLE log_entry")
+    with pytest.raises(LogCorrupt, match="has lost its table `log_entry`, and with it every entry") as caught:
+        migrate(filled)
+    assert "restore the database from a backup" in str(caught.value.hint)
+
+
+#: Tables of another program, and what `log migrate` says of them.
+FOREIGN = {
+    "CREATE TABLE log_entry (id INTEGER, message TEXT)": "already exists",
+    "CREATE TABLE log_head (head TEXT)": "already exists",
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY);"
+    "INSERT INTO alembic_version VALUES ('ae1027a6acf3')": "`alembic_version` is another program's, at revision ae10",
+}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_database_with_tables_of_another_program_is_told_and_not_changed(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    for number, (statements, told) in enumerate(FOREIGN.items()):
+        url = f"sqlite:///{tmp_path}/{number}.db"
+        if kind == "postgresql":
+            url = request.getfixturevalue("postgres").database()
+        for statement in statements.split(";"):
+            execute(url, statement)
+        for _ in range(2):
+            with pytest.raises(LogError, match=told) as caught:
+                migrate(url)
+            assert "give the log a database of its own" in str(caught.value.hint)
+            assert not isinstance(caught.value, LogUnavailable)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_postgresql_log_in_another_encoding_takes_every_character_or_says_why_not(
+    postgres: Postgres, encoding: str
+) -> None:
+    name = f"cause_{encoding.lower()}"
+    postgres.sql(
+        f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
+    migrate(postgres.url(name))
+    store = SqlStore(postgres.url(name), cancel=Cancel())
+    if encoding == "LATIN1":
+        with pytest.raises(LogError, match="has no equivalent in encoding") as caught:
+            writer(store).append([planned("x", note="Zürich → Łódź")])
+        assert "ENCODING 'UTF8'" in str(caught.value.hint)
+        assert not isinstance(caught.value, LogUnavailable)
+        assert [one.seq for one in writer(store).append([planned("x", note="Zurich")])] == [0]
+    else:
+        made = writer(store).append([planned("x", note="Zürich → Łódź")])
+        assert tuple(store.read()) == made
+    store.close()
+    postgres.sql(f"DROP DATABASE {name}")
 
 
 @pytest.mark.parametrize("damage", ["another file", "a page", "locked"])
