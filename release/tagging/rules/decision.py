@@ -8,7 +8,7 @@ default scheme. Only what the rules make is pushed; no tag of the default scheme
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -34,6 +34,7 @@ from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
 from release.tagging.rules.model import Flavor, Rule
 from release.tagging.rules.run import as_action, facts_run, version_of, with_history
+from release.tagging.unread import Unread
 from release.tagging.warnings import idle
 from release.versions.git_tags import VersionTags, versions_in
 from release.versions.model import Version
@@ -77,14 +78,8 @@ def rules_decision(
     for tag in (tag for outcome in outcomes for tag in outcome.tags):
         tags.setdefault(tag.name, tag)
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
-    odd = basis.unread
-    if (
-        odd is not None
-        and odd.looks == "version"
-        and not policy.as_action
-        and not any(map(_of_git_tag, tags.values()))
-    ):
-        raise odd.error()
+    unseen = () if policy.as_action else _unseen(basis.unread, rules, tags.values())
+    base = msgspec.structs.replace(base, warnings=(*base.warnings, *unseen))
     released = _released(base, tuple(tags.values()), rebuild, known, found)
     is_release = base.candidate is not None and base.candidate.version is not None
     refused = None if is_release else _refusal(facts, policy)
@@ -111,6 +106,28 @@ def _refusal(facts: Facts, policy: TagPolicy) -> str | None:
     if policy.as_action and facts.scope.trust.trusted:
         return None
     return refusal(facts, policy)
+
+
+def _unseen(odd: Unread | None, rules: Sequence[Rule], tags: Collection[RuleTag]) -> tuple[str, ...]:
+    """A warning if the run's git tag looks like a version, is none, and no rule makes an image tag of it.
+
+    Raises `GitError` if the git tag may be a release that is passed over: if a rule is for git tags. If none is, a
+    version would get no more tags than this one; but a moving tag would go back where the git tag is an old release, so
+    that is an error too.
+    """
+    if odd is None or odd.looks != "version" or any(map(_of_git_tag, tags)):
+        return ()
+    if any(map(_is_for_git_tags, rules)) or not all(isinstance(tag.role, str) for tag in tags):
+        raise odd.error()
+    return (odd.reason,)
+
+
+def _is_for_git_tags(rule: Rule) -> bool:
+    if rule.type == "ref":
+        return rule.text("event") == "tag"
+    if rule.type == "raw":
+        return "tag" in parse_template(rule.value("value")).names()
+    return rule.type not in ("edge", "schedule", "sha")
 
 
 def _of_git_tag(tag: RuleTag) -> bool:

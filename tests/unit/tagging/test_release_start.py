@@ -208,7 +208,17 @@ def test_git_tag_that_is_not_a_version_is_no_error_if_a_rule_makes_an_image_tag_
     assert len(made.tags) >= 2
 
 
-@pytest.mark.parametrize("rule", ["type=sha", "type=semver,pattern={{version}}", "type=raw,value=edge"])
+def test_git_tag_that_is_not_a_version_gets_the_fixed_tags_of_rules_that_are_not_for_git_tags() -> None:
+    rules = rules_from_config("type=sha\ntype=ref,event=branch\ntype=schedule")
+    made = rules_decision(facts(on_tag("v1.4"), "v1.4"), TagPolicy(), KNOWN, rules=rules)
+    assert [tag.name for tag in made.tags] == [f"sha-{made.commit[:7]}"]
+    assert any("`v1.4` is not a version here" in warning for warning in made.warnings)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["type=ref,event=pr\ntype=match,pattern=x", "type=semver,pattern={{version}}", "type=raw,value=edge"],
+)
 def test_git_tag_that_looks_like_a_version_is_an_error_if_no_rule_makes_an_image_tag_of_it(rule: str) -> None:
     rules = rules_from_config((rule, "type=sha"))
     with pytest.raises(GitError, match="looks like a version"):
