@@ -105,9 +105,14 @@ def _read_dockerfile(task: BuildTask, root: str) -> tuple[bytes, str]:
         raw = _read(real, named, DOCKERFILE_BYTES, root)
         if raw is not None:
             return raw, real
+    # podman's name, and a name that is the same on a disk which ignores case
+    others = [
+        name for name in ("Containerfile", "dockerfile") if os.path.isfile(os.path.join(task.root, name))
+    ]
     raise BuildError(
         f"there is no Dockerfile at {' or '.join(f'`{named}`' for named in tried)}",
-        hint="write one there, or set `build: {dockerfile: …}` to where it is",
+        hint=f"write one there, or set `build: {{dockerfile: {others[0] if others else '…'}}}`"
+        + ("" if others else " to where it is"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cmp_to_key
 
@@ -216,7 +217,26 @@ def _warnings(
         found.append(
             f"{value.place(0)}: `match={value.text}` has no group, so a match is an error: `match=app-(.*)`"
         )
-    return tuple(found)
+    return (*found, *_unknown_zones(own))
+
+
+def _unknown_zones(own: Mapping[str, Located]) -> list[str]:
+    """Warnings about time zones in expressions that do not exist. As moment.js does, dates are in UTC then."""
+    zones = [
+        (value.place(match.start()), match[1])
+        for value in own.values()
+        if "tz=" in value.text
+        for match in re.finditer(r"""\btz=['"]([^'"]*)['"]""", value.text)
+    ]
+    if not zones:
+        return []
+    from release.tagging.expressions.moment import find_zone  # imported late: few rules name a time zone
+
+    try:
+        unknown = [(place, name) for place, name in zones if find_zone(name) is None]
+    except ConfigError:
+        return []  # this machine has no time zone data: an error where a rule that applies needs them
+    return [f"{place}: no time zone is called `{name}`; UTC is taken" for place, name in unknown]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

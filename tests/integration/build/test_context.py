@@ -104,6 +104,8 @@ class TestBadInput:
         error = refusal(tmp_path)
         assert str(error) == f"there is no Dockerfile at `{tmp_path}/Dockerfile`"
         assert error.hint == "write one there, or set `build: {dockerfile: …}` to where it is"
+        (tmp_path / "Containerfile").touch()
+        assert refusal(tmp_path).hint == "write one there, or set `build: {dockerfile: Containerfile}`"
 
     def test_a_folder_as_dockerfile_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "Dockerfile").mkdir()

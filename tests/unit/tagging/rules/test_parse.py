@@ -112,6 +112,16 @@ class TestOrder:
             "tags[1]:1:21: `priority=x` is not a number; the rule keeps its position",
         )
 
+    def test_unknown_time_zone_in_a_tag_rule_gives_a_warning(self) -> None:
+        lines = [
+            "type=raw,value={{date 'YYYY' tz='Europe/Berln'}}",
+            "type=raw,value={{date 'YYYY' tz='Asia/Tokyo'}}",
+        ]
+        assert [rule.warnings for rule in rules_from_config(lines)] == [
+            ("tags[0]:1:30: no time zone is called `Europe/Berln`; UTC is taken",),
+            (),
+        ]
+
     def test_empty_list_of_tag_rules_gives_the_default_rules(self) -> None:
         given = [(rule.type, rule.text("event")) for rule in rules_from_config("  # nothing\n")]
         assert given == [("schedule", ""), ("ref", "branch"), ("ref", "tag"), ("ref", "pr")]
