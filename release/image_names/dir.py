@@ -101,7 +101,8 @@ class Folder:
             with open_folder(self.path, None) as folder:
                 raw = folder.read(_blob_name(descriptor.digest))
         except FileNotFoundError as error:
-            raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`") from error
+            hint = "the image is incomplete there: copy it to that folder again"
+            raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`", hint=hint) from error
         except OSError as error:
             raise RegistryError(f"blob `{descriptor.digest}` of `{self.name}`: {error.strerror}") from error
         return verified(cast(IO[bytes], raw), descriptor, source=f"`{self.name}`")

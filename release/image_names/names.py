@@ -88,6 +88,8 @@ def open_source(text: str, workshop: TransportContext) -> OpenedImage:
             tag = found.tag()
             return OpenedImage(repository=found, reference=place.digest or tag, tag=tag, digest=place.digest)
         case _:
+            if os.path.isfile(os.path.join(full, "oci-layout")):
+                raise ConfigError(f"`{place.path}` is an OCI layout", hint=f"write `oci:{place.path}`")
             return OpenedImage(repository=Folder(full, shown=place.path))
 
 

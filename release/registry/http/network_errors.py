@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from release.errors import Unreachable
 from release.registry.http.connections import ProxyFault
 from release.registry.http.retry import NO_SUCH_HOST, TLS_FAULT
+from release.registry.http.tls_hints import tls_hint
 from release.registry.http.watchdog import Exchange
 
 if TYPE_CHECKING:
@@ -61,11 +62,11 @@ def _tls_fault(error: ssl.SSLError, host: str) -> Unreachable:
 
     reason = getattr(error, "verify_message", None) or error.reason or _plain(error)
     if isinstance(error, ssl.SSLCertVerificationError):
-        hint = "if a private authority signed it, name its file in SHIPMARK_CA_FILE (or all in SSL_CERT_FILE)"
+        hint = tls_hint(error)
         return Unreachable(f"the certificate of `{host}` is not valid: {reason}", code=TLS_FAULT, hint=hint)
     # A handshake that broke off may succeed in a retry; a handshake that the peer refused will not.
     code = None if isinstance(error, ssl.SSLEOFError) else TLS_FAULT
-    return Unreachable(f"no TLS with `{host}`: {reason}", code=code)
+    return Unreachable(f"no TLS with `{host}`: {reason}", code=code, hint=tls_hint(error))
 
 
 def _plain(error: OSError) -> str:

@@ -419,6 +419,10 @@ class TestDockerArchive:
         with pytest.raises(ConfigError, match="is a folder") as refused:
             open_source("oci-archive:l", _workshop(tmp_path))
         assert "`oci:l`" in str(refused.value.hint)
+        Layout.create(str(tmp_path / "made"))
+        with pytest.raises(ConfigError, match="is an OCI layout") as refused:
+            open_source("dir:made", _workshop(tmp_path))
+        assert "`oci:made`" in str(refused.value.hint)
 
 
 class TestFolder:

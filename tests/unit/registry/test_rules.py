@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 
 import pytest
@@ -14,6 +15,7 @@ from release.registry.http.address_policy import Reach, is_loopback_host, may_le
 from release.registry.http.error_body import Refusal, fault_of
 from release.registry.http.retry import TLS_FAULT, Retrier, RetryPolicy, is_transient, retry_after
 from release.registry.http.tls import Trust
+from release.registry.http.tls_hints import tls_hint
 from release.registry.pagination import next_link
 from release.registry.throttle import Throttle
 from release.secrets.known import Secrets
@@ -176,6 +178,34 @@ class TestRetries:
         )
         with pytest.raises(Interrupted):
             retrier.pause(Unreachable("x"), 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "hint"),
+    [
+        (10, None, "renewed"),
+        (9, None, "clock"),
+        (62, None, "write the name"),
+        (64, None, "write the name"),
+        (20, None, "SHIPMARK_CA_FILE"),
+        (None, "WRONG_VERSION_NUMBER", "insecure: true"),
+        (None, "HTTP_REQUEST", "insecure: true"),
+        (None, "TLSV13_ALERT_CERTIFICATE_REQUIRED", "sends none"),
+        (None, "TLSV1_ALERT_PROTOCOL_VERSION", "TLS 1.2"),
+        (None, "TLSV1_ALERT_INTERNAL_ERROR", "None"),
+    ],
+)
+def test_hint_about_tls_fits_the_error_of_the_certificate_or_the_handshake(
+    code: int | None, reason: str | None, hint: str
+) -> None:
+    error: ssl.SSLError
+    if code is not None:
+        error = verification = ssl.SSLCertVerificationError(1, "x")
+        verification.verify_code = code
+    else:
+        error = ssl.SSLError(1, "x")
+        error.reason = str(reason)
+    assert hint in str(tls_hint(error))
 
 
 class TestGate:
