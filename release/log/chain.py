@@ -18,6 +18,8 @@ from release.log.record import LINE_LIMIT, SCHEMA
 
 # Hashed before every line: the hash of a line never equals a hash of the same bytes for another purpose or schema.
 _DOMAIN = SCHEMA.encode() + b"\n"
+# Copied for each line that is verified: the line need not be copied behind the domain.
+_HASH = hashlib.sha256(_DOMAIN)
 #: Lines that are verified at once. The entries of more lines would not stay in the processor's cache.
 GROUP = 64
 _DECODER = msgspec.json.Decoder()
@@ -207,7 +209,12 @@ def _hash_of(raw: bytes, digest: str) -> str | None:
     """
     # Members are sorted and `schema` follows `hash`, so `hash` is never last and always has a comma behind it.
     before, found, behind = raw.partition(f'"hash":"{digest}",'.encode())
-    return hashlib.sha256(_DOMAIN + before + behind).hexdigest() if found else None
+    if not found:
+        return None
+    hashing = _HASH.copy()
+    hashing.update(before)
+    hashing.update(behind)
+    return hashing.hexdigest()
 
 
 def require_next(entry: Entry, previous: Head) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from release.lazy_pattern import pattern
 from release.log import Entry
 from release.log.entry_members import without_rebuild
 from release.log.fold import SETS_TAGS
@@ -24,6 +25,7 @@ OF_RELEASE = frozenset(
 )
 #: Kinds of records about the status of a version.
 STATUS_KINDS = frozenset({"yanked", "restored", "status"})
+_HEX = pattern(rf"[0-9a-f]{{1,{DIGITS}}}")
 
 
 class Terms(NamedTuple):
@@ -40,28 +42,35 @@ def terms_of(entries: Sequence[Entry]) -> Terms:
     # Neighbours are mostly entries of one release: what equals the entry before was added with that one.
     last: tuple[Any, Any, Any] = (None, None, None)
     is_known = False  # whether the entry before belongs to a release whose key is hexadecimal
-    for entry in entries:
-        get = entry.fields.get
-        kind, here = get("kind"), (get("release"), get("commit"), get("project"))
+    for fields in [entry.fields for entry in entries]:
+        try:
+            here = fields["release"], fields["commit"], fields["project"]
+        except KeyError:
+            here = fields.get("release"), fields.get("commit"), fields.get("project")
         if here != last:
             texts.add(project_term(here[2] if type(here[2]) is str else ""))
-            found.update([one for one in here[:2] if type(one) is str])
+            found.update([one[:DIGITS] for one in here[:2] if type(one) is str])
             is_known = len(hex_of(here[0])) == DIGITS
             last = here
-        if type(source := get("source")) is dict:
-            found.add(text_of(source, "commit"))
-        if type(kind) is not str:
+        if "source" in fields and type(source := fields["source"]) is dict:
+            found.add(text_of(source, "commit")[:DIGITS])
+        if type(kind := fields.get("kind")) is not str:
             kind = ""
         if kind in SETS_TAGS:
-            _add_tags(texts, entry.fields)
+            _add_tags(texts, fields)
         elif kind == "planned" or kind == "released":
-            _add_versions(texts, entry.fields)
+            _add_versions(texts, fields)
         if not is_known or kind not in OF_RELEASE:
-            texts |= _beside(entry.fields)
+            texts |= _beside(fields)
     # A digest may stand anywhere in an entry; canonical JSON writes it without escapes.
     parts = b"\n".join([entry.raw for entry in entries]).split(b"sha256:")
     found |= {one.decode("latin-1") for one in {part[:DIGITS] for part in parts[1:]}}
-    return Terms({one for text in found if (one := hex_of(text))}, texts)
+    found.discard("")
+    # All are checked at once first: nearly always each of them is as long as it may be, and hexadecimal.
+    text = "".join(found)
+    if len(text) != DIGITS * len(found) or text.strip("0123456789abcdef"):
+        found = {one for text in found if (one := hex_of(text))}
+    return Terms(found, texts)
 
 
 def is_of_release(fields: Fields) -> bool:
@@ -103,10 +112,8 @@ def hex_of(text: Any) -> str:
     """The indexed beginning of a digest, commit or key; `""` for what does not begin with a hexadecimal digit."""
     if type(text) is not str:
         return ""
-    start = text[:DIGITS]
-    if not (rest := start.lstrip("0123456789abcdef")):
-        return start
-    return start[: -len(rest)]
+    match = _HEX.match(text)
+    return match[0] if match is not None else ""
 
 
 def _beside(fields: Fields) -> set[str]:
@@ -122,19 +129,22 @@ def _beside(fields: Fields) -> set[str]:
 
 def _add_tags(texts: set[str], fields: Fields) -> None:
     """Add the terms of the tags that an entry names, also of those that it did not set."""
-    target = text_of(fields, "to" if fields["kind"] == "promoted" else "target")
+    start = tag_term(text_of(fields, "to" if fields["kind"] == "promoted" else "target"), "")
     tags = fields.get("tags")
     for tag in tags if type(tags) is list else ():
         if type(tag) is dict and type(name := tag.get("name")) is str:
-            texts.add(f"t:{target}\0{name}")
+            texts.add(start + name)
 
 
 def _add_versions(texts: set[str], fields: Fields) -> None:
-    version, git_tag, rebuild = fields.get("version"), fields.get("git_tag"), fields.get("rebuild")
-    if type(git_tag) is str and git_tag:
-        texts.add(f"v:{git_tag}")
-    if type(version) is str and version:
+    get = fields.get
+    version, git_tag, rebuild = get("version"), get("git_tag"), get("rebuild")
+    if git_tag and type(git_tag) is str:
+        texts.add(version_term(git_tag))
+    if version and type(version) is str:
+        texts.add(version_term(version))
         plain = without_rebuild(version)
-        texts |= {f"v:{version}", f"v:{plain}"}
-        if type(rebuild) is int and rebuild:
-            texts.add(f"v:{plain}_r{rebuild}")
+        if plain != version:
+            texts.add(version_term(plain))
+        if rebuild and type(rebuild) is int:
+            texts.add(version_term(f"{plain}_r{rebuild}"))

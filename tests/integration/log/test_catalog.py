@@ -21,6 +21,7 @@ from release.errors import ConfigError, LogCorrupt, TagConflict
 from release.log import Entry, Head, LogStore
 from release.log.answers.scope import EVERYTHING
 from release.log.catalog import catalog as catalog_module
+from release.log.catalog import filling as filling_module
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.open import open_catalog
 from release.log.catalog.open_index import fill_tables
@@ -75,6 +76,8 @@ def _short_tails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog_module, "LARGEST_TAIL", BLOCK)
     monkeypatch.setattr(catalog_module, "_PORTION", 2 * BLOCK)
     monkeypatch.setattr(catalog_module, "_PORTION_SHARED", 2 * BLOCK)
+    # Several portions of versions in one transaction.
+    monkeypatch.setattr(filling_module, "_COLLECTED_VERSIONS", 5)
 
 
 @pytest.fixture
