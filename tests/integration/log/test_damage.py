@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from release.app.log.anchor import warn_of_lost_entries
@@ -22,9 +18,8 @@ from release.log.chain import seal
 from release.log.torn import Torn
 from tests.support.logs.descriptions import STORES, describe
 from tests.support.logs.facts import planned, whole_release
-from tests.support.logs.tampering import cut, disarm, execute
+from tests.support.logs.tampering import cut, disarm, execute, replace
 from tests.support.logs.workspaces import Notes, workspace
-from tests.support.programs.environment import hermetic_git
 
 FACTS = [fact for number in range(4) for fact in whole_release(f"r{number}", f"1.4.{number}")]
 
@@ -114,38 +109,6 @@ def test_log_verify_reports_a_torn_append_with_its_offset_size_and_copy(tmp_path
     assert sink.warnings == []
 
 
-def replace(description: dict[str, Any], lines: Sequence[bytes]) -> None:
-    """Make the log hold exactly these lines, as somebody with every right could."""
-    match description["store"]:
-        case "file":
-            Path(description["path"]).write_bytes(b"".join(line + b"\n" for line in lines))
-        case "git":
-            parts = [b"reset refs/shipmark/log\n\n"]
-            for line in lines:
-                parts += [
-                    *(b"commit refs/shipmark/log\n", b"committer x <x@example> 1760000000 +0000\n"),
-                    *(b"data 1\nx\nM 100644 inline entry.json\ndata %d\n" % (len(line) + 1), line + b"\n\n"),
-                ]
-            subprocess.run(
-                ["git", "--git-dir", description["url"], "fast-import", "--quiet", "--force"],
-                input=b"".join(parts),
-                env={**hermetic_git(), "PATH": "/usr/bin"},
-                check=True,
-            )
-        case _:
-            connect = sqlite3.connect if description["url"].startswith("sqlite") else psycopg.connect
-            mark = "?" if connect is sqlite3.connect else "%s"
-            insert = f"INSERT INTO log_entry (seq, hash, prev, id, line) VALUES ({', '.join([mark] * 5)})"
-            with contextlib.closing(connect(description["url"].removeprefix("sqlite:///"))) as base:
-                base.execute("DELETE FROM log_entry")
-                for seq, line in enumerate(lines):  # the columns are unique, whatever the lines say
-                    base.execute(insert, (seq, f"hash {seq}", f"prev {seq}", f"id {seq}", line.decode()))
-                last = json.loads(lines[-1])
-                head = f"UPDATE log_head SET seq = {len(lines) - 1}, hash = '{last['hash']}'"
-                base.execute(head)
-                base.commit()
-
-
 def without_one_tag(line: bytes) -> bytes:
     """The line, sealed again: only the next line tells that it is another one."""
     fields = json.loads(line)
@@ -176,8 +139,6 @@ def test_every_kind_of_damage_in_the_middle_of_a_log_is_told_with_its_place(
     description: dict[str, Any], tmp_path: Path
 ) -> None:
     lines = [entry.raw for entry in workspace(tmp_path / "work", description).log.entries()]
-    if description["store"] == "sql":
-        disarm(description["url"])
     for name, (damage, place) in DAMAGES.items():
         damaged = damage(lines)
         replace(description, damaged)
