@@ -221,8 +221,13 @@ class Runner:
                 return Outcome(step=after.step, state="withheld" if withheld else "made", reason=reason)
             case _ if failure is not None:
                 return Outcome(step=after.step, state="failed", reason=failure.message, error=failure)
-            case Free(reason=reason):
-                lost = PartialError(f"step `{step.id}` acted, but its effect is not there: {reason}")
+            case Free():
+                # Such as a cache before a registry that answers with what the registry held before.
+                lost = PartialError(
+                    f"step `{step.id}` ended without an error, but what it wrote cannot be read back",
+                    hint="run the command again: it goes on from what is there; if the same step fails again, see"
+                    " whether a cache or a proxy before the place answers",
+                )
                 return Outcome(step=after.step, state="failed", reason=lost.message, error=lost)
         return _outcome(after.step, after.judgement)
 

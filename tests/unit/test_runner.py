@@ -171,6 +171,20 @@ def test_a_step_whose_effect_is_observed_is_made_although_its_call_failed(tmp_pa
     assert report.error is None
 
 
+def test_a_step_that_leaves_nothing_behind_fails_with_a_hint(tmp_path: Path) -> None:
+    class Forgetful(Files):
+        def act(self, work: Work[File], seen: str | None) -> Bindings:
+            super().act(work, seen)
+            Path(work.operands.path).unlink()
+            return Bindings()
+
+    (outcome,) = running(Forgetful()).execute(plan(file_step(tmp_path, "a"))).outcomes
+    assert outcome.state == "failed"
+    assert "`a` ended without an error, but what it wrote cannot be read back" in outcome.reason
+    assert outcome.error is not None
+    assert "run the command again" in str(outcome.error.hint)
+
+
 def test_the_error_of_a_failed_step_decides_the_exit_code(tmp_path: Path) -> None:
     def fail(work: Work[File]) -> None:
         raise Unreachable("no route")
