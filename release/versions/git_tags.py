@@ -16,6 +16,7 @@ from operator import attrgetter
 
 import msgspec
 
+from release.decoding import decode
 from release.lazy_pattern import pattern
 from release.versions.model import Scheme, Version
 from release.versions.semver import LONGEST, Key, parse_tag_name, precedence_key
@@ -225,7 +226,7 @@ def _numbers_in(texts: Sequence[bytes]) -> list[Numbers]:
     """The numbers of texts such as `1.4.2`."""
     # Decoding one JSON list of lists, in C, takes a fifth of the time of `int` for each number of 20,000 tags.
     rows = b"],[".join(texts).replace(b".", b",")
-    return msgspec.json.decode(b"[[%s]]" % rows, type=list[Numbers]) if texts else []
+    return decode(b"[[%s]]" % rows, list[Numbers]) if texts else []
 
 
 def _without_line(names: Sequence[str], numbers: Sequence[Numbers], others: Sequence[Version]) -> list[str]:
