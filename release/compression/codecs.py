@@ -133,7 +133,7 @@ def _zlib_ng() -> Codec | None:
 
 def _in_blocks(name: str, library: Any, level: int, version: str) -> Codec:
     return Codec(
-        name=f"gzip-{name}-{level}-blocks@{version}",
+        name=f"gzip-{name}-{level}-joined@{version}",
         suffix="+gzip",
         start=lambda: Blocks(library, level),
     )

@@ -10,10 +10,11 @@ import zlib
 from pathlib import Path
 
 import pytest
+from isal import isal_zlib
 
 from release.compression.codecs import CODECS, Codec, gzip, gzip_reproducible
 from release.compression.compress import compress_layer, find_compressed
-from release.compression.parallel_gzip import Blocks
+from release.compression.parallel_gzip import PIECE, Blocks
 from release.errors import ConfigError
 from release.layout.layout import Layout
 from tests.support.registries.images import digest
@@ -74,13 +75,43 @@ def test_the_digest_of_a_layer_does_not_depend_on_the_number_of_workers(
     assert compress_layer(io.BytesIO(CONTENT), layout) == many
 
 
+@pytest.mark.parametrize(
+    "sizes", [(0,), (1,), (8,), (9,), (8, 1), (3, 40), (1100, 1, 0, 5000), (PIECE, PIECE, 7)], ids=str
+)
+@pytest.mark.parametrize("library", [zlib, isal_zlib], ids=["zlib", "isal"])
+def test_every_cut_of_the_input_gives_a_stream_that_other_programs_read(
+    library: object, sizes: tuple[int, ...]
+) -> None:
+    blocks, start, packed = Blocks(library, 2), 0, b""
+    for size in sizes:
+        packed += blocks.compress(CONTENT[start : start + size])
+        start += size
+    assert standard_gzip.decompress(packed + blocks.flush()) == CONTENT[:start]
+
+
+def test_no_piece_is_compressed_without_a_dictionary(tmp_path: Path) -> None:
+    class Library:
+        DEFLATED, Z_SYNC_FLUSH, crc32 = zlib.DEFLATED, zlib.Z_SYNC_FLUSH, staticmethod(zlib.crc32)
+
+        @staticmethod
+        def compressobj(level: int, method: int, wbits: int, *, zdict: bytes) -> object:
+            seen.append(zdict)
+            return zlib.compressobj(level, method, wbits, zdict=zdict)
+
+    seen: list[bytes] = []
+    codec = Codec(name="other", suffix="+gzip", start=lambda: Blocks(Library, 2))
+    compress_layer(io.BytesIO(CONTENT), Layout.create(str(tmp_path / "l")), codec=codec)
+    ends = [CONTENT[end - 1024 : end] for end in range(PIECE, len(CONTENT), PIECE)]
+    assert sorted(seen) == sorted([CONTENT[:8], *ends])
+
+
 def test_an_error_in_a_compressing_thread_is_raised_to_the_caller(tmp_path: Path) -> None:
     class Broken:
         DEFLATED, Z_SYNC_FLUSH = 8, 2
         crc32 = staticmethod(zlib.crc32)
 
         @staticmethod
-        def compressobj(*_: int) -> None:
+        def compressobj(*_: int, zdict: bytes) -> None:
             raise MemoryError
 
     codec = Codec(name="broken", suffix="+gzip", start=lambda: Blocks(Broken, 2))
