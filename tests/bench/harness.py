@@ -1,23 +1,25 @@
 """Measures whole processes: every round runs each command once, and the order of the commands rotates.
 
 CPU time (user and system) and peak memory are what `wait4` reports for the process and the children that it waited for.
-The peak is never below the harness's memory, since the system also counts what the process had before its `exec`.
+The peak is never below that of `measured_run.py`, some 12 MiB: the system also counts what a process had before its
+`exec`.
 """
 
 from __future__ import annotations
 
 import datetime
+import json
 import math
 import os
 import platform
 import statistics
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+_RUN = str(Path(__file__).with_name("measured_run.py"))
 
 
 class Command(NamedTuple):
@@ -47,37 +49,26 @@ class Series(NamedTuple):
 
 def measure(command: Command, *, limit: float) -> Sample:
     """Run the command once. Raises `RuntimeError` if it fails, `TimeoutError` after `limit` seconds."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        command.argv,
-        cwd=command.cwd,
-        env=command.env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
+    asked = {
+        "argv": [str(part) for part in command.argv],
+        "cwd": str(command.cwd),
+        "env": dict(command.env),
+        "limit": limit,
+    }
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", _RUN],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    late = threading.Event()
-
-    def end() -> None:
-        late.set()
-        os.killpg(process.pid, 9)
-
-    timer = threading.Timer(limit, end)
-    timer.start()
-    assert process.stderr is not None
-    with process.stderr:
-        said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    timer.cancel()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if late.is_set():
+    found = json.loads(done.stdout)
+    if found["is_late"]:
         raise TimeoutError(f"over {limit:.0f} s")
-    if process.returncode != 0:
-        last = said.decode(errors="replace").strip().splitlines()[-1:]
-        raise RuntimeError(f"exit {process.returncode}: {''.join(last)[:120]}")
-    return Sample(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+    if found["status"] != 0:
+        last = found["said"].strip().splitlines()[-1:]
+        raise RuntimeError(f"exit {found['status']}: {''.join(last)[:120]}")
+    return Sample(found["cpu"], found["wall"], found["rss"] / 1024)
 
 
 def compare(commands: Sequence[Command], *, rounds: int = 11, limit: float = 60.0) -> list[Series]:

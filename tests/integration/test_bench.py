@@ -24,6 +24,14 @@ def test_time_measured_by_the_benchmark_includes_child_processes(tmp_path: Path)
     assert measure(_python(code, tmp_path), limit=30).cpu >= 0.2
 
 
+def test_memory_measured_by_the_benchmark_is_that_of_the_command(tmp_path: Path) -> None:
+    block = bytearray(64 * 1024 * 1024)
+    block[::4096] = b"x" * (len(block) // 4096)  # pages count when they are written to
+    small = Command("true", ["true"], tmp_path, scrubbed(tmp_path))
+    assert measure(small, limit=30).rss < len(block) / 1024 / 1024
+    assert measure(_python("x = b'x' * 80_000_000", tmp_path), limit=30).rss > 76
+
+
 def test_benchmark_drops_failing_and_slow_commands_with_their_reason(tmp_path: Path) -> None:
     commands = [
         _python("pass", tmp_path, "good"),
