@@ -249,7 +249,7 @@ CAUGHT_INSIDE = {
     "release.image_names.*": {"OSError"},  # errno from the system
     "release.layout.*": {"OSError"},  # likewise
     "release.registry.*": {"OSError"},  # errno from the system
-    "release.registry.http.connections": {"ProxyFault"},  # becomes Unreachable in `translated`
+    "release.registry.http.connections": {"ProxyFault", "ProxyRefused"},  # become Unreachable in `translated`
     "release.versions.calver": {"ValueError"},  # not a version: the caller knows where it stood
     "release.versions.semver": {"ValueError"},  # likewise
     "release.versions.next_calver": {

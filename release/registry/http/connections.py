@@ -37,6 +37,14 @@ class ProxyFault(OSError):
     """The proxy cannot be reached; `__cause__` says why."""
 
 
+class ProxyRefused(OSError):
+    """The proxy answered, and did not connect. `status`: of its answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(errno.ECONNREFUSED, f"the proxy answered {status} and did not connect")
+        self.status = status
+
+
 class Route(NamedTuple):
     """Where connections lead. `netloc`: host and port as in the URL; `proxy`: the URL of the proxy between, or None."""
 
@@ -151,7 +159,7 @@ class Connection:
         incoming = Incoming(sock)
         answer = Response(incoming, "CONNECT")
         if not 200 <= answer.status < 300:
-            raise OSError(errno.ECONNREFUSED, f"the proxy answered {answer.status} and did not connect")
+            raise ProxyRefused(answer.status)
         if incoming.has_rest:
             raise OSError(errno.EPROTO, "the proxy sent bytes before the host could")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from release.errors import Unreachable
-from release.registry.http.connections import ProxyFault
-from release.registry.http.retry import NO_SUCH_HOST, TLS_FAULT
+from release.registry.http.connections import ProxyFault, ProxyRefused
+from release.registry.http.retry import NO_SUCH_HOST, PROXY_REFUSED, TLS_FAULT, TRANSIENT
 from release.registry.http.tls_hints import tls_hint
 from release.registry.http.watchdog import Exchange
 
@@ -51,10 +51,25 @@ def _fault(error: OSError, exchange: Exchange, host: str) -> Unreachable:
         return Unreachable(
             f"the proxy for `{host}` does not answer: {_plain(error)}", hint="check HTTPS_PROXY"
         )
+    if isinstance(error, ProxyRefused):
+        return _refusal(error, host)
     return Unreachable(
         f"`{host}` does not answer as it should: {_plain(error)}",
         hint="see whether the registry is up and the network reaches it, then run again",
     )
+
+
+def _refusal(error: ProxyRefused, host: str) -> Unreachable:
+    if error.status == 407:
+        hint = "HTTPS_PROXY needs a user name and a password that the proxy knows, in front of its host"
+    elif error.status in TRANSIENT:
+        hint = "see whether the registry is up and the proxy reaches it, then run again"
+    else:
+        hint = (
+            f"let the proxy's rules allow `{host}`, or name it in NO_PROXY if it is reached without a proxy"
+        )
+    code = None if error.status in TRANSIENT else PROXY_REFUSED
+    return Unreachable(f"`{host}` is not reached: {_plain(error)}", code=code, hint=hint)
 
 
 def _tls_fault(error: ssl.SSLError, host: str) -> Unreachable:

@@ -16,6 +16,8 @@ TRANSIENT = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
 #: `RegistryError.code` of TLS errors, which no retry can fix.
 TLS_FAULT = "tls"
 NO_SUCH_HOST = "dns"
+#: `RegistryError.code` of a proxy that does not connect to the host, by its rules or without a password.
+PROXY_REFUSED = "proxy"
 #: `RegistryError.code` for a host that was given up because it did not answer.
 SILENT = "silent"
 # Seconds of a pause from which on the user gets a message: nobody notices a shorter pause.
@@ -109,10 +111,10 @@ class Retrier:
 
 
 def is_transient(error: RegistryError) -> bool:
-    """Whether a retry may succeed: true for `Unreachable`, except for TLS errors and unknown host names."""
+    """Whether a retry may succeed: false for TLS errors, unknown hosts, and proxies that refuse."""
     if not isinstance(error, Unreachable):
         return False
-    return error.code not in (TLS_FAULT, NO_SUCH_HOST, SILENT)
+    return error.code not in (TLS_FAULT, NO_SUCH_HOST, PROXY_REFUSED, SILENT)
 
 
 def retry_after(value: str | None, now: int) -> float | None:

@@ -122,15 +122,30 @@ def test_blob_is_sent_in_tls_through_a_proxy_that_speaks_tls(
     assert not any("proxy-authorization" in request.headers for request in server.requests)
 
 
-def test_refusal_of_a_proxy_is_reported_with_its_status(
-    tmp_path: Path, serve_proxy: Callable[..., TlsProxy], make_targets: TargetsFactory
+@pytest.mark.parametrize(
+    ("status", "hint", "is_tried_again"),
+    [
+        (407, "a user name and a password", False),
+        (403, "let the proxy's rules allow `registry.example`", False),
+        (503, "then run again", True),
+    ],
+)
+def test_refusal_of_a_proxy_is_reported_with_its_status_and_what_helps(
+    status: int,
+    hint: str,
+    is_tried_again: bool,
+    tmp_path: Path,
+    serve_proxy: Callable[..., TlsProxy],
+    make_targets: TargetsFactory,
 ) -> None:
-    proxy = serve_proxy(0, b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n")
+    proxy = serve_proxy(0, b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
     env = {"HTTPS_PROXY": f"https://user:hidden@{proxy.host}"}
     targets = make_targets(env=env, ca=str(tmp_path / "ca.pem"))
-    with pytest.raises(Unreachable, match="the proxy answered 407 and did not connect") as caught:
+    with pytest.raises(Unreachable, match=f"the proxy answered {status} and did not connect") as caught:
         targets.open(f"{NAME}/app").resolve("1.0")
     assert "hidden" not in str(caught.value)
+    assert hint in (caught.value.hint or "")
+    assert (len(proxy.heads) > 1) == is_tried_again
 
 
 def test_certificate_of_a_proxy_that_is_not_valid_is_named(
