@@ -18,7 +18,7 @@ from release.build import BuiltImage, Problem
 from release.build.buildah.builder import BuildahBuilder, Ground
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable, Terminated
-from release.events import Event, Note, Output
+from release.events import Event, LastLines, Output
 from release.oci import OCI_INDEX, OCI_MANIFEST
 from release.process import Processes
 from tests.support.disks.confined import small_disk
@@ -197,8 +197,8 @@ def test_failed_run_in_a_buildah_build_is_reported_with_its_line_and_last_output
     error = project.refusal()
     assert str(error) == "Dockerfile:5: the command ended with exit code 9"
     assert not isinstance(error, BuilderUnavailable)
-    notes = [event.text for event in project.sink.events if isinstance(event, Note)]
-    assert notes[-3:] == ["| line-1", "| line-2", "| line-3"]
+    (last,) = [event for event in project.sink.events if isinstance(event, LastLines)]
+    assert last.lines[-3:] == ("line-1", "line-2", "line-3")
 
 
 def test_missing_file_or_base_in_a_buildah_build_is_reported_with_its_dockerfile_line(

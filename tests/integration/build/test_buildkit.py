@@ -19,7 +19,7 @@ from release.build import BuiltImage, Problem
 from release.build.buildkit.builder import BuildKitBuilder
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable, Terminated
-from release.events import Event, Note, Output
+from release.events import Event, LastLines, Output
 from release.oci import OCI_INDEX, OCI_MANIFEST
 from release.process import Processes
 from tests.support.disks.confined import small_disk
@@ -198,8 +198,8 @@ def test_failed_run_in_a_buildkit_build_is_reported_with_its_line_and_last_outpu
     assert str(error).startswith("Dockerfile:3: process ")
     assert str(error).endswith("did not complete successfully: exit code: 9")
     assert not isinstance(error, BuilderUnavailable)
-    notes = [event.text for event in project.sink.events if isinstance(event, Note)]
-    assert notes[-3:] == ["| line-1", "| line-2", "| line-3"]
+    (last,) = [event for event in project.sink.events if isinstance(event, LastLines)]
+    assert last.lines[-3:] == ("line-1", "line-2", "line-3")
 
 
 def test_missing_file_in_a_buildkit_build_is_reported_with_its_dockerfile_line(project: Project) -> None:

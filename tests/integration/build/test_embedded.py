@@ -113,7 +113,7 @@ def test_codec_of_the_layer_cache_is_that_of_the_option_compression(tmp_path: Pa
         image = build(builder(), request(project, compression=name), store)
         manifest = document(store, image.digest)
         found[name] = document(store, manifest["config"]["digest"])["rootfs"]["diff_ids"]
-        assert next(iter((store / "cache").iterdir())).name.startswith(CODECS[name]().name)
+        assert any(one.name.startswith(CODECS[name]().name) for one in (store / "cache").iterdir())
     assert found["gzip"] == found["gzip-reproducible"]
 
 

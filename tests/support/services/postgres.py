@@ -66,7 +66,7 @@ class Postgres:
                         *self.as_owner,
                         program("postgres"),
                         *("-D", self._data, "-k", str(self.folder), "-c", "listen_addresses="),
-                        *("-c", "max_connections=60", "-c", "logging_collector=off"),
+                        *("-c", "max_connections=200", "-c", "logging_collector=off"),
                         *self.options,
                     ],
                     folder=self.folder,
