@@ -26,6 +26,9 @@ _MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN
 #: once.
 # After 7.7 s in all, the error of the last attempt is raised: then something else is wrong.
 LAGS = (0.2, 0.5, 1.0, 2.0, 4.0)
+#: Blobs that are sent at a time, as with skopeo. With four, a fifth blob of a large image waited behind a link that
+#: limits each connection, and the image took a tenth longer.
+BLOBS = 6
 # Threads beyond those that send.
 # These threads check the next blobs with HEAD and open upload sessions, so that a free slot is used at once.
 # Bounds the number of sessions that are open and idle.
@@ -61,7 +64,7 @@ def copy_image(
     destination: Repository,
     digest: str,
     *,
-    jobs: int = 4,
+    jobs: int = BLOBS,
     sink: Sink,
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
@@ -114,7 +117,7 @@ def carry(
     destination: Repository,
     surveyed: Survey,
     *,
-    jobs: int = 4,
+    jobs: int = BLOBS,
     sink: Sink,
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),

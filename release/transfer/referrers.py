@@ -20,7 +20,7 @@ from release.events import Note, Sink
 from release.oci import OCI_MANIFEST, Descriptor, Manifest, Repository
 from release.oci.attached import COSIGN, lists, referrers_tag, with_referrer, without_referrer
 from release.oci.manifest import EMPTY, EMPTY_CONTENT, children, digest_bytes, encode_manifest, subject
-from release.transfer.copy import copy_image
+from release.transfer.copy import BLOBS, copy_image
 
 # Levels of referrers of referrers that are copied, below the referrers of the image.
 # Deeper ones are left out: whoever can push to the source could nest them without end.
@@ -73,7 +73,7 @@ def copy_attached(
     destination: Repository,
     digests: Iterable[str],
     *,
-    jobs: int = 4,
+    jobs: int = BLOBS,
     sink: Sink,
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),

@@ -25,7 +25,7 @@ from release.image_names.image_location import (
 from release.oci import Manifest
 from release.oci.graph import read_manifests
 from release.task_group import run_all
-from release.transfer.copy import Survey, carry, read_back, survey
+from release.transfer.copy import BLOBS, Survey, carry, read_back, survey
 from release.transfer.prefetch import Converts, Prefetch
 from release.transfer.referrers import copy_attached
 
@@ -47,7 +47,7 @@ class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
     platform: str | None = None
     referrers: bool = False
     move: bool = False
-    jobs: int = 4
+    jobs: int = BLOBS
     compression: Literal["gzip", "gzip-reproducible", "zstd"] = "gzip"
 
 
