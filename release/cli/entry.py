@@ -48,10 +48,9 @@ class _StandIn(ModuleType):
         self.__dict__.update(own)
 
     def __getattr__(self, name: str) -> Any:
+        # `from … import …` looks for `__path__`, which the modules do not have.
         if name.startswith("__"):
-            raise AttributeError(
-                name
-            )  # `from … import …` looks for `__path__`, which the modules do not have
+            raise AttributeError(name)
         self.retire()
         # Python's lock of each module's import makes this safe in several threads.
         return getattr(import_module(self.__name__), name)

@@ -41,7 +41,7 @@ def _fault(error: OSError, exchange: Exchange, host: str) -> Unreachable:
     inner = error.__cause__ if isinstance(error, ProxyFault) else error
     if isinstance(inner, ssl.SSLError):
         return _tls_fault(inner, host)
-    if isinstance(inner, socket.gaierror) and inner is error:
+    if isinstance(error, socket.gaierror):
         return Unreachable(
             f"the host name `{host}` cannot be resolved",
             code=NO_SUCH_HOST,

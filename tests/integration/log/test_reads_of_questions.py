@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,12 +72,13 @@ def test_questions_read_as_many_blocks_of_a_log_that_is_four_times_as_long(
         replace(described, lines(releases))
         store = open_store(described)
         fill_tables(store)
-        catalog = open_catalog(store, lambda folder=folder: str(folder), program="test", worth=1)  # type: ignore[misc]
+        opened = partial(open_catalog, store, partial(str, folder), program="test", worth=1)
+        catalog = opened()
         catalog.may_fill()
         catalog.follow(store.read(catalog.head.seq))
         assert catalog.indexed >= releases * 5 - 64
         for name, (ask, most) in QUESTIONS.items():
-            fresh = open_catalog(store, lambda folder=folder: str(folder), program="test", worth=1)  # type: ignore[misc]
+            fresh = opened()
             fresh.follow(store.read(fresh.head.seq))
             read.clear()
             assert ask(view_of(fresh)), name

@@ -279,10 +279,10 @@ def _one_lost_reply(store: LogStore) -> Iterator[None]:
 
     def lost(lines: Any, expected: Head) -> None:
         append(lines, expected)
-        store.append = append  # type: ignore[method-assign]
+        store.append = append  # type: ignore[method-assign]  # only one reply is lost
         raise LogUnavailable("the reply was lost", hint="")
 
-    store.append = lost  # type: ignore[method-assign]
+    store.append = lost  # type: ignore[method-assign]  # the real store stays below it
     yield
 
 

@@ -10,6 +10,7 @@ from release.app.images.copy import CopyRequest, copy
 from release.cli.commands.image.tag import show_placed
 from release.cli.options import Command, global_options
 from release.cli.session import open_session
+from release.transfer.copy import BLOBS
 
 
 @click.command("copy", cls=Command)
@@ -19,7 +20,7 @@ from release.cli.session import open_session
 @click.option("--platform", metavar="OS/ARCH", help="Only this platform's image, not the whole index.")
 @click.option("--referrers", is_flag=True, help="Also what refers to it: signatures, attestations, SBOMs.")
 @click.option("--move", is_flag=True, help="Also take the tag from another image; never a fixed one.")
-@click.option("--jobs", type=click.IntRange(1, 16), default=6, show_default=True, help="Blobs at a time.")
+@click.option("--jobs", type=click.IntRange(1, 16), default=BLOBS, show_default=True, help="Blobs at a time.")
 @click.option(
     "--compression",
     type=click.Choice(["gzip", "gzip-reproducible", "zstd"]),
