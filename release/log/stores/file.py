@@ -23,6 +23,7 @@ from release.log.stores.file_folder import LogFolder, torn_copies
 from release.log.stores.file_lines import entry_at_end, groups_of
 from release.log.stores.file_lock import FileLock
 from release.log.stores.file_positions import Position, Positions
+from release.log.stores.kept_file import KeptFile
 from release.log.stores.syscalls import FileFacts, Files, OsFiles
 from release.log.torn import Torn
 
@@ -56,8 +57,14 @@ class FileStore:
         # Keeps other processes and threads from appending between reading the head and writing the next entry.
         # Two entries after one head would fork the chain.
         self._lock = FileLock(
-            f"{path}.lock", files=self._files, cancel=cancel, monotonic=monotonic, timeout=timeout
+            f"{path}.lock",
+            files=self._files,
+            cancel=cancel,
+            monotonic=monotonic,
+            timeout=timeout,
+            may_keep=not allow_network,
         )
+        self._file = KeptFile(path, self._files, append=True, may_keep=not allow_network)
         self._folder = LogFolder(os.path.dirname(path), self._files)
         self._at = Positions()  # how far this process has verified the file
         self._durable = 0  # length of the file that is known to be durable; -1: unknown
@@ -121,7 +128,7 @@ class FileStore:
             entry = entry_at_end(self._files.part(fd, start, offset - start))
             if facts.size < offset or entry is None or head_of(entry) != head:
                 return False
-            position = Position(offset=offset, head=head, file=(facts.device, facts.inode))
+            position = Position(offset=offset, head=head, file=facts.file)
             if batch_of(entry)[1] > head.seq and not self._goes_on(fd, position):
                 return False
         self._at.newest = position
@@ -178,33 +185,25 @@ class FileStore:
         """See `LogStore.check_writable`. Writes nothing."""
         with self._translated("written"):
             self._require_local()
-            nearest = self._path
-            while not self._files.exists(nearest):
-                nearest = os.path.dirname(nearest)
-            # Check the folder too: the lock file and copies of torn tails are created in it.
-            for path in {nearest, os.path.dirname(self._path) if nearest == self._path else nearest}:
-                if not self._files.writable(path):
-                    raise LogError(
-                        f"version log `{self._name}` cannot be written: no right to write `{path}`",
-                        hint="give this user the right to write there, or name another file with `log: {path: …}`",
-                    )
+            self._folder.require_writable(self._path, self._name)
 
     def _append(self, lines: Sequence[bytes], expected: Head) -> None:
         held = self._lock.acquire()
         try:
-            fd = self._files.open(self._path, create=True, append=True)
+            fd, facts = self._file.take()
             try:
-                self._append_locked(fd, lines, expected)
-            finally:
+                self._append_locked(fd, facts, lines, expected)
+            except BaseException:
                 self._files.close(fd)
+                raise
+            self._file.give_back(fd, facts)
         finally:
             self._lock.release(held)
 
     # The methods below run under the lock: read what others appended, cut a torn tail off, compare the head, write.
     # A torn tail is cut off before the write, since the new line would continue it.
 
-    def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
-        facts = self._files.facts(fd)
+    def _append_locked(self, fd: int, facts: FileFacts, lines: Sequence[bytes], expected: Head) -> None:
         self._require_same(facts, self._at.newest)
         if facts.size != self._at.newest.offset or self._at.newest.file is None:
             for _ in self._scan_open(fd, self._at.newest):
@@ -333,7 +332,7 @@ class FileStore:
     def _scan_open(self, fd: int, position: Position) -> Iterator[tuple[list[Entry], Position]]:
         facts = self._files.facts(fd)
         self._require_same(facts, position)
-        file = (facts.device, facts.inode)
+        file = facts.file
         offset, head = position.offset, position.head
         if offset == 0 and facts.size:
             self._require_log(fd)
@@ -356,7 +355,7 @@ class FileStore:
             )
 
     def _require_same(self, facts: FileFacts, position: Position) -> None:
-        if position.file not in (None, (facts.device, facts.inode)):
+        if position.file not in (None, facts.file):
             raise LogCorrupt(
                 f"version log `{self._name}` was replaced by another file while it was in use",
                 hint="stop the program that replaces it, check the log with `shipmark log verify`, then run again",

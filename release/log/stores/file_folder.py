@@ -7,6 +7,7 @@ import os
 import re
 from contextlib import suppress
 
+from release.errors import LogError
 from release.log.stores.syscalls import Files
 from release.log.torn import Torn
 
@@ -30,6 +31,19 @@ class LogFolder:
         for path in reversed(missing):
             self._files.make_directory(path)
         self._ignore_in_git()
+
+    def require_writable(self, file: str, name: str) -> None:
+        """Raise `LogError` unless this process may write `file` and create files beside it. `name`: for the message."""
+        nearest = file
+        while not self._files.exists(nearest):
+            nearest = os.path.dirname(nearest)
+        # Check the folder too: the lock file and copies of torn tails are created in it.
+        for path in {nearest, self._path if nearest == file else nearest}:
+            if not self._files.writable(path):
+                raise LogError(
+                    f"version log `{name}` cannot be written: no right to write `{path}`",
+                    hint="give this user the right to write there, or name another file with `log: {path: …}`",
+                )
 
     def sync(self) -> None:
         """Sync this folder's directory entries."""

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError
 from release.lazy_pattern import pattern
-from release.log.stores.syscalls import Files
+from release.log.stores.kept_file import KeptFile
+from release.log.stores.syscalls import FileFacts, Files
 
 # Seconds between attempts to lock, doubled from the first to the longest.
 # An append holds the lock for about one fsync(2), mostly milliseconds.
@@ -23,19 +24,30 @@ _LONGEST_PAUSE = 0.05
 _OURS = pattern(rb"process \d+( (o(n( [^\n]*\n?)?)?)?)?")
 _BEGINS = b"process "
 
+Held = tuple[int, FileFacts]
+
 
 class FileLock:
     """A lock between processes, and between threads of one process. `timeout`: seconds to wait for the lock.
 
+    `may_keep`: keep the file open between uses, for an owner that locks it often.
     The holder writes its process id and host into the file, for the error message of a process that waited in vain.
     The text stays in the file after the lock is released; no decision depends on it.
     """
 
     def __init__(
-        self, path: str, *, files: Files, cancel: Cancel, monotonic: Callable[[], float], timeout: float
+        self,
+        path: str,
+        *,
+        files: Files,
+        cancel: Cancel,
+        monotonic: Callable[[], float],
+        timeout: float,
+        may_keep: bool = False,
     ) -> None:
         self._path = path
         self._files = files
+        self._file = KeptFile(path, files, may_keep=may_keep)
         self._cancel = cancel
         self._monotonic = monotonic
         self._timeout = timeout
@@ -50,12 +62,12 @@ class FileLock:
         finally:
             self.release(held)
 
-    def acquire(self) -> int:
+    def acquire(self) -> Held:
         """Take the lock; returns a handle for `release`. Raises `LogError` naming the holder when `timeout` is over.
 
         Raises `LogCorrupt` when the file belongs to another program.
         """
-        fd = self._files.open(self._path, create=True)
+        fd, facts = self._file.take()
         try:
             if not self._files.lock(fd):
                 self._wait_for(fd)
@@ -63,11 +75,17 @@ class FileLock:
         except BaseException:
             self._files.close(fd)
             raise
-        return fd
+        return fd, facts
 
-    def release(self, held: int) -> None:
+    def release(self, held: Held) -> None:
         """Release the lock that `acquire` took, by its handle."""
-        self._files.close(held)
+        fd, facts = held
+        try:
+            self._files.unlock(fd)
+        except BaseException:
+            self._files.close(fd)
+            raise
+        self._file.give_back(fd, facts)
 
     def _wait_for(self, fd: int) -> None:
         end = self._monotonic() + self._timeout

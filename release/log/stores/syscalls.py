@@ -32,6 +32,11 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     mode: int = 0o644
 
+    @property
+    def file(self) -> tuple[int, int]:
+        """Device and inode: equal for two descriptors of one file."""
+        return self.device, self.inode
+
 
 class Files(Protocol):
     """The system calls that the file store uses. Every method may raise `OSError`.
@@ -56,6 +61,9 @@ class Files(Protocol):
     def facts(self, fd: int) -> FileFacts:
         """Identity, size and mode of the open file."""
 
+    def facts_at(self, path: str) -> FileFacts | None:
+        """Identity, size and mode of what is at `path`, a symlink not followed; None if nothing is there."""
+
     def read(self, fd: int, offset: int) -> Iterator[bytes]:
         """The bytes of a file from `offset` on, in chunks."""
 
@@ -79,6 +87,9 @@ class Files(Protocol):
 
     def lock(self, fd: int) -> bool:
         """Take the exclusive advisory lock; False if another descriptor holds it. Never waits."""
+
+    def unlock(self, fd: int) -> None:
+        """Release the lock that `lock` took, also where a process made by fork shares the descriptor."""
 
     def make_directory(self, path: str) -> None:
         """Make one directory; an existing directory is not an error."""
@@ -126,10 +137,14 @@ class OsFiles:
 
     def facts(self, fd: int) -> FileFacts:
         """See `Files.facts`."""
-        status = os.fstat(fd)
-        return FileFacts(
-            device=status.st_dev, inode=status.st_ino, size=status.st_size, mode=stat.S_IMODE(status.st_mode)
-        )
+        return _facts_of(os.fstat(fd))
+
+    def facts_at(self, path: str) -> FileFacts | None:
+        """See `Files.facts_at`."""
+        try:
+            return _facts_of(os.lstat(path))
+        except FileNotFoundError:
+            return None
 
     def read(self, fd: int, offset: int) -> Iterator[bytes]:
         """See `Files.read`."""
@@ -178,6 +193,10 @@ class OsFiles:
             raise
         return True
 
+    def unlock(self, fd: int) -> None:
+        """See `Files.unlock`."""
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
     def make_directory(self, path: str) -> None:
         """See `Files.make_directory`."""
         with open_parent(path, self._workspace) as (folder, name):
@@ -202,6 +221,12 @@ class OsFiles:
                 return network_type(table, number)
         except OSError:
             return None
+
+
+def _facts_of(status: os.stat_result) -> FileFacts:
+    return FileFacts(
+        device=status.st_dev, inode=status.st_ino, size=status.st_size, mode=stat.S_IMODE(status.st_mode)
+    )
 
 
 def network_type(mount_table: Iterator[str] | list[str], number: str) -> str | None:

@@ -154,6 +154,18 @@ def test_log_that_shrinks_or_disappears_during_use_is_refused(path: Path) -> Non
         log.entries()
 
 
+def test_lock_file_that_is_replaced_during_use_is_locked_anew(path: Path) -> None:
+    """A writer that went on with the file it had opened would lock out nobody."""
+    log = writer(path, timeout=0.1)
+    log.append([planned()])
+    lock = path.parent / "log.jsonl.lock"
+    lock.unlink()
+    with lock.open("xb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(LogError, match="was locked"):
+            log.append([planned(attempt="b")])
+
+
 def test_log_that_is_replaced_during_use_is_refused(path: Path) -> None:
     log = writer(path)
     log.append([planned()])

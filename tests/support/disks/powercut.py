@@ -214,7 +214,12 @@ class ModelFiles:
         return self.open_read(path)
 
     def close(self, fd: int) -> None:
-        node, _, _ = self._open.pop(fd)
+        if fd in self._open:  # else the process ended before: see `close_all`
+            self.unlock(fd)
+            del self._open[fd]
+
+    def unlock(self, fd: int) -> None:
+        node = self._open[fd][0]
         if isinstance(node, File) and node.locked_by == id(self) + fd:
             node.locked_by = None
 
@@ -229,6 +234,10 @@ class ModelFiles:
     def facts(self, fd: int) -> FileFacts:
         file = self._file(fd)
         return FileFacts(device=1, inode=id(file), size=len(file.data))
+
+    def facts_at(self, path: str) -> FileFacts | None:
+        node = self.disk.find(path)
+        return FileFacts(device=1, inode=id(node), size=len(node.data)) if isinstance(node, File) else None
 
     def read(self, fd: int, offset: int) -> Iterator[bytes]:
         if data := self._file(fd).data[offset:]:

@@ -13,6 +13,7 @@ from release.log import writer as writer_module
 from release.log.catalog.claims import entry_of
 from release.log.chain import head_of, seal
 from release.log.stores.file import FileStore
+from release.log.stores.syscalls import FileFacts
 from release.log.writer import Writer
 from tests.support.disks.powercut import Directory, Disk, File, ModelFiles
 from tests.support.logs.powercut_scenarios import (
@@ -88,11 +89,11 @@ class NoLock(ModelFiles):
 
 
 class LockFileRemoved(ModelFiles):
-    """Unlinks the lock file on close, so that one process may lock the old file and another a new one."""
+    """Unlinks the lock file on release, so that one process may lock the old file and another a new one."""
 
-    def close(self, fd: int) -> None:
+    def unlock(self, fd: int) -> None:
         path = self.path(fd)
-        super().close(fd)
+        super().unlock(fd)
         if path.endswith(".lock"):
             self.disk.parent(path).entries.pop(path.rpartition("/")[2], None)
 
@@ -146,19 +147,19 @@ class FolderOfCopyNotSynced(FileStore):
 
 
 class NoCompare(FileStore):
-    def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
+    def _append_locked(self, fd: int, facts: FileFacts, lines: Sequence[bytes], expected: Head) -> None:
         try:
-            super()._append_locked(fd, lines, expected)
+            super()._append_locked(fd, facts, lines, expected)
         except HeadMoved:
-            super()._append_locked(fd, lines, self._at.newest.head)
+            super()._append_locked(fd, facts, lines, self._at.newest.head)
 
 
 class NoReadingOnUnderTheLock(FileStore):
-    def _append_locked(self, fd: int, lines: Sequence[bytes], expected: Head) -> None:
+    def _append_locked(self, fd: int, facts: FileFacts, lines: Sequence[bytes], expected: Head) -> None:
         self._scan_open = lambda *_: iter(())  # type: ignore[method-assign]
         self._repair = lambda *_: None  # type: ignore[method-assign]
         try:
-            super()._append_locked(fd, lines, expected)
+            super()._append_locked(fd, facts, lines, expected)
         finally:
             del self._scan_open, self._repair
 
