@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.support.programs.command import Shipmark
 from tests.support.registries.gate import Gate
@@ -11,15 +14,17 @@ from tests.support.registries.registry import RegistryServer
 from tests.support.releases.kill_matrix import PROJECT, Matrix, strike_everywhere
 from tests.support.releases.part_matrix import PLATFORMS, PartMatrix
 from tests.support.releases.project import Project
+from tests.support.services.buildkit import BuildKitDaemon
 from tests.support.services.docker import DockerDaemon
 
 
-def test_a_release_killed_at_any_effect_ends_as_one_that_was_not_killed(
-    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_a_release_ended_at_any_effect_ends_as_one_that_was_not_ended(
+    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path, by: signal.Signals
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, attest="release")
     project.release_commit("v1.4.2")
-    strike_everywhere(Matrix(project.repo, gate, shipmark, tmp_path / "matrix"), least=60)
+    strike_everywhere(Matrix(project.repo, gate, shipmark, tmp_path / "matrix", by=by), least=60)
 
 
 def test_a_release_by_docker_killed_at_any_effect_ends_as_one_that_was_not_killed(
@@ -49,6 +54,23 @@ def test_a_release_of_two_platforms_killed_at_any_effect_ends_as_one_that_was_no
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
     project.release_commit("v1.4.2")
     strike_everywhere(Matrix(project.repo, gate, shipmark, tmp_path / "matrix"), least=60)
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_a_release_of_an_index_by_buildkit_ended_at_any_effect_ends_as_one_that_was_not_ended(
+    make_project: Callable[..., Project],
+    gate: Gate,
+    shipmark: Shipmark,
+    buildkit: BuildKitDaemon,
+    tmp_path: Path,
+    by: signal.Signals,
+) -> None:
+    """BuildKit makes both platforms and their index in one step, and shipmark pushes what it wrote to the disk."""
+    build = {"builder": "buildkit", "platforms": list(PLATFORMS), "push": "by-client", "args": {}}
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=build)
+    project.release_commit("v1.4.2", files={"Dockerfile": "FROM scratch\nCOPY hello.txt /\n"})
+    matrix = Matrix(project.repo, gate, shipmark, tmp_path / "matrix", env=buildkit.env, by=by)
+    strike_everywhere(matrix, least=60)
 
 
 def test_joining_two_runners_killed_at_any_effect_ends_as_one_that_was_not_killed(

@@ -23,12 +23,19 @@ LONG = {
 def test_sixteen_killed_writers_lose_and_repeat_no_entry(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    """The writers also fill the index of the log, which is right wherever they were killed."""
     count, kills, pause = LONG[kind]
-    herd = Herd(describe(kind, request, tmp_path), tmp_path, workers=16, count=count)
+    herd = Herd(describe(kind, request, tmp_path), tmp_path, workers=16, count=count, indexed=True)
     herd.run(kills=kills, pause=pause)
     entries = herd.verify()
-    print(f"{kind}: {len(entries)} entries, {herd.kills} writers killed, none lost, none twice")
+    indexed = herd.verify_index()
+    print(
+        f"{kind}: {len(entries)} entries, {herd.kills} writers killed, none lost, none twice; {indexed} in the index"
+    )
     assert len(entries) == 16 * count
+    assert (
+        indexed > 0 or kind == "git"
+    )  # each process has its own copy of a git log, with an index of its own
 
 
 def test_a_database_server_killed_six_times_loses_no_entry(
@@ -38,9 +45,13 @@ def test_a_database_server_killed_six_times_loses_no_entry(
         own_postgres.kill()
         own_postgres.start()
 
-    herd = Herd(describe("postgresql", request, tmp_path, "own_postgres"), tmp_path, workers=16, count=500)
+    described = describe("postgresql", request, tmp_path, "own_postgres")
+    herd = Herd(described, tmp_path, workers=16, count=500, indexed=True)
     herd.run(kills=20, pause=0.25, disturb=[(share / 7, kill_and_start) for share in range(1, 7)])
-    print(f"{len(herd.verify())} entries, the server killed 6 times, {herd.kills} writers killed")
+    print(
+        f"{len(herd.verify())} entries, the server killed 6 times, {herd.kills} writers killed; "
+        f"{herd.verify_index()} in the index"
+    )
 
 
 def test_lost_replies_of_the_git_server_lose_no_entry(request: pytest.FixtureRequest, tmp_path: Path) -> None:

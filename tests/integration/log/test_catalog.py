@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +343,44 @@ def test_filling_that_fails_is_undone_and_the_command_goes_on(
     assert found.indexed == len(entries) // BLOCK * BLOCK
     same_lists(view_of(found), fold(entries), entries)
     same_versions(found, entries)
+
+
+@pytest.mark.parametrize("store_name", ["file", "sqlite", "postgresql"])
+def test_index_that_was_committed_without_a_reply_is_used_and_not_filled_twice(
+    store_name: str, request: pytest.FixtureRequest, tmp_path: Path, entries: list[Entry]
+) -> None:
+    log = open_store(describe(store_name, request, tmp_path))
+    copy(file_of(tmp_path / "source.jsonl", entries), log)
+    folder = tmp_path / "indexes"
+    folder.mkdir()
+    opened(log, folder)  # makes the file
+    found = open_catalog(log, lambda: str(folder), program="test", worth=1)
+    found.may_fill()
+    with pytest.MonkeyPatch.context() as patch:
+        for rows in (SqliteRows, SqlRows):
+            patch.setattr(rows, "transaction", _without_a_reply(rows.transaction))
+        with pytest.raises(IndexFailed, match="the reply was lost"):
+            found.follow(log.read(found.head.seq))
+    found.follow(log.read(found.head.seq))
+    same_lists(view_of(found), fold(entries), entries)
+    again = opened(log, folder)
+    assert again.indexed == (4 if store_name == "file" else 2) * BLOCK, "a database commits each portion"
+    same_lists(view_of(again), fold(entries), entries)
+    same_versions(again, entries)
+    assert indexed(log, folder).indexed == 4 * BLOCK
+    getattr(log, "close", lambda: None)()
+
+
+def _without_a_reply(transaction: Any) -> Any:
+    """Let transactions be committed, and their replies get lost."""
+
+    @contextmanager
+    def lost(rows: Any) -> Iterator[bool]:
+        with transaction(rows) as is_alone:
+            yield is_alone
+        raise IndexFailed("the reply was lost", hint="")
+
+    return lost
 
 
 _KILLED = """

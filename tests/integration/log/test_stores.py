@@ -12,6 +12,7 @@ import pytest
 from release.control import Cancel
 from release.errors import LogError, RefusedError
 from release.log import Entry, Head, HeadMoved, LogStore
+from release.log.catalog.tables import BLOCK
 from release.log.chain import head_of, seal, seal_all
 from release.log.replicate import Mirrored, copy
 from release.log.stores.file import FileStore
@@ -223,11 +224,13 @@ def test_mirrored_append_reads_only_the_newest_entries(tmp_path: Path) -> None:
 def test_killed_writers_of_a_log_store_lose_and_repeat_no_entry(
     kind: str, description: dict[str, Any], tmp_path: Path
 ) -> None:
+    """The writers also keep an index, which gives every entry wherever they were killed."""
     workers, count, kills = SHORT[kind]
-    herd = Herd(description, tmp_path, workers=workers, count=count)
+    herd = Herd(description, tmp_path, workers=workers, count=count, indexed=True)
     herd.run(kills=kills, pause=0.4)
     entries = herd.verify()
     assert len(entries) == workers * count
+    assert herd.verify_index() % BLOCK == 0
 
 
 def test_failing_mirror_of_a_log_causes_a_warning_only() -> None:

@@ -8,6 +8,9 @@ from typing import Any
 
 from release.control import Cancel
 from release.log import LogStore
+from release.log.catalog import catalog
+from release.log.catalog.open import open_catalog
+from release.log.catalog.tables import BLOCK
 from release.log.stores.file import FileStore
 from release.log.writer import Writer
 from release.process import Processes
@@ -58,5 +61,21 @@ def open_store(description: dict[str, Any], cancel: Cancel | None = None) -> Log
 
 
 def open_writer(description: dict[str, Any]) -> Writer:
+    """Open the log for writing in a process of its own.
+
+    With `indexes`, a folder, in the description, the writer keeps an index of every whole block, in that folder or in
+    the tables of the database: logs of a few blocks are indexed as logs of many are.
+    """
     cancel = Cancel()
-    return Writer(open_store(description, cancel), clock=SystemClock(), cancel=cancel)
+    store = open_store(description, cancel)
+    if "indexes" not in description:
+        return Writer(store, clock=SystemClock(), cancel=cancel)
+    catalog.LARGEST_TAIL = catalog._PORTION = catalog._PORTION_SHARED = BLOCK
+    return Writer(
+        store,
+        clock=SystemClock(),
+        cancel=cancel,
+        catalog=lambda may_fill: open_catalog(
+            store, lambda: str(description["indexes"]), program="test", worth=1, may_fill=may_fill
+        ),
+    )

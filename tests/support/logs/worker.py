@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from release.log import Entry
+from release.log.catalog.claims import entry_of
+from release.log.catalog.open import open_catalog
 from tests.support.logs.facts import independently_verified
 from tests.support.logs.stores import open_store, open_writer
 
@@ -32,15 +34,25 @@ def work(description: dict[str, Any], name: str, count: int, acks: Path) -> None
     with acks.open("a") as file:
         for number in range(done, count):
             fact = {"kind": "note", "project": "p", "text": f"{name} {number}", "attempt": str(os.getpid())}
+            if "indexes" in description:
+                writer.view()  # as a release asks before it appends: reading fills the index
             (entry,) = writer.append([fact])
             file.write(f"{number} {entry.seq} {entry.fields['hash']}\n")
             file.flush()
 
 
 class Herd:
-    """`workers` processes with `count` appends each, on one log; killed at random and started again."""
+    """`workers` processes with `count` appends each, on one log; killed at random and started again.
 
-    def __init__(self, description: dict[str, Any], folder: Path, *, workers: int, count: int) -> None:
+    indexed: every process also keeps the index of the log, in the folder `indexes` or in the tables of the database.
+    """
+
+    def __init__(
+        self, description: dict[str, Any], folder: Path, *, workers: int, count: int, indexed: bool = False
+    ) -> None:
+        if indexed:
+            (folder / "indexes").mkdir(exist_ok=True)
+            description = {**description, "indexes": str(folder / "indexes")}
         self.description = description
         self.folder = folder
         self.names = [f"worker-{number}" for number in range(workers)]
@@ -94,6 +106,10 @@ class Herd:
                 assert stored[int(seq)]["hash"] == digest
         return entries
 
+    def verify_index(self) -> int:
+        """Require that the index gives every entry as the log has it; return the number of indexed entries."""
+        return index_gives_the_log(self.description)
+
     def _acks(self, name: str) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             return (self.folder / f"{name}.acks").read_text().splitlines()
@@ -124,6 +140,30 @@ class Herd:
             child.kill()
             child.wait()
             self.kills += 1
+
+
+def index_gives_the_log(description: dict[str, Any]) -> int:
+    """Compare what the index of a log gives with the log itself, and return how many entries the index has.
+
+    The index is used as the killed processes left it: it is neither filled nor made again.
+    """
+    store = open_store(description)
+    try:
+        entries = list(store.read())
+        found = open_catalog(
+            store, lambda: str(description["indexes"]), program="test", worth=1, may_fill=False
+        )
+        indexed = found.indexed
+        found.follow(store.read(found.head.seq))
+        assert [found.at(seq) for seq in range(len(entries))] == entries
+        assert list(found.newest()) == entries[::-1]
+        for entry in entries:
+            assert entry_of(found, entry.fields, entry.fields["id"]) == entry
+        if found.index is not None:
+            found.index.close()
+    finally:
+        getattr(store, "close", lambda: None)()
+    return indexed
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ class Counter:
             self._note(number, name, what)
             if number == self._kill:
                 if self._when == "torn" and half is not None:
-                    half()
+                    done = half()
+                    self._die()
+                    return done  # a signal that does not end the process makes the write a short one
                 if self._when != "after":
                     self._die()
         result = act()
