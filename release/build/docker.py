@@ -242,7 +242,7 @@ class _Run:
 
     def _identifier(self, platform: Platform | None, *, cache: bool) -> str:
         context, task = self._read.context, self._read.task
-        dockerfile = sent_dockerfile(context)
+        dockerfile = sent_dockerfile(context, self._files)
         following = BuildMessages(context.dockerfile, self._sink, added=len(dockerfile.added))
         entries = sent_entries(context, self._files, dockerfile)
         sent = tar_chunks(entries, mtime=task.created, check=self._cancel.check)

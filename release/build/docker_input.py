@@ -42,10 +42,11 @@ class SentDockerfile(msgspec.Struct, frozen=True, kw_only=True):
     added: tuple[str, ...] = ()
 
 
-def sent_dockerfile(context: Context) -> SentDockerfile:
+def sent_dockerfile(context: Context, files: Tree) -> SentDockerfile:
     """The Dockerfile with a declaration of each platform argument that its `FROM` lines use without one.
 
-    A changed file gets another name, so that `COPY Dockerfile` still copies the file of the repository.
+    `files`: of the context. A changed file gets another name, so that `COPY Dockerfile` still copies the file of the
+    repository; so does one that is not among `files`, since the daemon would leave its folder in the context.
     """
     dockerfile = context.dockerfile
     declared = {name for each in dockerfile.arguments for name in each.names}
@@ -58,7 +59,9 @@ def sent_dockerfile(context: Context) -> SentDockerfile:
     used = dict.fromkeys(name for text in operands for name in _PLATFORM_NAME.findall(text))
     added = tuple(name for name in used if name not in declared)
     if not added:
-        return SentDockerfile(path=context.dockerfile_path or _FOREIGN_DOCKERFILE, text=context.text)
+        own = context.dockerfile_path
+        path = own if own is not None and files.get(own) is not None else _FOREIGN_DOCKERFILE
+        return SentDockerfile(path=path, text=context.text)
     # Parser directives have to stay at the top, so the lines go right before the first instruction.
     lines = context.text.removeprefix(_BOM).split(b"\n")
     first = dockerfile.instructions[0].line - 1

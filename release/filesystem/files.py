@@ -81,7 +81,7 @@ def open_file(path: str) -> io.FileIO:
 
 
 def _not_regular(path: str) -> ConfigError:
-    return ConfigError(f"`{path}` is not a regular file", hint="name a regular file")
+    return ConfigError(f"`{path}` is not a regular file", hint="make it a regular file, or name another")
 
 
 def _read_all(file: io.FileIO, most: int) -> bytes:

@@ -66,6 +66,19 @@ class RemoteRefs(msgspec.Struct, frozen=True, kw_only=True):
     locked: bool = False
 
 
+class CheckoutSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one clone by which the same commit looks different in its work tree; git shows no change for them.
+
+    `symlinks`: False if a symlink is checked out as a file with the target as its content (`core.symlinks`).
+    `file_mode`: False if git does not look at the executable bit (`core.fileMode`). `crlf`: whether text files may be
+    checked out with CRLF although no attribute asks for it (`core.autocrlf`, `core.eol`).
+    """
+
+    symlinks: bool = True
+    file_mode: bool = True
+    crlf: bool = False
+
+
 class GitFiles(msgspec.Struct, frozen=True, kw_only=True):
     """Git's view of the files below a folder.
 
@@ -73,12 +86,15 @@ class GitFiles(msgspec.Struct, frozen=True, kw_only=True):
     that are checked out included. `skipped`: tracked files with the skip-worktree bit, which a sparse checkout sets.
     `unwatched`: files with that bit, or the assume-unchanged bit, of which git shows no change; each with its object
     in the index.
-    `missing`: submodules that are not checked out. `repositories`: the folders whose repository answered: `""` and
-    those of submodules.
+    `missing`: submodules that are not checked out. `loose`: submodules whose folder has files, and no repository of its
+    own that could say whether they are those of the commit. `repositories`: the folders whose repository answered: `""`
+    and those of submodules. `settings`: what this clone's configuration does to files that it checks out.
     """
 
     modes: Mapping[str, int] = {}
     skipped: tuple[str, ...] = ()
     unwatched: Mapping[str, str] = {}
     missing: tuple[str, ...] = ()
+    loose: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ("",)
+    settings: CheckoutSettings = CheckoutSettings()

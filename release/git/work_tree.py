@@ -9,12 +9,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from release.git.command import Git, understood
-from release.git.model import GitFiles
+from release.git.model import CheckoutSettings, GitFiles
 from release.git.repository import discover
 from release.ports import Process
 
 # git-ls-files(1): the tag `S` is skip-worktree; a small letter is assume-unchanged.
 _SKIPPED = (b"S", b"s")
+_SETTINGS = r"^core\.(symlinks|filemode|autocrlf|eol)$"
+# git-config(1), "boolean": the empty value is false, and a name without a value true.
+_FALSE = frozenset({"false", "no", "off", "0", ""})
 # Files that one `git hash-object` gets as arguments, which have a limit of length.
 _AT_ONCE = 100
 _SUBMODULE = 0o160000  # the mode of a submodule's entry in git's index ("gitlink", gitformat-index(5))
@@ -39,6 +42,7 @@ class WorkTree:
         skipped: list[str] = []
         unwatched: dict[str, str] = {}
         missing: list[str] = []
+        loose: list[str] = []
         repositories = [""]
         # The loop body appends the submodules that it finds, so submodules of submodules are visited, too.
         for prefix in repositories:
@@ -52,14 +56,18 @@ class WorkTree:
                     # A symlink in place of the submodule could lead to any repository of this machine.
                     is_own = os.path.realpath(os.path.join(folder, path)) == os.path.join(folder, path)
                     repositories += [path] if is_own else []
-                elif not _holds_files(os.path.join(folder, path)):
+                elif _holds_files(os.path.join(folder, path)):
+                    loose.append(path)
+                else:
                     missing.append(path)
         return GitFiles(
             modes=modes,
             skipped=tuple(skipped),
             unwatched=unwatched,
             missing=tuple(missing),
+            loose=tuple(loose),
             repositories=tuple(repositories),
+            settings=self._settings(folder),
         )
 
     def unignored(self, folder: str, files: GitFiles) -> tuple[str, ...]:
@@ -97,6 +105,30 @@ class WorkTree:
                     whole = _join(prefix, path)
                     found += [whole] if files.unwatched[whole] != object_id.decode("ascii", "replace") else []
         return tuple(found)
+
+    def converted(self, folder: str, files: GitFiles) -> tuple[str, ...]:
+        """The tracked text files with CRLF in the work tree and LF in the index, by no attribute of theirs."""
+        found = []
+        for prefix in files.repositories:
+            listed = self._git(folder, prefix).read("ls-files", "-z", "--eol")
+            with understood("its line ends"):
+                for record in listed.split(b"\0"):
+                    # git-ls-files(1), "--eol": i/<ends> SPACE w/<ends> SPACE attr/<attributes> TAB <path>
+                    facts, _, path = record.partition(b"\t")
+                    if path and facts.split()[:2] == [b"i/lf", b"w/crlf"] and b"eol=crlf" not in facts:
+                        found.append(_join(prefix, os.fsdecode(path)))
+        return tuple(found)
+
+    def _settings(self, folder: str) -> CheckoutSettings:
+        output = self._git(folder, "").read("config", "-z", "--get-regexp", _SETTINGS, accept=(0, 1))
+        records = (record.partition("\n") for record in output.decode("utf-8", "replace").split("\0"))
+        said = {name: value.lower() if is_set else "true" for name, is_set, value in records}
+        ends = said.get("core.autocrlf", "false")
+        return CheckoutSettings(
+            symlinks=said.get("core.symlinks") not in _FALSE,
+            file_mode=said.get("core.filemode") not in _FALSE,
+            crlf=ends not in _FALSE | {"input"} or said.get("core.eol") == "crlf",
+        )
 
     def _entries(self, folder: str, prefix: str) -> Iterator[tuple[str, int, bytes, str]]:
         """Path, mode, tag and object of each entry of the index below the folder."""

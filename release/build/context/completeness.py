@@ -1,7 +1,8 @@
 """Refuses a build whose instructions read files of the commit that the clone does not have. Pure.
 
-Four kinds: submodules that are not checked out, files outside of a sparse checkout, Git LFS files of which only the
-pointer is there, and changed files that git was told to take as unchanged. An image built without the files of the
+Five kinds: submodules that are not checked out, submodules whose files have no repository, files outside of a sparse
+checkout, Git LFS files of which only the pointer is there, and changed files that git was told to take as unchanged. An
+image built without the files of the
 commit would not contain what its commit contains.
 """
 
@@ -14,7 +15,7 @@ from release.build.context.reach import Reach, Source
 from release.build.ignore import Ignore
 from release.errors import IncompleteTree
 
-Lack = Literal["submodules", "sparse", "lfs", "unwatched"]
+Lack = Literal["submodules", "loose", "sparse", "lfs", "unwatched"]
 
 #: The first bytes of a pointer file, which Git LFS stores in place of a large file. Source: the Git LFS specification,
 #: "The Pointer"; `hawser` is the name that the project had before.
@@ -26,6 +27,10 @@ _SAYS: Mapping[Lack, tuple[str, str]] = {
     "submodules": (
         "the submodule {names} is not checked out",
         "{count} submodules are not checked out ({names})",
+    ),
+    "loose": (
+        "the files of the submodule {names} have no git repository that says of which commit they are",
+        "the files of {count} submodules have no git repository that says of which commit they are ({names})",
     ),
     "sparse": (
         "{names} is not in this sparse checkout",
@@ -41,8 +46,9 @@ _SAYS: Mapping[Lack, tuple[str, str]] = {
     ),
 }
 #: The hint for each kind of lack, on a CI system for which there is no hint of its own.
-_COMMANDS: Mapping[Lack, str] = {
+COMMANDS: Mapping[Lack, str] = {
     "submodules": "run `git submodule update --init --recursive`",
+    "loose": "run `git submodule deinit --force PATH`, then `git submodule update --init --recursive`",
     "sparse": "run `git sparse-checkout disable`",
     "lfs": "run `git lfs pull`",
     "unwatched": "`git update-index --no-assume-unchanged PATH`, or `--no-skip-worktree`, lets `git status` show it",
@@ -71,7 +77,7 @@ def incomplete(
     one, several = _SAYS[lack]
     names = ", ".join(f"`{path}`" for path in paths[:_NAMED]) + (", …" if len(paths) > _NAMED else "")
     said = (one if len(paths) == 1 else several).format(names=names, count=len(paths))
-    remedy = remedies.get(lack) or _COMMANDS[lack]
+    remedy = remedies.get(lack) or COMMANDS[lack]
     return IncompleteTree(
         f"{said}, and {source.where} reads {'it' if len(paths) == 1 else 'them'}: "
         f"`{source.keyword}` of `{source.text}`",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from release.build import BuildTask, BuildValues
+from release.build.context.checkout import crlf_note, mode_note, with_links
 from release.build.context.completeness import (
     POINTER_BYTES,
     POINTERS,
@@ -16,14 +17,16 @@ from release.build.context.completeness import (
     read_by_build,
     without_allowed,
 )
-from release.build.context.folder import Context, open_context
+from release.build.context.folder import Context
 from release.build.context.git_use import git_warnings, require_no_git
 from release.build.context.reach import Reach, reach_of
+from release.build.context.recipe import open_whole, require_ignore_file
 from release.build.context.selection import GIT_FOLDER, Selection, select
 from release.build.context.sizes import size_warning
 from release.build.context.sources import require_sources, require_usual
 from release.build.context.walk import walk
 from release.build.dockerfile.stage_graph import target_stage
+from release.build.embedded.tree import Tree
 from release.compression.entries import HostFile, Inline
 from release.compression.host_files import open_host_file
 from release.control import Cancel
@@ -88,7 +91,7 @@ class Contexts:
         return read
 
     def _read(self, task: BuildTask, values: BuildValues) -> Read:
-        context = open_context(task)
+        context = open_whole(task, self._work_tree, self._remedies)
         target_stage(context.dockerfile, task.spec.target)
         platforms: Sequence[Platform] = [parse_platform(text) for text in task.spec.platforms] or [_DEFAULT]
         reach = reach_of(context.dockerfile, task.spec.target, values.args, platforms)
@@ -101,12 +104,19 @@ class Contexts:
                 hint="run in a clone, or set `build: {files: all}`",
             )
         walked = walk(context, check=self._check)
+        if git is not None:
+            require_ignore_file(task, context, git, self._remedies)
+            walked = with_links(walked, git)
         chosen = _as_parsed(select(walked, git, task.spec.files), context)
         if git is not None:
             self._require_complete(task, context, reach, git, chosen)
         require_usual(chosen, reach)
         require_sources(context, chosen, reach)
-        for note in self._warnings(task, context, reach, git, chosen):
+        notes = [
+            *self._warnings(task, context, reach, git, chosen),
+            *self._differences(context, reach, git, walked),
+        ]
+        for note in notes:
             self._sink.emit(note)
         return Read(context=context, chosen=chosen)
 
@@ -116,6 +126,7 @@ class Contexts:
         absent = [path for path in git.skipped if chosen.files.get(path) is None]
         lacks: tuple[tuple[Lack, Sequence[str]], ...] = (
             ("submodules", git.missing),
+            ("loose", git.loose),
             ("sparse", absent),
             ("lfs", self._pointers(context, reach, git, chosen)),
             ("unwatched", self._unnoticed(context, reach, git, chosen)),
@@ -171,6 +182,16 @@ class Contexts:
         )
         if is_missed:
             found += git_warnings(reach, context.dockerfile.name, _pyproject(context))
+        return [note for note in found if note is not None]
+
+    def _differences(
+        self, context: Context, reach: Reach, git: GitFiles | None, walked: Tree
+    ) -> Sequence[Note]:
+        """Warnings about differences from the commit that the configuration of this clone makes, and git hides."""
+        if git is None or self._work_tree is None:
+            return []
+        crlf = self._work_tree.converted(context.folder, git) if git.settings.crlf else ()
+        found = [mode_note(walked, git, reach, context.shown), crlf_note(crlf, reach, context.shown)]
         return [note for note in found if note is not None]
 
     def _stray_files(self, context: Context, git: GitFiles | None, chosen: Selection) -> Note | None:

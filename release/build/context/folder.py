@@ -15,6 +15,7 @@ from release.filesystem.files import read_file
 from release.limits import DOCKERFILE_BYTES, IGNORE_BYTES
 
 OWN_FOLDER = ".shipmark"
+IGNORE_FILE = ".dockerignore"
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +119,7 @@ def _read_dockerfile(task: BuildTask, root: str) -> tuple[bytes, str]:
 
 def _read_ignore(dockerfile: str, folder: str, root: str) -> tuple[Ignore, str | None]:
     """Rules and name of `<Dockerfile>.dockerignore` if that exists, else of the context's `.dockerignore`."""
-    for path in (f"{dockerfile}.dockerignore", os.path.join(folder, ".dockerignore")):
+    for path in (f"{dockerfile}{IGNORE_FILE}", os.path.join(folder, IGNORE_FILE)):
         raw = _read(path, path, IGNORE_BYTES, root)
         if raw is not None:
             name = os.path.relpath(path, folder)

@@ -606,3 +606,121 @@ class TestSources:
         quiet = Notes()
         read(git_repo, quiet)
         assert [text for text in quiet.texts if "looks for" in text] == []
+
+
+class TestSettingsOfTheClone:
+    """What `git clone -c` changes in the work tree, without a change that git shows."""
+
+    def test_symlinks_that_were_checked_out_as_files_are_symlinks_in_the_context(
+        self, git_repo: GitRepo, tmp_path: Path
+    ) -> None:
+        os.symlink("d/a", git_repo.path / "link")
+        dockerfile(git_repo, COPY_ALL, **{"d/a": "1", "plain": "d/a"})
+        clone = git_repo.clone(tmp_path / "clone", "-c", "core.symlinks=false")
+        assert not (clone.path / "link").is_symlink()
+        node = read(clone).chosen.files.get("link")
+        assert node is not None
+        assert (node.kind, node.target) == ("symlink", "d/a")
+        assert digest(clone) == digest(git_repo)
+        clone.git("config", "core.symlinks", "true")
+        assert digest(clone) != digest(git_repo)
+
+    def test_changed_executable_bit_that_git_ignores_is_named(self, git_repo: GitRepo) -> None:
+        dockerfile(git_repo, "FROM scratch\nCOPY run.sh /\n", **{"run.sh": "1", "other.sh": "1"})
+        for name in ("run.sh", "other.sh"):
+            os.chmod(git_repo.path / name, 0o755)
+        notes = Notes()
+        read(git_repo, notes)
+        assert notes.texts == []
+        git_repo.git("config", "core.fileMode", "false")
+        read(git_repo, notes)
+        assert notes.texts == [
+            "`core.fileMode=false` hides a changed executable bit: `run.sh`; images have the commit's"
+        ]
+        git_repo.git("update-index", "--chmod=+x", "run.sh")
+        read(git_repo, notes)
+        assert len(notes.texts) == 1
+        git_repo.git("update-index", "--chmod=-x", "run.sh")
+        for path in git_repo.path.iterdir():
+            os.chmod(path, 0o777)
+        read(git_repo, notes)
+        assert len(notes.texts) == 1, "a file system that does not keep the bit says nothing"
+
+    def test_line_ends_of_the_clone_that_are_not_the_commits_are_named(self, git_repo: GitRepo) -> None:
+        dockerfile(git_repo, "FROM scratch\nCOPY a.txt /\n", **{"a.txt": "1\n2\n", "unread.txt": "1\n"})
+        for setting, attributes, said in (
+            ("core.autocrlf=true", "", True),
+            ("core.autocrlf=input", "", False),
+            ("core.autocrlf=false", "", False),
+            ("core.eol=crlf", "* text", True),
+            ("core.eol=crlf", "", False),
+            ("core.autocrlf=true", "* text=auto eol=lf", False),
+            ("core.autocrlf=true", "*.txt text eol=crlf", False),
+        ):
+            git_repo.write({".gitattributes": attributes})
+            git_repo.git("rm", "--quiet", "--cached", "*.txt")
+            git_repo.write({"a.txt": "1\n2\n", "unread.txt": "1\n"})
+            git_repo.commit()
+            name, _, value = setting.partition("=")
+            git_repo.git("config", name, value)
+            os.remove(git_repo.path / "a.txt")
+            git_repo.git("checkout", "--quiet", "a.txt")
+            notes = Notes()
+            read(git_repo, notes)
+            git_repo.git("config", "--unset", name)
+            assert [": `a.txt`; another clone" in text for text in notes.texts] == [True] * said, setting
+
+
+class TestWhatABuildIsReadFrom:
+    def test_it_is_refused_if_a_sparse_checkout_left_it_out(self, git_repo: GitRepo) -> None:
+        names = ("Dockerfile", "docker/Dockerfile", "lib/x", "app/D")
+        rules = {".dockerignore": "secret", "app/D.dockerignore": "secret", "app/secret": ""}
+        git_repo.commit(files={**dict.fromkeys(names, "FROM scratch\nCOPY D* /\n"), **rules})
+        in_app = {"context": "app", "dockerfile": "app/D"}
+        for options, kept, lacks in (
+            ({}, ("/app/",), "Dockerfile"),
+            ({"dockerfile": "docker/Dockerfile"}, ("/app/",), "docker/Dockerfile"),
+            ({"context": "lib", "dockerfile": "lib/x"}, ("/app/", "/Dockerfile"), "lib"),
+            ({}, ("/app/", "/Dockerfile"), ".dockerignore"),
+            (in_app, ("/app/D",), "app/D.dockerignore"),
+        ):
+            git_repo.git("sparse-checkout", "set", "--no-cone", *kept)
+            error = refusal(git_repo, **options)
+            assert error.message == f"`{lacks}` is not in this sparse checkout, and the build is read from it"
+            assert error.hint == "run `git sparse-checkout disable`"
+        assert paths(git_repo, **in_app, allow_missing=("app/D.dockerignore",)) == ["D"]
+        assert "there is no Dockerfile" in problem(git_repo, dockerfile="nowhere").message
+        git_repo.git("sparse-checkout", "set", "--no-cone", "/app/D", "/app/D.dockerignore")
+        assert paths(git_repo, **in_app) == ["D", "D.dockerignore"]
+
+    def test_it_is_refused_if_its_submodule_is_not_checked_out(
+        self, git_repo: GitRepo, make_repo: Callable[[str], GitRepo], tmp_path: Path
+    ) -> None:
+        inner = make_repo("inner")
+        inner.commit(files={"Dockerfile": COPY_ALL})
+        dockerfile(git_repo, COPY_ALL)
+        add_submodule(git_repo, inner, "lib")
+        error = refusal(git_repo.clone(tmp_path / "clone"), dockerfile="lib/Dockerfile", system="github")
+        assert error.message == (
+            "the submodule `lib` is not checked out, and the build is read from `lib/Dockerfile`"
+        )
+        assert "submodules: recursive" in str(error.hint)
+        assert "Dockerfile" in paths(git_repo, context="lib", dockerfile="lib/Dockerfile")
+
+
+def test_files_of_a_submodule_without_its_repository_are_refused(
+    git_repo: GitRepo, make_repo: Callable[[str], GitRepo], tmp_path: Path
+) -> None:
+    inner = make_repo("inner")
+    inner.commit(files={"i": "1"})
+    dockerfile(git_repo, COPY_ALL)
+    add_submodule(git_repo, inner, "lib")
+    clone = git_repo.clone(tmp_path / "clone")
+    clone.write({"lib/i": "another"})
+    error = refusal(clone)
+    assert error.message.startswith("the files of the submodule `lib` have no git repository that says")
+    assert "lib/i" in paths(clone, allow_missing=("lib",))
+    # as the hint says
+    clone.git("submodule", "deinit", "--force", "lib")
+    check_out_submodules(clone)
+    assert digest(clone) == digest(git_repo)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from release.build.docker_input import build_arguments, sent_dockerfile
+from release.build.docker_input import SentDockerfile, build_arguments, sent_dockerfile
+from release.build.embedded.tree import Tree
 from release.build.task_input import TaskInput, read_input
+from release.compression.entries import Node
 from release.oci.image_json import parse_platform
 from tests.support.releases.builds import build_of
 
@@ -15,10 +17,15 @@ def read(folder: Path, text: str, **more: str) -> TaskInput:
     return read_input(*build_of(folder, args=more, created=7))
 
 
+def sent_of(input_: TaskInput, *hidden: str) -> SentDockerfile:
+    files = {path: Node(kind="file") for path in ("Dockerfile", "in/Dockerfile") if path not in hidden}
+    return sent_dockerfile(input_.context, Tree(files, rooted=False))
+
+
 def arguments(input_: TaskInput) -> dict[str, str]:
     return build_arguments(
         input_,
-        sent_dockerfile(input_.context),
+        sent_of(input_),
         target=parse_platform("linux/arm/v7"),
         build=parse_platform("linux/amd64"),
     )
@@ -50,14 +57,14 @@ def test_given_build_arguments_override_platform_arguments(tmp_path: Path) -> No
 
 def test_a_dockerfile_whose_from_uses_only_declared_names_is_sent_unchanged(tmp_path: Path) -> None:
     text = "ARG BUILDPLATFORM\nFROM --platform=$BUILDPLATFORM scratch\n"
-    sent = sent_dockerfile(read(tmp_path, text).context)
+    sent = sent_of(read(tmp_path, text))
     assert (sent.path, sent.text, sent.added) == ("Dockerfile", text.encode(), ())
 
 
 def test_undeclared_platform_arguments_of_from_are_declared_after_the_directives(tmp_path: Path) -> None:
     text = "\ufeff# escape=`\r\n# a comment\r\nFROM --platform=${BUILDPLATFORM} a:$TARGETARCH\r\nFROM b$TARGETARCHS\r\n"
     input_ = read(tmp_path, text)
-    sent = sent_dockerfile(input_.context)
+    sent = sent_of(input_)
     assert sent.added == ("TARGETARCH", "BUILDPLATFORM")
     assert sent.path != "Dockerfile"
     assert sent.text.decode().split("\n")[:5] == [
@@ -68,3 +75,11 @@ def test_undeclared_platform_arguments_of_from_are_declared_after_the_directives
         "FROM --platform=${BUILDPLATFORM} a:$TARGETARCH\r",
     ]
     assert arguments(input_) == {"BUILDPLATFORM": "linux/amd64", "TARGETARCH": "arm"}
+
+
+def test_a_dockerfile_that_the_ignore_file_hides_leaves_no_folder_in_the_sent_context(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/Dockerfile").write_text("FROM scratch\n")
+    input_ = read_input(*build_of(tmp_path, dockerfile="in/Dockerfile"))
+    assert sent_of(input_).path == "in/Dockerfile"
+    assert "/" not in sent_of(input_, "in/Dockerfile").path
