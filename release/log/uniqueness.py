@@ -9,6 +9,8 @@ from release.errors import TagConflict
 
 _FIRST_WINS = ("sha-", "pr-")
 _CLAIMING = ("pushed", "released", "abandoned")
+#: Kinds of facts that may contradict a claim.
+RESTRICTED = ("pushed", "released")
 
 
 class UniqueTags:

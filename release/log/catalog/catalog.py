@@ -40,6 +40,7 @@ class Catalog:
         self._lines: list[bytes] = []
         self._texts: dict[str, list[int]] = {}  # term -> positions in `_lines`
         self._hexes: dict[str, list[int]] = {}
+        self._ids: set[str] = set()  # of the entries in `_lines`
         #: Answers that are kept until the log gets more entries.
         self.memory: dict[object, Any] = {}
 
@@ -66,6 +67,8 @@ class Catalog:
         """Add the entry that follows those that are known."""
         position = len(self._lines)
         self._lines.append(entry.raw)
+        if type(identity := entry.fields.get("id")) is str:
+            self._ids.add(identity)
         hexes, texts = terms_of((entry,))
         for one in texts:
             self._texts.setdefault(one, []).append(position)
@@ -113,7 +116,7 @@ class Catalog:
         if not done:  # another process fills the index: this one goes on without
             self._may_fill = False
             return self._fill(held)
-        self._lines, self._texts, self._hexes = [], {}, {}
+        self._lines, self._texts, self._hexes, self._ids = [], {}, {}, set()
         self.head = self._index.position
         self.memory.clear()
         return entries[done:]
@@ -124,10 +127,14 @@ class Catalog:
         try:
             yield
         except BaseException:
-            self._lines, self._texts, self._hexes = [], {}, {}
+            self._lines, self._texts, self._hexes, self._ids = [], {}, {}, set()
             self.head = index.position
             self.memory.clear()
             raise
+
+    def may_hold(self, identity: str) -> bool:
+        """False if no entry has this id. Only the entries behind the index are known by their ids."""
+        return self._index is not None or identity in self._ids
 
     # Finding entries. The index gives blocks that may have them, and `wanted` decides.
 

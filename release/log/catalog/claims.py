@@ -10,12 +10,14 @@ from release.log.catalog.terms import id_term, is_of_release, tag_term
 from release.log.fold import tags_set
 from release.log.identity import fact_id
 from release.log.members import Fields, text_of
-from release.log.uniqueness import UniqueTags, version_tags
+from release.log.uniqueness import RESTRICTED, UniqueTags, version_tags
 
 
 def entry_of(catalog: Catalog, fact: Fields, identity: str | None = None) -> Entry | None:
     """The first entry that holds a fact, or None. `identity`: the fact's id, if it is known."""
     wanted = identity or fact_id(fact)
+    if not catalog.may_hold(wanted):
+        return None
     if is_of_release(fact):
         found: Iterable[Entry] = of_release(catalog, text_of(fact, "release"))
     else:
@@ -36,10 +38,10 @@ def sets_tag(target: str, tag: str, fields: Fields) -> bool:
 
 
 def claims_about(catalog: Catalog, facts: Iterable[Fields]) -> UniqueTags:
-    """The claims of the log on the releases of `facts`, and on the version tags that they set."""
+    """The claims of the log that `facts` may contradict: on their releases, and on the version tags that they set."""
     keys: dict[str, None] = {}
     for fact in facts:
-        if not is_of_release(fact):
+        if fact["kind"] not in RESTRICTED or not is_of_release(fact):
             continue
         keys[text_of(fact, "release")] = None
         target = text_of(fact, "target")
@@ -48,10 +50,8 @@ def claims_about(catalog: Catalog, facts: Iterable[Fields]) -> UniqueTags:
                 tag_term(target, tag), lambda fields: fields.get("kind") == "pushed"
             ):
                 keys[str(entry.fields.get("release", ""))] = None
-    found: dict[int, Entry] = {}
-    for key in keys:
-        found |= {entry.seq: entry for entry in of_release(catalog, key)}
     claims = UniqueTags()
+    found = {entry.seq: entry for key in keys for entry in of_release(catalog, key)}
     for seq in sorted(found):
         claims.add(found[seq].fields)
     return claims
