@@ -52,9 +52,9 @@ class Project:
         """Run shipmark in the repository."""
         return self._shipmark(*args, cwd=cwd or self.repo.path, env=env)
 
-    def start(self, *args: str, **more: Any) -> Any:
+    def start(self, *args: str, cwd: Path | None = None, **more: Any) -> Any:
         """Start shipmark in the repository, for tests that send signals."""
-        return self._shipmark.start(*args, cwd=self.repo.path, **more)
+        return self._shipmark.start(*args, cwd=cwd or self.repo.path, **more)
 
     def must(self, *args: str, **more: Any) -> Result:
         """Run shipmark and require that it succeeds."""
