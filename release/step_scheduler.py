@@ -11,7 +11,7 @@ from release.plan.model import Step
 from release.task_group import TaskGroup
 
 # Steps that run at the same time. Steps mostly wait for a few registries, each of which gets at most 16 requests at
-# once (`registry/host.py`), so more steps would only wait for one another.
+# once (`registry/hosts/host.py`), so more steps would only wait for one another.
 _LIMIT = 8
 # Seconds that cancelled steps get to report how they ended. More than the 0.4 s after which their child processes are
 # killed, and little of the 4 s after which the process ends (`cli/signals.py`).

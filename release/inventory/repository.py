@@ -20,7 +20,7 @@ from release.retention.snapshot import HeldManifest, HeldTag, Inventory
 from release.task_group import run_all
 from release.transfer.referrers import Answering
 
-# Concurrent requests: as many as `registry/host.py` sends to one host at once; more would only wait.
+# Concurrent requests: as many as `registry/hosts/host.py` sends to one host at once; more would only wait.
 _QUESTIONS = 16
 # Tasks that are handed to threads at a time: bounds what waits in memory, and lets a cancelled run end soon.
 _AT_ONCE = 512

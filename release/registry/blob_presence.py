@@ -9,7 +9,8 @@ from release.errors import DamagedBlob, RegistryError
 from release.oci import Descriptor
 from release.oci.reference import require_digest
 from release.registry.auth.challenge import scope
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 from release.registry.http.client import Answer
 
 #: Statuses of servers that do not have HEAD.

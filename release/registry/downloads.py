@@ -12,7 +12,8 @@ from release.errors import NotFound, RegistryError, Unreachable
 from release.lazy_pattern import pattern
 from release.oci import Descriptor
 from release.oci.verify import CHUNK
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 from release.registry.http.client import Answer
 
 _RANGE = pattern(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
@@ -106,7 +107,7 @@ class _Resuming(io.RawIOBase):
         return count
 
     def _fault(self, answer: Answer) -> RegistryError:
-        elsewhere = not self._host.is_own(answer.url)
+        elsewhere = not self._host.origin.owns(answer.url)
         error = self._host.fault(answer, self._call)
         if elsewhere and error.status in (400, 401, 403, 410):
             # The storage behind a redirect refused: its signed address may have expired. A retry gets a new address.

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from release.errors import RegistryError
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 from release.registry.http.client import USER_AGENT
 from release.registry.http.lines import Line, Lines, Reply
 
@@ -36,7 +37,7 @@ def answers(host: Host, calls: Sequence[Call], *, most: int) -> Iterator[tuple[i
     try:
         # Errors of the first contact are found again, and reported, by the caller's own requests.
         with contextlib.suppress(RegistryError):
-            lines = host.ports.transport.lines(host.base(), min(_MOST_AT_ONCE, len(calls)))
+            lines = host.ports.transport.lines(host.origin.base(), min(_MOST_AT_ONCE, len(calls)))
             if lines is not None:
                 with contextlib.closing(lines):
                     yield from _Reading(host, calls, lines, most).replies()
@@ -51,7 +52,7 @@ class _Reading:
         self._next = 0
         self._failures = 0
         self._is_plain = True  # until an answer needs what only `Host.call` can do
-        base = urlsplit(host.base())
+        base = urlsplit(host.origin.base())
         name = base.netloc.rpartition(":")[0] if base.port == _PORTS[base.scheme] else base.netloc
         self._common = {"Host": name, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 
@@ -123,7 +124,7 @@ class _Reading:
     def _written(self, call: Call) -> bytes | None:
         """The request's bytes; None for a request that only `Host.call` can send."""
         headers = {**self._common, **call.headers}
-        authorization = self._host.authorization(call)
+        authorization = self._host.authorization.header(call)
         if authorization is not None:
             headers["Authorization"] = authorization
         lines = [

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from release.errors import DigestMismatch, Invalid
 from release.oci import Descriptor, Manifest
 from release.oci.manifest import LARGEST_PULLED
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 from release.registry.manifest_answers import described, manifest_in
 from release.registry.many import answers
 

@@ -12,7 +12,8 @@ import msgspec
 
 from release.errors import Invalid, NotFound
 from release.lazy_pattern import pattern
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 from release.registry.http.client import Answer
 
 _LINK = pattern(r"<([^<>\s]+)>([^<]*)")
@@ -61,7 +62,7 @@ def read_pages(host: Host, call: Call, *, most: int, name: str) -> Iterator[tupl
         link = next_link(answer.headers.get("Link"))
         if link is None:
             return
-        path = host.next_page(answer, link)
+        path = host.origin.next_page(answer, link)
     raise Invalid(f"the {name} of `{host.registry}` does not end")
 
 

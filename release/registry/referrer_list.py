@@ -5,7 +5,8 @@ from __future__ import annotations
 from release.errors import RegistryError
 from release.oci import OCI_INDEX, Descriptor
 from release.oci.manifest import LARGEST_PULLED, children, read_manifest
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 from release.registry.pagination import read_pages
 
 # Statuses with which registries answer requests that they do not implement.

@@ -18,7 +18,8 @@ from release.secrets.known import Secrets
 
 if TYPE_CHECKING:
     from release.registry.auth.keychain import Finder
-    from release.registry.host import Host, Ports, Sizes
+    from release.registry.hosts.call import Ports, Sizes
+    from release.registry.hosts.host import Host
     from release.registry.http.address_policy import Reach
     from release.registry.http.watchdog import Limits
     from release.registry.rights import Rights
@@ -122,7 +123,7 @@ class RegistryPool:
         with self._lock:
             ports = self._world()
             host = self._hosts.get(registry or "")
-        accept = _only_internet if host is None else host.accept_foreign
+        accept = _only_internet if host is None else host.origin.accept_foreign
         return LayerUrls(ports.transport, ports.trust, accept).open(layer)
 
     def close(self) -> None:
@@ -151,7 +152,7 @@ class RegistryPool:
         return RemoteRepository(reference, self._host(reference))
 
     def _host(self, reference: Reference) -> Host:
-        from release.registry.host import Host
+        from release.registry.hosts.host import Host
 
         if reference.registry not in self._hosts:
             self._hosts[reference.registry] = Host(reference.registry, reference.api_host, self._world())
@@ -177,7 +178,7 @@ class RegistryPool:
         )
 
     def _connect(self) -> Ports:
-        from release.registry.host import Ports, Sizes
+        from release.registry.hosts.call import Ports, Sizes
         from release.registry.http.client import Transport
         from release.registry.http.tls import Trust
 

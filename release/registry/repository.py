@@ -21,7 +21,8 @@ from release.registry.auth.challenge import scope
 from release.registry.blob_presence import WITHOUT_HEAD, BlobPresence
 from release.registry.downloads import open_unchecked
 from release.registry.growing_upload import GrowingUpload
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 from release.registry.http.client import Answer
 from release.registry.immutable import Immutable
 from release.registry.manifest_answers import algorithm, described, manifest_in, named, printable
@@ -78,7 +79,7 @@ class RemoteRepository:
 
     def connect(self) -> None:
         """Open connections for the requests that follow."""
-        self._host.connect()
+        self._host.origin.connect()
 
     def resolve(self, reference: str) -> Descriptor | None:
         """The descriptor of a tag or digest, by HEAD; None for 404."""

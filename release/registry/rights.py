@@ -9,7 +9,8 @@ import msgspec
 
 from release.registry.auth.challenge import scope
 from release.registry.deletion.specification import require_deletion
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 
 #: The repository in which Docker Hub tells how many pulls are left; asking with HEAD counts as no pull.
 #: Source: docs.docker.com, "Docker Hub pull usage and limits".

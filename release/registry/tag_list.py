@@ -13,7 +13,8 @@ import msgspec
 from release.decoding import decode
 from release.errors import Invalid, NotFound
 from release.oci.reference import is_tag
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 from release.registry.pagination import read_names
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from release.events import Note
 from release.oci import Descriptor, Manifest
 from release.oci.graph import blobs_of, manifests_in
-from release.registry.host import Host
+from release.registry.hosts.host import Host
 
 
 class Untagged:

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from release.errors import RegistryError
 from release.registry.auth.challenge import scope
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 from release.registry.http.bodies import Growing, Upload
 from release.registry.http.client import Answer
 
@@ -78,7 +79,7 @@ class Sessions:
     def location(self, answer: Answer) -> str:
         """The URL for the session's next request; closes the answer."""
         with contextlib.closing(answer):
-            return self.host.location(answer, self.what)
+            return self.host.origin.upload_location(answer, self.what)
 
 
 def closing_location(location: str, digest: str) -> str:

@@ -148,7 +148,7 @@ class BlobUpload:
 
     def _judge(self, answer: Answer) -> RegistryError:
         """The error for an answer, as a transient one where another attempt may succeed."""
-        elsewhere = None if self._host.is_own(answer.url) else urlsplit(answer.url).netloc
+        elsewhere = None if self._host.origin.owns(answer.url) else urlsplit(answer.url).netloc
         error = self._host.fault(answer, self._sessions.call("PUT", ""))
         if elsewhere is not None and isinstance(error, Denied):
             hint = f"the registry redirected the upload to `{elsewhere}`, where its credential is not sent"

@@ -19,7 +19,7 @@ from release.transfer.referrers import detach, find_attached, find_referrers
 
 # Concurrent requests for manifests and tags.
 # They are small, so round trips take most of the time.
-# More would only wait: `release.registry.host` sends at most 16 requests at a time to a host.
+# More would only wait: `release.registry.hosts.host` sends at most 16 requests at a time to a host.
 _QUESTIONS = 16
 
 

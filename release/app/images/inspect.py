@@ -19,7 +19,7 @@ from release.task_group import run_all
 from release.transfer.referrers import find_attached
 
 #: Platforms read concurrently, each with a request for the manifest and one for the config. Few images have more
-#: platforms, and a host gets at most 16 requests at once (`registry/host.py`).
+#: platforms, and a host gets at most 16 requests at once (`registry/hosts/host.py`).
 _AT_ONCE = 8
 _BASE = "org.opencontainers.image.base."
 

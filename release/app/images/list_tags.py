@@ -15,8 +15,8 @@ from release.oci import AnswersMany, Descriptor, Repository
 from release.task_group import run_all
 from release.versions.semver import precedence_key, version_of_image_tag
 
-#: Concurrent HEAD requests, one for each tag: as many as `registry/host.py` sends to one host at once. More would only
-#: wait, fewer would leave the connection idle during round trips.
+#: Concurrent HEAD requests, one for each tag: as many as `registry/hosts/host.py` sends to one host at once. More would
+#: only wait, fewer would leave the connection idle during round trips.
 QUESTIONS = 16
 
 

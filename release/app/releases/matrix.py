@@ -25,7 +25,7 @@ from release.task_group import TaskGroup
 _RUNNERS = {"linux/amd64": "ubuntu-latest", "linux/arm64": "ubuntu-24.04-arm"}
 _USUAL = "linux/amd64"
 # Registries are asked at the same time: a matrix of 40 components should not wait for 40 answers in a row. One host
-# gets at most 16 requests at once (`registry/host.py`), so many more would only wait.
+# gets at most 16 requests at once (`registry/hosts/host.py`), so many more would only wait.
 _JOBS = 8
 
 

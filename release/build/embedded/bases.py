@@ -24,7 +24,7 @@ from release.oci.manifest import children, platform_of
 from release.task_group import run_all
 
 # Layers of one base image that are downloaded at a time: most images have few large layers, which share the bandwidth.
-# More would use up the requests that a host gets at once (`registry/host.py`), which steps of other images need.
+# More would use up the requests that a host gets at once (`registry/hosts/host.py`), which steps of other images need.
 _DOWNLOADS = 4
 
 

@@ -12,7 +12,10 @@ import msgspec
 from release.decoding import decode
 from release.errors import Invalid, NotFound, RegistryError, Unreachable
 from release.registry.deletion.specification import DONE
-from release.registry.host import Call, Host
+from release.registry.hosts.authorization import Authorization
+from release.registry.hosts.call import Call, Ports
+from release.registry.hosts.host import Host
+from release.registry.hosts.origin import Origin
 from release.registry.http.client import Answer
 from release.registry.http.error_body import LARGEST_ERROR, Refusal, read_refusal
 from release.registry.pagination import read_pages
@@ -31,6 +34,29 @@ T = TypeVar("T")
 Headers = Callable[[], Mapping[str, str]]
 
 
+class _HeadersOfCalls(Authorization):
+    """For calls that have their own headers. `needs`: see `ApiHost`."""
+
+    def __init__(self, registry: str, origin: Origin, ports: Ports, *, needs: str) -> None:
+        super().__init__(registry, origin, ports)
+        self._needs = needs
+
+    def header(self, call: Call) -> str | None:
+        """None: each call has its own header."""
+        del call
+        return None
+
+    def renew(self, answer: Answer, call: Call, used: str | None) -> bool:
+        """No other credential would help."""
+        del answer, call, used
+        return False
+
+    def hint(self, status: int, call: Call) -> str | None:
+        """The hint for a refusal, with what the credential must allow."""
+        hint = super().hint(status, call)
+        return f"{hint}; {self._needs}" if hint else hint
+
+
 class ApiHost(Host):
     """The host of an API. `registry`: whose credential is used; `needs`: what that must allow, for hints.
 
@@ -39,26 +65,16 @@ class ApiHost(Host):
 
     def __init__(self, registry: Host, api_host: str, *, needs: str) -> None:
         super().__init__(registry.registry, api_host, registry.ports)
-        self._needs = needs
-
-    def authorization(self, call: Call) -> str | None:
-        """None: each call has its own header."""
-        del call
-        return None
-
-    def renew(self, answer: Answer, authorization: str | None) -> bool:
-        """No other credential would help."""
-        del answer, authorization
-        return False
+        self.authorization = _HeadersOfCalls(registry.registry, self.origin, registry.ports, needs=needs)
 
     def send(self, call: Call) -> tuple[Answer, str | None]:
         """Send a request once. Raises `Unreachable` also for a rate limit that is answered with 403, as by GitHub."""
-        answer, authorization = super().send(call)
+        answer, header = super().send(call)
         if answer.status == 403 and (
             answer.headers.get("Retry-After") or answer.headers.get("X-RateLimit-Remaining") == "0"
         ):
             raise _limited(self.fault(answer, call))
-        return answer, authorization
+        return answer, header
 
     def fault(self, answer: Answer, call: Call) -> RegistryError:
         """The error for an answer, which is read and closed."""
@@ -70,10 +86,6 @@ class ApiHost(Host):
         if error.retry_after is None and at.isascii() and at.isdigit() and len(at) <= _LONGEST_SECONDS:
             error.retry_after = max(0.0, int(at) - self.ports.clock.now() / 1000)
         return _limited(error)
-
-    def _hint(self, status: int, call: Call) -> str | None:
-        hint = super()._hint(status, call)
-        return f"{hint}; {self._needs}" if hint else hint
 
     def _refusal(self, answer: Answer) -> Refusal:
         try:

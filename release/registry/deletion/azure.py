@@ -18,7 +18,7 @@ from release.oci.reference import is_digest
 from release.registry.auth.challenge import scope
 from release.registry.deletion.api import PAGE, Api, known, named, newest
 from release.registry.deletion.specification import BySpecification, kept_back
-from release.registry.host import Host
+from release.registry.hosts.host import Host
 
 #: Registries of Azure: the public cloud, China, and the government of the US.
 HOSTS = pattern(r"[a-z0-9-]+\.azurecr\.(?:io|cn|us)", re.ASCII)

@@ -14,7 +14,8 @@ from release.registry.deletion import azure, docker_hub, github, gitlab, harbor,
 from release.registry.deletion.amazon import ElasticRegistry
 from release.registry.deletion.fallback import TagsThroughApi
 from release.registry.deletion.specification import BySpecification
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 
 
 def deletion_of(reference: Reference, host: Host) -> Deletion:
@@ -38,7 +39,8 @@ def deletion_of(reference: Reference, host: Host) -> Deletion:
 
 
 def _by_challenge(reference: Reference, host: Host, specification: BySpecification) -> Deletion:
-    parameters = {} if host.challenge is None else host.challenge.parameters
+    challenge = host.authorization.challenge
+    parameters = {} if challenge is None else challenge.parameters
     realm = urlsplit(parameters.get("realm", ""))
     repository, own = reference.repository, reference.api_host
     if parameters.get("service") == harbor.SERVICE:

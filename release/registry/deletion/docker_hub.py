@@ -16,7 +16,8 @@ from release.decoding import decode
 from release.errors import Denied, Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
 from release.registry.deletion.api import PAGE, Api, ApiHost, known, named, newest
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 
 REGISTRY: Final = "docker.io"
 API_HOST: Final = "hub.docker.com"
@@ -112,7 +113,7 @@ class _Login:
         self._token: tuple[str, float] | None = None
 
     def __call__(self) -> Mapping[str, str]:
-        credential = self._host.credential(self._subject)
+        credential = self._host.authorization.credential(self._subject)
         if credential.kind != "basic":
             return {}
         with self._lock:

@@ -16,7 +16,7 @@ from release.errors import Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
 from release.registry.deletion.api import PAGE, Api, ApiHost, known, named, newest
-from release.registry.host import Host
+from release.registry.hosts.host import Host
 
 REGISTRY: Final = "ghcr.io"
 API_HOST: Final = "api.github.com"
@@ -139,7 +139,7 @@ def github_packages(host: Host, repository: str) -> GithubPackages:
     api = ApiHost(host, API_HOST, needs=NEEDS)
 
     def headers() -> Mapping[str, str]:
-        secret = api.credential(repository).secret
+        secret = api.authorization.credential(repository).secret
         token = {"Authorization": f"Bearer {secret}"} if secret else {}
         return {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28", **token}
 

@@ -15,7 +15,7 @@ import msgspec
 from release.errors import Denied, NotFound
 from release.oci.deletion import Facts
 from release.registry.deletion.api import PAGE, Api, ApiHost, named
-from release.registry.host import Host
+from release.registry.hosts.host import Host
 
 #: The path of the realm in GitLab's challenge, by which a GitLab is known; its API is on the realm's host.
 REALM: Final = "/jwt/auth"
@@ -83,7 +83,7 @@ def gitlab_tags(host: Host, repository: str, api_host: str) -> GitlabTags:
     api = ApiHost(host, api_host, needs=NEEDS)
 
     def headers() -> Mapping[str, str]:
-        credential = api.credential(repository)
+        credential = api.authorization.credential(repository)
         if not credential.secret:
             return {}
         name = "JOB-TOKEN" if credential.username == _JOB_USER else "PRIVATE-TOKEN"

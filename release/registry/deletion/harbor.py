@@ -17,7 +17,7 @@ from release.oci.deletion import Abilities, Facts
 from release.oci.reference import is_digest
 from release.registry.auth.bearer import basic
 from release.registry.deletion.api import PAGE, Api, ApiHost, known, named, newest
-from release.registry.host import Host
+from release.registry.hosts.host import Host
 
 #: The service in Harbor's challenge, by which a Harbor is known.
 SERVICE: Final = "harbor-registry"
@@ -106,7 +106,7 @@ def harbor(host: Host, repository: str, api_host: str) -> Harbor:
     api = ApiHost(host, api_host, needs=NEEDS)
 
     def headers() -> Mapping[str, str]:
-        credential = api.credential(repository)
+        credential = api.authorization.credential(repository)
         return {"Authorization": basic(credential, host.ports.secrets)} if credential.kind == "basic" else {}
 
     return Harbor(Api(api, repository, headers), repository)

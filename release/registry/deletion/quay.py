@@ -13,7 +13,7 @@ import msgspec
 
 from release.oci.deletion import Facts
 from release.registry.deletion.api import PAGE, Api, ApiHost, named
-from release.registry.host import Host
+from release.registry.hosts.host import Host
 
 #: The path of the realm in Quay's challenge, by which a Quay of one's own is known.
 REALM: Final = "/v2/auth"
@@ -71,7 +71,7 @@ def quay_tags(host: Host, repository: str, api_host: str) -> QuayTags:
     api = ApiHost(host, api_host, needs=NEEDS)
 
     def headers() -> Mapping[str, str]:
-        credential = api.credential(repository)
+        credential = api.authorization.credential(repository)
         if credential.username != _OAUTH_USER:
             return {}
         return {"Authorization": f"Bearer {credential.secret}"}

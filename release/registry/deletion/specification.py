@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from release.errors import DeletionDisabled, Invalid, RegistryError
 from release.oci.deletion import Abilities, Facts
-from release.registry.host import Call, Host
+from release.registry.hosts.call import Call
+from release.registry.hosts.host import Host
 
 #: Statuses of a deletion that was done.
 DONE = frozenset({200, 202, 204})

@@ -24,7 +24,7 @@ from release.errors import Denied, DigestMismatch, Invalid, RegistryError, Unrea
 from release.events import NullSink
 from release.layout.layout import Layout
 from release.oci import Descriptor, Repository
-from release.registry.host import Sizes
+from release.registry.hosts.call import Sizes
 from release.registry.http.retry import RetryPolicy
 from release.registry.http.watchdog import Limits
 from release.transfer.copy import copy_image

@@ -17,7 +17,7 @@ import release.registry.http.connections
 from release.control import Cancel
 from release.errors import Denied, DigestMismatch, Interrupted, Invalid, RegistryError, Unreachable
 from release.oci import OCI_INDEX, OCI_MANIFEST, Descriptor
-from release.registry.host import Sizes
+from release.registry.hosts.call import Sizes
 from release.registry.http.address_policy import Reach, reach_of
 from release.registry.http.watchdog import Limits
 from tests.support.registries.hostile import Drip, Hang, HostileServer, Reply, Request

@@ -14,7 +14,7 @@ import pytest
 
 from release.errors import Denied, Unreachable
 from release.oci import OCI_LAYER, Descriptor
-from release.registry.host import Sizes
+from release.registry.hosts.call import Sizes
 from release.registry.http.retry import RetryPolicy
 from tests.support.registries.images import digest, make_image, make_tar, store
 from tests.support.registries.registry import RegistryServer

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from release.control import Cancel, Deadline
 from release.errors import Denied, Interrupted, Invalid, NotFound, RegistryError, Unreachable
+from release.registry.hosts.throttle import Throttle
 from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to, reach_of
 from release.registry.http.error_body import Refusal, fault_of
 from release.registry.http.retry import TLS_FAULT, Retrier, RetryPolicy, is_transient, retry_after
 from release.registry.http.tls import Trust
 from release.registry.http.tls_hints import tls_hint
 from release.registry.pagination import next_link
-from release.registry.throttle import Throttle
 from release.secrets.known import Secrets
 
 NOW = 1_700_000_000_000  # 2023-11-14T22:13:20Z
