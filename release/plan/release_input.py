@@ -50,7 +50,7 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     chosen. `pushes_to`: the target to which the builder itself pushes the image, by digest; None if the image goes to
     the local store. `supply`: the image that another tool or runner built, given with `--from`. `status`: the new
     status of the released version; None if it does not change. `learned`: statuses that registries tell and the log
-    lacks.
+    lacks. `untold`: by target, statuses that its status artifact lacks.
     """
 
     component: str
@@ -71,6 +71,7 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     attest: bool = False
     status: KnownStatus | None = None
     learned: tuple[KnownStatus, ...] = ()
+    untold: Mapping[str, tuple[KnownStatus, ...]] = {}
     unchanged: Unchanged | None = None
     depends: tuple[str, ...] = ()  # the components that this one depends on, directly or through others
     own_dockerfile: bool = (

@@ -14,7 +14,7 @@ from release.plan.parts import Parts
 from release.plan.release_input import ReleaseInput, Target
 from release.plan.steps import StepMaker, ids
 from release.tagging.model import Candidate, FixedTag, MovingTag
-from release.versions.status import KnownStatus
+from release.versions.status import KnownStatus, merged
 
 
 class ReleaseSteps:
@@ -119,9 +119,9 @@ class ReleaseSteps:
         if not target.moving:
             return []
         moves: list[Step] = []
-        told: list[Step] = []
-        if self._subject.status is not None:
-            told.append(self._make.put_status(target, (self._subject.status,)))
+        own = () if self._subject.status is None else (self._subject.status,)
+        statuses = merged(self._subject.untold.get(target.name, ()), own)
+        told = [self._make.put_status(target, tuple(statuses.values()))] if statuses else []
         overtaken = self._overtaken(target)
         for tag in (*self._moving, *overtaken):
             moves.append(self._move(target, tag, after=ids((moves or told)[-1:])))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -23,15 +23,22 @@ from release.versions.status import STATUS_TAG, KnownStatus, lacking, merged
 
 ARTIFACT_TYPE = "application/vnd.shipmark.status.v1+json"
 SCHEMA = "shipmark.status/1"
+_SCHEMA_NAME = "shipmark.status/"
+_HINT = f"the tag `{STATUS_TAG}` is reserved: give what it holds another tag, and delete it"
 #: Bytes of the JSON document. As base64 it then fits into a manifest of 4 MiB, which every registry accepts.
 LARGEST = 2 * 1024 * 1024
+
+
+# The highest number of a status that is believed. Each decision takes one more than the highest, and the log holds
+# numbers up to 2^53: a higher one was not counted, and would leave no room for the next decision.
+_MOST = 2**40
 
 
 class _Entry(msgspec.Struct, frozen=True):
     """The members of a status that this version reads."""
 
     version: str
-    number: int
+    number: Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
     status: str
     reason: str = ""
     commit: str = ""
@@ -121,7 +128,9 @@ def layer_of(manifest: Manifest, source: str) -> tuple[Descriptor, bytes | None]
     except ValueError:
         raise _foreign(source) from None
     if digest_bytes(payload) != layer.digest:
-        raise Invalid(f"`{source}`: the document in the manifest does not have the digest of its layer")
+        raise Invalid(
+            f"`{source}`: the document in the manifest does not have the digest of its layer", hint=_HINT
+        )
     return found, payload
 
 
@@ -130,8 +139,14 @@ def read_document(payload: bytes, source: str) -> StatusDocument:
     try:
         document = parse_json(payload, source)
     except ConfigError as error:
-        raise Invalid(error.message) from None
-    if not isinstance(document, dict) or not isinstance(document.get("versions"), list):
+        raise Invalid(error.message, hint=_HINT) from None
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if isinstance(schema, str) and schema.startswith(_SCHEMA_NAME) and schema != SCHEMA:
+        raise Invalid(
+            f"`{source}` has the schema `{schema[:80]}`, which this version of shipmark cannot read",
+            hint="update shipmark: a newer one wrote it",
+        )
+    if schema != SCHEMA or not isinstance(document.get("versions"), list):
         raise _foreign(source)
     return StatusDocument(document)
 
@@ -158,7 +173,4 @@ def _written(status: KnownStatus) -> dict[str, Any]:
 
 
 def _foreign(source: str) -> Invalid:
-    return Invalid(
-        f"`{source}` is not a list of statuses that shipmark wrote",
-        hint=f"the tag `{STATUS_TAG}` is reserved: give what it holds another tag, and delete it",
-    )
+    return Invalid(f"`{source}` is not a list of statuses that shipmark wrote", hint=_HINT)

@@ -149,6 +149,7 @@ class KnownReleases(msgspec.Struct, frozen=True, kw_only=True):
     `statuses`: by version, its status in the log and in the registries' artifacts; `yanked` and `prereleases` follow
     from the statuses.
     `recorded`: versions of long logs, which are not among `versions`.
+    `untold`: by repository, the statuses that its artifact lacks.
     """
 
     versions: tuple[KnownVersion, ...] = ()
@@ -158,6 +159,7 @@ class KnownReleases(msgspec.Struct, frozen=True, kw_only=True):
     prereleases: tuple[str, ...] = ()
     known_from: KnownFrom = KnownFrom()
     statuses: Mapping[str, KnownStatus] = {}
+    untold: Mapping[str, tuple[KnownStatus, ...]] = {}
 
     @property
     def listed(self) -> tuple[KnownVersion, ...]:

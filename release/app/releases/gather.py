@@ -200,6 +200,7 @@ def _subject(
         attest=component.section.attest == "release",
         status=status_change(facts, decision, situation.known),
         learned=learned(session.log_state, project, situation.known),
+        untold=situation.known.untold,
         facts={**wishes.request, "source": source_of(facts, decision), "lease_ms": LEASE_MS},
     )
 

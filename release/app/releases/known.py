@@ -6,7 +6,7 @@ For each source the result says how much of it was read: `complete`, `partial`, 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
@@ -29,7 +29,7 @@ from release.tagging.model import (
 from release.versions.git_tags import versions_in
 from release.versions.model import Scheme
 from release.versions.semver import version_of_image_tag
-from release.versions.status import KnownStatus, merged, with_status
+from release.versions.status import KnownStatus, lacking, merged, with_status
 
 if TYPE_CHECKING:
     from release.oci import Repository
@@ -250,7 +250,6 @@ def known_everywhere(
     A required target that does not answer makes the registries `unknown` or `partial`. An optional target that does not
     answer is ignored, so that it does not keep the tags of other targets from moving. `summary`: see `known_from_log`.
     """
-    from release.effects.version_status import told_in
     from release.task_group import TaskGroup
 
     optional = {session.registries.open(one.image).name for one in component.targets if not one.required}
@@ -261,16 +260,36 @@ def known_everywhere(
         lists.start(partial(session.tags.ahead, repository, listing=True))
     meanwhile(parts[0])
     lists.wait()
+    told: dict[str, tuple[KnownStatus, ...]] = {}
     for repository in repositories:
         try:
             tags = session.tags.listing(repository)
-            parts.append(from_registry_tags(tags, policy.versions, told_in(repository, tags)))
+            told[repository.name] = _told(session, repository, tags)
+            parts.append(from_registry_tags(tags, policy.versions, told[repository.name]))
         except RegistryError as error:
             if _is_not_asked(session, repository, error):
                 continue
             if repository.name not in optional:
                 parts.append(from_registry_tags(None))
-    return unite(*parts)
+    united = unite(*parts)
+    untold = {name: lacking(there, united.statuses.values()) for name, there in told.items()}
+    return msgspec.structs.replace(united, untold={name: some for name, some in untold.items() if some})
+
+
+def _told(session: Session, repository: Repository, tags: Collection[str]) -> tuple[KnownStatus, ...]:
+    """The statuses in the repository's artifact; if they cannot be read, the error, after a warning with the cause.
+
+    Without the warning the run would say no more than that releases are not known.
+    """
+    from release.effects.version_status import told_in
+
+    try:
+        return told_in(repository, tags)
+    except RegistryError as error:
+        if error.status not in (401, 403):
+            text = f"it is not known which versions were taken back: {error.message}"
+            session.sink.emit(Note(level="warning", text=text, hint=error.hint))
+        raise
 
 
 def _is_not_asked(session: Session, repository: Repository, error: RegistryError) -> bool:

@@ -127,10 +127,33 @@ def test_a_manifest_that_is_no_status_artifact_is_invalid(raw: bytes) -> None:
         layer_of(found, "r.example/app:shipmark-status")
 
 
-@pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b'{"versions": {}}', b"\xff", b"[" * 100_000])
-def test_a_payload_that_is_no_list_of_statuses_is_invalid(payload: bytes) -> None:
-    with pytest.raises(Invalid):
+@pytest.mark.parametrize(
+    ("payload", "hint"),
+    [
+        *(
+            (payload, "is reserved")
+            for payload in (b"", b"[]", b"{}", b'{"versions": {}}', b"\xff", b"[" * 100_000)
+        ),
+        (b'{"versions": []}', "is reserved"),
+        (b'{"schema": "shipmark.log/1", "versions": []}', "is reserved"),
+        (b'{"schema": "shipmark.status/1", "versions": 1}', "is reserved"),
+        (b'{"schema": "shipmark.status/2", "versions": []}', "update shipmark"),
+    ],
+)
+def test_a_payload_that_is_no_list_of_statuses_is_invalid(payload: bytes, hint: str) -> None:
+    with pytest.raises(Invalid) as caught:
         read_document(payload, "r.example/app:shipmark-status")
+    assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("number", [-1, 0, 2**53 - 1, 2**53, 2**70, 1.5, "1", None, True])
+def test_a_status_whose_number_nobody_counted_is_skipped_and_the_next_decision_replaces_it(
+    number: Any,
+) -> None:
+    odd = {"version": "1.5.0", "number": number, "status": "restored"}
+    there = StatusDocument({"schema": "shipmark.status/1", "versions": [odd]})
+    assert there.statuses == ()
+    assert there.with_statuses([YANK]).statuses == (YANK,)
 
 
 def test_a_status_document_larger_than_a_manifest_may_be_is_refused() -> None:

@@ -144,6 +144,8 @@ def test_a_foreign_image_under_the_reserved_tag_stops_a_rollback_and_withholds_m
     store(make_image({"other": b"other"}), make_targets().open(released.image), STATUS)
     result = released("rollback", "--to", "1.4.1", "--reason", "no")
     assert (result.code, of_kind(released, "yanked")) == (5, [])
+    assert f"{STATUS}` is not a list of statuses that shipmark wrote" in result.stderr
+    assert "is reserved: give what it holds another tag, and delete it" in result.stderr
     released.release_commit("v1.6.0")
     run = released("run")
     assert run.code == 7
@@ -171,13 +173,18 @@ def test_a_version_status_that_another_writer_overwrites_is_written_again(
     assert other.name == released.image
 
 
-def test_a_rollback_that_failed_to_write_the_status_is_finished_by_the_next(
+def test_a_rollback_that_failed_to_write_the_status_is_finished_by_the_next_run(
     released: Project, gate: Gate, told: Told
 ) -> None:
     gate.before = lambda passage: not (passage.method == "PUT" and passage.path.endswith(STATUS))
     assert released("rollback", "--to", "1.4.1", "--reason", "it eats data").code == 7
     gate.before = lambda passage: True
     assert told() == []
+    released.repo.git("checkout", "--quiet", "v1.4.1")
+    assert "1.5.0 not told there yet" in released.must("preview").stdout
+    released.must("run")
+    assert told() == [("1.5.0", 1, "yanked")]
+    assert "nothing to do" in released.must("run").stderr
     back(released)
     assert told() == [("1.5.0", 1, "yanked")]
 
