@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from release.git.model import RemoteRefs, Snapshot
     from release.log.writer import Writer
     from release.oci.reference import Reference
-    from release.registry.auth.keychain import Finder
+    from release.registry.auth.credential import Finder
     from release.registry.rights import Rights
     from release.tagging.model import TagPolicy
 

@@ -17,7 +17,7 @@ from release.registry.http.retry import RetryPolicy
 from release.secrets.known import Secrets
 
 if TYPE_CHECKING:
-    from release.registry.auth.keychain import Finder
+    from release.registry.auth.credential import Finder
     from release.registry.hosts.call import Ports, Sizes
     from release.registry.hosts.host import Host
     from release.registry.http.address_policy import Reach
@@ -164,7 +164,8 @@ class RegistryPool:
         return self._ports
 
     def _finder(self) -> Finder:
-        from release.registry.auth.keychain import Anonymous, Credentials
+        from release.registry.auth.credential import Anonymous
+        from release.registry.auth.keychain import Credentials
 
         if self._anonymous:
             return Anonymous()

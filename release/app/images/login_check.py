@@ -10,7 +10,7 @@ import msgspec
 from release.app.session import Session
 from release.errors import Denied, ReleaseError
 from release.image_names.image_location import ImageLocation, locate_target
-from release.registry.auth.keychain import Credential, Tried
+from release.registry.auth.credential import Credential, Tried
 
 
 class LoginCheckRequest(msgspec.Struct, frozen=True, kw_only=True):

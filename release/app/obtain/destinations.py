@@ -18,7 +18,7 @@ from release.plan.release_input import ReleaseInput, Target
 if TYPE_CHECKING:
     from release.app.session import Session
     from release.build.buildkit.push import Login
-    from release.registry.auth.keychain import Credential
+    from release.registry.auth.credential import Credential
 
 
 class SessionDestinations:

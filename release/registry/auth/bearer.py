@@ -18,7 +18,7 @@ from release.decoding import decode
 from release.errors import Denied, Invalid, RegistryError
 from release.lazy_pattern import pattern
 from release.registry.auth.challenge import Challenge, covers
-from release.registry.auth.keychain import Credential
+from release.registry.auth.credential import Credential
 from release.registry.http.client import Accept, Answer, Transport
 from release.registry.http.error_body import fault_of, read_refusal
 from release.registry.http.retry import retry_after

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, Protocol
 
-import msgspec
-
-from release.decoding import convert, decode
 from release.errors import ConfigError, Denied
-from release.lazy_pattern import pattern
 from release.ports import Process
+from release.registry.auth.credential import ANONYMOUS, Credential, Tried
+from release.registry.auth.credential_helper import Helpers
 from release.registry.auth.docker_config import (
     VARIABLE,
     AuthFile,
@@ -29,14 +26,6 @@ from release.registry.auth.docker_config import (
 from release.registry.auth.ecr import PUBLIC, authorization, has_boto3, is_amazon, permission
 from release.registry.credential_variables import Variables, prefix_of
 
-_IDENTITY_USER = "<token>"
-_NOT_THERE = "credentials not found"
-_HELPER_NAME = pattern(r"[A-Za-z0-9._-]+")
-# Seconds that a credential helper may take.
-# Some helpers call a cloud's API, or wait for a person to unlock a keyring.
-# Without a limit, a helper that hangs would block the run.
-_HELPER_SECONDS = 60.0
-
 # User names that registries require together with a token. Other registries accept any user name.
 _TOKEN_USERS = (
     ("gcr.io", "oauth2accesstoken"),
@@ -47,70 +36,6 @@ _TOKEN_USERS = (
     ("on.aws", "AWS"),
     ("public.ecr.aws", "AWS"),
 )
-
-
-class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """A credential. `secret`: password (basic), refresh token (identity) or token (bearer).
-
-    `source`: where it was found, for messages. `key`: the key in a file under which it was found.
-    """
-
-    kind: Literal["anonymous", "basic", "identity", "bearer"]
-    username: str = ""
-    secret: str = ""
-    source: str = "none: anonymous"
-    key: str = ""
-
-    def __repr__(self) -> str:
-        return f"Credential(kind={self.kind!r}, source={self.source!r})"
-
-    __str__ = __repr__
-
-
-ANONYMOUS = Credential(kind="anonymous")
-UNTRUSTED = Credential(
-    kind="anonymous", source="none: this run is not trusted, so registries are asked anonymously"
-)
-
-
-class Tried(msgspec.Struct, frozen=True, kw_only=True):
-    """A place where a credential was looked for. `found`: what was there; no secret."""
-
-    place: str
-    found: str
-
-
-class Finder(Protocol):
-    """Finds the credential for a repository."""
-
-    def find(self, registry: str, repository: str) -> Credential:
-        """The credential for a repository; `ANONYMOUS` if there is none."""
-
-    def tried(self, registry: str, repository: str) -> tuple[Tried, ...]:
-        """The places in which `find` looks, in its order, up to the one that has the credential."""
-
-    def advice(self, registry: str) -> str:
-        """A hint for a registry that requires a credential when there is none."""
-
-
-class Anonymous:
-    """Finds no credential, for runs that are not trusted: reads no variable and no file, starts no helper."""
-
-    def find(self, registry: str, repository: str) -> Credential:
-        """Return the anonymous credential of a run that is not trusted."""
-        del registry, repository
-        return UNTRUSTED
-
-    def tried(self, registry: str, repository: str) -> tuple[Tried, ...]:
-        """No place."""
-        del registry, repository
-        return ()
-
-    def advice(self, registry: str) -> str:
-        """Return a hint with the reason why no credential is used."""
-        return (
-            f"`{registry}` is asked without a credential, because this run is not trusted: see `shipmark ci`"
-        )
 
 
 class Credentials:
@@ -133,7 +58,7 @@ class Credentials:
         self._variables = Variables(env, hosts=hosts, notice=notice)
         self._env = env
         self._read = read
-        self._process = process
+        self._helpers = Helpers(process, self.variable)
         self._notice = notice
         self._uid = uid
         # Held while files are read and helpers run: threads that need a credential at once start a helper only once.
@@ -141,7 +66,6 @@ class Credentials:
         self._files: tuple[AuthFile, ...] | None = None
         self._unread: dict[str, str] = {}  # path -> why nothing of the file is used
         self._clouds: dict[str, Credential | None] = {}
-        self._helped: dict[tuple[str, str], Credential | None] = {}
 
     def find(self, registry: str, repository: str) -> Credential:
         """The credential, `ANONYMOUS` when there is none.
@@ -266,72 +190,15 @@ class Credentials:
         # An empty name stands for no helper, also where `credsStore` names one for other registries, as for docker.
         key = next(_matching(exact, file.helpers, registry), None)
         if key is not None and file.helpers[key]:
-            return self._ask(file.helpers[key], registry, key, file.path)
+            return self._helpers.ask(file.helpers[key], registry, key, file.path)
         if key is None and file.store is not None:
-            stored = self._ask(file.store, registry, server_of(registry), file.path)
+            stored = self._helpers.ask(file.store, registry, server_of(registry), file.path)
             if stored is not None:
                 return stored
         for key in _matching(exact, file.entries, registry):
             if (found := _from_entry(file.entries[key], file.path, key)) is not None:
                 return found
         return None
-
-    def _ask(self, helper: str, registry: str, server: str, path: str) -> Credential | None:
-        if (helper, server) not in self._helped:
-            self._helped[helper, server] = self._call(helper, registry, server, path)
-        return self._helped[helper, server]
-
-    def _call(self, helper: str, registry: str, server: str, path: str) -> Credential | None:
-        if not _HELPER_NAME.fullmatch(helper):
-            raise ConfigError(f"`{path}` names a credential helper that is not a program name")
-        program = f"docker-credential-{helper}"
-        try:
-            return self._answer(program, registry, server, path)
-        except Denied as error:
-            hint = f"repair or remove the helper in `{path}`, or set `{self.variable(registry)}`"
-            raise Denied(error.message, hint=error.hint or hint) from error
-
-    def _answer(self, program: str, registry: str, server: str, path: str) -> Credential | None:
-        try:
-            # The protocol of credential helpers: the server's name on stdin, JSON on stdout.
-            done = self._process.run([program, "get"], stdin=server.encode(), timeout=_HELPER_SECONDS)
-        except FileNotFoundError as error:
-            raise Denied(
-                f"`{path}` names the credential helper `{program}` for `{registry}`, but there is no such program",
-                hint=f"install it, or set `{self.variable(registry)}`",
-            ) from error
-        except TimeoutError as error:
-            raise Denied(f"`{program}` gave no answer in {_HELPER_SECONDS:g} seconds") from error
-        except OSError as error:  # a file without the right to execute it, or of another machine's format
-            raise Denied(f"`{program}` cannot be started: {error.strerror}") from error
-        if done.code != 0:
-            # A failed helper may have printed the credential: do not quote output that holds one.
-            told = b"" if b'"Secret"' in done.stdout else done.stdout
-            said = (done.stderr.strip() or told.strip()).decode(errors="replace")
-            if _NOT_THERE in said.lower() or _NOT_THERE in done.stdout.decode(errors="replace").lower():
-                return None
-            why = _printable(said) or f"exit code {done.code}, without a message"
-            raise Denied(f"`{program} get` failed for `{registry}`: {why}")
-        return _from_helper(done.stdout, program)
-
-
-def _from_helper(output: bytes, program: str) -> Credential | None:
-    try:
-        # Docker, which is written in Go, takes members in any case.
-        members = {name.lower(): value for name, value in decode(output, dict[str, Any]).items()}
-        answer = convert(members, _HelperAnswer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Denied(f"`{program}` answered something that is not a credential") from error
-    if not answer.secret:
-        return None
-    if answer.username == _IDENTITY_USER:
-        return Credential(kind="identity", secret=answer.secret, source=f"`{program}`")
-    return Credential(kind="basic", username=answer.username, secret=answer.secret, source=f"`{program}`")
-
-
-class _HelperAnswer(msgspec.Struct):
-    username: str = ""
-    secret: str = ""
 
 
 def _from_entry(entry: Entry, path: str, key: str) -> Credential | None:
@@ -362,7 +229,3 @@ def _token_user(registry: str) -> str:
         if registry == ending or registry.endswith(f".{ending}"):
             return user
     return "token"
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text[:1000]).strip()

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from release.oci.deletion import Deletion
 from release.oci.reference import Reference, is_digest
 from release.registry.auth.challenge import scope
+from release.registry.auth.credential import Anonymous
 from release.registry.auth.ecr import has_boto3, is_ecr
-from release.registry.auth.keychain import Anonymous
 from release.registry.deletion import azure, docker_hub, github, gitlab, harbor, quay
 from release.registry.deletion.amazon import ElasticRegistry
 from release.registry.deletion.fallback import TagsThroughApi

@@ -9,7 +9,7 @@ from release.errors import Denied
 from release.events import Note
 from release.registry.auth.bearer import Tokens, basic
 from release.registry.auth.challenge import Challenge, choose, parse_challenges, scope
-from release.registry.auth.keychain import Credential
+from release.registry.auth.credential import Credential
 from release.registry.hosts.call import Call, Ports
 from release.registry.hosts.origin import Origin
 from release.registry.http.client import Answer

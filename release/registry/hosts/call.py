@@ -10,7 +10,7 @@ import msgspec
 from release.control import Cancel, Deadline
 from release.events import Sink
 from release.ports import Clock
-from release.registry.auth.keychain import Finder
+from release.registry.auth.credential import Finder
 from release.registry.http.bodies import Growing, Upload
 from release.registry.http.client import Transport
 from release.registry.http.retry import RetryPolicy

@@ -15,7 +15,8 @@ from moto import mock_aws
 from release.errors import Denied
 from release.ports import Completed
 from release.registry.auth import ecr
-from release.registry.auth.keychain import ANONYMOUS, Credentials
+from release.registry.auth.credential import ANONYMOUS
+from release.registry.auth.keychain import Credentials
 
 REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 

@@ -11,8 +11,9 @@ import pytest
 
 from release.errors import ConfigError, Denied
 from release.ports import Completed
+from release.registry.auth.credential import ANONYMOUS
 from release.registry.auth.docker_config import config_paths, has_secret, parse_auth_file, with_entry
-from release.registry.auth.keychain import ANONYMOUS, Credentials
+from release.registry.auth.keychain import Credentials
 
 HOME = {"HOME": "/home/u"}
 FILE = "/home/u/.docker/config.json"
