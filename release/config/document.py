@@ -17,7 +17,7 @@ from release.config.tree import Compose, Node, Position
 from release.errors import ConfigError
 from release.limits import DOCUMENT_NODES, DOCUMENT_PATHS
 
-__all__ = ["Document", "Position", "parse"]
+__all__ = ["Document", "Position", "parse", "without_empty"]
 
 
 _QUOTES = 'a value that begins with `>` or `|` needs quotes: `">=0.2"`'
@@ -91,6 +91,15 @@ def _events(text: str) -> Iterator[Any]:
             yield loader.get_event()
     finally:
         loader.dispose()
+
+
+def without_empty(value: Any) -> Any:
+    """`value` without the keys that have no value, so that their defaults apply."""
+    if isinstance(value, dict):
+        return {key: without_empty(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return ["" if item is None else without_empty(item) for item in value]
+    return value
 
 
 class _Reader:

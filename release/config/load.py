@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from release import __version__
 from release.build_spec import BuildSpec
 from release.config.checks import require_component, require_graph
-from release.config.document import Document, Position, parse
+from release.config.document import Document, Position, parse, without_empty
 from release.config.model import (
-    BumpPart,
-    BumpSection,
     ComponentSection,
     ConfigFile,
     LogSection,
     TargetSection,
 )
 from release.config.retention import (
-    DeleteSection,
-    InUseSection,
-    KeepSection,
-    LimitsSection,
-    LogWindowSection,
     PolicyFile,
     RetentionSection,
 )
-from release.config.variables import expand_name, expand_url
+from release.config.variables import expand_name
 from release.decoding import convert
 from release.errors import ConfigError
-from release.lazy_pattern import pattern
-from release.ref_names import remote_kind, require_git_tag, require_ref
+from release.ref_names import require_git_tag
 
 if TYPE_CHECKING:
     from release.config.overlay import Overlay
-
-_UNKNOWN_KEY = pattern(r"unknown field `([^`]*)`")
-_PATH = pattern(r" - at `(\$[^`]*)`$")
-_PARTS = pattern(r"\.[a-z_]+|\[[0-9]+\]|\[\.\.\.\]")
 
 _NO_FILE = Document(value={}, positions={"$": Position(source="shipmark.yml", line=1, column=1)}, keys={})
 
@@ -113,7 +99,7 @@ def load(
     return Config(
         project=file.project,
         components=_among_others(components),
-        log=_logs(file.log, env, document),
+        log=_logs(file, env, document),
         source=source,
         ignored=ignored,
         has_components=bool(file.components),
@@ -128,9 +114,11 @@ def load_policy(text: str, source: str) -> RetentionSection:
             f"{document.at('$')}: there is no key `retention`", hint="write the policy as in shipmark.yml"
         )
     try:
-        return convert(_without_empty(document.value), PolicyFile, strict=False).retention
+        return convert(without_empty(document.value), PolicyFile, strict=False).retention
     except msgspec.ValidationError as error:
-        _explain(document, error)
+        from release.config.mistakes import explained
+
+        raise explained(document, error) from error
 
 
 def _among_others(components: tuple[Component, ...]) -> tuple[Component, ...]:
@@ -149,85 +137,11 @@ def _convert(document: Document) -> ConfigFile:
     if not document.value:
         return ConfigFile()  # without a file: the first conversion, of whatever, takes 2 ms
     try:
-        return convert(_without_empty(document.value), ConfigFile, strict=False)
+        return convert(without_empty(document.value), ConfigFile, strict=False)
     except msgspec.ValidationError as error:
-        _explain(document, error)
+        from release.config.mistakes import explained
 
-
-def _without_empty(value: Any) -> Any:
-    """`value` without the keys that have no value, so that their defaults apply."""
-    if isinstance(value, dict):
-        return {key: _without_empty(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return ["" if item is None else _without_empty(item) for item in value]
-    return value
-
-
-def _explain(document: Document, error: msgspec.ValidationError) -> NoReturn:
-    text = str(error)
-    found = _PATH.search(text)
-    path = _real_path(document, found[1]) if found else "$"
-    reason = text[: found.start()] if found else text
-    unknown = _UNKNOWN_KEY.search(reason)
-    if unknown is None:
-        raise ConfigError(f"{document.at(path)}: `{path.removeprefix('$.')}`: {_lower(reason)}") from error
-    key = unknown[1]
-    where = document.keys.get(f"{path}.{key}") or document.at(path)
-    import difflib  # imported late: only this error needs it
-
-    near = difflib.get_close_matches(key, _fields_at(path), n=1, cutoff=0.5)
-    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(_fields_at(path))}"
-    raise ConfigError(f"{where}: unknown key `{key}`", hint=hint) from error
-
-
-def _real_path(document: Document, path: str) -> str:
-    """`path` with a real key in place of msgspec's `[...]`: the first key whose value has the wrong type."""
-    value, real = document.value, "$"
-    for part in _PARTS.findall(path):
-        if part == "[...]":
-            wanted: Any = ComponentSection if real == "$.components" else str
-            if real.endswith(".bump.types"):
-                wanted = BumpPart
-            step = next((key for key, item in value.items() if _fails(item, wanted)), None)
-        else:
-            step = int(part[1:-1]) if part.startswith("[") else part[1:]
-        try:
-            value = value[step]
-        except LookupError:
-            break  # not a path: the message quotes a key that looks like one
-        real += part if isinstance(step, int) else f".{step}"
-    return real
-
-
-def _fails(value: Any, wanted: Any) -> bool:
-    try:
-        convert(_without_empty(value), wanted, strict=False)
-    except msgspec.ValidationError:
-        return True
-    return False
-
-
-def _fields_at(path: str) -> tuple[str, ...]:
-    last = re.sub(r"\[[^\]]*\]", "", path).rsplit(".", 1)[-1]
-    sections: dict[str, type[msgspec.Struct]] = {
-        "$": ConfigFile,
-        "build": BuildSpec,
-        "log": LogSection,
-        "images": TargetSection,
-        "bump": BumpSection,
-        "retention": RetentionSection,
-        "delete": DeleteSection,
-        "keep": KeepSection,
-        "limits": LimitsSection,
-        "in_use": InUseSection,
-    }
-    if ".keep[" in path and last == "log":
-        return LogWindowSection.__struct_fields__
-    return sections.get(last, ComponentSection).__struct_fields__
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+        raise explained(document, error) from error
 
 
 def _require_images(file: ConfigFile, document: Document) -> None:
@@ -299,44 +213,9 @@ def _places(document: Document, own: str, key: str, value: str | tuple[object, .
     return tuple(document.positions[one] for one in paths if one in document.positions)
 
 
-def _logs(
-    given: LogSection | tuple[str | LogSection, ...] | None, env: Mapping[str, str], document: Document
-) -> tuple[LogSection, ...]:
-    entries = given if isinstance(given, tuple) else (given or LogSection(),)
-    if not entries:
-        raise ConfigError(f"{document.at('$.log')}: `log` names no store")
-    return tuple(_log(entry, env, document, f"$.log[{number}]") for number, entry in enumerate(entries))
+def _logs(file: ConfigFile, env: Mapping[str, str], document: Document) -> tuple[LogSection, ...]:
+    if file.log is None:
+        return (LogSection(),)
+    from release.config.log_sections import log_sections  # imported late: most files have no key `log`
 
-
-def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, path: str) -> LogSection:
-    if isinstance(entry, str):
-        try:
-            return convert({"store": entry}, LogSection)
-        except msgspec.ValidationError as error:
-            where = document.at(path)
-            raise ConfigError(
-                f"{where}: `{entry}` is not a log store", hint="write `file`, `git` or `sql`"
-            ) from error
-    file = f"{document.at('$').source}: "
-    if entry.store == "git":
-        require_ref(f"{document.at(f'{path}.ref')}: log.ref", entry.ref)
-        remote_kind(f"{document.at(f'{path}.remote')}: log.remote", entry.remote)
-    url = None if entry.url is None else expand_url(entry.url, env, key="log.url", where=file)
-    named = expand_name(entry.path, env, key="log.path", where=file)
-    if entry.store == "file":
-        key = f"{path}.path" if f"{path}.path" in document.positions else "$.log.path"
-        _require_log_path(named, f"{document.at(key)}: `log.path`")
-    return msgspec.structs.replace(entry, path=named, url=url)
-
-
-def _require_log_path(path: str, where: str) -> None:
-    """Raise `ConfigError` for text that names no file, a relative path out of the repository, or a `.git` folder."""
-    parts = posixpath.normpath(path).split("/")
-    if not path or path.endswith("/") or parts == ["."] or not path.isprintable():
-        raise ConfigError(f"{where} names no file: `{path}`", hint="`.shipmark/log.jsonl` is the default")
-    if parts[0] == "..":
-        raise ConfigError(
-            f"{where} leaves the repository: `{path}`", hint="name a file in it, or write an absolute path"
-        )
-    if any(part.lower() == ".git" for part in parts):
-        raise ConfigError(f"{where} leads into git's own folder: `{path}`", hint="name a file elsewhere")
+    return log_sections(file.log, env, document)

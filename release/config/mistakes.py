@@ -1,0 +1,102 @@
+"""Explains what msgspec refused in `shipmark.yml`: the place, the key, and the key that was probably meant."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from release.build_spec import BuildSpec
+from release.config.document import Document, without_empty
+from release.config.model import (
+    BumpPart,
+    BumpSection,
+    ComponentSection,
+    ConfigFile,
+    LogSection,
+    TargetSection,
+)
+from release.config.retention import (
+    DeleteSection,
+    InUseSection,
+    KeepSection,
+    LimitsSection,
+    LogWindowSection,
+    RetentionSection,
+)
+from release.decoding import convert
+from release.errors import ConfigError
+from release.lazy_pattern import pattern
+
+_UNKNOWN_KEY = pattern(r"unknown field `([^`]*)`")
+_PATH = pattern(r" - at `(\$[^`]*)`$")
+_PARTS = pattern(r"\.[a-z_]+|\[[0-9]+\]|\[\.\.\.\]")
+
+
+def explained(document: Document, error: msgspec.ValidationError) -> ConfigError:
+    """The error for what msgspec refused, with `file:line:column` and the key."""
+    text = str(error)
+    found = _PATH.search(text)
+    path = _real_path(document, found[1]) if found else "$"
+    reason = text[: found.start()] if found else text
+    unknown = _UNKNOWN_KEY.search(reason)
+    if unknown is None:
+        return ConfigError(f"{document.at(path)}: `{path.removeprefix('$.')}`: {_lower(reason)}")
+    key = unknown[1]
+    where = document.keys.get(f"{path}.{key}") or document.at(path)
+    import difflib  # imported late: only this error needs it
+
+    near = difflib.get_close_matches(key, _fields_at(path), n=1, cutoff=0.5)
+    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(_fields_at(path))}"
+    return ConfigError(f"{where}: unknown key `{key}`", hint=hint)
+
+
+def _real_path(document: Document, path: str) -> str:
+    """`path` with a real key in place of msgspec's `[...]`: the first key whose value has the wrong type."""
+    value, real = document.value, "$"
+    for part in _PARTS.findall(path):
+        if part == "[...]":
+            wanted: Any = ComponentSection if real == "$.components" else str
+            if real.endswith(".bump.types"):
+                wanted = BumpPart
+            step = next((key for key, item in value.items() if _fails(item, wanted)), None)
+        else:
+            step = int(part[1:-1]) if part.startswith("[") else part[1:]
+        try:
+            value = value[step]
+        except LookupError:
+            break  # not a path: the message quotes a key that looks like one
+        real += part if isinstance(step, int) else f".{step}"
+    return real
+
+
+def _fails(value: Any, wanted: Any) -> bool:
+    try:
+        convert(without_empty(value), wanted, strict=False)
+    except msgspec.ValidationError:
+        return True
+    return False
+
+
+def _fields_at(path: str) -> tuple[str, ...]:
+    last = re.sub(r"\[[^\]]*\]", "", path).rsplit(".", 1)[-1]
+    sections: dict[str, type[msgspec.Struct]] = {
+        "$": ConfigFile,
+        "build": BuildSpec,
+        "log": LogSection,
+        "images": TargetSection,
+        "bump": BumpSection,
+        "retention": RetentionSection,
+        "delete": DeleteSection,
+        "keep": KeepSection,
+        "limits": LimitsSection,
+        "in_use": InUseSection,
+    }
+    if ".keep[" in path and last == "log":
+        return LogWindowSection.__struct_fields__
+    return sections.get(last, ComponentSection).__struct_fields__
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
