@@ -8,7 +8,7 @@ import msgspec
 
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.open import record_context
-from release.app.released.promote_places import Origin, origin_of
+from release.app.released.promote_origin import Origin, origin_of
 from release.app.session import Session
 from release.errors import ConfigError
 from release.events import Note

@@ -1,0 +1,198 @@
+"""Finds the image that a promotion copies: its release in the log, and what its labels say."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from release.app.releases.known import project_of
+from release.app.session import Session
+from release.config.load import Component
+from release.effects.version_status import read_status
+from release.errors import RegistryError
+from release.events import Note
+from release.image_names.choose_image import read
+from release.image_names.image_location import ImageLocation, locate_target
+from release.lazy_pattern import pattern
+from release.log.catalog.view import LogView
+from release.log.served import contradiction
+from release.log.state import ReleaseState
+from release.oci import ImageFacts, Repository
+from release.oci.image_config import manifest_facts
+from release.tagging.labels import REVISION, VERSION
+from release.tagging.model import Candidate
+from release.versions.semver import image_tag_of, version_of_image_tag
+from release.versions.status import KnownStatus, merged, with_status
+
+_COMMIT = pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_VERSION = pattern(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """The image that is promoted. `tag`: the tag of the given reference. `released`: the fixed tag of its version.
+
+    `commit`, `version`: from the log where log and image agree, else from the image's labels. `release`: the release
+    key in the log. Members are None if unknown.
+    """
+
+    name: str
+    digest: str
+    project: str
+    component: Any  # Component | None
+    repository: Any  # Repository
+    tag: str | None = None
+    commit: str | None = None
+    version: str | None = None
+    released: str | None = None
+    release: str | None = None
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """Commit, version and rebuild of the image, for the moving tags' guard; None without a version.
+
+        The version is that of the fixed tag. Of an image that the log does not know it may be that of the label, on
+        which all platforms of an index agree.
+        """
+        labelled = self.version if self.release is None else None
+        name = self.released or (labelled or "").replace("+", "_")
+        found = version_of_image_tag(name)
+        if found is None:
+            return None
+        return Candidate(commit=self.commit or "", version=found[0], rebuild=found[1])
+
+
+def origin_of(session: Session, text: str) -> Origin:
+    """Find the image of a reference, its release in the log, and its labels. Raises `NotFound`."""
+    location = locate_target(session, text)
+    repository: Repository = location.repository
+    manifest = read(location)
+    component = component_of(session, location)
+    project = location.name if component is None else project_of(session, component)
+    told = _recorded(session.log_state, manifest.digest, project)
+    facts = manifest_facts(repository, manifest, every=True)
+    labels: Mapping[str, str] = facts.labels
+    doubts = [_doubt(repository, one, facts) for one in told]
+    known = next((one for one, doubt in zip(told, doubts, strict=True) if doubt is None), None)
+    for one, doubt in zip(told, doubts, strict=True):
+        if doubt is not None:
+            text = f"the version log calls {manifest.digest} {one.version or one.commit}, and is not believed: {doubt}"
+            session.sink.emit(Note(level="warning", text=text))
+    version = known.version if known is not None and known.version else _version(labels)
+    return Origin(
+        name=target_name(session, location),
+        digest=manifest.digest,
+        project=known.project if known is not None else project,
+        component=component,
+        repository=repository,
+        tag=location.tag,
+        commit=known.commit if known is not None else _commit(labels),
+        version=version,
+        released=_released(repository, manifest.digest, location.tag, version, known),
+        release=known.key if known is not None else None,
+    )
+
+
+def yanked_version(session: Session, origin: Origin) -> str | None:
+    """The image's version if the version log, or the status artifact of its repository, says that it was taken back.
+
+    None if the image's version is unknown, and if neither the log nor the artifact says that it was taken back. An
+    archive has no such artifact: of its images only the log says anything.
+    """
+    candidate = origin.candidate
+    if candidate is None or candidate.version is None:
+        return None
+    told: tuple[KnownStatus, ...] = ()
+    with suppress(RegistryError):  # reading the image reports an error of the registry
+        told = read_status(origin.repository).statuses
+    statuses = merged(session.log_state.statuses_of(origin.project), told)
+    names = {str(candidate.version), image_tag_of(candidate.version, candidate.rebuild)}
+    return next((name for name in with_status(statuses, "yanked") if name in names), None)
+
+
+def component_of(session: Session, location: ImageLocation) -> Component | None:
+    """The component that has the location as target; else the only component with targets, if there is just one.
+
+    `--component` restricts the second choice: only the components that it names are counted.
+    """
+    for component in session.config.components:
+        if any(session.registries.open(one.image).name == location.name for one in component.targets):
+            return component
+    chosen = [one for one in session.components if one.targets]
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def target_name(session: Session, location: ImageLocation) -> str:
+    """The location's name in plans and the log: the path of a layout is relative to the git repository's root."""
+    if location.registry is not None:
+        return location.name
+    path = os.path.relpath(location.repository.path, session.root)
+    return f"oci:{location.repository.path if path.startswith('..') else path}"
+
+
+def _released(
+    repository: Repository, digest: str, tag: str | None, version: str | None, known: ReleaseState | None
+) -> str | None:
+    """The fixed tag of the version that the image was released as, or None.
+
+    The given tag is preferred if it is a version, then the version's tag by the log, then the tag of the version label
+    if that tag holds the image.
+    """
+    if tag is not None and version_of_image_tag(tag) is not None:
+        return tag
+    read = version_of_image_tag((version or "").replace("+", "_"))
+    if read is None:
+        return None
+    if known is not None and known.state == "released":
+        return image_tag_of(read[0], known.rebuild)
+    name = image_tag_of(*read)
+    held = repository.resolve(name)
+    return name if held is not None and held.digest == digest else None
+
+
+def _commit(labels: Mapping[str, str]) -> str | None:
+    """The image's label `revision` if its text is a commit id, else None: log records accept commit ids only."""
+    said = labels.get(REVISION, "")
+    return said if _COMMIT.fullmatch(said) else None
+
+
+def _version(labels: Mapping[str, str]) -> str | None:
+    said = labels.get(VERSION, "")
+    return said if _VERSION.fullmatch(said) else None
+
+
+def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> str | None:
+    """The reason why the image's labels contradict the image's release in the log, or None if they agree.
+
+    A branch build that was released by `reuse` keeps its own version in the label. So a label with another version than
+    the release's is no contradiction if the release's fixed tag holds the image.
+    """
+    doubt = contradiction(known, facts, any_version=True)
+    said = facts.labels.get(VERSION)
+    if doubt is not None or not known.version or said == known.version:
+        return doubt
+    read = version_of_image_tag(known.version.replace("+", "_"))
+    held = repository.resolve(image_tag_of(read[0], known.rebuild)) if read is not None else None
+    if held is not None and held.digest == facts.digest:
+        return None
+    return f"the image says version {said or 'nothing'}"
+
+
+def _recorded(state: LogView, digest: str, project: str) -> list[ReleaseState]:
+    """The releases that the log has for the digest: those of `project` first, as two projects may build one image.
+
+    In each project finished releases come first, then those with a version, then newer ones.
+    """
+    found = [
+        one for one in state.releases_with(digest) if one.image is not None and one.image.digest == digest
+    ]
+    # The image of a branch build may be the image of a version, too (`reuse: commit`): then the version is taken.
+    return sorted(
+        found,
+        key=lambda one: (one.project == project, one.state == "released", bool(one.version), one.last_seq),
+        reverse=True,
+    )
