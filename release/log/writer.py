@@ -167,7 +167,8 @@ class Writer:
 
     def _append(self, wanted: dict[str, dict[str, Any]]) -> dict[str, Entry]:
         """Append the facts of `wanted` (id -> fact) that are missing; returns the new entries by id."""
-        started = self._clock.monotonic()
+        started = since = self._clock.monotonic()
+        seen = self._catalog.head
         pause = _FIRST_PAUSE
         # Append to the known head without reading first: if that head is old, the store raises `HeadMoved`.
         # This saves a round trip when no other writer is active.
@@ -180,7 +181,11 @@ class Writer:
                 self._parking.park(self._missing(wanted))
                 self._contended = True
             except (LogError, TagConflict) as error:
-                if not self._may_try_again(error, wanted, fresh, started):
+                if self._catalog.head != seen:
+                    # The log goes on, so the store is there: it was busy with another writer, perhaps.
+                    seen, since = self._catalog.head, self._clock.monotonic()
+                    self._require_time(started)
+                if not self._may_try_again(error, wanted, fresh, since):
                     raise
             fresh = True
             self._cancel.wait(pause * self._jitter())

@@ -90,6 +90,11 @@ CAUSES = (
         LogUnavailable,
     ),
     _cause(
+        r"Unable to create '[^']*\.lock': File exists",
+        "a git process that was killed left this file: if no other works there, delete it in the remote repository",
+        LogUnavailable,
+    ),
+    _cause(
         r"No space left on device|[Rr]ead-only file system|insufficient permission|unable to (?:write|create)",
         "the remote repository cannot store objects: check its disk and the rights of its folder, then run again",
         LogUnavailable,

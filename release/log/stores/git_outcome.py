@@ -39,6 +39,9 @@ _FATAL = pattern(
     r")",
     re.MULTILINE,
 )
+# What a lock file in the remote repository makes git say. Another push holds one for milliseconds; a process that was
+# killed leaves it for good. No log tells which, so this is no lost race, but an outage that may pass.
+_LOCKED = pattern(r"Unable to create '[^'\n]+\.lock': File exists")
 # Why the remote cannot have the ref beside another one, such as `refs/shipmark`: no other push will change that. Git
 # says it beside the status line, which then has a reason of `_RACE`.
 _IN_THE_WAY = pattern(r"'[^'\n]+' exists; cannot create '[^'\n]+'")
@@ -58,6 +61,8 @@ def outcome_of(code: int, stdout: str, stderr: str, ref: str) -> Push:
         push = _of_status(line)
         if push.outcome == "race" and (found := _IN_THE_WAY.search(stderr)):
             return Push(outcome="refused", reason=found.group())
+        if push.outcome == "race" and (found := _LOCKED.search(stderr)):
+            return Push(outcome="unknown", reason=found.group())
         return push
     if fatal := _FATAL.search(stderr):
         return Push(outcome="refused", reason=stderr[fatal.start() :].splitlines()[0])

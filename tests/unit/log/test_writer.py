@@ -137,6 +137,31 @@ def test_log_writer_that_loses_races_for_the_time_budget_raises_an_error() -> No
         writer(Contended(), budget=0.05).append([planned()])
 
 
+@pytest.mark.parametrize(("others", "attempts"), [(0, 2), (3, 6)])
+def test_log_writer_waits_for_an_unavailable_store_as_long_as_others_append(
+    others: int, attempts: int
+) -> None:
+    tried: list[Head] = []
+
+    class TenSecondsEach(TickingClock):
+        def monotonic(self) -> float:
+            return 10.0 * len(tried)
+
+    class Locked(MemoryStore):
+        def append(self, lines: Sequence[bytes], expected: Head) -> None:
+            tried.append(expected)
+            if len(tried) <= others:
+                rival = MemoryStore()
+                rival.lines = self.lines
+                writer(rival).append([planned(attempt=f"rival-{len(tried)}")])
+            raise LogUnavailable("locked")
+
+    mine = Writer(Locked(), clock=TenSecondsEach(), cancel=Cancel(), jitter=lambda: 0.0, patience=15)
+    with pytest.raises(LogUnavailable, match="locked"):
+        mine.append([planned(attempt="mine")])
+    assert len(tried) == attempts
+
+
 def test_cancellation_ends_the_retries_of_the_log_writer() -> None:
     cancel = Cancel()
 

@@ -24,6 +24,7 @@ TEXTS = {
     "fatal: unable to access 'https://h/': The requested URL returned error: 302": "git remote set-url",
 }
 PASSING = {
+    "Unable to create '/srv/o.git/./refs/shipmark/log.lock': File exists": "delete it in the remote",
     "fatal: unable to access 'https://h.example/': Could not resolve host: h.example": "check the host's name",
     "ssh: Could not resolve hostname h.example: Name or service not known": "check the host's name",
     "ssh: connect to host h.example port 22: Connection refused": "check host and port",

@@ -72,6 +72,13 @@ def test_push_outcome_follows_the_error_text_without_a_status_line(stderr: str, 
     assert push.reason
 
 
+def test_lock_file_of_the_remote_is_an_outage_and_no_lost_race() -> None:
+    locked = "Unable to create '/srv/o.git/./refs/shipmark/log.lock': File exists"
+    stderr = f"remote: error: cannot lock ref 'refs/shipmark/log': {locked}.        \nremote: \n"
+    push = outcome_of(1, status("!", "[remote rejected] (failed to update ref)"), stderr, REF)
+    assert (push.outcome, push.reason) == ("unknown", locked)
+
+
 def test_status_line_overrides_error_messages() -> None:
     stderr = "remote: Permission to nobody denied\nfatal: Authentication failed for 'x'"
     assert outcome_of(0, status(" ", "a..b"), stderr, REF).outcome == "done"
