@@ -39,21 +39,28 @@ class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
     context: Context
     chosen: Selection
     platforms: tuple[Platform, ...]
-    codec: Codec
+
+    @property
+    def codec(self) -> Codec:
+        """What compresses layers here. Raises `ConfigError` if the library for `compression` is not installed."""
+        return codec_named(self.task.spec.compression)
 
 
-def read_input(task: BuildTask, values: BuildValues, contexts: Contexts | None = None) -> TaskInput:
+def read_input(
+    task: BuildTask, values: BuildValues, contexts: Contexts | None = None, *, compresses: bool = True
+) -> TaskInput:
     """Read the Dockerfile and the context, and check the options. `contexts`: None: read without git.
 
-    Raises `BuildError` for an error in the Dockerfile, in a path or in an option, `ConfigError` if the library for
-    `compression` is not installed, and as `Contexts.read`.
+    `compresses`: whether layers are compressed here, and not by the builder's own program.
+
+    Raises `BuildError` for an error in the Dockerfile, in a path or in an option, `ConfigError` if layers are
+    compressed here and the library for `compression` is not installed, and as `Contexts.read`.
     """
-    codec = codec_named(task.spec.compression)
+    if compresses:
+        codec_named(task.spec.compression)
     platforms = tuple(parse_platform(text) for text in task.spec.platforms)
     read = (contexts or Contexts()).read(task, values)
-    found = TaskInput(
-        task=task, values=values, context=read.context, chosen=read.chosen, platforms=platforms, codec=codec
-    )
+    found = TaskInput(task=task, values=values, context=read.context, chosen=read.chosen, platforms=platforms)
     require_features(found, "", FEATURES)
     return found
 

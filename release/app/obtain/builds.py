@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from release.build.context.contexts import Contexts
 
 _LAYOUT = "oci:"
+# Values of `builder:` with which shipmark itself may compress no layer.
+_OWN_COMPRESSION = frozenset({"auto", "buildkit"})
 
 
 class Builds:
@@ -120,7 +122,7 @@ class Builds:
         from release.build.task_input import read_input
 
         try:
-            read_input(task, values, contexts)
+            read_input(task, values, contexts, compresses=task.spec.builder not in _OWN_COMPRESSION)
         except Interrupted:
             raise
         except ReleaseError as error:

@@ -92,7 +92,7 @@ class BuildKitBuilder:
         """Read the input, check the options, and ask whether a daemon answers."""
         try:
             contexts = self._contexts or Contexts(sink=self._sink, cancel=self._cancel)
-            read = read_input(task, values, contexts)
+            read = read_input(task, values, contexts, compresses=False)
             extras = extras_of(task.spec, task.root, self._env)
             secrets = read_secrets(extras.secrets, self._env, task.root)
             for folder in extras.folders.values():
@@ -106,6 +106,8 @@ class BuildKitBuilder:
                 tool = find_tool(self._process, self._env, task.spec.builder_name)
         except BuildError as error:
             return Problem.of("unavailable", error)
+        if tool.is_loading:
+            read.codec  # noqa: B018 - raises now if the library is missing that compresses what the daemon gives
         try:
             require_options(task.spec, self.name, OPTIONS)
             _require_possible(tool, task.spec)
