@@ -60,7 +60,7 @@ class OciArchive(ReadOnly, LayoutReader):
         self._archive = ArchiveFile(path)
         if "oci-layout" not in self._archive or "index.json" not in self._archive:
             self._archive.close()
-            hint = None
+            hint = "the archive may be cut off: compare its size with the original's, or make it again"
             if "manifest.json" in self._archive:
                 hint = f"the archive may be one of `docker save`: write `docker-archive:{self._shown}`"
             elif (folder := self._archive.folder_with("oci-layout")) is not None:
@@ -84,7 +84,8 @@ class OciArchive(ReadOnly, LayoutReader):
             raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`", hint=INCOMPLETE)
         if size != descriptor.size:
             raise DigestMismatch(
-                f"blob `{descriptor.digest}` in `{self.name}` has {size} bytes of {descriptor.size}"
+                f"blob `{descriptor.digest}` in `{self.name}` has {size} bytes of {descriptor.size}",
+                hint=INCOMPLETE,
             )
         return self._archive.open(member)
 

@@ -111,7 +111,7 @@ class _Walk:
         block = self._read(self._at, _BLOCK)
         if len(block) < _BLOCK or not block.strip(b"\0"):
             if self._at == 0:
-                raise self._bad("it is empty")
+                raise self._bad("it is empty" if not block.strip(b"\0") else "it is too short for a tar file")
             return None
         self._at += _BLOCK
         stated = _octal(block[148:156])

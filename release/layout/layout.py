@@ -89,7 +89,8 @@ class Layout(LayoutReader):
         if size != descriptor.size:
             stream.close()
             raise DigestMismatch(
-                f"blob `{descriptor.digest}` in `{self.name}` has {size} bytes of {descriptor.size}"
+                f"blob `{descriptor.digest}` in `{self.name}` has {size} bytes of {descriptor.size}",
+                hint=INCOMPLETE,
             )
         return stream
 
