@@ -6,37 +6,31 @@ so that an unknown tag is never taken for a free one.
 
 from __future__ import annotations
 
-import contextlib
 import io
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
-from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
-from release.oci import ACCEPTED_TYPES, DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
-from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, describe
-from release.oci.reference import Reference, is_digest, require_digest, require_tag
+from release.errors import NotFound
+from release.oci import DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
+from release.oci.manifest import LARGEST_PULLED
+from release.oci.reference import Reference, require_digest, require_tag
 from release.oci.verify import verified
-from release.registry.auth.challenge import scope
-from release.registry.blob_presence import WITHOUT_HEAD, BlobPresence
+from release.registry.blob_presence import BlobPresence
+from release.registry.calls import Calls
 from release.registry.downloads import open_unchecked
 from release.registry.growing_upload import GrowingUpload
-from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
-from release.registry.http.client import Answer
 from release.registry.immutable import Immutable
-from release.registry.manifest_answers import algorithm, described, manifest_in, named, printable
-from release.registry.many_manifests import read_many, resolve_many
+from release.registry.manifests import Manifests
 from release.registry.referrer_list import list_referrers
 from release.registry.tag_list import list_tags
-from release.registry.untagged import Untagged
 from release.registry.upload_sessions import Sessions
 from release.registry.uploads import BlobUpload
 
 if TYPE_CHECKING:
     from release.oci.deletion import Deletion
 
-_ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 # Media types of layers and configs, which no registry stores as manifests.
 _BLOB_TYPES = (
     "application/vnd.oci.image.config.",
@@ -44,10 +38,6 @@ _BLOB_TYPES = (
     "application/vnd.docker.container.image.",
     "application/vnd.docker.image.",
 )
-# Retries of a manifest that is refused with 400 DIGEST_INVALID, although its digest was computed from the sent bytes.
-# The reference server distribution refuses a manifest while another writer stores one of its blobs or children again.
-# Its 2.8.2 rewrites small files in place: 30 of 1,200 writes by four writers of the same images were refused.
-_REFUSALS = 3
 # Image configs up to this size (bytes) are kept for the rest of the run; usual configs have 1 to 10 KiB.
 _LARGEST_KEPT = 256 * 1024
 _CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
@@ -63,11 +53,8 @@ class RemoteRepository:
         self._repository = reference.repository
         self._name = reference.name
         self._host = host
-        # The digest under each tag or digest that was requested, None for 404.
-        # If the reply to a PUT is lost and another digest than this is found, another writer has set the tag.
-        self._held: dict[str, str | None] = {}
-        self._untagged = Untagged(host, self._name, self.has_blob)
-        self._manifests: Immutable[Manifest] = Immutable(lambda manifest: len(manifest.raw))
+        self._calls = Calls(host, reference.name, reference.repository)
+        self._manifests = Manifests(self._calls, self.has_blob)
         self._configs: Immutable[bytes] = Immutable(len)
         self._blobs = BlobPresence(host, self._repository, self._configs.has)
         self._deletion: Deletion | None = None  # without a lock: threads that choose at once choose the same
@@ -83,60 +70,23 @@ class RemoteRepository:
 
     def resolve(self, reference: str) -> Descriptor | None:
         """The descriptor of a tag or digest, by HEAD; None for 404."""
-        return self._resolve(reference, self._host.call)
-
-    def _resolve(self, reference: str, send: Callable[[Call], Answer]) -> Descriptor | None:
-        _require_reference(reference)
-        call = self._manifest_call("HEAD", reference, f"the question what `{self._name}:{reference}` is")
-        with contextlib.closing(send(call)) as answer:
-            if answer.status not in (200, 404, *WITHOUT_HEAD):
-                raise self._host.fault(answer, call)
-            found = described(answer.headers, self._name, reference) if answer.status == 200 else None
-        if answer.status in WITHOUT_HEAD or (answer.status == 200 and found is None):
-            return self._resolve_by_reading(reference)
-        hidden = self._untagged.hidden(reference) if found is None else None
-        self._held[reference] = found.digest if found else None
-        return found if hidden is None else describe(hidden)
+        return self._manifests.resolve(reference)
 
     def resolve_many(self, references: Sequence[str]) -> dict[str, Descriptor]:
         """As `resolve`, many at a time; without those that must be resolved alone."""
-        for reference in references:
-            _require_reference(reference)
-        call = partial(self._manifest_call, "HEAD", what=f"resolving tags of `{self._name}`")
-        found = resolve_many(self._host, self._name, references, call)
-        self._held.update((reference, one.digest) for reference, one in found.items())
-        return found
+        return self._manifests.resolve_many(references)
+
+    def manifest(self, reference: str) -> Manifest:
+        """Read the manifest under a tag or digest, and check its digest. Raises `NotFound`."""
+        return self._manifests.read(reference)
 
     def read_many(self, digests: Sequence[str]) -> dict[str, Manifest]:
         """As `manifest`, many at a time; without those that must be read alone."""
-        unread = [require_digest(one) for one in digests if not self._manifests.has(one)]
-        call = partial(self._manifest_call, "GET", what=f"reading manifests of `{self._name}`")
-        found = read_many(self._host, self._name, unread, call)
-        for digest, manifest in found.items():
-            self._manifests.keep(digest, manifest)
-        return found
+        return self._manifests.read_many(digests)
 
-    def manifest(self, reference: str) -> Manifest:
-        """Read the manifest under a tag or digest, and check its digest. Raises `NotFound`.
-
-        The manifest of a digest is read once in a run, or not at all after it was sent.
-        """
-        _require_reference(reference)
-        if is_digest(reference):
-            return self._manifests.get(reference, partial(self._read_manifest, reference))
-        found = self._read_manifest(reference)
-        self._manifests.keep(found.digest, found)
-        return found
-
-    def _read_manifest(self, reference: str) -> Manifest:
-        call = self._manifest_call("GET", reference, f"reading {named(self._name, reference)}")
-        try:
-            answer, raw = self._host.fetch(call, 200, most=LARGEST_PULLED, name="manifest")
-        except NotFound:
-            if (hidden := self._untagged.hidden(reference)) is not None:
-                return hidden
-            raise
-        return manifest_in(answer.headers, raw, self._name, reference)
+    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
+        """Send a manifest's raw bytes, under a tag or its digest. Raises `Invalid`, `DigestMismatch`."""
+        self._manifests.put(manifest, tag=tag)
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """The blob as a stream that resumes broken connections, and checks size and digest at its end.
@@ -162,11 +112,13 @@ class RemoteRepository:
         digest = require_digest(descriptor.digest)
         what = f"reading blob `{digest}`"
         try:
-            return open_unchecked(self._host, self._call("GET", f"blobs/{digest}", what), descriptor)
+            return open_unchecked(self._host, self._calls.make("GET", f"blobs/{digest}", what), descriptor)
         except NotFound:
             if descriptor.media_type.startswith(_BLOB_TYPES) or descriptor.size > LARGEST_PULLED:
                 raise
-            call = self._call("GET", f"manifests/{digest}", what, headers={"Accept": descriptor.media_type})
+            call = self._calls.make(
+                "GET", f"manifests/{digest}", what, headers={"Accept": descriptor.media_type}
+            )
             return open_unchecked(self._host, call, descriptor)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
@@ -205,51 +157,21 @@ class RemoteRepository:
         """The upload of a file that grows; its `run` closes `source`."""
         return GrowingUpload(Sessions(self._host, self._repository, "storing a blob that grows"), source)
 
-    def put_manifest(self, manifest: Manifest, *, tag: str | None = None) -> None:
-        """Send a manifest's raw bytes. After a lost reply, read back whether the registry stored them.
-
-        Raises `Invalid` for more than 4 MiB, and `DigestMismatch` if the registry reports another digest.
-        """
-        if len(manifest.raw) > LARGEST_PUSHED:
-            raise Invalid(
-                f"manifest `{manifest.digest}` is larger than the {LARGEST_PUSHED} bytes that registries accept"
-            )
-        reference = require_digest(manifest.digest) if tag is None else require_tag(tag)
-        call = self._call(
-            "PUT",
-            f"manifests/{reference}",
-            f"storing manifest `{reference}` in `{self._name}`",
-            actions=("pull", "push"),
-            body=manifest.raw,
-            headers={"Content-Type": manifest.media_type},
-        )
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                return self._require_stored(self._host.once(call), manifest, reference, call)
-            except Unreachable as error:
-                if self._settled(manifest, reference, error):
-                    return None
-                self._host.retrier.pause(error, attempt)
-            except Invalid as error:
-                if error.code != "DIGEST_INVALID" or attempt > _REFUSALS:
-                    raise
-                self._host.retrier.pause(_passing(error), attempt)
-
     def hides(self, digest: str) -> bool:
         """Whether the registry does not show an accepted manifest because no tag names it. See `Untagged.settle`."""
-        return self._untagged.settle(digest)
+        return self._manifests.hides(digest)
 
     def tags(self) -> tuple[str, ...]:
         """All valid tags once, in the registry's order; () for a repository that does not exist."""
         what = f"listing the tags of `{self._name}`"
-        return list_tags(self._host, lambda path: self._call("GET", path, what))
+        return list_tags(self._host, lambda path: self._calls.make("GET", path, what))
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...] | None:
         """Manifests with `digest` as their subject; None where the registry lacks that API."""
         what = f"listing what refers to `{digest}`"
-        call = self._call("GET", f"referrers/{require_digest(digest)}", what, headers={"Accept": OCI_INDEX})
+        call = self._calls.make(
+            "GET", f"referrers/{require_digest(digest)}", what, headers={"Accept": OCI_INDEX}
+        )
         return list_referrers(self._host, call)
 
     def check_push(self) -> None:
@@ -275,86 +197,3 @@ class RemoteRepository:
 
             self._deletion = deletion_of(self._reference, self._host)
         return self._deletion
-
-    def _resolve_by_reading(self, reference: str) -> Descriptor | None:
-        try:
-            manifest = self.manifest(reference)
-        except NotFound:
-            self._held[reference] = None
-            return None
-        self._held[reference] = manifest.digest
-        return describe(manifest)
-
-    def _settled(self, manifest: Manifest, reference: str, error: Unreachable) -> bool:
-        """Whether a PUT with an unknown outcome was applied. Raises if another client moved the tag meanwhile."""
-        before, known_before = self._held.get(reference), reference in self._held
-        try:
-            now = self._resolve(reference, self._host.once)
-        except Unreachable:
-            return False
-        if now is not None and now.digest == manifest.digest:
-            return True
-        if known_before and before != (now.digest if now else None):
-            raise Unreachable(
-                f"{error.message}; meanwhile `{reference}` became `{now.digest if now else 'nothing'}`",
-                hint="somebody else writes this tag: run again",
-            ) from error
-        return False
-
-    def _require_stored(self, answer: Answer, manifest: Manifest, reference: str, call: Call) -> None:
-        if answer.status not in (200, 201, 202, 204):
-            error = self._host.fault(answer, call)
-            # The registry refuses to change an immutable tag, but the tag holds exactly this manifest already.
-            if not is_digest(reference) and isinstance(error, Invalid) and self._holds(manifest, reference):
-                return
-            raise error
-        stored = answer.headers.get("Docker-Content-Digest")
-        answer.close()
-        if stored and algorithm(stored) == algorithm(manifest.digest) and stored != manifest.digest:
-            raise DigestMismatch(
-                f"`{self._host.registry}` stored `{printable(stored)}` where `{manifest.digest}` was sent"
-            )
-        self._held[reference] = manifest.digest
-        self._manifests.keep(manifest.digest, manifest)
-        if is_digest(reference):
-            self._untagged.accepted(manifest)
-
-    def _holds(self, manifest: Manifest, reference: str) -> bool:
-        try:
-            held = self.resolve(reference)
-        except RegistryError:
-            return False
-        return held is not None and held.digest == manifest.digest
-
-    def _manifest_call(self, method: str, reference: str, what: str) -> Call:
-        return self._call(method, f"manifests/{reference}", what, headers=_ACCEPT)
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        what: str,
-        *,
-        actions: tuple[str, ...] = ("pull",),
-        body: bytes | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Call:
-        return Call(
-            method=method,
-            path=f"/v2/{self._repository}/{path}",
-            what=what,
-            subject=self._repository,
-            scopes=(scope(self._repository, *actions),),
-            headers=headers or {},
-            body=body,
-        )
-
-
-def _passing(error: Invalid) -> Unreachable:
-    """The refusal as a transient error, so that the request is retried."""
-    return Unreachable(error.message, hint=error.hint, status=error.status, code=error.code)
-
-
-def _require_reference(reference: str) -> None:
-    if not is_digest(reference):
-        require_tag(reference)
