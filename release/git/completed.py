@@ -10,9 +10,10 @@ import msgspec
 from release.git.command import Git
 from release.git.describe import position_of
 from release.git.model import RemoteRefs, Snapshot
-from release.versions.git_tags import versions_in, with_tags_of_remote
+from release.versions.git_tags import versions_in
 from release.versions.model import Scheme
 from release.versions.semver import parse_tag_name
+from release.versions.tag_listing import with_tags_of_remote
 
 
 class Completed(NamedTuple):

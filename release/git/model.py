@@ -25,7 +25,7 @@ class Describe(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a work tree, read once in at most six processes.
 
-    `tag_listing`: branches, then tags, in one of the formats that `release.versions.git_tags` reads, parsed only where
+    `tag_listing`: branches, then tags, in one of the formats of `release.versions.tag_listing`, parsed only where
     versions are needed: making objects for 20,000 tags takes longer than reading them. `describe`: None if HEAD has a
     version tag, if no version tag is reachable, if the history that a shallow clone lacks decides, or if nobody asked
     for it. `dirty`: the first ten changed tracked paths; `dirty_count`: the number of all changed tracked paths.

@@ -8,9 +8,10 @@ from release.git.model import Snapshot
 from release.tagging.guard import highest
 from release.tagging.model import KnownReleases, Line, TagPolicy
 from release.tagging.unread import belongs_elsewhere, not_ignored
-from release.versions.git_tags import VersionTags, examples_of, has_version_tag
+from release.versions.git_tags import VersionTags, examples_of
 from release.versions.model import Version
 from release.versions.semver import image_tag_of, precedence_key
+from release.versions.tag_listing import has_version_tag
 
 
 def cautions(

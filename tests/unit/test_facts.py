@@ -9,7 +9,7 @@ from ci.context import CiContext, PullRequest
 from release.errors import AmbiguousVersion
 from release.facts import commit_of_tag, reconcile
 from release.git.model import Snapshot
-from release.versions.git_tags import with_tags_of_remote
+from release.versions.tag_listing import with_tags_of_remote
 
 HEAD = "a" * 40
 OTHER = "b" * 40

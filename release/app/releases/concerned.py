@@ -11,8 +11,9 @@ from release.app.session import Session
 from release.config.load import Component
 from release.facts import Facts
 from release.tagging.model import Decision, Held, MovingTag, Withheld
-from release.versions.git_tags import tags_at, versions_in
+from release.versions.git_tags import versions_in
 from release.versions.semver import parse_tag_name
+from release.versions.tag_listing import tags_at
 
 if TYPE_CHECKING:
     from release.plan.release_input import Unchanged

@@ -25,8 +25,9 @@ from release.tagging.rules.context import RuleContext
 from release.tagging.rules.github import github_run
 from release.tagging.rules.run import Checkout, ci_run, with_history
 from release.tagging.warnings import without_version_tag
-from release.versions.git_tags import has_version_tag, names_of, tags_at, versions_in
+from release.versions.git_tags import versions_in
 from release.versions.semver import precedence_key
+from release.versions.tag_listing import has_version_tag, names_of, tags_at
 
 _GITHUB = frozenset({"github", "gitea", "forgejo"})
 

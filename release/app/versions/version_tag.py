@@ -8,9 +8,10 @@ from ci.remedies import remedy
 from release.app.clone_history import is_published
 from release.errors import DirtyTree, GitError, RefusedError, ShallowClone
 from release.events import Note
-from release.versions.git_tags import versions_in, with_tags_of_remote
+from release.versions.git_tags import versions_in
 from release.versions.prereleases import is_same_prerelease
 from release.versions.semver import parse_tag_name
+from release.versions.tag_listing import with_tags_of_remote
 
 if TYPE_CHECKING:
     from release.app.session import Session

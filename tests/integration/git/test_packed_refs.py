@@ -12,7 +12,8 @@ from release.facts import local_branches
 from release.git.packed_refs import packed_listing
 from release.git.snapshot import snapshot
 from release.process import Processes
-from release.versions.git_tags import commit_named, names_of, tags_at, versions_in, with_tags_of_remote
+from release.versions.git_tags import versions_in
+from release.versions.tag_listing import commit_named, names_of, tags_at, with_tags_of_remote
 from tests.support.releases.git import GitRepo
 
 Change = Callable[[GitRepo], object]

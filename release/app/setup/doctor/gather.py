@@ -18,8 +18,9 @@ from release.git.command import Git
 from release.git.credentials import credentials_of
 from release.git.model import Snapshot
 from release.tagging.model import TagPolicy
-from release.versions.git_tags import names_of, versions_in
+from release.versions.git_tags import versions_in
 from release.versions.semver import parse_tag_name
+from release.versions.tag_listing import names_of
 
 _VARIABLES = ("SHIPMARK_REF", "SHIPMARK_SHA", "SHIPMARK_EVENT", "SHIPMARK_CACHE_DIR")
 #: Systems whose agents stay, so that a cache outside of the container would be there for the next job. The runners of
