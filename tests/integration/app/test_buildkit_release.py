@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.programs.reaper import marked
 from tests.support.releases.project import Project
+from tests.support.releases.pushing import front_ends
 from tests.support.services.buildkit import BUSYBOX, BuildKitDaemon
 
 #: The command waits until somebody else makes a second of it: it says so first, on the builder's stream.
 WAITING = f"FROM {BUSYBOX}\nRUN echo it runs; sleep 100\n"
-PROGRAMS = (b"buildctl", b"buildx")
 
 
 class Scene(Project):
@@ -128,7 +127,7 @@ def test_sigterm_ends_a_buildkit_build_within_four_seconds_and_leaves_no_folder(
     assert process.returncode == 143
     assert time.monotonic() - moment < 4
     assert scene.left() == []
-    _await(lambda: buildkit.running() == [] and programs() == [])
+    _await(lambda: buildkit.running() == [] and front_ends() == [])
     assert "cancelled" in scene.kinds()
 
 
@@ -139,7 +138,7 @@ def test_run_after_a_killed_buildkit_build_releases_and_removes_its_folder(
     process = scene.start_build("run")
     process.kill()
     process.communicate()
-    for pid in programs():
+    for pid in front_ends():
         os.kill(pid, signal.SIGKILL)
     _await(lambda: buildkit.running() == [])
     scene.repo.git("tag", "-d", "v1.4.2")
@@ -154,23 +153,13 @@ def test_killing_buildx_or_buildctl_fails_the_run_and_ends_the_build(
 ) -> None:
     scene.release_commit("v1.4.2", files={"Dockerfile": WAITING})
     process = scene.start_build("run")
-    for pid in programs():
+    for pid in front_ends():
         os.kill(pid, signal.SIGKILL)
     _, stderr = process.communicate()
     assert process.returncode == 4, stderr
     assert scene.tags == {}
     assert scene.left() == []
     _await(lambda: buildkit.running() == [])
-
-
-def programs() -> list[int]:
-    """Return the process ids of buildx and buildctl that this test run started."""
-    mark = f"PYTEST_LEAK_MARK={os.environ['PYTEST_LEAK_MARK']}"
-    return [
-        pid
-        for pid in marked(mark)
-        if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith(PROGRAMS)
-    ]
 
 
 def _await(condition: Callable[[], bool]) -> None:

@@ -387,9 +387,8 @@ def strike_everywhere(matrix: Matrix, *, least: int = 1) -> list[Point]:
     assert len(points) >= least
     part, parts = (int(number) for number in os.environ.get("SOAK_PART", "1/1").split("/"))
     print(f"\npart {part} of {parts} of {len(points)} kill points")
-    points = points[len(points) * (part - 1) // parts : len(points) * part // parts]
     rows = []
-    for point in points:
+    for point in points[len(points) * (part - 1) // parts : len(points) * part // parts]:
         rows.append(matrix.strike(point, expected))
         print(rows[-1].text, flush=True)
     print(totals(rows))

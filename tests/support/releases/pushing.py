@@ -55,8 +55,12 @@ def pushing(project: Project, gate: Gate, env: Mapping[str, str]) -> Iterator[Pu
 def front_ends() -> list[int]:
     """Return the ids of the processes of `buildctl` and `buildx` that this test run started."""
     mark = f"PYTEST_LEAK_MARK={os.environ['PYTEST_LEAK_MARK']}"
-    return [
-        pid
-        for pid in marked(mark)
-        if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith((b"buildctl", b"buildx"))
-    ]
+    return [pid for pid in marked(mark) if _program(pid).endswith((b"buildctl", b"buildx"))]
+
+
+def _program(pid: int) -> bytes:
+    """Return the program of a process; nothing if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
