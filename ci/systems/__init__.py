@@ -72,6 +72,9 @@ SYSTEMS: tuple[Marker, ...] = (
     ),
 )
 
+# Values of `CI` that deny a CI system.
+_NO = frozenset({"", "0", "false", "no", "off"})
+
 #: Every name that `detect` accepts as `system`.
 NAMES: tuple[str, ...] = (*(marker.system for marker in SYSTEMS), "none")
 
@@ -155,6 +158,13 @@ def _choose(env: Mapping[str, str], system: str | None) -> tuple[Marker | None, 
             )
         return None, off, warnings
     if not matches:
+        if off is not None and off.value.strip().lower() not in _NO and wanted is None:
+            text = (
+                f"`CI={off.value}`, but no CI system that shipmark knows: the run counts as on a laptop, so a fork's"
+                " commit would be trusted; say what it is for in `SHIPMARK_REF`, `SHIPMARK_EVENT` and"
+                " `SHIPMARK_PR_FORK`, or that it is none with `SHIPMARK_CI=none`"
+            )
+            warnings += (text,)
         return None, Said("none", "no marker"), warnings
     marker, said = matches[0]
     for other, source in matches[1:]:

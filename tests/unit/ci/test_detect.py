@@ -250,3 +250,24 @@ def test_each_ci_system_is_listed_once_and_has_its_module() -> None:
 def test_no_part_of_a_password_is_left_in_a_public_url(password: str) -> None:
     shown = public_url(f"https://user:{password}@host.example/acme/app")
     assert shown in (None, "https://host.example/acme/app")
+
+
+@pytest.mark.parametrize(
+    ("env", "warns"),
+    [
+        ({"CI": "true"}, True),
+        ({"CI": "1"}, True),
+        ({"CI": "semaphore"}, True),
+        ({"CI": ""}, False),
+        ({"CI": "no"}, False),
+        ({"CI": "False"}, False),
+        ({}, False),
+        ({"CI": "true", "SHIPMARK_CI": "none"}, False),
+        ({"CI": "true", "GITLAB_CI": "true"}, False),
+        ({"CI": "true", "SHIPMARK_REF": "refs/heads/main"}, False),
+    ],
+)
+def test_an_unknown_ci_system_is_no_laptop_without_a_word(env: dict[str, str], warns: bool) -> None:
+    found = detect(env, None)
+    assert [f"`CI={env.get('CI')}`, but no CI system" in text for text in found.warnings] == [True] * warns
+    assert detect(env, None, system="none").warnings == ()
