@@ -182,6 +182,13 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
             hint=f"`{line or f'git config --global --add safe.directory {directory}'}`",
         )
     if "not a git repository" in text:
+        if os.path.isfile(os.path.join(directory, ".git")):
+            # Git made the file for a linked work tree or a submodule, and what it names is gone or was moved.
+            return NoRepository(
+                f"the file `.git` in `{directory}` names no repository: {told_by(done)}",
+                hint="`git worktree repair` in the repository of a linked work tree, or "
+                "`git submodule update --init` in that of a submodule, writes it anew",
+            )
         return NoRepository(
             f"there is no git repository at `{directory}`",
             hint="run in a clone, or name one with `-C DIR`; `git init` makes one",
@@ -199,10 +206,14 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
             hint=f"nothing is fetched into a clone: run `git {command}` in it once, which fetches them, "
             "or clone without `--filter`",
         )
-    return GitError(
-        f"`git {command}` failed in `{directory}`: {told_by(done)}",
-        hint="`git fsck` says what is damaged; a fresh clone helps",
-    )
+    hint = "`git fsck` says what is damaged; a fresh clone helps"
+    if "not to be a symbolic link" in text:
+        hint = "a symlink stands where a submodule belongs: remove it, then `git submodule update --init`"
+    elif "cannot chdir to" in text:
+        hint = (
+            "`core.worktree` of this repository names a folder that is not there: `git config core.worktree`"
+        )
+    return GitError(f"`git {command}` failed in `{directory}`: {told_by(done)}", hint=hint)
 
 
 def told_by(done: Completed) -> str:

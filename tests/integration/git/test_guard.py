@@ -169,6 +169,24 @@ class TestPointer:
             assert (result.code, result.stdout) == (0, "3.0.0\n"), (path, result.stderr)
         assert shipmark("version", cwd=git_repo.path / "linked").code == 0
 
+    def test_git_file_that_names_no_repository_and_other_damage_have_hints_that_help(
+        self, git_repo: GitRepo, tmp_path: Path
+    ) -> None:
+        git_repo.commit("one")
+        git_repo.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
+
+        def hint(folder: Path) -> str:
+            with pytest.raises(GitError) as caught:
+                snapshot(Processes(Cancel()), str(folder), env=git_repo.env)
+            return str(caught.value.hint)
+
+        (git_repo.path / ".git/worktrees").rename(tmp_path / "aside")
+        assert "`git worktree repair`" in hint(tmp_path / "linked")
+        (tmp_path / "plain").mkdir()
+        assert "`git init` makes one" in hint(tmp_path / "plain")
+        git_repo.git("config", "core.worktree", "../../nowhere")
+        assert "`git config core.worktree`" in hint(git_repo.path)
+
     @pytest.mark.parametrize("symlink", [False, True])
     @pytest.mark.parametrize("place", ["lib/bare.git", "module/bare.git"])
     def test_git_file_that_points_to_tracked_files_is_refused(
