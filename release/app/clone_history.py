@@ -94,6 +94,19 @@ def warnings_of(session: Session, whole: Completed, taken: Snapshot) -> tuple[st
     )
 
 
+def tag_of_the_clone_only(session: Session, git_tag: str) -> str:
+    """A warning if the clone has the git tag, and its remote, which was asked, does not; otherwise empty."""
+    remote = session.remote
+    if remote.state != "answered" or git_tag in remote.tags:
+        return ""
+    if commit_of_tag(session.any_snapshot(), git_tag) is None:
+        return ""
+    return (
+        f"git tag `{git_tag}` is in this clone, and not on the remote `{remote.name}`: "
+        f"`git tag -d {git_tag}` if it was deleted there, `git push {remote.name} {git_tag}` if it was not pushed yet"
+    )
+
+
 def branches_of(session: Session) -> Mapping[str, str]:
     """The branches of the remote, each with its commit; without a remote, the branches of the clone.
 

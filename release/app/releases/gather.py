@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from release.app.clone_history import ancestry_of, branches_of
+from release.app.clone_history import ancestry_of, branches_of, tag_of_the_clone_only
 from release.app.releases.concerned import unchanged, without_tags
 from release.app.releases.connecting import connect
 from release.app.releases.decide import Situation, decide_component
@@ -115,6 +115,7 @@ def gather(
         same = unchanged(session, component, facts, first, held.held)
     if same is not None:
         decision = without_tags(decision, same.reason)
+    decision = _with_unpushed(session, policy, decision, releases)
     version = None if decision.candidate is None else decision.candidate.version
     overtaken = _withheld(session, moving, decision, with_box(facts, version, releases))
     held = HeldTags(held=(*held.held, *overtaken), branch_tip=held.branch_tip)
@@ -161,6 +162,22 @@ def _withheld(
         for repository in repositories:
             with suppress(RegistryError):  # the plan's step `check-target` reports the registry's error
                 yield session.tags.read(repository, repository.name, one.name)
+
+
+def _with_unpushed(session: Session, policy: TagPolicy, decision: Decision, known: KnownReleases) -> Decision:
+    """The decision with a warning for each git tag that withholds a moving tag, and that only this clone has."""
+    warnings: dict[str, None] = {}
+    for one in decision.withheld:
+        top = highest(one.line, known) if one.rightly and one.line is not None else None
+        if top is None or top.source != "git tag" or one.line is None or one.line.kind != "release":
+            continue
+        released = (*known.versions, *(build for log in known.recorded for build in log.of(top.version)))
+        if not any(other.version == top.version for other in released):
+            names = (f"{policy.prefix}{sign}{top.version}" for sign in ("v", ""))
+            warnings |= {text: None for name in names if (text := tag_of_the_clone_only(session, name))}
+    if not warnings:
+        return decision
+    return msgspec.structs.replace(decision, warnings=(*decision.warnings, *warnings))
 
 
 def _subject(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from ci.remedies import remedy
-from release.app.clone_history import edge_of, lacks_trees
+from release.app.clone_history import edge_of, lacks_trees, tag_of_the_clone_only
 from release.app.releases.known import known_for_next
 from release.app.releases.log_base import log_listing, tag_style
 from release.app.session import Session, policy_of
@@ -153,17 +153,7 @@ def _only_here(session: Session, found: History) -> str:
 
     A workspace that a CI system keeps has tags that were deleted on the remote.
     """
-    last, remote = found.highest, session.remote
-    taken = session.any_snapshot()
-    if last is None or remote.state != "answered" or last.git_tag in remote.tags:
-        return ""
-    if commit_of_tag(taken, last.git_tag) is None:
-        return ""
-    name = last.git_tag
-    return (
-        f"git tag `{name}` is in this clone, and not on the remote `{remote.name}`: "
-        f"`git tag -d {name}` if it was deleted there, `git push {remote.name} {name}` if it was not pushed yet"
-    )
+    return "" if found.highest is None else tag_of_the_clone_only(session, found.highest.git_tag)
 
 
 def _elsewhere(due: Due, known: KnownReleases, found: History) -> list[str]:

@@ -69,6 +69,20 @@ def test_preview_for_a_git_tag_that_was_moved_on_the_remote_is_refused(
     assert "git fetch --force origin tag v1.4.2" in result.stderr
 
 
+def test_preview_names_a_tag_of_the_clone_alone_that_withholds_latest(
+    origin: GitRepo, shipmark: Shipmark, tmp_path: Path
+) -> None:
+    clone = origin.clone(tmp_path / "clone")
+    said = "git tag `v2.0.0` is in this clone, and not on the remote `origin`: `git tag -d v2.0.0`"
+    assert said not in preview(shipmark, clone).stderr
+    origin.git("tag", "--delete", "v2.0.0")
+    result = preview(shipmark, clone)
+    assert names(result)[1] == ["latest"]
+    assert said in result.stderr
+    clone.git("tag", "--delete", "v2.0.0")
+    assert names(preview(shipmark, clone))[1] == []
+
+
 def test_preview_without_a_remote_decides_by_the_clones_own_tags(origin: GitRepo, shipmark: Shipmark) -> None:
     result = preview(shipmark, origin)
     assert names(result) == (["1.4.2", f"sha-{origin.head[:12]}", "1.4", "1"], ["latest"])
