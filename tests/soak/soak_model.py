@@ -11,6 +11,7 @@ from release.versions.status import merged
 from tests.support.logs.descriptions import STORES
 from tests.support.logs.index_model import explore as explore_index
 from tests.support.logs.index_model import short_tails
+from tests.support.parts import part_of
 from tests.support.releases.model_machine import explore
 from tests.support.releases.status_model import told_after
 from tests.support.releases.statuses import yanked
@@ -31,12 +32,11 @@ def test_answers_of_a_log_are_right_after_each_step_of_many_histories(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     short_tails(monkeypatch)
-    count = HISTORIES[kind]
     ends = [
         explore_index(kind, request, tmp_path / f"history{seed}", seed=seed, steps=STEPS)
-        for seed in range(count)
+        for seed in part_of(range(HISTORIES[kind]))
     ]
-    print(f"{kind}: {count} histories of {STEPS} steps, {max(ends)} entries at most, every answer right")
+    print(f"{kind}: {len(ends)} histories of {STEPS} steps, {max(ends)} entries at most, every answer right")
 
 
 def test_statuses_of_two_writers_are_there_after_every_order_of_their_requests() -> None:

@@ -24,6 +24,7 @@ from release.control import Cancel
 from release.log import Entry
 from release.log.fold import fold
 from release.log.stores.file import FileStore
+from tests.support.parts import part_of
 from tests.support.programs.command import Shipmark
 from tests.support.registries.gate import Gate, Passage
 from tests.support.releases.git import GitRepo
@@ -381,14 +382,14 @@ def spread(points: Sequence[Point], count: int) -> list[Point]:
 def strike_everywhere(matrix: Matrix, *, least: int = 1) -> list[Point]:
     """Kill the run at every effect, of which there are at least `least`, and assert that no end state is wrong.
 
-    Prints each row when it is known, and returns the points. `SOAK_PART=2/3`: only the second third of them.
+    Prints each row when it is known, and returns the points. `part_of` chooses a part of them.
     """
     expected, points = matrix.learn()
     assert len(points) >= least
-    part, parts = (int(number) for number in os.environ.get("SOAK_PART", "1/1").split("/"))
-    print(f"\npart {part} of {parts} of {len(points)} kill points")
+    chosen = part_of(points)
+    print(f"\n{len(chosen)} of {len(points)} kill points")
     rows = []
-    for point in points[len(points) * (part - 1) // parts : len(points) * part // parts]:
+    for point in chosen:
         rows.append(matrix.strike(point, expected))
         print(rows[-1].text, flush=True)
     print(totals(rows))
