@@ -36,6 +36,7 @@ MAY_WRITE: dict[str, dict[str, str]] = {
         "os.makedirs": "in our cache folder",
         "shutil.rmtree": "a half-made repository in our cache folder",
         "os.unlink": "git's lock file in our cache folder",
+        "open": "git's attributes in our cache folder",
     },
     "release.log.catalog.sqlite_rows": {
         "sqlite3.connect": "an index in our cache folder",

@@ -186,35 +186,43 @@ class GitStore:
     def _continues(self, known: str, tip: str | None) -> bool:
         return tip is not None and self._remote.succeeds("merge-base", "--is-ancestor", known, tip)
 
-    def _commits_behind(self, base: str | None, tip: str | None) -> list[str]:
-        """The commits after `base`, up to `tip`, oldest first. Raises `LogCorrupt` unless each continues the last."""
+    def _commits_behind(self, base: str | None, tip: str | None) -> list[tuple[str, str]]:
+        """The commits after `base`, up to `tip`, oldest first, each with the name of its entry.
+
+        Raises `LogCorrupt` unless each continues the last.
+        """
         if tip is None or tip == base:
             return []
         span = f"{base}..{tip}" if base else tip
-        lines = self._remote.read("rev-list", "--reverse", "--topo-order", "--parents", span).decode()
-        commits = []
-        parent = [base] if base else []
-        for line in lines.splitlines():
-            commit, *parents = line.split(" ")
-            if parents != parent:
-                raise LogCorrupt(
-                    f"version log `{self._name}` is not a single line of commits at {commit[:12]}"
-                )
-            parent = [commit]
-            commits.append(commit)
+        # Lines `commit ID`, `parents ID`, and behind the first commit that has an object, `ID PATH`.
+        options = ("--reverse", "--topo-order", "--objects", "--in-commit-order", "--format=parents %P")
+        lines = iter(self._remote.read("rev-list", *options, span).decode(errors="replace").split("\n"))
+        commits: list[tuple[str, str]] = []
+        parent = base or ""
+        for line in lines:
+            word, _, rest = line.partition(" ")
+            if word == "commit":
+                if next(lines) != f"parents {parent}":
+                    raise LogCorrupt(
+                        f"version log `{self._name}` is not a single line of commits at {rest[:12]}"
+                    )
+                parent = rest
+                # An object that an earlier commit has, too, is not listed again.
+                commits.append((rest, f"{rest}:entry.json"))
+            elif rest == "entry.json":
+                commits[-1] = (parent, word)
         return commits
 
-    def _load(self, commits: Sequence[str], head: Head) -> list[Entry]:
+    def _load(self, commits: Sequence[tuple[str, str]], head: Head) -> list[Entry]:
         """The verified entries of `commits`, which follow entry `head`."""
         # Newest first: git stores an older entry as what differs from a newer one, and has that at hand then.
-        wanted = "".join([f"{commit}:entry.json\n" for commit in reversed(commits)]).encode()
-        found = list(_blobs(self._remote.read("cat-file", "--batch", "--buffer", stdin=wanted)))[::-1]
+        found = list(_blobs(self._remote.contents([name for _, name in reversed(commits)])))[::-1]
         cause = "git does not give its commit"
         if None in found:
             found, cause = found[: found.index(None)], "a commit of the log has no `entry.json`"
         lines = [content.removesuffix(b"\n") for content in found if content is not None]
         entries = list(verify_all(lines, head))
-        self._commits |= {entry.seq: commit for entry, commit in zip(entries, commits, strict=False)}
+        self._commits |= {entry.seq: commit for entry, (commit, _) in zip(entries, commits, strict=False)}
         if len(entries) < len(commits):
             raise LogCorrupt(f"entry {head.seq + 1 + len(entries)} is missing: {cause}")
         return entries

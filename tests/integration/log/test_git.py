@@ -265,6 +265,36 @@ def test_replaced_entry_of_a_git_log_is_reported_with_its_position(remote: Remot
         store("b").head()
 
 
+@pytest.mark.parametrize("other", ["a", "b/entry.json", "{commit}", "\x0bcommit {commit}", "\u2028parents "])
+def test_other_files_in_the_commits_of_a_git_log_are_skipped(remote: Remote, store: Make, other: str) -> None:
+    """Also a file whose name looks like a line of git's list of commits, and an entry that git lists once only."""
+    writer(store("a")).append([planned(), planned(attempt="b")])
+    commits = remote.git("rev-list", "--reverse", REF).split()
+    blobs = [remote.git("rev-parse", f"{commit}:entry.json") for commit in commits]
+    name, _, rest = other.format(commit=commits[0]).partition("/")
+    tip = ""
+    for blob in blobs:
+        entry = f"100644 blob {blob}\tentry.json\0"
+        if rest:
+            inner = remote.stdin("mktree", "-z", text=entry)
+            files = f"040000 tree {inner}\t{name}\0{entry}"
+        else:
+            files = f"100644 blob {blobs[-1]}\t{name}\0{entry}"
+        tree = remote.stdin("mktree", "-z", text=files)
+        tip = remote.stdin("commit-tree", tree, *(["-p", tip] if tip else []), "-m", "x")
+    remote.git("update-ref", REF, tip)
+    assert [entry.seq for entry in store("b").read()] == [0, 1]
+
+
+def test_merge_in_a_git_log_is_refused(remote: Remote, store: Make) -> None:
+    writer(store("a")).append([planned(), planned(attempt="b")])
+    tree = remote.git("rev-parse", f"{REF}^{{tree}}")
+    merge = remote.stdin("commit-tree", tree, "-p", REF, "-p", f"{REF}~1", "-m", "x")
+    remote.git("update-ref", REF, merge)
+    with pytest.raises(LogCorrupt, match=f"not a single line of commits at {merge[:12]}"):
+        store("b").head()
+
+
 def test_commit_of_a_git_log_without_an_entry_is_reported(remote: Remote, store: Make) -> None:
     empty = remote.git("hash-object", "-t", "tree", "/dev/null", "-w")
     commit = remote.stdin("commit-tree", empty, "-m", "x")
@@ -373,9 +403,14 @@ def test_append_to_a_git_log_ignores_hooks_and_settings_of_the_user(
     config.write_text(
         f"[core]\n\thooksPath = {hooks}\n[push]\n\tgpgSign = true\n\tfollowTags = true\n"
         "[fetch]\n\tprune = true\n\twriteCommitGraph = true\n[log]\n\tshowSignature = true\n"
+        '[diff "default"]\n\ttextconv = false\n[diff "json"]\n\ttextconv = false\n'
     )
+    with config.open("a") as file:
+        file.write(f"[core]\n\tattributesFile = {tmp_path}/attributes\n")
+    (tmp_path / "attributes").write_text("*.json diff=json\n")
     env = {**remote.env, "GIT_CONFIG_GLOBAL": str(config)}
     assert writer(store(env=env)).append([planned()])
+    assert [entry.seq for entry in store("other", env=env).read()] == [0]
 
 
 def test_append_to_a_git_log_succeeds_with_git_settings_in_the_environment(
