@@ -1,7 +1,7 @@
 """Sends many reads to one host at once from one thread, for plans over thousands of tags.
 
-Only answers of status 200 in the plainest form are given; every other request is left to the caller, who sends it alone
-with `Host.call`: with a renewed token, redirects, retries, pauses and errors.
+Only answers of status 200 are given; every other request is left to the caller, who sends it alone with `Host.call`:
+with a renewed token, redirects, retries, pauses and errors.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 `Transport.send`.
 
 For a plan over thousands of tags, the switches between threads cost more than the requests. Here a request is one
-`send` and one `recv`. An answer that is not of the plainest form is not understood here: its request is sent again by
-`Transport.send`.
+`send` and one `recv`.
 """
 
 from __future__ import annotations
@@ -17,19 +16,16 @@ from typing import Any, NamedTuple
 
 from release.control import Cancel
 from release.errors import ReleaseError
+from release.registry.http.responses import Incoming, Response
 from release.registry.http.watchdog import Exchange
 from release.task_group import run_all
 
-# Bytes of an answer's head. Larger ones are left to `Transport.send`, which has a limit of its own.
-_LARGEST_HEAD = 64 * 1024
-# Bytes of one `recv`: heads and most manifests fit, so that one call reads the answer.
+# Bytes of a body that are read at once: most manifests fit.
 _PIECE = 16 * 1024
-# Headers that are read: twice in one answer, they could be read in two ways.
-_ONCE = frozenset({"Content-Length", "Content-Type", "Connection", "Docker-Content-Digest"})
 
 
 class Reply(NamedTuple):
-    """A whole answer. Names of `headers` are written as in `Content-Type`. `body`: only of a 200 to a GET."""
+    """A whole answer. `body`: only of a 200 to a GET."""
 
     status: int
     headers: Mapping[str, str]
@@ -71,31 +67,16 @@ class Line:
         self._connection.sock.sendall(request)
 
     def read(self, *, is_head: bool, most: int) -> Reply | None:
-        """The answer to the request; None if it is not understood. `most`: bytes of its body."""
-        data = self._more(b"")
-        while (end := data.find(b"\r\n\r\n")) < 0:
-            if len(data) > _LARGEST_HEAD:
+        """The answer to the request; None if its body is of unknown length, or longer than `most` bytes."""
+        answer = Response(Incoming(self._connection.sock), "HEAD" if is_head else "GET")
+        body = b""
+        if answer.status == 200 and not is_head:
+            size = answer.left
+            if size is None or size > most:
                 return None
-            data = self._more(data)
-        head = parse_head(data[:end])
-        if head is None:
-            return None
-        status, headers = head
-        body = data[end + 4 :]
-        if not is_head and status != 200:
-            return Reply(status, headers, b"")
-        if not is_head:
-            length = headers.get("Content-Length", "")
-            if not length.isdecimal() or len(length) > 9 or int(length) > most:
-                return None
-            while len(body) < int(length):
-                body = self._more(body)
-            if len(body) != int(length):
-                return None
-        elif body:
-            return None
-        self.is_usable = "Connection" not in headers
-        return Reply(status, headers, body)
+            body = b"".join(iter(lambda: answer.read(_PIECE), b""))
+        self.is_usable = answer.may_be_followed
+        return Reply(answer.status, answer.headers, body)
 
     def close(self) -> None:
         """Return the connection to its pool, or close it if no other request may follow."""
@@ -103,34 +84,6 @@ class Line:
             self._connection.close()
         self._pool.give(self._connection)
         self._done()
-
-    def _more(self, data: bytes) -> bytes:
-        piece: bytes = self._connection.sock.recv(_PIECE)
-        if not piece:
-            raise OSError(errno.ECONNRESET, "the answer broke off")
-        return data + piece
-
-
-def parse_head(head: bytes) -> tuple[int, dict[str, str]] | None:
-    """Status and headers of an answer's head, without its last empty line; None unless it is of the plainest form.
-
-    Source: RFC 9112, sections 4 and 5. Folded lines, single CR or LF, HTTP/1.0, interim answers and chunks are not
-    read here.
-    """
-    first, *lines = head.split(b"\r\n")
-    version, code = first[:9], first[9:12]
-    if version != b"HTTP/1.1 " or first[12:13] not in (b" ", b"") or not code.isdigit() or code < b"200":
-        return None
-    headers: dict[str, str] = {}
-    for line in lines:
-        raw, colon, value = line.partition(b":")
-        if not colon or not raw.translate(None, b"-_").isalnum() or b"\n" in value or b"\r" in value:
-            return None
-        name = raw.decode("latin-1").title()
-        if name == "Transfer-Encoding" or (name in _ONCE and name in headers):
-            return None
-        headers[name] = value.decode("latin-1").strip(" \t")
-    return int(code), headers
 
 
 class Lines:

@@ -129,6 +129,11 @@ class Response:
         """Whether the body was read to its end, and the connection can carry another request."""
         return self._ended and not self.is_last and not self._incoming.has_rest
 
+    @property
+    def left(self) -> int | None:
+        """Bytes of the body that are not read yet; None if their number is not known."""
+        return None if self._in_chunks else self._left
+
     def read(self, size: int) -> bytes:
         """At most `size` bytes of the body; b"" at its end. Raises `OSError` for a body that ends early."""
         size = self._room(size)
