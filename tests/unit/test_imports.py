@@ -244,6 +244,7 @@ CAUGHT_INSIDE = {
         "IntegrityError",
         "NoHead",
     },  # as SQLAlchemy would; the store translates them
+    "release.log.stores.sql_wire": {"DataError"},  # as psycopg would, likewise
     "release.log.*": {"HeadMoved", "OSError"},  # the contract of the compare-and-swap; errno from the system
     "release.process": {"FileNotFoundError", "TimeoutError"},  # the contract of `Process.run`
     "release.image_names.*": {"OSError"},  # errno from the system

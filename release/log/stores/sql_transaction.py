@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from release.log import Head
 from release.log.stores.sql_schema import ENTRY, HEAD
+from release.log.stores.sql_wire import answers, literals
 
 #: Lines of one query. Bounds the memory for one answer; smaller pages would need more round trips for a long log.
 PAGE = 2000
@@ -28,8 +29,9 @@ _BEGIN = {
 _HEAD = select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.id == 1)
 _LOCKED_HEAD = "SELECT seq, hash FROM log_head WHERE id = 1 FOR UPDATE"
 _UPDATE = update(HEAD).where(HEAD.c.id == 1)
-_INSERT = "INSERT INTO log_entry (seq, hash, prev, id, line) VALUES "
-_MOVE_AND_COMMIT = "; UPDATE log_head SET seq = %s, hash = %s WHERE id = 1; COMMIT"
+_INSERT = b"INSERT INTO log_entry (seq, hash, prev, id, line) VALUES "
+_TEXTS = ("hash", "prev", "id", "line")
+_MOVE_AND_COMMIT = b"; UPDATE log_head SET seq = %d, hash = %b WHERE id = 1; COMMIT"
 
 
 class NoHead(Exception):
@@ -122,31 +124,25 @@ def _lock_postgres(connection: Connection, behind: int | None) -> tuple[Head, li
         # Values are formatted into the text, since several statements in one round trip take no parameters.
         # The format `d` admits only integers.
         statements.append(f"SELECT line FROM log_entry WHERE seq > {behind:d} ORDER BY seq LIMIT {PAGE:d}")  # noqa: S608
-    driver: Any = connection.connection
-    results = []
-    with _translated(connection), closing(driver.cursor()) as cursor:
-        cursor.execute("; ".join(statements))
-        while True:
-            if cursor.description is not None:
-                results.append(cursor.fetchall())
-            if not cursor.nextset():
-                break
-    found, *rest = results
-    if not found:
+    driver: Any = connection.connection.driver_connection
+    with _translated(connection):
+        found, *rest = answers(driver, "; ".join(statements).encode())
+    if not found.ntuples:
         raise NoHead
-    (head,) = found
-    return Head(seq=head[0], hash=head[1]), [line.encode() for (line,) in rest[0]] if rest else []
+    head = Head(seq=int(found.get_value(0, 0)), hash=found.get_value(0, 1).decode())
+    return head, [rest[0].get_value(row, 0) for row in range(rest[0].ntuples)] if rest else []
 
 
 def _commit_postgres(connection: Connection, rows: list[dict[str, Any]], head: Head) -> None:
-    """Insert, update the head and commit in one round trip; the driver quotes the values on the client's side."""
-    from psycopg import ClientCursor  # imported late: SQLite does not need psycopg
-
+    """Insert, update the head and commit in one round trip."""
     driver: Any = connection.connection.driver_connection
-    statement = _INSERT + ", ".join(["(%s, %s, %s, %s, %s)"] * len(rows)) + _MOVE_AND_COMMIT
-    values = [row[name] for row in rows for name in ("seq", "hash", "prev", "id", "line")]
-    with _translated(connection), closing(ClientCursor(driver)) as cursor:
-        cursor.execute(statement, [*values, head.seq, head.hash])
+    with _translated(connection):
+        values = [
+            b"(%d, %b)" % (row["seq"], b", ".join(literals(driver, [row[name] for name in _TEXTS])))
+            for row in rows
+        ]
+        moved = _MOVE_AND_COMMIT % (head.seq, *literals(driver, [head.hash]))
+        answers(driver, _INSERT + b", ".join(values) + moved)
 
 
 @contextmanager
