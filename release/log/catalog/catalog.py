@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from release.log import Entry, Head
 from release.log.catalog.tables import BLOCK
 from release.log.catalog.terms import DIGITS, hex_of, terms_of
-from release.log.chain import head_of, stored
+from release.log.chain import GROUP, head_of, stored
 from release.log.members import Fields
 
 if TYPE_CHECKING:
@@ -38,9 +38,13 @@ class Catalog:
         self._may_fill = may_fill and index is not None
         self.head = index.position if index is not None else Head()
         self._lines: list[bytes] = []
+        self._ids: set[str] = set()  # of the entries in `_lines`
         self._texts: dict[str, list[int]] = {}  # term -> positions in `_lines`
         self._hexes: dict[str, list[int]] = {}
-        self._ids: set[str] = set()  # of the entries in `_lines`
+        # How many of `_lines` have their terms listed. Most appends ask for ids only: a writer in a loop, which
+        # reads what others append meanwhile, need not list any.
+        self._listed = 0
+        self._newest: list[Entry] = []  # the last entries of `_lines`, to list their terms
         #: Answers that are kept until the log gets more entries.
         self.memory: dict[object, Any] = {}
 
@@ -65,17 +69,38 @@ class Catalog:
 
     def take(self, entry: Entry) -> None:
         """Add the entry that follows those that are known."""
-        position = len(self._lines)
         self._lines.append(entry.raw)
         if type(identity := entry.fields.get("id")) is str:
             self._ids.add(identity)
-        hexes, texts = terms_of((entry,))
-        for one in texts:
-            self._texts.setdefault(one, []).append(position)
-        for one in hexes:
-            self._hexes.setdefault(one, []).append(position)
+        if len(self._newest) == GROUP:
+            self._newest.clear()
+        self._newest.append(entry)
         self.head = head_of(entry)
         self.memory.clear()
+
+    def _list_terms(self) -> None:
+        """List the terms of the newest of `_lines`. Each question about terms begins with this."""
+        newest = len(self._lines) - len(self._newest)
+        for position in range(self._listed, len(self._lines)):
+            held = position >= newest
+            entry = self._newest[position - newest] if held else stored(self._lines[position])
+            hexes, texts = terms_of((entry,))
+            for one in texts:
+                self._texts.setdefault(one, []).append(position)
+            for one in hexes:
+                self._hexes.setdefault(one, []).append(position)
+        self._listed = len(self._lines)
+        self._newest.clear()
+
+    def _with_text(self, term: str) -> Sequence[int]:
+        """The positions in `_lines` of the entries with a term."""
+        self._list_terms()
+        return self._texts.get(term, [])
+
+    def _forget(self) -> None:
+        """Forget the entries behind the index."""
+        self._lines, self._ids, self._texts, self._hexes = [], set(), {}, {}
+        self._listed, self._newest = 0, []
 
     def follow(self, entries: Iterator[Entry]) -> None:
         """Add `entries`; index those behind the index when there are many.
@@ -116,7 +141,7 @@ class Catalog:
         if not done:  # another process fills the index: this one goes on without
             self._may_fill = False
             return self._fill(held)
-        self._lines, self._texts, self._hexes, self._ids = [], {}, {}, set()
+        self._forget()
         self.head = self._index.position
         self.memory.clear()
         return entries[done:]
@@ -127,7 +152,7 @@ class Catalog:
         try:
             yield
         except BaseException:
-            self._lines, self._texts, self._hexes, self._ids = [], {}, {}, set()
+            self._forget()
             self.head = index.position
             self.memory.clear()
             raise
@@ -143,6 +168,7 @@ class Catalog:
         start = hex_of(text)
         if self._index is not None:
             yield from self._of_blocks(self._index.with_hex(start), wanted)
+        self._list_terms()
         if len(start) == DIGITS:
             positions = self._hexes.get(start, [])
         else:
@@ -154,7 +180,7 @@ class Catalog:
         """The wanted entries with a term, oldest first."""
         if self._index is not None:
             yield from self._of_blocks(self._index.with_text(term), wanted)
-        yield from self._of_tail(self._texts.get(term, []), wanted)
+        yield from self._of_tail(self._with_text(term), wanted)
 
     def newest_with_text(
         self, term: str, wanted: Wanted, *, before: int | None = None, time: str | None = None
@@ -164,7 +190,7 @@ class Catalog:
         time: leave blocks out that were written later.
         """
         end = self.head.seq + 1 if before is None else before
-        for entry in self._of_tail(self._texts.get(term, [])[::-1], wanted):
+        for entry in self._of_tail(self._with_text(term)[::-1], wanted):
             if entry.seq < end:
                 yield entry
         if self._index is not None:
@@ -184,7 +210,7 @@ class Catalog:
                 yield from (
                     entry for entry in self._index.block(one) if entry.seq > seq and wanted(entry.fields)
                 )
-        for entry in self._of_tail(self._texts.get(term, []), wanted):
+        for entry in self._of_tail(self._with_text(term), wanted):
             if entry.seq > seq:
                 yield entry
 
@@ -213,6 +239,7 @@ class Catalog:
     def names(self, kind: str) -> set[str]:
         """The projects or targets of the log (`project`, `target`)."""
         found = set(self._index.names(kind)) if self._index is not None else set()
+        self._list_terms()
         start = {"project": "p:", "target": "t:"}[kind]
         return found | {one[2:].partition("\0")[0] for one in self._texts if one.startswith(start)}
 
