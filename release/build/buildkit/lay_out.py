@@ -12,6 +12,10 @@ from release.build.context.named import task_of_folder
 from release.build.task_input import TaskInput
 from release.control import Cancel
 
+# BuildKit compresses each layer twice, see `rewrite-timestamp`. With gzip's level 1 it takes half of the time of its
+# own level, 6, each time. Layers of programs are 13 % larger then, about as large as those that `layers` makes.
+_FAST = 1
+
 
 def lay_out(read: TaskInput, extras: Extras, folder: str, cancel: Cancel) -> Request:
     """Write the contexts and the Dockerfile below `folder`. Raises `BuildError`, `OSError`."""
@@ -40,6 +44,7 @@ def lay_out(read: TaskInput, extras: Extras, folder: str, cancel: Cancel) -> Req
         provenance=spec.provenance,
         sbom=spec.sbom,
         compression="zstd" if spec.compression == "zstd" else "gzip",
+        level=_FAST if spec.compression == "gzip" else None,
         folders=folders,
         extras=extras,
     )

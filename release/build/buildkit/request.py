@@ -30,7 +30,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     `folders`: named contexts. `created`: the commit's time, in seconds. `loaded_as`: the name for the image in the
     docker daemon, for builders that write no layouts. `pushed_to`: the repository to which BuildKit pushes the image by
     digest, in place of `output`; `is_insecure`: its host may speak plain http, and its certificate is not verified.
-    `metadata`: the file in which the program names the digest.
+    `metadata`: the file in which the program names the digest. `level`: of `compression`; None: BuildKit's own.
     """
 
     context: str
@@ -47,6 +47,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Literal["none", "min", "max"] = "none"
     sbom: bool = False
     compression: Literal["gzip", "zstd"] = "gzip"
+    level: int | None = None
     folders: Mapping[str, str] = {}
     extras: Extras = Extras()
     loaded_as: str | None = None
@@ -140,6 +141,7 @@ def output_option(request: Request) -> str:
             "oci-mediatypes=true",
             "rewrite-timestamp=true",
             f"compression={request.compression}",
+            *([f"compression-level={request.level}"] if request.level is not None else []),
             *annotations,
         ]
     )

@@ -136,6 +136,8 @@ def test_buildkit_image_is_stored_with_labels_annotations_and_file_times(project
     (copied,) = project.members(image.digest).values()
     assert (copied.name, copied.mode, copied.uid, copied.mtime) == ("a", 0o644, 0, CREATED)
     assert image.tools["buildkit"] == "0.34.2"
+    layer = project.store / "blobs" / manifest["layers"][-1]["digest"].replace(":", "/")
+    assert layer.read_bytes()[8] == 4  # XFL of gzip's header (RFC 1952): the fastest level
     check_layout(project.store)
 
 

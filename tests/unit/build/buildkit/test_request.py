@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from release.build.buildkit.lay_out import lay_out
 from release.build.buildkit.options import Extras, Secret
 from release.build.buildkit.request import Call, Request, buildctl_call, buildx_call, output_option
+from release.build.task_input import read_input
+from release.control import Cancel
+from tests.support.releases.builds import build_of
 
 VALUE = "sesame-open-8472"
 
@@ -118,3 +123,24 @@ def test_output_option_of_a_push_by_digest_replaces_that_of_the_layout() -> None
         assert call.argv[call.argv.index("--metadata-file") + 1] == "/w/m.json"
     insecure = request(pushed_to="r.example/acme/app", is_insecure=True)
     assert "registry.insecure=true" in output_option(insecure).split(",")
+
+
+@pytest.mark.parametrize(
+    ("compression", "fields"),
+    [
+        ("gzip", ["compression=gzip", "compression-level=1"]),
+        ("gzip-reproducible", ["compression=gzip"]),
+        ("zstd", ["compression=zstd"]),
+    ],
+)
+def test_only_the_fast_gzip_has_a_level_of_its_own(
+    tmp_path: Path, compression: str, fields: list[str]
+) -> None:
+    root, folder = tmp_path / "root", tmp_path / "folder"
+    root.mkdir()
+    folder.mkdir()
+    (root / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    wanted = build_of(root, compression=compression)
+    laid_out = lay_out(read_input(wanted.task, wanted.values), Extras(), str(folder), Cancel())
+    words = output_option(laid_out).split(",")
+    assert [word for word in words if word.startswith("compression")] == fields
