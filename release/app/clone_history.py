@@ -32,7 +32,7 @@ def ask_remote(session: Session) -> RemoteRefs:
     The state of the result says so, and whether there is a remote. With several remotes, of which none is chosen, the
     state is `refused`.
     """
-    taken = session.any_snapshot()
+    taken = session.git.any_snapshot()
     if not taken.remotes:
         return RemoteRefs(state="no remote")
     if not session.may_ask_remote():
@@ -49,8 +49,8 @@ def complete(session: Session, policy: TagPolicy) -> Completed:
 
     Fetches history into the cache only if HEAD's version depends on it.
     """
-    taken = session.snapshot(policy)
-    remote = session.remote
+    taken = session.git.snapshot(policy)
+    remote = session.git.remote
     if remote.state != "answered":
         return Completed(taken)
     git = Git(session.process, taken.root, session.settings.env)
@@ -58,7 +58,7 @@ def complete(session: Session, policy: TagPolicy) -> Completed:
         git,
         taken,
         remote,
-        session.whole_history,
+        session.git.whole_history,
         prefix=policy.prefix,
         base=policy.base,
         versions=policy.versions,
@@ -73,11 +73,11 @@ def ancestry_of(session: Session) -> Ancestry:
     """
 
     def between(held_revision: str, commit: str) -> Relation:
-        taken = session.any_snapshot()
+        taken = session.git.any_snapshot()
         found = relation(Git(session.process, taken.root, session.settings.env), held_revision, commit)
         if found != "unknown" or not taken.shallow:
             return found
-        whole = session.whole_history()
+        whole = session.git.whole_history()
         return "unknown" if whole is None else relation(whole, held_revision, commit)
 
     return between
@@ -85,10 +85,10 @@ def ancestry_of(session: Session) -> Ancestry:
 
 def warnings_of(session: Session, whole: Completed, taken: Snapshot) -> tuple[str, ...]:
     """Warnings for the first version tags that the remote moved. `taken`: the snapshot before it was completed."""
-    remote = session.remote.name
+    remote = session.git.remote.name
     return tuple(
         f"git tag `{name}` names `{(commit_of_tag(taken, name) or '')[:12]}` here and "
-        f"`{session.remote.tags[name][:12]}` on the remote `{remote}`, which counts: "
+        f"`{session.git.remote.tags[name][:12]}` on the remote `{remote}`, which counts: "
         f"`git fetch --force {remote} tag {name}` updates this clone"
         for name in whole.moved[:_NAMED]
     )
@@ -96,10 +96,10 @@ def warnings_of(session: Session, whole: Completed, taken: Snapshot) -> tuple[st
 
 def tag_of_the_clone_only(session: Session, git_tag: str) -> str:
     """A warning if the clone has the git tag, and its remote, which was asked, does not; otherwise empty."""
-    remote = session.remote
+    remote = session.git.remote
     if remote.state != "answered" or git_tag in remote.tags:
         return ""
-    if commit_of_tag(session.any_snapshot(), git_tag) is None:
+    if commit_of_tag(session.git.any_snapshot(), git_tag) is None:
         return ""
     return (
         f"git tag `{git_tag}` is in this clone, and not on the remote `{remote.name}`: "
@@ -112,9 +112,9 @@ def branches_of(session: Session) -> Mapping[str, str]:
 
     Empty if there is a remote that was not asked or did not answer.
     """
-    if session.remote.state != "no remote":
-        return session.remote.heads
-    return local_branches(session.any_snapshot())
+    if session.git.remote.state != "no remote":
+        return session.git.remote.heads
+    return local_branches(session.git.any_snapshot())
 
 
 def tips_of(session: Session) -> Callable[[str], str | None]:
@@ -125,7 +125,7 @@ def tips_of(session: Session) -> Callable[[str], str | None]:
     """
 
     def tip(branch: str) -> str | None:
-        remote = session.remote
+        remote = session.git.remote
         if remote.state != "answered" or remote.name is None:
             return branches_of(session).get(branch)
         return remote_tip(session.process, session.root, branch, session.settings.env, remote=remote.name)
@@ -135,11 +135,11 @@ def tips_of(session: Session) -> Callable[[str], str | None]:
 
 def whole_history(session: Session, *, trees: bool = False) -> Git | None:
     """A git reader with HEAD's whole history; None, after a warning, if the history cannot be fetched."""
-    taken = session.any_snapshot()
+    taken = session.git.any_snapshot()
     clone = Git(session.process, taken.root, session.settings.env)
     if not taken.shallow and not (trees and lacks_trees(clone)):
         return clone
-    remote = session.remote
+    remote = session.git.remote
     if remote.state != "answered" or remote.name is None:
         return None  # the warning about the remote says why
     text = f"fetching the history that this clone lacks from `{remote.name}` into the cache"
@@ -167,7 +167,7 @@ def fetched_history(session: Session, remote: str, *, trees: bool = False) -> Fe
     """The private repository for history of this clone, in the cache folder."""
     from release.git.fetched_history import FetchedHistory
 
-    taken = session.any_snapshot()
+    taken = session.git.any_snapshot()
     # A remote's name may hold characters that a file name must not have, such as `/`.
     digest = hashlib.sha256(remote.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     kind = f"{'-trees' if trees else ''}{'' if taken.shallow else '-beside'}"
@@ -184,11 +184,11 @@ def fetched_history(session: Session, remote: str, *, trees: bool = False) -> Fe
 
 def is_published(session: Session, commit: str) -> bool:
     """Whether a branch of the remote contains `commit`. True without a remote; False if the answer cannot be found."""
-    remote = session.remote
+    remote = session.git.remote
     tips = frozenset(remote.heads.values())
     if remote.state == "no remote" or commit in tips:
         return True
-    taken = session.any_snapshot()
+    taken = session.git.any_snapshot()
     clone = Git(session.process, taken.root, session.settings.env)
     if remote.name is None or not tips:
         return False

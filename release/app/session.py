@@ -6,12 +6,11 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from ci.context import CiContext
 from ci.public_names import public_variables
 from ci.remedies import remedy
 from ci.systems import detect, event_path
+from release.app.component_policy import require_targets
 from release.app.input_files import read_config, read_event
 from release.app.machine import Machine
 from release.app.settings import Settings
@@ -19,21 +18,17 @@ from release.config.load import Component, Config, load
 from release.control import Cancel, Deadline
 from release.errors import ConfigError, RefusedError
 from release.events import Note, NullSink, Sink
-from release.facts import Facts, reconcile
-from release.git.model import RemoteRefs, Snapshot
 from release.run_scope import RunScope, scope_of
 from release.secrets.known import Secrets, passwords_of, secrets_in
-from release.tagging.model import TagPolicy
 from release.trust import Trust
 
 if TYPE_CHECKING:
+    from release.app.git_state import GitState
     from release.app.log.open_log import LogContext
     from release.app.ports import OpenRegistries, Ports
     from release.effects.local_store import ContentStore
     from release.effects.tag_reader import TagReader
     from release.filesystem.cache_folder import Cache
-    from release.git.command import Git
-    from release.git.completed import Completed
     from release.log.catalog.view import LogView
     from release.log.writer import Writer
 
@@ -55,9 +50,6 @@ class Session:
         self.secrets.add_public(*settings.images)
         self.sink: Sink = sink or NullSink()
         self.connected: set[str] = set()  # targets that were connected to, by their images
-        self._snapshots: dict[tuple[str, str, str, bool], Snapshot] = {}
-        self._completed: dict[tuple[str, str, str], Completed] = {}
-        self._histories: dict[bool, Git | None] = {}
         self._own_folder_seen = False
 
     def again(self) -> Session:
@@ -165,96 +157,12 @@ class Session:
         """What the run may do, according to the CI system; `facts` narrows it by what git says."""
         return scope_of(self.ci)
 
-    def snapshot(self, policy: TagPolicy) -> Snapshot:
-        """The state of the repository, with versions read by the policy; a trusted run with `--deepen` fetches first.
-
-        Raises from the `GitError` branch.
-        """
-        key = (policy.prefix, policy.base, policy.versions, policy.counted)
-        if key not in self._snapshots:
-            taken = self.ports.snapshot(self, policy)
-            if self.settings.deepen and not self._snapshots and self.may_ask_remote("--deepen"):
-                from release.git.write import deepen
-
-                remote = taken.remote or "origin"
-                deepen(taken.root, self.settings.env, shallow=taken.shallow, remote=remote)
-                taken = self.ports.snapshot(self, policy)
-            self._snapshots[key] = taken
-        return self._snapshots[key]
-
-    def facts(self, policy: TagPolicy, *, online: bool = False) -> Facts:
-        """The facts of the run, from git, the CI system and the clock.
-
-        `online`: also from the remote: the git tags and the history that the clone lacks, and the remote's branches.
-        """
-        now = self.clock.now()
-        if not online:
-            facts = reconcile(self.snapshot(policy), self.ci, now)
-            named = self._default_branch_for(facts, policy)
-            return facts if named is None else reconcile(facts.snapshot, self.ci, now, default_branch=named)
-        from release.app.clone_history import warnings_of
-
-        whole, remote = self._complete(policy), self.remote
-        facts = reconcile(whole.snapshot, self.ci, now, remote_branches=remote.heads, remote=remote)
-        if (named := self._default_branch_for(facts, policy)) is not None:
-            facts = reconcile(
-                whole.snapshot,
-                self.ci,
-                now,
-                remote_branches=remote.heads,
-                remote=remote,
-                default_branch=named,
-            )
-        told = warnings_of(self, whole, self.snapshot(policy))
-        return msgspec.structs.replace(facts, warnings=(*facts.warnings, *told))
-
-    def _default_branch_for(self, facts: Facts, policy: TagPolicy) -> str | None:
-        """The default branch according to the clone, if a tag depends on it and the CI system names none."""
-        # `origin/HEAD` costs one git process, and only some tags depend on the default branch.
-        reads_head = policy.follows_default_branch and self.ci.default_branch is None
-        return self.default_branch if reads_head and facts.branch is not None else None
-
     @cached_property
-    def default_branch(self) -> str | None:
-        """The default branch that the clone's `origin/HEAD` names; None if the clone does not have that ref."""
-        from release.app.default_branch import clone_default_branch
+    def git(self) -> GitState:
+        """What git says of the clone, and of its remote."""
+        from release.app.git_state import GitState
 
-        return clone_default_branch(self.process, self.root, self.settings.env)
-
-    @cached_property
-    def remote(self) -> RemoteRefs:
-        """The branches and git tags of the clone's remote, asked once; not asked in a run that is not trusted."""
-        from release.app.clone_history import ask_remote
-
-        return ask_remote(self)
-
-    def completed(self, policy: TagPolicy) -> Snapshot:
-        """`snapshot` with what the remote has and the clone lacks: tags, and the history that HEAD's version needs."""
-        return self._complete(policy).snapshot
-
-    def _complete(self, policy: TagPolicy) -> Completed:
-        key = (policy.prefix, policy.base, policy.versions)
-        if key not in self._completed:
-            from release.app.clone_history import complete
-
-            self._completed[key] = complete(self, policy)
-        return self._completed[key]
-
-    def whole_history(self, *, trees: bool = False) -> Git | None:
-        """Reads git with HEAD's whole history; None, after a warning, if the clone lacks some and it cannot be fetched.
-
-        `trees`: also with trees, which commands that compare files need.
-        """
-        if trees not in self._histories:
-            from release.app.clone_history import whole_history
-
-            self._histories[trees] = whole_history(self, trees=trees)
-        return self._histories[trees]
-
-    def any_snapshot(self) -> Snapshot:
-        """What git says of the working folder, for questions that do not depend on how versions are read."""
-        taken = next(iter(self._snapshots.values()), None)
-        return taken if taken is not None else self.snapshot(policy_of(self.components[0]))
+        return GitState(self)
 
     def require_own_folder(self) -> None:
         """Raise `RefusedError` if somebody else may have made the folder `.shipmark`, for example a pull request.
@@ -358,42 +266,3 @@ class Session:
     def deadline(self, seconds: float | None = None) -> Deadline:
         """A deadline in `seconds` from now; for None one that never comes."""
         return Deadline(seconds, now=self.clock.monotonic)
-
-
-def require_targets(component: Component) -> None:
-    """Raise `ConfigError` for a target that is not a repository or layout folder, or that is listed twice."""
-    if not component.targets:
-        return
-    from release.oci.reference import parse_repository  # imported late: `tags` and `version` need no target
-
-    seen: set[str] = set()
-    for target in component.targets:
-        name = target.image
-        if not name.startswith("oci:"):
-            parse_repository(name)
-        elif name in {"oci:", "oci:."}:
-            raise ConfigError(
-                f"`{name}`: an OCI layout needs a folder of its own",
-                hint="write `oci:PATH`, for example `oci:dist/image`",
-            )
-        if name in seen:
-            raise ConfigError(f"target `{name}` is listed twice", hint="list each target once")
-        seen.add(name)
-
-
-def policy_of(component: Component) -> TagPolicy:
-    """The tag policy of the component, such as version scheme, prefix, and the rules for `latest` and channels."""
-    section = component.section
-    return TagPolicy(
-        prefix=section.prefix,
-        versions=section.versions,
-        latest=section.latest,
-        pull_requests=section.pull_requests,
-        base=section.base,
-        channels=section.channels,
-        as_action=section.events == "as-action",
-        ignore_tags=section.ignore_tags,
-        release_on=section.release_on,
-        other_prefixes=component.other_prefixes,
-        follows_default_branch=section.latest == "default-branch" or section.tags != "default",
-    )

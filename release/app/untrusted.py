@@ -9,11 +9,12 @@ from __future__ import annotations
 import msgspec
 
 from release import __version__
+from release.app.component_policy import policy_of
 from release.app.obtain.builds import contexts_of, outputs_of
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.results import RunReport, Schema, run_report
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.build import Builder, BuildTask, BuildValues, Problem
 from release.build.auto import anonymous_builders
 from release.build.embedded.located_bases import LocatedBases
@@ -83,7 +84,7 @@ def _result(session: Session, schema: Schema, *, offline: bool) -> UntrustedResu
 
 def _release(session: Session, component: Component, *, offline: bool) -> Release:
     policy = policy_of(component)
-    facts = session.facts(policy)
+    facts = session.git.facts(policy)
     names = [] if offline else [target.image for target in component.targets if target.moving]
     known = known_everywhere(session, component, policy, [session.registries.open(name) for name in names])
     made = decide_component(session, Situation(component=component, policy=policy, facts=facts, known=known))

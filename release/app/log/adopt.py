@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from release.app.component_policy import policy_of
 from release.app.open import record_context
 from release.app.releases.known import project_of
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError, RegistryError
 from release.log.rebuilt.proof import proof_of
@@ -117,7 +118,7 @@ def _evidence(
     except RegistryError as error:
         return "", "", error.message
     policy = policy_of(component)
-    tags = versions_in(session.completed(policy).tag_listing, policy.prefix, policy.versions).of(version)
+    tags = versions_in(session.git.completed(policy).tag_listing, policy.prefix, policy.versions).of(version)
     proof = proof_of(version, facts.labels if facts is not None else {}, tags)
     return proof.commit, proof.text, proof.refused
 

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from release.app.component_policy import policy_of
 from release.app.log.read_registry import read_images
 from release.app.log.scope import scope_of
 from release.app.open import record_context
 from release.app.releases.known import project_of
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.config.load import Component
 from release.effects.version_status import told_in
 from release.errors import ConfigError, RefusedError
@@ -136,7 +137,7 @@ def _read(session: Session, component: Component) -> _Read:
         project=project_of(session, component),
         component=component.name,
         scheme=policy.versions,
-        git_tags=versions_in(session.completed(policy).tag_listing, policy.prefix, policy.versions),
+        git_tags=versions_in(session.git.completed(policy).tag_listing, policy.prefix, policy.versions),
     )
     found: list[Found] = []
     left: list[LeftOut] = []

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from release.app.component_policy import policy_of
 from release.app.releases.decide import Situation, decide_component
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.config.load import Component
 from release.errors import NotFound, RegistryError, TagConflict
 from release.events import Note
@@ -45,7 +46,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
     """The moving tags that a release of `version` gets, by the default scheme or by the component's rules."""
     policy = policy_of(component)
-    facts = _as_if_tagged(session.facts(policy), policy, version)
+    facts = _as_if_tagged(session.git.facts(policy), policy, version)
     situation = Situation(component=component, policy=policy, facts=facts, known=KnownReleases())
     decision = decide_component(session, situation)
     return [tag for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "release"]

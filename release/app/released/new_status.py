@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from release.app.component_policy import policy_of
 from release.app.released.landings import Ground, landings, moving_tags
 from release.app.releases.known import known_everywhere, project_of, with_statuses
 from release.app.releases.results import Changed
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError, ShallowClone, Unreachable
 from release.log.entry_members import rebuild_of, without_rebuild

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from release.app.component_policy import policy_of
 from release.app.released.landings import moving_tags
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError
 from release.oci.reference import Reference, require_tag

@@ -9,10 +9,11 @@ from typing import Literal
 import msgspec
 
 from release.app.cache import trim_at_exit
+from release.app.component_policy import policy_of
 from release.app.obtain.builds import outputs_of, prepare_one, task_of, values_of
 from release.app.releases.run import refusal
 from release.app.releases.tags import decide_locally
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.build import BuiltImage
 from release.build.assemble import build_whole
 from release.build_spec import BuildSpec
@@ -119,7 +120,7 @@ def _subject(session: Session, component: Component, decision: Decision, spec: B
         decision=decision,
         build=spec,
         own_dockerfile=session.config.has_components,
-        committed_at=session.facts(policy_of(component)).snapshot.committed_at,
+        committed_at=session.git.facts(policy_of(component)).snapshot.committed_at,
     )
 
 

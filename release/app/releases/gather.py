@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from release.app.clone_history import ancestry_of, branches_of, tag_of_the_clone_only
+from release.app.component_policy import policy_of
 from release.app.releases.concerned import unchanged, without_tags
 from release.app.releases.connecting import connect
 from release.app.releases.decide import Situation, decide_component
@@ -19,7 +20,7 @@ from release.app.releases.log_base import with_log_base
 from release.app.releases.rebuild import rebuild_number, require_checked_out, scheduled_rebuild
 from release.app.releases.request import RunRequest
 from release.app.releases.status import learned, require_not_yanked, status_change, told
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.config.components import dependencies
 from release.config.load import Component
 from release.errors import (
@@ -78,7 +79,7 @@ def gather(
     policy = policy_of(component)
     if not wishes.offline:
         connect(session, component)
-    facts = session.facts(policy, online=not wishes.offline)
+    facts = session.git.facts(policy, online=not wishes.offline)
     repositories = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
     moving = [one for one, target in zip(repositories, component.targets, strict=False) if target.moving]
     expected = _reading_expected(session, component, policy, facts, wishes, repositories)

@@ -152,7 +152,9 @@ def known_locally(
 
     `summary`: see `known_from_log`.
     """
-    of_git = from_git(session.snapshot(policy), policy.prefix, policy.versions, git_tag=session.ci.git_tag)
+    of_git = from_git(
+        session.git.snapshot(policy), policy.prefix, policy.versions, git_tag=session.ci.git_tag
+    )
     return _with_file_log(of_git, session, component, policy, summary=summary)
 
 
@@ -163,7 +165,7 @@ def known_by_remote(
 
     `summary`: see `known_from_log`.
     """
-    snapshot, remote = session.completed(policy), session.remote.state
+    snapshot, remote = session.git.completed(policy), session.git.remote.state
     of_git = from_git(snapshot, policy.prefix, policy.versions, git_tag=session.ci.git_tag, remote=remote)
     if session.config.log[0].store == "file":
         return _with_file_log(of_git, session, component, policy, summary=summary)
@@ -185,7 +187,7 @@ def known_for_next(
         if must:
             raise
         session.warn(f"versions that only the version log has are not known: {error.message}")
-        snapshot, state = session.completed(policy), session.remote.state
+        snapshot, state = session.git.completed(policy), session.git.remote.state
         found = [
             from_git(snapshot, policy.prefix, policy.versions, remote=state),
             KnownReleases(known_from=KnownFrom(log="unknown")),

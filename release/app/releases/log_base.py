@@ -98,7 +98,7 @@ def _position(
     edge = edge_of(session, snapshot)
     base, _, _, count = position_of(git, snapshot.head, releases, nearest=False, walk=False, edge=edge)
     if base is None and count is None and online:
-        whole = session.whole_history()
+        whole = session.git.whole_history()
         if whole is not None:
             base = position_of(whole, snapshot.head, releases, nearest=False, walk=False)[0]
     return base

@@ -9,10 +9,11 @@ from typing import Literal
 
 import msgspec
 
+from release.app.component_policy import policy_of
 from release.app.releases.concerned import follows_commits, released_by_tag
 from release.app.releases.decide import Situation, decide_alone
 from release.app.releases.standings import Standing, held_on_target_branch, standings
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.config.load import Component
 from release.errors import RegistryError
 from release.facts import Facts
@@ -82,7 +83,7 @@ def changed_matrix(session: Session, request: MatrixRequest) -> MatrixReport:
     components = session.components_named(request.component)
     # The names of branch tags depend on no version unless rules make them, so git need not count commits.
     counted = any(one.section.tags != "default" for one in components)
-    facts = session.facts(msgspec.structs.replace(policy_of(components[0]), counted=counted))
+    facts = session.git.facts(msgspec.structs.replace(policy_of(components[0]), counted=counted))
     released = released_by_tag(session.config.components, facts)[1]
     found: dict[str, Standing] = {}
     held: dict[str, list[Held]] = {}

@@ -104,7 +104,7 @@ def _now(session: Session) -> int:
 
 def _snapshot(session: Session, policy: TagPolicy, *, needed: bool) -> Snapshot | None:
     try:
-        return session.snapshot(policy)
+        return session.git.snapshot(policy)
     except GitError:
         if needed:
             raise
@@ -170,7 +170,7 @@ def _with_git(
     if not here:
         return run
     committed = snapshot.committed_at * 1000 if run.commit_date is None else run.commit_date
-    default = run.default_branch or session.default_branch or ""
+    default = run.default_branch or session.git.default_branch or ""
     is_default = run.is_default_branch or (bool(default) and run.ref == f"refs/heads/{default}")
     return msgspec.structs.replace(
         run, commit_date=committed, default_branch=default, is_default_branch=is_default

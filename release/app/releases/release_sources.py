@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from release.app.component_policy import policy_of
 from release.app.releases import known
 from release.app.releases.known import known_everywhere
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.config.load import Component
 from release.effects.version_status import told_in
 from release.effects.watch import ReleaseSource

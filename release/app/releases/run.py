@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from release.app.cache import trim_at_exit
+from release.app.component_policy import policy_of
 from release.app.help_topics import caught
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.obtain.builds import Builds
@@ -19,7 +20,7 @@ from release.app.releases.isolation import Gathered, gather_each, with_failures
 from release.app.releases.release_sources import at_own_targets
 from release.app.releases.request import RunRequest, version_of
 from release.app.releases.results import RunResult, run_report
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.errors import (
     ConfigError,
     DirtyTree,
@@ -218,7 +219,7 @@ def refusal(session: Session, name: str | None) -> ReleaseError | None:
     `name`: the name of one component; None for all.
     """
     for component in session.components_named(name):
-        snapshot = session.snapshot(policy_of(component))
+        snapshot = session.git.snapshot(policy_of(component))
         if snapshot.dirty_count:
             shown = ", ".join(f"`{path}`" for path in snapshot.dirty[:3])
             more = snapshot.dirty_count - min(3, len(snapshot.dirty))
@@ -258,9 +259,9 @@ def _refuse_lacking(session: Session, withheld: Sequence[Withheld]) -> None:
     text = f"{_names(withheld)} not moved: {withheld[0].reason}"
     from ci.remedies import remedy
 
-    if session.any_snapshot().shallow and withheld[0].lacks == "history":
+    if session.git.any_snapshot().shallow and withheld[0].lacks == "history":
         raise ShallowClone(text, hint=remedy(session.ci.system, "shallow"))
-    remote = session.remote
+    remote = session.git.remote
     if remote.state == "refused":
         raise GitError(text, hint=f"`git ls-remote {remote.name}` has to work here: {remote.cause}")
     hint = "`git fetch` brings the commits of other runs, and `shipmark image delete` lets the tag start anew"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from release.app.component_policy import policy_of
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.known import known_locally
 from release.app.releases.log_base import with_log_base
 from release.app.report import DecisionReport, decision_report
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.errors import ConfigError
 from release.tagging.model import Decision
 
@@ -44,5 +45,5 @@ def situation_locally(workspace: Session, name: str | None) -> Situation:
     component = chosen[0]
     policy = policy_of(component)
     known = known_locally(workspace, component, policy, summary=True)
-    facts = with_log_base(workspace, workspace.facts(policy), known, policy)
+    facts = with_log_base(workspace, workspace.git.facts(policy), known, policy)
     return Situation(component=component, policy=policy, facts=facts, known=known)

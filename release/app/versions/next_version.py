@@ -9,9 +9,10 @@ import msgspec
 
 from ci.remedies import remedy
 from release.app.clone_history import edge_of, lacks_trees, tag_of_the_clone_only
+from release.app.component_policy import policy_of
 from release.app.releases.known import known_for_next
 from release.app.releases.log_base import log_listing, tag_style
-from release.app.session import Session, policy_of
+from release.app.session import Session
 from release.app.versions.next_step import Due, NextPart, Wish, next_due
 from release.app.versions.version import Found, VersionReport, version_report
 from release.app.versions.version_tag import make_tag, require_taggable, require_unreleased
@@ -77,7 +78,7 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     if request.git_tag != "none":
         # Checked first: fetching history and listing registries take longer.
         require_taggable(session, policy, push=push, force_unpushed=request.force_unpushed)
-    facts = session.facts(policy, online=True)
+    facts = session.git.facts(policy, online=True)
     snapshot = facts.snapshot
     reach = Ownership(session.config.components).reach(component.name)
     known = known_for_next(session, component, policy, request.git_tag)
@@ -131,7 +132,7 @@ def history_of(session: Session, snapshot: Snapshot, policy: TagPolicy, *, paths
     if not (paths and lacks_trees(clone)):
         with suppress(ShallowClone):
             return history(clone, snapshot, policy.prefix, scheme=policy.versions, paths=paths, edge=edge)
-    whole = session.whole_history(trees=paths)
+    whole = session.git.whole_history(trees=paths)
     if whole is None:
         raise ShallowClone(
             "the next version depends on the commits since the last release, which this clone does not have in full",

@@ -29,13 +29,13 @@ def require_taggable(session: Session, policy: TagPolicy, *, push: bool, force_u
     Raises `DirtyTree`, and `GitError` if the remote cannot be asked, if with `push` there is no remote, if the remote
     has version tags that the clone lacks, or, without `force_unpushed`, if the remote lacks the commit.
     """
-    taken = session.snapshot(policy)
+    taken = session.git.snapshot(policy)
     if taken.dirty_count:
         raise DirtyTree(
             f"{taken.dirty_count} tracked files differ from the commit that would be tagged",
             hint="commit or stash them first (`git status`)",
         )
-    remote = session.remote
+    remote = session.git.remote
     if remote.state == "refused":
         raise GitError(
             f"no version is tagged without the tags of the remote, which could not be asked: {remote.cause}",
@@ -57,7 +57,7 @@ def require_taggable(session: Session, policy: TagPolicy, *, push: bool, force_u
 
 def _require_known_tags(session: Session, taken: Snapshot, policy: TagPolicy) -> None:
     """Raise `ShallowClone` if the remote has version tags that the clone lacks, or has on other commits."""
-    difference = with_tags_of_remote(taken.tag_listing, session.remote.tags)
+    difference = with_tags_of_remote(taken.tag_listing, session.git.remote.tags)
     lacking = [
         name
         for name in (*difference.missing, *difference.moved)
@@ -67,7 +67,7 @@ def _require_known_tags(session: Session, taken: Snapshot, policy: TagPolicy) ->
         names = ", ".join(f"`{name}`" for name in lacking[:_NAMED])
         more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
         raise ShallowClone(
-            f"the remote `{session.remote.name}` has version tags that this clone lacks, or that were moved: "
+            f"the remote `{session.git.remote.name}` has version tags that this clone lacks, or that were moved: "
             f"{names}{more}",
             hint=f"{remedy(session.ci.system, 'shallow' if taken.shallow else 'no-tags')}, or add `--deepen`",
         )
@@ -95,12 +95,12 @@ def make_tag(session: Session, policy: TagPolicy, git_tag: str, version: Version
     """Make the annotated tag on HEAD, and push it. A note names the command that releases the tag in the same job."""
     from release.git.write import create_tag, push_tag
 
-    taken, env = session.snapshot(policy), session.settings.env
+    taken, env = session.git.snapshot(policy), session.settings.env
     create_tag(taken.root, git_tag, taken.head, f"Release {version}", env)
     where = ""
     if push:
-        push_tag(taken.root, git_tag, env, remote=session.remote.name or "origin")
-        where = f" here and on `{session.remote.name}`"
+        push_tag(taken.root, git_tag, env, remote=session.git.remote.name or "origin")
+        where = f" here and on `{session.git.remote.name}`"
     # A tag that is pushed with GitHub's GITHUB_TOKEN starts no workflow, so the job that made it releases it.
     line = f"`shipmark run --release {git_tag}` releases it in this job"
     text = f"note: git tag `{git_tag}` names `{taken.head[:12]}`{where}; {line}"

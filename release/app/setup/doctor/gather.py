@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from release.app.session import Session, policy_of
+from release.app.component_policy import policy_of
+from release.app.session import Session
 from release.app.setup.doctor.attempts import attempt
 from release.app.setup.doctor.ci_files import read_ci_files
 from release.app.setup.doctor.configs import other_configs
@@ -94,7 +95,7 @@ def _git_version(session: Session) -> str:
 def _clone(session: Session, away: Unasked | None, *, readable: bool) -> Clone:
     policies = [policy_of(one) for one in session.config.components] if readable else [TagPolicy()]
     plain = [msgspec.structs.replace(policy, counted=False) for policy in policies]
-    taken = session.snapshot(plain[0])
+    taken = session.git.snapshot(plain[0])
     settings = credentials_of(session.process, session.root, session.settings.env).settings
     return Clone(
         shallow=taken.shallow,
@@ -113,7 +114,7 @@ def _clone(session: Session, away: Unasked | None, *, readable: bool) -> Clone:
 
 def _missing(session: Session, taken: Snapshot, policies: list[TagPolicy]) -> tuple[str, ...] | Unasked:
     """The version tags of the remote that the clone lacks."""
-    remote = session.remote
+    remote = session.git.remote
     if remote.state == "no remote":
         return Unasked("the clone has no remote")
     if remote.state != "answered":

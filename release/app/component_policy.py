@@ -1,0 +1,46 @@
+"""The components of the config as commands use them: their targets, and how their tags are chosen."""
+
+from __future__ import annotations
+
+from release.config.load import Component
+from release.errors import ConfigError
+from release.tagging.model import TagPolicy
+
+
+def require_targets(component: Component) -> None:
+    """Raise `ConfigError` for a target that is not a repository or layout folder, or that is listed twice."""
+    if not component.targets:
+        return
+    from release.oci.reference import parse_repository  # imported late: `tags` and `version` need no target
+
+    seen: set[str] = set()
+    for target in component.targets:
+        name = target.image
+        if not name.startswith("oci:"):
+            parse_repository(name)
+        elif name in {"oci:", "oci:."}:
+            raise ConfigError(
+                f"`{name}`: an OCI layout needs a folder of its own",
+                hint="write `oci:PATH`, for example `oci:dist/image`",
+            )
+        if name in seen:
+            raise ConfigError(f"target `{name}` is listed twice", hint="list each target once")
+        seen.add(name)
+
+
+def policy_of(component: Component) -> TagPolicy:
+    """The tag policy of the component, such as version scheme, prefix, and the rules for `latest` and channels."""
+    section = component.section
+    return TagPolicy(
+        prefix=section.prefix,
+        versions=section.versions,
+        latest=section.latest,
+        pull_requests=section.pull_requests,
+        base=section.base,
+        channels=section.channels,
+        as_action=section.events == "as-action",
+        ignore_tags=section.ignore_tags,
+        release_on=section.release_on,
+        other_prefixes=component.other_prefixes,
+        follows_default_branch=section.latest == "default-branch" or section.tags != "default",
+    )
