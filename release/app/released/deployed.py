@@ -46,7 +46,10 @@ class DeployedReport(msgspec.Struct, frozen=True, kw_only=True):
 def _require_environment(name: str) -> None:
     """Raise `ConfigError` for a name that is empty, too long, or has characters that cannot be printed."""
     if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
-        raise ConfigError(f"the environment must be a name of up to {_LONGEST_NAME} printable characters")
+        raise ConfigError(
+            f"the environment must be a name of up to {_LONGEST_NAME} printable characters",
+            hint="name it first, then the image: `shipmark deployed production ghcr.io/acme/app:1.4.2`",
+        )
 
 
 def deployed(workspace: Session, request: DeployedRequest) -> DeployedReport:

@@ -9,6 +9,7 @@ from release.app.released.promote_origin import Origin, origin_of, yanked_versio
 from release.app.released.promote_places import destinations, history
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import at_destinations, known_at
+from release.app.releases.request import require_said
 from release.app.releases.results import (
     Changed,
     ChangeResult,
@@ -20,7 +21,7 @@ from release.app.releases.results import (
     step_reports,
 )
 from release.app.session import Session
-from release.errors import ConfigError, RefusedError, TagConflict
+from release.errors import RefusedError, TagConflict
 from release.events import Note
 from release.plan.promote import Destination, Promotion, plan_promotion
 from release.runner import Report
@@ -46,8 +47,8 @@ class PromoteRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 def promote(session: Session, request: PromoteRequest) -> ChangeResult:
     """Promote the image. Raises errors that prevent a plan; errors of the plan's steps are the result's `error`."""
-    if request.allow_backward and not request.reason:
-        raise ConfigError("`--allow-backward` needs a reason, which is recorded", hint='add `--reason "..."`')
+    if request.allow_backward:
+        require_said(request.reason, "`--allow-backward`")
     session.require_trusted("promote")
     warn_of_lost_entries(session)
     origin = origin_of(session, request.source)
@@ -72,7 +73,7 @@ def _fixed_only(place: Destination, yanked: str, reason: str | None) -> Destinat
     Raises `RefusedError` without a reason, and if no fixed tag is left.
     """
     fixed = ", ".join(f"`{tag.name}`" for tag in place.fixed)
-    if not reason:
+    if not (reason or "").strip():
         raise RefusedError(
             f"{yanked} was taken back",
             hint=f'`--reason "..."` copies {fixed or "its fixed tag"} all the same, and moves no other tag',

@@ -9,6 +9,7 @@ from release.app.released.landings import Ground
 from release.app.released.new_status import changed, ground_of, proposal, statuses_for
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import with_decided
+from release.app.releases.request import require_said
 from release.app.releases.results import (
     ChangeResult,
     RestoreReport,
@@ -39,6 +40,7 @@ class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True):
 def restore(session: Session, request: RestoreRequest) -> ChangeResult:
     """Let a version count again. Raises errors that prevent a plan; errors of its steps are the result's `error`."""
     session.require_trusted("restore")
+    require_said(request.reason, "`restore`")
     warn_of_lost_entries(session)
     ground = ground_of(session, request.component, request.version, "")
     plan, new = _plan(ground, request.reason)

@@ -9,6 +9,7 @@ from release.app.released.landings import Ground, still_standing
 from release.app.released.new_status import changed, ground_of, proposal, statuses_for
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import with_decided
+from release.app.releases.request import require_said
 from release.app.releases.results import (
     ChangeResult,
     RollbackReport,
@@ -47,6 +48,7 @@ class RollbackRequest(msgspec.Struct, frozen=True, kw_only=True):
 def rollback(session: Session, request: RollbackRequest) -> ChangeResult:
     """Take versions back. Raises errors that prevent a plan; errors of the plan's steps are the result's `error`."""
     session.require_trusted("rollback")
+    require_said(request.reason, "`rollback`")
     warn_of_lost_entries(session)
     ground = ground_of(session, request.component, request.to, "--to ")
     plan, new = _plan(ground, _line(request.line), request.reason)

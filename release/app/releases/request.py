@@ -98,10 +98,14 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
             (self.allow_backward, "--allow-backward"),
             (self.as_commit, "--as-commit"),
         ):
-            if asked and not self.reason:
-                raise ConfigError(
-                    f"`{option}` needs a reason, which is recorded", hint='add `--reason "..."`'
-                )
+            if asked:
+                require_said(self.reason, f"`{option}`")
+
+
+def require_said(reason: str | None, what: str) -> None:
+    """Raise `ConfigError` unless the reason of `what` has more than blanks."""
+    if not (reason or "").strip():
+        raise ConfigError(f"{what} needs a reason, which is recorded", hint='add `--reason "..."`')
 
 
 def version_of(text: str | None) -> Version | None:

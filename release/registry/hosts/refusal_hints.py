@@ -13,6 +13,11 @@ _BY_STATUS = {
     " `client_max_body_size 0;`), or push to an address behind the proxy",
     507: "the storage of the registry is full: free some space there",
 }
+# Codes of the OCI distribution specification, "Error Codes".
+_ABSENT = {
+    "MANIFEST_UNKNOWN": "there is no such tag or digest: `shipmark image list REPOSITORY` lists the tags",
+    "NAME_UNKNOWN": "there is no such repository, or none that this credential may see: check the name",
+}
 # Words in the refusals of tags that a rule of the registry protects: Harbor, Amazon ECR and Quay say `immutable`, Azure
 # `locked`; other registries have only the code.
 _PROTECTED = ("immutable", "tag_already_exists", "cannot be overwritten", "is locked")
@@ -27,4 +32,6 @@ def refusal_hint(status: int, refusal: Refusal, headers: Mapping[str, str]) -> s
     said = f"{refusal.code} {refusal.message}".lower()
     if 400 <= status < 500 and any(word in said for word in _PROTECTED):
         return _TAG
+    if status == 404:
+        return _ABSENT.get(refusal.code)
     return rate_limit(status, headers) or _BY_STATUS.get(status)

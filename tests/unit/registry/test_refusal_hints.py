@@ -1,0 +1,24 @@
+"""Hints for answers of registries."""
+
+from __future__ import annotations
+
+import pytest
+
+from release.registry.hosts.refusal_hints import refusal_hint
+from release.registry.http.error_body import Refusal
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hint"),
+    [
+        (404, "MANIFEST_UNKNOWN", "`shipmark image list REPOSITORY`"),
+        (404, "NAME_UNKNOWN", "check the name"),
+        (404, "BLOB_UNKNOWN", None),
+        (404, "", None),
+        (400, "MANIFEST_UNKNOWN", None),
+        (507, "", "free some space"),
+    ],
+)
+def test_hint_fits_the_answer(status: int, code: str, hint: str | None) -> None:
+    found = refusal_hint(status, Refusal(code=code, message="gone"), {})
+    assert found is None if hint is None else hint in str(found)
