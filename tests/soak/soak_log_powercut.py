@@ -109,14 +109,21 @@ def _after_a_cut(disk: Ext4, description: dict[str, Any], acks: str) -> tuple[in
         for line in acks.splitlines():
             seq, digest = line.split()
             assert entries[int(seq)].fields["hash"] == digest, "an acknowledged entry is lost"
-        writer = open_writer(there)
+        _go_on(there, len(entries))
+        assert index_gives_the_log(there) >= indexed
+    return len(entries), indexed
+
+
+def _go_on(description: dict[str, Any], count: int) -> None:
+    """Append to the log, which has `count` entries, and fill its index."""
+    writer = open_writer(description)
+    try:
         writer.append([{"kind": "note", "project": "p", "text": "after the cut"}])
-        assert len(writer.entries()) == len(entries) + 1
+        assert len(writer.entries()) == count + 1
+    finally:
         if (index := writer._catalog.index) is not None:
             index.close()
         getattr(writer.store, "close", lambda: None)()
-        assert index_gives_the_log(there) >= indexed
-    return len(entries), indexed
 
 
 def _rename_index(folder: Path, path: str, now: str) -> None:
