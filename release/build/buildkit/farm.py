@@ -8,9 +8,9 @@ which git compares: `git status` reads the file once more, and until then `git d
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-import zlib
 from collections.abc import Callable
 
 from release.build.embedded.tree import Tree
@@ -21,9 +21,11 @@ from release.errors import BuildError
 
 _FOLDER_MODE = 0o755  # git stores no modes of folders, so their real modes differ from clone to clone
 _NANO = 1_000_000_000  # nanoseconds in a second: `st_mtime_ns` is in nanoseconds, a commit's time in seconds
-# Seconds after the commit's time in which copies get their times, chosen by their content. About 8 years: two contents
-# of one path get equal times once in 270 million cases; more would set times decades ahead.
-_SPREAD = 1 << 28
+# Copies get times chosen by their content, in the span of this many seconds (8 years) that follows the one with the
+# commit's time: so a file has one time for all commits of a span. The span after today's ends in 2038, before the times
+# that 32-bit programs cannot read. With nanoseconds, a time holds 57 bits of the content's SHA-256, so no two contents
+# of one path get equal times.
+_SPAN = 1 << 28
 
 
 class Farm:
@@ -88,17 +90,19 @@ class Farm:
         return True
 
     def _copy(self, content: Content, target: str, mode: int) -> None:
-        crc = 0
+        found = hashlib.sha256(usedforsecurity=False)
         with open(target, "xb") as copy:
             for piece in read_content(content):
                 self._check()
-                crc = zlib.crc32(piece, crc)
+                found.update(piece)
                 copy.write(piece)
             os.fchmod(copy.fileno(), mode)
         # A time after the commit's, which depends on the content: BuildKit does not read a file again whose size and
-        # time are those of the last transfer.
-        seconds = self._created + 1 + crc % _SPREAD
-        os.utime(target, (seconds, seconds))
+        # time are those of the last transfer, which may have been that of another commit.
+        number = int.from_bytes(found.digest()[:8], "big")
+        seconds = (self._created // _SPAN + 1) * _SPAN + number % _SPAN
+        time = seconds * _NANO + (number // _SPAN) % _NANO
+        os.utime(target, ns=(time, time))
 
 
 def _make_folder(path: str) -> None:

@@ -32,9 +32,9 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def lay_out(root: Path, folder: Path) -> Path:
+def lay_out(root: Path, folder: Path, *, created: int = CREATED) -> Path:
     tree = walk(open_context(build_of(root).task))
-    Farm(created=CREATED, check=lambda: None).lay_out(tree, str(folder))
+    Farm(created=created, check=lambda: None).lay_out(tree, str(folder))
     return folder
 
 
@@ -57,13 +57,26 @@ def test_context_files_are_hard_linked_if_mode_and_time_fit(root: Path, tmp_path
     assert after == before
 
 
-def test_copied_file_keeps_its_time_until_its_content_changes(root: Path, tmp_path: Path) -> None:
+def test_copied_file_keeps_its_time_from_commit_to_commit_until_its_content_changes(
+    root: Path, tmp_path: Path
+) -> None:
     times = []
     for number, text in enumerate(("old", "old", "new")):
+        created = CREATED + number * 86_400
         (root / "old").write_text(text)
         os.utime(root / "old", (CREATED - 5, CREATED - 5))
-        times.append((lay_out(root, tmp_path / f"farm-{number}") / "old").stat().st_mtime)
+        made = lay_out(root, tmp_path / f"farm-{number}", created=created)
+        times.append((made / "old").stat().st_mtime_ns)
     assert times[0] == times[1] != times[2]
+    assert all(created < time // 10**9 < 2**31 for time in times)  # 32-bit programs can read them
+
+
+@pytest.mark.parametrize("created", [0, (1 << 28) - 1, 1 << 28, 1_879_048_191, 1_879_048_192])
+def test_copied_file_is_newer_than_the_commit(root: Path, tmp_path: Path, created: int) -> None:
+    os.utime(root / "old", (created - 5, created - 5))
+    made = lay_out(root, tmp_path / "farm", created=created)
+    assert (made / "old").stat().st_ino != (root / "old").stat().st_ino
+    assert (made / "old").stat().st_mtime > created
 
 
 def test_hard_links_of_one_file_become_two_files_in_the_context(root: Path, tmp_path: Path) -> None:
