@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict
@@ -27,6 +27,8 @@ from release.ports import Clock
 # The longest pause suits git, where each attempt is a fetch and a push.
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 2.0
+
+T = TypeVar("T")
 
 
 def _jitter() -> float:
@@ -113,14 +115,12 @@ class Writer:
     def find(self, fact: dict[str, Any]) -> Entry | None:
         """Read new entries; return the entry that holds the fact, or None."""
         with self._lock:
-            self._read_on()
-            return entry_of(self._catalog, fact)
+            return self._asked(lambda: entry_of(self._catalog, fact))
 
     def of_release(self, key: str) -> Sequence[Entry]:
         """Read new entries; return those of the release, oldest first."""
         with self._lock:
-            self._read_on()
-            return of_release(self._catalog, key)
+            return self._asked(lambda: of_release(self._catalog, key))
 
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
         """Append the facts that the log lacks; return the durable entries of all `facts`, in their order.
@@ -199,6 +199,8 @@ class Writer:
                 return not fresh
             case LogCorrupt():
                 return False
+            case IndexFailed() if self._has_lost_index:
+                return self._clock.monotonic() - started < self._patience
             case LogUnavailable():
                 # The append may have succeeded: the next attempt reads the log first and then finds the entries.
                 return self._clock.monotonic() - started < self._patience
@@ -260,9 +262,27 @@ class Writer:
 
     def _read_on(self) -> None:
         try:
+            if self._has_lost_index:
+                self._open_catalog_again()
             self._catalog.follow(self._store.read(self._catalog.head.seq))
         except IndexFailed:
-            # Go on without filling the index: what it held before is sound, or it is not opened again.
-            self._catalog = self._make_catalog(False) if self._make_catalog is not None else Catalog()
+            self._open_catalog_again()
             self._catalog.follow(self._store.read(self._catalog.head.seq))
         self._has_read = True
+
+    def _asked(self, question: Callable[[], T]) -> T:
+        """Read new entries and answer the question, with the index opened again if it was made anew meanwhile."""
+        self._read_on()
+        try:
+            return question()
+        except IndexFailed:
+            self._read_on()
+            return question()
+
+    @property
+    def _has_lost_index(self) -> bool:
+        return self._catalog.index is not None and self._catalog.index.is_lost
+
+    def _open_catalog_again(self) -> None:
+        # Without filling the index: what it held before is sound, or it is not opened.
+        self._catalog = self._make_catalog(False) if self._make_catalog is not None else Catalog()

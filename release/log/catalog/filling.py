@@ -69,7 +69,8 @@ class Filling:
             return False
         self._transaction = transaction
         found = self._rows.ask("SELECT seq, hash, program FROM log_index") if alone else []
-        if alone and (not found or tuple(found[0]) == (self.position.seq, self.position.hash, program)):
+        state = tuple(found[0]) if found else (-1, Head().hash, program)
+        if alone and state == (self.position.seq, self.position.hash, program):
             return True
         self.rollback()
         return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head
@@ -50,6 +50,8 @@ class Index:
         self._read: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
         self._found: dict[object, list[int]] = {}  # blocks by term; the blocks before `position` never change
         self._filling: Filling | None = None
+        #: Whether another process made the shared index anew: then no question is answered any more.
+        self.is_lost = False
         found = rows.ask("SELECT format, program, seq, hash, place FROM log_index")
         layout, made_by, seq, digest, place = found[0] if found else (FORMAT, program, -1, Head().hash, "")
         if layout != FORMAT or made_by != program or (seq + 1) % BLOCK:
@@ -94,8 +96,24 @@ class Index:
         if len(self._found) > _REMEMBERED:
             self._found.clear()
         if values not in self._found:
-            self._found[values] = [block for (block,) in self._rows.ask(query, *values, self.count)]
+            self._found[values] = sorted(block for (block,) in self._ask(query, *values, self.count))
         return self._found[values]
+
+    def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of a query, in no order, which begin with a column that is never NULL.
+
+        Raises `IndexFailed` if the shared index does not have the blocks any more that it had for this process. One
+        statement reads the state and the rows: between two, another process could empty and fill the tables.
+        """
+        known = self._committed[0].seq
+        if not self._rows.is_shared or known < 0:
+            return self._rows.ask(query, *values)
+        checked = f"SELECT q.* FROM log_index s LEFT JOIN ({query}) q ON 1 = 1 WHERE s.seq >= ?"  # noqa: S608 - ours
+        found = self._rows.ask(checked, *values, known)
+        if not found:
+            self.is_lost = True
+            raise IndexFailed("the index of the version log was made anew meanwhile", hint="run again")
+        return [row for row in found if row[0] is not None]
 
     def newest_with_text(self, term: str, *, below: int, time: str | None = None) -> Iterator[int]:
         """The blocks before `below` that have a term, newest first; with `time` only those with an entry until then."""
@@ -108,22 +126,24 @@ class Index:
                 "WHERE", "JOIN log_index_block b ON b.number = t.block WHERE b.least_at <= ? AND"
             )
         while True:
-            found = self._rows.ask(query, *extra, hash_of(term), below, size)
-            yield from (block for (block,) in found)
+            found = sorted(
+                (block for (block,) in self._ask(query, *extra, hash_of(term), below, size)), reverse=True
+            )
+            yield from found
             if len(found) < size:
                 return
-            below, size = found[-1][0], size * 4
+            below, size = found[-1], size * 4
 
     def following_with_text(self, term: str, block: int) -> Iterator[int]:
         """The blocks after `block` that have a term, oldest first."""
         size = _PAGE
         query = "SELECT block FROM log_index_term WHERE term = ? AND block > ? AND block < ? ORDER BY block LIMIT ?"
         while True:
-            found = self._rows.ask(query, hash_of(term), block, self.count, size)
-            yield from (number for (number,) in found)
+            found = sorted(number for (number,) in self._ask(query, hash_of(term), block, self.count, size))
+            yield from found
             if len(found) < size:
                 return
-            block, size = found[-1][0], size * 4
+            block, size = found[-1], size * 4
 
     def is_current(self) -> bool:
         """Whether no other process has indexed more entries since this index was opened."""
@@ -131,9 +151,7 @@ class Index:
 
     def names(self, kind: str) -> dict[str, int]:
         """The projects or targets of the log (`project`, `target`), with the number of a project's releases."""
-        return dict(
-            self._rows.ask("SELECT name, releases FROM log_index_name WHERE kind = ? ORDER BY name", kind)
-        )
+        return dict(sorted(self._ask("SELECT name, releases FROM log_index_name WHERE kind = ?", kind)))
 
     def released(
         self, project: str, channel: str, low: str, high: str, *, limit: int, offset: int = 0
@@ -144,7 +162,8 @@ class Index:
             "WHERE project = ? AND channel = ? AND rank >= ? AND rank <= ? "
             "ORDER BY rank DESC, release DESC LIMIT ? OFFSET ?"
         )
-        return [Released(*row) for row in self._rows.ask(query, project, channel, low, high, limit, offset)]
+        found = [Released(*row) for row in self._ask(query, project, channel, low, high, limit, offset)]
+        return sorted(found, key=lambda one: (one.rank, one.release), reverse=True)
 
     def all_released(self, project: str, low: str = "") -> list[Released]:
         """Every released version of a project with a rank from `low` on."""
@@ -152,12 +171,12 @@ class Index:
             "SELECT version, rebuild, commit_id, rank, release FROM log_index_version WHERE project = ? "
             "AND channel IN (SELECT DISTINCT channel FROM log_index_version WHERE project = ?) AND rank >= ?"
         )
-        return [Released(*row) for row in self._rows.ask(query, project, project, low)]
+        return [Released(*row) for row in self._ask(query, project, project, low)]
 
     def count_released(self, project: str, channel: str, low: str, high: str) -> int:
         """How many rows `released` has without a limit."""
         query = "SELECT count(*) FROM log_index_version WHERE project = ? AND channel = ? AND rank >= ? AND rank <= ?"
-        return int(self._rows.ask(query, project, channel, low, high)[0][0])
+        return int(self._ask(query, project, channel, low, high)[0][0])
 
     # Reading blocks.
 
@@ -173,13 +192,15 @@ class Index:
         return entries
 
     def _block(self, number: int) -> tuple[Entry, ...]:
-        query = "SELECT hash, place, lines FROM log_index_block WHERE number BETWEEN ? AND ? ORDER BY number"
-        found = self._rows.ask(query, number, number + 1)
-        if not found:
+        query = "SELECT number, hash, place, lines FROM log_index_block WHERE number BETWEEN ? AND ?"
+        found = {row[0]: row[1:] for row in self._ask(query, number, number + 1)}
+        if number not in found:
             raise _changed(number, "the index has no such block")
-        digest, place, kept = found[0]
+        digest, place, kept = found[number]
         end_hash, end = (
-            found[1][:2] if number + 1 < self.count and len(found) > 1 else (self.position.hash, self.place)
+            found[number + 1][:2]
+            if number + 1 < self.count and number + 1 in found
+            else (self.position.hash, self.place)
         )
         lines = bytes(kept).split(b"\n") if kept else self._source.lines(number, place, end)
         head = Head(seq=number * BLOCK - 1, hash=digest)

@@ -26,7 +26,7 @@ from release.log.catalog.catalog import Catalog
 from release.log.catalog.open import open_catalog
 from release.log.catalog.open_index import fill_tables
 from release.log.catalog.sqlite_rows import SqliteRows
-from release.log.catalog.tables import BLOCK, IndexFailed, Table
+from release.log.catalog.tables import BLOCK, STATE, TABLES, IndexFailed, Table, first_state
 from release.log.chain import seal, seal_all
 from release.log.fold import fold
 from release.log.replicate import copy
@@ -479,6 +479,63 @@ def test_sql_index_is_filled_by_migrate_and_then_by_writers(
         same_answers(found, entries)
         assert list(tmp_path.glob("*.sqlite")) == [], "the tables were used, and no file in the cache folder"
         getattr(log, "close", lambda: None)()
+
+
+@pytest.mark.parametrize("state", [None, first_state("")], ids=["emptied", "made anew"])
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_sql_index_that_was_emptied_under_a_process_gives_an_error_and_never_a_wrong_answer(
+    request: pytest.FixtureRequest, tmp_path: Path, entries: list[Entry], kind: str, state: Any
+) -> None:
+    log = open_store(describe(kind, request, tmp_path))
+    entries = entries[: 2 * BLOCK]
+    copy(file_of(tmp_path / "source.jsonl", entries), log)
+    fill_tables(log)
+
+    def catalog(may_fill: bool) -> Catalog:
+        return open_catalog(log, lambda: str(tmp_path), program="test", may_fill=may_fill)
+
+    stays = Writer(log, clock=TickingClock(), cancel=Cancel(), catalog=catalog)
+    facts = whole_release("fresh", "7.0.0")
+    made = stays.append(facts)
+    key = next(one.fields["release"] for one in entries if one.fields.get("release"))
+    view, whole = stays.view(), fold(entries)
+    rows = SqlRows(log)  # type: ignore[arg-type]  # it is a `SqlStore`
+    for table in TABLES:
+        rows.change(f"DELETE FROM {table.name}")
+    if state is not None:
+        rows.add(STATE, [state])
+    for ask in (
+        lambda: view.release(key),
+        lambda: view.releases_with(key[:9]),
+        lambda: view.projects,
+        lambda: view.statuses_of(),
+        lambda: view.entries[0],
+    ):
+        with pytest.raises(IndexFailed, match="made anew meanwhile"):
+            ask()
+    assert stays.append(facts) == made
+    assert stays.find(facts[0]) == made[0]
+    assert stays.view().release(key) == whole.release(key)
+    getattr(log, "close", lambda: None)()
+
+
+def test_emptied_sql_index_is_not_begun_in_the_middle_of_the_log(
+    request: pytest.FixtureRequest, tmp_path: Path, entries: list[Entry]
+) -> None:
+    description = describe("sqlite", request, tmp_path)
+    log, other = open_store(description), open_store(description)
+    copy(file_of(tmp_path / "source.jsonl", entries[: 3 * BLOCK]), log)
+    fill_tables(log)
+    stays = indexed(log, tmp_path)
+    assert stays.indexed
+    rows = SqlRows(log)  # type: ignore[arg-type]  # it is a `SqlStore`
+    for table in TABLES:
+        rows.change(f"DELETE FROM {table.name}")
+    copy(file_of(tmp_path / "source.jsonl", entries), other)
+    stays.follow(log.read(stays.head.seq))
+    same_answers(indexed(other, tmp_path), entries)
+    for one in (log, other):
+        getattr(one, "close", lambda: None)()
 
 
 def test_writer_in_its_turn_does_not_wait_for_its_own_lock(

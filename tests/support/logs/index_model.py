@@ -18,8 +18,9 @@ import pytest
 from release.errors import LogUnavailable
 from release.log import Entry, Head, LogStore
 from release.log.catalog import catalog
+from release.log.catalog.catalog import Catalog
 from release.log.catalog.open_index import fill_tables
-from release.log.catalog.tables import BLOCK
+from release.log.catalog.tables import BLOCK, IndexFailed
 from release.log.chain import head_of, seal_all, timestamp
 from release.log.identity import ENVELOPE, checked, fact_id
 from release.log.writer import Writer
@@ -245,12 +246,23 @@ class IndexModel:
             machine.staying.entries()
             catalogs.append(machine.staying._catalog)
         for found in catalogs:
-            assert [found.at(seq).raw for seq in range(found.head.seq + 1)] == self.lines
-            assert [one.raw for one in found.newest()] == self.lines[::-1]
-            if entries:
-                same_answers(found, entries)
-                same_versions(found, entries)
-                same_claims(found, entries[-40:])
+            try:
+                self._require_answers(found, entries)
+            except IndexFailed:
+                # The tables were emptied under a process that stays: an error, never a wrong answer, and once only.
+                assert self._is_sql
+                assert found.index is not None
+                assert found.index.is_lost
+                machine.staying.entries()
+                self._require_answers(machine.staying._catalog, entries)
+
+    def _require_answers(self, found: Catalog, entries: list[Entry]) -> None:
+        assert [found.at(seq).raw for seq in range(found.head.seq + 1)] == self.lines
+        assert [one.raw for one in found.newest()] == self.lines[::-1]
+        if entries:
+            same_answers(found, entries)
+            same_versions(found, entries)
+            same_claims(found, entries[-40:])
 
 
 #: Steps with their weights: most of them append, or the log would stay shorter than a block of the index.
