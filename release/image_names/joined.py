@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import IO
 
 from release.errors import NotFound
@@ -49,11 +50,18 @@ class JoinedImages(ReadOnly):
         raise NotFound(f"none of the places that were given has the manifest {reference}")
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """A stream of the blob: from the repository whose manifest names it, if that manifest was read.
+        """A stream of the blob: from the repository whose manifest names it, if that manifest was read and it is there.
 
-        A blob that no read manifest names comes from the first repository that has it. Raises `NotFound`.
+        Else from the first repository that has it. Raises `NotFound`.
         """
-        return self._place_of(descriptor).open_blob(descriptor)
+        owner = self._owners.get(descriptor.digest)
+        if owner is not None:
+            with suppress(NotFound):
+                return owner.open_blob(descriptor)
+        for place in self._places:
+            if place.has_blob(descriptor):
+                return place.open_blob(descriptor)
+        raise NotFound(f"none of the places that were given has the blob {descriptor.digest}")
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether one of the repositories has the blob."""
@@ -62,12 +70,3 @@ class JoinedImages(ReadOnly):
     def tags(self) -> tuple[str, ...]:
         """An empty tuple: a joined image has no tags before it is released."""
         return ()
-
-    def _place_of(self, descriptor: Descriptor) -> Repository:
-        owner = self._owners.get(descriptor.digest)
-        if owner is not None:
-            return owner
-        for place in self._places:
-            if place.has_blob(descriptor):
-                return place
-        raise NotFound(f"none of the places that were given has the blob {descriptor.digest}")

@@ -9,14 +9,15 @@ import msgspec
 
 from release.app.session import Session
 from release.config.load import Component
-from release.errors import ConfigError, RefusedError
+from release.errors import ConfigError, NotFound, RefusedError
 from release.image_names.choose_image import read
-from release.image_names.image_location import ImageLocation, locate
+from release.image_names.image_location import ImageLocation, is_in_registry, locate
 from release.oci import Repository
 from release.oci.image_config import read_config
 from release.plan.supply import FROM, Joined, Supplied, Supply, join
 from release.tagging.labels import REVISION, VERSION
 from release.tagging.model import Decision, Held
+from release.transfer.repair import missing_blobs
 
 
 class OpenedSupply(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,17 +61,28 @@ def open_supply(
     return opened
 
 
-def supply_of(session: Session, opened: OpenedSupply, decision: Decision, *, as_commit: bool) -> Supply:
-    """The image as a value for the planner.
+def supply_of(
+    session: Session,
+    opened: OpenedSupply,
+    decision: Decision,
+    *,
+    as_commit: bool,
+    targets: Sequence[Repository],
+) -> Supply:
+    """The image as a value for the planner. `targets`: where the image goes; () if they are not asked.
 
     Raises `RefusedError` if the image's labels do not name the commit, or name another version; with `as_commit` the
-    labels are not checked.
+    labels are not checked. Raises `NotFound` if neither a place nor a target has one of the image's blobs.
     """
     joined = opened.joined(decision.annotations)
     places = tuple(one.place for one in opened.supplied)
-    said = session.tags.read(opened.repository(decision.annotations), FROM, joined.top.digest, every=True)
+    repository = opened.repository(decision.annotations)
+    said = session.tags.read(repository, FROM, joined.top.digest, every=True)
     if not as_commit:
         _require_labels(said, decision, places)
+    if not any(is_in_registry(one.name) for one in opened.repositories):
+        # Files can be asked for nothing; of a registry only the copy tells.
+        _require_whole(session, repository, joined.top.digest, targets, places)
     return Supply(
         digest=joined.top.digest,
         places=places,
@@ -101,10 +113,31 @@ def _supplied(place: ImageLocation) -> Supplied:
     return Supplied(place=place.text, top=top, config=read_config(place.repository, top))
 
 
+def _require_whole(
+    session: Session,
+    repository: Repository,
+    digest: str,
+    targets: Sequence[Repository],
+    places: Sequence[str],
+) -> None:
+    missing = missing_blobs(repository, digest, cancel=session.cancel)
+    for target in targets:
+        for blob in missing:
+            if not target.has_blob(blob):
+                raise NotFound(
+                    f"the blob `{blob.digest}` of the image is neither in {_shown(places)} nor in `{target.name}`",
+                    hint="let the tool that made the image write it again",
+                )
+
+
+def _shown(places: Sequence[str]) -> str:
+    return ", ".join(f"`{place}`" for place in places)
+
+
 def _require_labels(said: Held, decision: Decision, places: Sequence[str]) -> None:
     expected = _expected(decision)
     found = {REVISION: said.revision, VERSION: said.version}
-    shown = ", ".join(f"`{place}`" for place in places)
+    shown = _shown(places)
     disputed = [name for name in expected if name in said.disputed]
     if disputed:
         wrong = f"the platforms of {shown} disagree about the label `{disputed[0]}`"

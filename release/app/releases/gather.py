@@ -196,7 +196,8 @@ def _subject(
     if supplied is not None and decision.tags:
         from release.app.obtain.supplied import supply_of  # imported late: few runs have `--from`
 
-        supply = supply_of(session, supplied, decision, as_commit=wishes.as_commit)
+        targets = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
+        supply = supply_of(session, supplied, decision, as_commit=wishes.as_commit, targets=targets)
     return ReleaseInput(
         component=component.name,
         project=project,

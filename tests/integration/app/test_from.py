@@ -190,6 +190,40 @@ def test_release_with_from_is_repeated_with_the_same_digest_after_the_disk_was_l
     assert made.tags["1.4.2"] == digest
 
 
+def layer_of(project: Project, place: str) -> Path:
+    """Return the file of the last layer of the only image in a layout."""
+    layout = project.repo.path / place.removeprefix("oci:")
+    index = json.loads((layout / "index.json").read_bytes())
+    manifest = json.loads((layout / "blobs" / index["manifests"][0]["digest"].replace(":", "/")).read_bytes())
+    return layout / "blobs" / str(manifest["layers"][-1]["digest"]).replace(":", "/")
+
+
+def test_layer_that_no_place_of_from_has_is_missed_by_the_preview_too(made: Project) -> None:
+    options = parts(made)
+    first, second = (layer_of(made, place) for place in options[1::2])
+    assert first.name == second.name, "both images have the layer"
+    whole = first.read_bytes()
+    first.unlink()
+    second.unlink()
+    for command in ("preview", "run"):
+        refused(made(command, *options), 5, "is neither in `oci:parts/amd64`, `oci:", "hint: let the tool")
+    assert not made.tags
+    first.write_bytes(whole)
+    for command in ("preview", "run"):
+        made.must(command, *options)
+    assert "1.4.2" in made.tags
+
+
+def test_layer_that_the_target_has_need_not_be_at_the_places_of_from(made: Project) -> None:
+    options = parts(made)
+    made.must("image", "copy", options[1], f"{made.image}:other")
+    for place in options[1::2]:
+        layer_of(made, place).unlink()
+    for command in ("preview", "run"):
+        made.must(command, *options)
+    assert "1.4.2" in made.tags
+
+
 def test_from_with_another_image_for_a_pushed_release_is_refused(made: Project) -> None:
     places = parts(made)
     made.must("run", *places)
