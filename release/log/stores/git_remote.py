@@ -21,8 +21,10 @@ from gitdb.base import IStream  # type: ignore[import-untyped]  # GitPython's ob
 
 from release.control import Cancel
 from release.errors import LogError, LogUnavailable
+from release.filesystem.files import read_file
 from release.git.command import git_argv, git_environment
 from release.git.credentials import Credentials, keeps_to_its_host, with_settings
+from release.limits import MIB
 from release.log.identity import safe_message
 from release.log.stores.file_lock import FileLock
 from release.log.stores.git_causes import cause_of
@@ -206,9 +208,8 @@ class GitRemote:
 
     def _turn_conversion_off(self) -> None:
         path = os.path.join(self._cache, "info", "attributes")
-        with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-            if file.read() == _ATTRIBUTES:
-                return
+        if read_file(path, limit=MIB) == _ATTRIBUTES:
+            return
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(_ATTRIBUTES)
