@@ -81,14 +81,12 @@ class Index:
         """The blocks that have a hexadecimal term beginning with `start`, oldest first."""
         digits = start[:DIGITS]
         low, high = (int(digits.ljust(DIGITS, fill), 16) for fill in "0f")
-        query = "SELECT DISTINCT block FROM log_index_hex WHERE prefix BETWEEN ? AND ? AND block < ? ORDER BY block"
+        query = "SELECT DISTINCT block FROM log_index_hex WHERE prefix BETWEEN ? AND ? AND block < ?"
         return self._blocks(query, low, high)
 
     def with_text(self, term: str) -> list[int]:
         """The blocks that have a term, oldest first."""
-        return self._blocks(
-            "SELECT block FROM log_index_term WHERE term = ? AND block < ? ORDER BY block", hash_of(term)
-        )
+        return self._blocks("SELECT block FROM log_index_term WHERE term = ? AND block < ?", hash_of(term))
 
     def _blocks(self, query: str, *values: int) -> list[int]:
         if not self.count:

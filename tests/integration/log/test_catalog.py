@@ -26,7 +26,7 @@ from release.log.catalog.catalog import Catalog
 from release.log.catalog.open import open_catalog
 from release.log.catalog.open_index import fill_tables
 from release.log.catalog.sqlite_rows import SqliteRows
-from release.log.catalog.tables import BLOCK, STATE, TABLES, IndexFailed, Table, first_state
+from release.log.catalog.tables import BLOCK, STATE, IndexFailed, Table, first_state
 from release.log.chain import seal, seal_all
 from release.log.fold import fold
 from release.log.replicate import copy
@@ -39,6 +39,7 @@ from tests.support.logs.facts import TickingClock, pushed, whole_release, writer
 from tests.support.logs.random_log import random_entries
 from tests.support.logs.same_answers import same_answers, same_claims, same_lists, same_versions, view_of
 from tests.support.logs.stores import open_store
+from tests.support.logs.tampering import put_index_rows
 
 ROOT = Path(__file__).parents[3]
 ENTRIES = 4 * BLOCK + 17
@@ -486,7 +487,8 @@ def test_sql_index_is_filled_by_migrate_and_then_by_writers(
 def test_sql_index_that_was_emptied_under_a_process_gives_an_error_and_never_a_wrong_answer(
     request: pytest.FixtureRequest, tmp_path: Path, entries: list[Entry], kind: str, state: Any
 ) -> None:
-    log = open_store(describe(kind, request, tmp_path))
+    description = describe(kind, request, tmp_path)
+    log = open_store(description)
     entries = entries[: 2 * BLOCK]
     copy(file_of(tmp_path / "source.jsonl", entries), log)
     fill_tables(log)
@@ -499,11 +501,7 @@ def test_sql_index_that_was_emptied_under_a_process_gives_an_error_and_never_a_w
     made = stays.append(facts)
     key = next(one.fields["release"] for one in entries if one.fields.get("release"))
     view, whole = stays.view(), fold(entries)
-    rows = SqlRows(log)  # type: ignore[arg-type]  # it is a `SqlStore`
-    for table in TABLES:
-        rows.change(f"DELETE FROM {table.name}")
-    if state is not None:
-        rows.add(STATE, [state])
+    put_index_rows(description["url"], {} if state is None else {STATE.name: [state]})
     for ask in (
         lambda: view.release(key),
         lambda: view.releases_with(key[:9]),
@@ -528,9 +526,7 @@ def test_emptied_sql_index_is_not_begun_in_the_middle_of_the_log(
     fill_tables(log)
     stays = indexed(log, tmp_path)
     assert stays.indexed
-    rows = SqlRows(log)  # type: ignore[arg-type]  # it is a `SqlStore`
-    for table in TABLES:
-        rows.change(f"DELETE FROM {table.name}")
+    put_index_rows(description["url"], {})
     copy(file_of(tmp_path / "source.jsonl", entries), other)
     stays.follow(log.read(stays.head.seq))
     same_answers(indexed(other, tmp_path), entries)
