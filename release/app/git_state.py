@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -50,25 +50,20 @@ class GitState:
         `online`: also from the remote: the git tags and the history that the clone lacks, and the remote's branches.
         """
         session, now = self._session, self._session.clock.now()
-        if not online:
-            facts = reconcile(self.snapshot(policy), session.ci, now)
-            named = self._default_branch_for(facts, policy)
-            return (
-                facts if named is None else reconcile(facts.snapshot, session.ci, now, default_branch=named)
+        if online:
+            whole, remote = self._complete(policy), self.remote
+            read = partial(
+                reconcile, whole.snapshot, session.ci, now, remote_branches=remote.heads, remote=remote
             )
+        else:
+            read = partial(reconcile, self.snapshot(policy), session.ci, now)
+        facts = read()
+        if (named := self._default_branch_for(facts, policy)) is not None:
+            facts = read(default_branch=named)
+        if not online:
+            return facts
         from release.app.clone_history import warnings_of
 
-        whole, remote = self._complete(policy), self.remote
-        facts = reconcile(whole.snapshot, session.ci, now, remote_branches=remote.heads, remote=remote)
-        if (named := self._default_branch_for(facts, policy)) is not None:
-            facts = reconcile(
-                whole.snapshot,
-                session.ci,
-                now,
-                remote_branches=remote.heads,
-                remote=remote,
-                default_branch=named,
-            )
         told = warnings_of(session, whole, self.snapshot(policy))
         return msgspec.structs.replace(facts, warnings=(*facts.warnings, *told))
 
