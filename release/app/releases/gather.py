@@ -99,7 +99,7 @@ def gather(
         first = decide_component(session, situation)
     require_not_yanked(first, releases)
     if wishes.offline:
-        return _subject(session, component, situation, first, HeldTags(), supplied)
+        return _subject(session, component, situation, first, HeldTags(), supplied, repositories)
     branches = branches_of(session) if facts.branch is not None else {}
     held = gather_held(
         session.tags,
@@ -120,7 +120,7 @@ def gather(
     version = None if decision.candidate is None else decision.candidate.version
     overtaken = _withheld(session, moving, decision, with_box(facts, version, releases))
     held = HeldTags(held=(*held.held, *overtaken), branch_tip=held.branch_tip)
-    subject = _subject(session, component, situation, decision, held, supplied)
+    subject = _subject(session, component, situation, decision, held, supplied, repositories)
     for said in subject.learned:
         session.sink.emit(told(said))
     return msgspec.structs.replace(subject, unchanged=same)
@@ -188,6 +188,7 @@ def _subject(
     decision: Decision,
     held: HeldTags,
     supplied: OpenedSupply | None,
+    repositories: Sequence[Repository],
 ) -> ReleaseInput:
     facts, wishes = situation.facts, situation.request
     project = project_of(session, component)
@@ -196,8 +197,7 @@ def _subject(
     if supplied is not None and decision.tags:
         from release.app.obtain.supplied import supply_of  # imported late: few runs have `--from`
 
-        targets = [] if wishes.offline else [session.registries.open(one.image) for one in component.targets]
-        supply = supply_of(session, supplied, decision, as_commit=wishes.as_commit, targets=targets)
+        supply = supply_of(session, supplied, decision, as_commit=wishes.as_commit, targets=repositories)
     return ReleaseInput(
         component=component.name,
         project=project,

@@ -2,8 +2,7 @@
 
 Five kinds: submodules that are not checked out, submodules whose files have no repository, files outside of a sparse
 checkout, Git LFS files of which only the pointer is there, and changed files that git was told to take as unchanged. An
-image built without the files of the
-commit would not contain what its commit contains.
+image built without the files of the commit would not contain what its commit contains.
 """
 
 from __future__ import annotations
