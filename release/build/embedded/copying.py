@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from release.build.embedded.modes import ModeChange
-from release.build.embedded.tree import Escape, LinkLoop, Tree, leaves
+from release.build.embedded.tree import Escape, LinkLoop, Tree
 from release.build.ignore import Ignore, match_component
 from release.compression.entries import Content, Node
 from release.errors import BuildError
@@ -20,8 +20,6 @@ from release.patterns import expression_of, has_wildcard
 
 _WHITEOUT = ".wh."
 _CHECK = "check the path, and that `.dockerignore` does not leave it out"
-# Links to these folders may dangle in the image: they exist when the container runs (`access.log -> /dev/stdout`).
-_AT_RUN_TIME = ("dev", "proc", "run", "sys", "tmp")
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +90,6 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
             changes.add_below(_join(target, inner), source, each.path, inner=inner)
         elif not inner or not transfer.leaves_out(inner):
             changes.add(_join(target, each.name) if is_folder else target, each.node, origin=each.path)
-    changes.require_links_inside()
     return changes.nodes
 
 
@@ -251,13 +248,13 @@ class _Changes:
         self._after = image.nodes()
         self._result = Tree(self._after)
         self._known = Tree(self.nodes) if transfer.is_linked else self._result  # folders that are not made
-        self._links: dict[str, str] = {}  # path in the image -> path in the source
         self._folders: dict[str, str] = {}  # folder -> the folder with symlinks followed
 
-    def add(self, path: str, node: Node, *, origin: str) -> str:
-        """Add one node; returns its path, with symlinks in the image followed."""
+    def add(self, path: str, node: Node, *, origin: str) -> None:
+        """Add one node, with symlinks followed in the folders of its path. A symlink is added as it is."""
         if node.kind == "dir":
-            return self.add_folder(path, node)
+            self.add_folder(path, node)
+            return
         self._require_usual(node, origin)
         resolved = self._in_folder(path)
         existing = self._result.get(resolved)
@@ -268,7 +265,6 @@ class _Changes:
             )
         self._add_parents(resolved)
         self._put(resolved, self._stamped(node))
-        return resolved
 
     def add_below(self, target: str, source: Tree, folder: str, *, inner: str = "") -> None:
         """Add the content of `folder` in `source` to the folder `target`.
@@ -280,12 +276,10 @@ class _Changes:
             node = source.get(path)
             name = path[len(folder) :].lstrip("/")
             if node is not None and not self._transfer.leaves_out(_join(inner, name)):
-                added = self.add(_join(target, name), node, origin=path)
-                if node.kind == "symlink" and not source.rooted:
-                    self._links[added] = path
+                self.add(_join(target, name), node, origin=path)
 
-    def add_folder(self, path: str, node: Node | None = None) -> str:
-        """Add a folder; returns its path. A known folder is not added, to keep its owner and mode."""
+    def add_folder(self, path: str, node: Node | None = None) -> None:
+        """Add a folder. A known folder is not added, to keep its owner and mode."""
         resolved = self._resolved(path, self._result.resolve(path), self._known.resolve(path))
         self._add_parents(resolved)
         existing = self._result.get(resolved)
@@ -296,20 +290,6 @@ class _Changes:
             )
         if self._known.get(resolved) is None:
             self._put(resolved, self._new_folder() if node is None else self._stamped(node))
-        return resolved
-
-    def require_links_inside(self) -> None:
-        """Refuse symlinks that point out of the context, and to nothing in the image: their targets are not copied."""
-        for link, origin in self._links.items():
-            target = self.nodes[link].target
-            if not leaves(origin, target):
-                continue
-            resolved = self._result.resolve(link)
-            if self._result.get(resolved) is None and resolved.partition("/")[0] not in _AT_RUN_TIME:
-                raise self._error(
-                    f"the symlink `{origin}` -> `{target}` leaves {self._transfer.origin}",
-                    "put what it points to inside, or leave the link out with `.dockerignore`",
-                )
 
     def _in_folder(self, path: str) -> str:
         """`path` with symlinks in its folders followed. Raises as `_resolved`; each folder is followed once."""

@@ -47,6 +47,9 @@ LINKS = {
     "root/bin/abs": "/bin/tool",
     "alias": "conf/a.ini",
     "dir": "conf",
+    # Out of the context, and to nothing in the image: below a copied folder a link stays a link.
+    "conf/deep/abroad": "../../../nowhere",
+    "conf/nowhere": "/nowhere",
 }
 
 DOCKERFILES = {

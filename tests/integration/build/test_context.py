@@ -8,13 +8,10 @@ from typing import Any
 import pytest
 
 from release.build.context import Context, open_context, walk
-from release.build.embedded.builder import LayersBuilder
 from release.compression.entries import HostFile, Node
 from release.compression.tar_stream import read_content
-from release.control import Cancel
 from release.errors import BuildError, ConfigError
-from release.events import NullSink
-from tests.support.releases.builds import build, build_of
+from tests.support.releases.builds import build_of
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -146,18 +143,6 @@ class TestBadInput:
     def test_a_dockerfile_that_is_not_utf8_is_refused_with_its_line(self, tmp_path: Path) -> None:
         (tmp_path / "Dockerfile").write_bytes(b"FROM scratch\n# \xff\n")
         assert str(refusal(tmp_path)) == "Dockerfile:2: not UTF-8"
-
-    def test_a_symlink_that_leaves_the_context_is_refused_when_it_is_copied(self, tmp_path: Path) -> None:
-        write(tmp_path / "repo", a="")
-        os.symlink("../../secret", tmp_path / "repo/out")
-        builder = LayersBuilder(sink=NullSink(), cancel=Cancel(), version="1")
-        request = build_of(tmp_path / "repo")
-        with pytest.raises(BuildError) as caught:
-            build(builder, request, tmp_path / "store")
-        assert str(caught.value) == "Dockerfile:2: the symlink `out` -> `../../secret` leaves the context"
-        assert "`.dockerignore`" in str(caught.value.hint)
-        (tmp_path / "repo/.dockerignore").write_text("out\n")
-        assert build(builder, request, tmp_path / "store").digest
 
     def test_pipes_and_sockets_are_listed_but_never_opened(self, tmp_path: Path) -> None:
         write(tmp_path)

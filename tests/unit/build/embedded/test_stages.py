@@ -451,17 +451,10 @@ class TestCopy:
         error = refusal(f"FROM scratch\nUSER 1\nCOPY {operands}")
         assert str(error) == f"Dockerfile:3: {message}"
 
-    @pytest.mark.parametrize("target", ["../../../etc/passwd", "/etc/passwd"])
-    def test_a_symlink_out_of_the_context_that_leads_nowhere_in_the_image_is_refused(
-        self, target: str
-    ) -> None:
-        context = {"d": folder(), "d/e": folder(), "d/e/out": link(target)}
-        error = refusal("FROM scratch\nCOPY d /d", context=context)
-        assert str(error).startswith("Dockerfile:2: the symlink `d/e/out` -> `")
-        assert str(error).endswith("` leaves the context")
-
-    @pytest.mark.parametrize("target", ["/bin/busybox", "/dev/stdout", "../bin/busybox", "busybox"])
-    def test_symlinks_that_resolve_in_the_image_or_at_run_time_are_kept(self, target: str) -> None:
+    @pytest.mark.parametrize(
+        "target", ["/bin/busybox", "/dev/stdout", "busybox", "../../../nowhere", "/nowhere", "/bin/sh"]
+    )
+    def test_symlinks_below_a_copied_folder_are_kept_wherever_they_lead(self, target: str) -> None:
         context = {"r": folder(), "r/bin": folder(), "r/bin/busybox": file(), "r/bin/sh": link(target)}
         assert dict(build("FROM scratch\nCOPY r /", context=context).layers[0])["bin/sh"] == link(target)
 
@@ -508,11 +501,6 @@ class TestCopy:
         error = refusal(f"FROM scratch\nCOPY r /\n{line}", context={**CONTEXT, **circle})
         assert "in the image leads in a circle" in str(error)
         assert str(error).startswith("Dockerfile:3: the symlink `/")
-
-    def test_a_circular_symlink_out_of_the_context_is_refused(self) -> None:
-        context = {"r": folder(), "r/loop": link("/loop")}
-        error = refusal("FROM scratch\nCOPY r /", context=context)
-        assert str(error) == "Dockerfile:2: the symlink `/loop` in the image leads in a circle"
 
     def test_add_unpacks_an_archive_and_copy_does_not(self) -> None:
         context = {"root.tar": file("archive")}
