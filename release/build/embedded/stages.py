@@ -39,11 +39,11 @@ from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import base_of, source_of, stage_platform
 from release.build.dockerfile.values import is_signal, parse_ports
 from release.build.embedded.base_config import BaseLayer
-from release.build.embedded.copy_instruction import Surroundings, transfer_of
-from release.build.embedded.copying import Owner, changes_of, missing_folders
+from release.build.embedded.copying.changes import changes_of, missing_folders
+from release.build.embedded.copying.instruction import Surroundings, transfer_of
+from release.build.embedded.copying.owners import Owner, find_user
 from release.build.embedded.named_sources import NO_NAMED_SOURCES, NamedSources
 from release.build.embedded.obstacles import needed_stages, require_trigger
-from release.build.embedded.owners import find_user
 from release.build.embedded.tree import LinkLoop, Tree, by_bytes
 from release.compression.entries import Content, HostFile, Node
 from release.errors import BuildError

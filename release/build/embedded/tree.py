@@ -87,8 +87,12 @@ class Tree:
     def resolve_parent(self, path: str) -> str:
         """`path` with symlinks in its folders followed, but not in its last name."""
         folder, name = posixpath.split(path)
-        resolved = self.resolve(folder)
-        return f"{resolved}/{name}" if resolved else name
+        return join(self.resolve(folder), name)
+
+
+def join(folder: str, name: str) -> str:
+    """The path of `name` in `folder`; "" is the root."""
+    return f"{folder}/{name}" if folder else name
 
 
 def by_bytes(nodes: Mapping[str, Node]) -> list[tuple[str, Node]]:

@@ -10,9 +10,9 @@ import msgspec
 from release.build.dockerfile.expand import expand_body
 from release.build.dockerfile.instructions import Add, Copy
 from release.build.dockerfile.scope import Scope
-from release.build.embedded.copying import Owner, Transfer
-from release.build.embedded.modes import ModeChange, read_mode
-from release.build.embedded.owners import LARGEST_ID, find_owner
+from release.build.embedded.copying.modes import ModeChange, read_mode
+from release.build.embedded.copying.owners import LARGEST_ID, Owner, find_owner
+from release.build.embedded.copying.transfer import Transfer
 from release.build.embedded.tree import Tree
 from release.build.ignore import Ignore, parse_ignore
 from release.compression.entries import Content, Inline

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from release.build.embedded.modes import read_mode
+from release.build.embedded.copying.modes import read_mode
 
 SYMBOLIC = [
     "u=rwX,go=rX",

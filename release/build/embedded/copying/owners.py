@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from release.build.embedded.copying import Owner
+import msgspec
+
 from release.build.embedded.tree import Tree
 from release.compression.entries import Content
 from release.digits import number_in
@@ -13,6 +14,13 @@ from release.errors import BuildError
 # Largest user or group id: ids have 32 bits, and chown(2) reads the highest (-1) as "do not change". A larger number in
 # `--chown` is looked up as a name.
 LARGEST_ID = (1 << 32) - 2
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """Numeric owner and group."""
+
+    uid: int = 0
+    gid: int = 0
 
 
 def find_owner(text: str, image: Tree, read: Callable[[Content], bytes], *, where: str) -> Owner:

@@ -1,0 +1,124 @@
+"""Finds the files that the sources of a `COPY` name, with wildcards and with `--parents`. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+import msgspec
+
+from release.build.embedded.copying.transfer import Transfer
+from release.build.embedded.tree import Escape, LinkLoop, Tree, join
+from release.build.ignore import match_component
+from release.compression.entries import Node
+from release.errors import BuildError
+from release.patterns import expression_of, has_wildcard
+
+_CHECK = "check the path, and that `.dockerignore` does not leave it out"
+
+
+class FoundSource(msgspec.Struct, frozen=True, kw_only=True):
+    """One match of a source.
+
+    `name`: the match's name in a destination folder; `above`: parent folders that `--parents` keeps.
+    """
+
+    path: str
+    name: str
+    node: Node
+    above: tuple[tuple[str, Node], ...] = ()
+
+
+def find_sources(transfer: Transfer, source: Tree) -> list[FoundSource]:
+    """The matches of every source of the transfer in `source`, in the order of the sources. Raises `BuildError`."""
+    found = [each for pattern in transfer.sources for each in _find(transfer, pattern, source)]
+    # A wildcard without a match is allowed if another source matches: `COPY package.json lock* /` without a lock file.
+    if not found:
+        sources = ", ".join(f"`{pattern}`" for pattern in transfer.sources)
+        raise BuildError(f"{transfer.where}: nothing in {transfer.origin} matches {sources}", hint=_CHECK)
+    return found
+
+
+def _find(transfer: Transfer, pattern: str, source: Tree) -> list[FoundSource]:
+    if pattern in transfer.inline:
+        name, content = transfer.inline[pattern]
+        return [FoundSource(path=name, name=name, node=Node(kind="file", mode=0o644, content=content))]
+    if transfer.keeps_parents:
+        return _find_with_parents(transfer, pattern, source)
+    cleaned = _cleaned(transfer, pattern)
+    try:
+        paths = _glob(cleaned, source) if has_wildcard(cleaned) else [cleaned]
+    except ValueError as error:
+        raise BuildError(f"{transfer.where}: `{pattern}` is not a pattern: {error}") from error
+    return [_follow(transfer, path, source) for path in paths]
+
+
+def _cleaned(transfer: Transfer, pattern: str) -> str:
+    """The pattern relative to the source's root; "" for the root."""
+    cleaned = posixpath.normpath(pattern.lstrip("/") or ".")
+    if cleaned == ".." or cleaned.startswith("../"):
+        raise BuildError(
+            f"{transfer.where}: `{pattern}` leaves {transfer.origin}",
+            hint="only what is inside can be copied; choose a wider `context`",
+        )
+    return "" if cleaned == "." else cleaned
+
+
+def _find_with_parents(transfer: Transfer, pattern: str, source: Tree) -> list[FoundSource]:
+    """The matches for `--parents`, by the path behind `/./` or from the root. `**` matches folders at any depth."""
+    before, pivot, behind = pattern.partition("/./")
+    root = source.resolve(_cleaned(transfer, before)) if pivot else ""
+    wanted = _cleaned(transfer, behind if pivot else pattern)
+    if not has_wildcard(wanted):
+        paths = [wanted]
+    else:
+        try:
+            expression = re.compile(expression_of(wanted), re.DOTALL)
+        except ValueError as error:
+            raise BuildError(f"{transfer.where}: `{pattern}` is not a pattern: {error}") from error
+        inside = (path[len(root) :].lstrip("/") for path in sorted(source.below(root)))
+        paths = [path for path in inside if expression.fullmatch(path)]
+    found = []
+    for path in paths:
+        node = source.get(join(root, path))
+        if node is None:
+            raise BuildError(f"{transfer.where}: {transfer.origin} has no `{path}`", hint=_CHECK)
+        names = path.split("/")[:-1]
+        above = ["/".join(names[:count]) for count in range(1, len(names) + 1)]
+        nodes = tuple((each, _folder_at(join(root, each), source)) for each in above)
+        found.append(FoundSource(path=join(root, path), name=path, node=node, above=nodes))
+    return found
+
+
+def _folder_at(path: str, source: Tree) -> Node:
+    node = source.get(path)
+    return node if node is not None and node.kind == "dir" else Node(kind="dir")
+
+
+def _glob(pattern: str, source: Tree) -> list[str]:
+    wanted = pattern.split("/")
+    matches = []
+    for path in source.paths():
+        names = path.split("/")
+        if len(names) == len(wanted) and all(map(match_component, wanted, names)):
+            matches.append(path)
+    return sorted(matches)
+
+
+def _follow(transfer: Transfer, path: str, source: Tree) -> FoundSource:
+    """The source at `path`. If it is a symlink, its target is copied, as Docker does."""
+    try:
+        resolved = source.resolve(path)
+    except Escape as error:
+        raise BuildError(
+            f"{transfer.where}: `{error.args[0]}` is a symlink that leaves {transfer.origin}",
+            hint="put what it points to inside, or leave the link out with `.dockerignore`",
+        ) from error
+    except LinkLoop as error:
+        raise BuildError(
+            f"{transfer.where}: the symlink `{error.args[0]}` leads in a circle", hint="repair the link"
+        ) from error
+    node = source.get(resolved)
+    if node is None:
+        raise BuildError(f"{transfer.where}: {transfer.origin} has no `{path}`", hint=_CHECK)
+    return FoundSource(path=resolved, name=posixpath.basename(path), node=node)
