@@ -27,16 +27,12 @@ from release.build.embedded.obstacles import (
     ImageUse,
     needed_images,
     needed_stages,
+    read_triggers,
 )
 from release.build.embedded.programs import read_allowed
 from release.build.embedded.read_contexts import read_named_sources
-from release.build.embedded.stages import (
-    Images,
-    StageImage,
-    build_stages,
-    image_on,
-    read_triggers,
-)
+from release.build.embedded.stage_image import Images, StageImage, image_on
+from release.build.embedded.stages import build_stages
 from release.build.ignore import Ignore
 from release.build.result import built_image
 from release.build.task_input import COMMON, TaskInput, read_input, require_options

@@ -10,7 +10,7 @@ import msgspec
 
 from release.build.embedded.layer_memory import layer_shape, recall_layer, remember_layer
 from release.build.embedded.programs import Programs
-from release.build.embedded.stages import Layer
+from release.build.embedded.stage_image import Layer
 from release.build.ignore import Ignore
 from release.compression import Watch
 from release.compression.codecs import Codec

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from release.build.dockerfile.parser import parse
-from release.build.embedded.stages import StageImage, build_stages
+from release.build.embedded.stage_image import StageImage
+from release.build.embedded.stages import build_stages
 from release.build.embedded.tree import Tree
 from release.compression.entries import Content, Inline, Node
 from release.errors import BuildError
