@@ -86,11 +86,15 @@ class Session:
     def config(self) -> Config:
         """The configuration: of the file that `--config` names, else of `shipmark.yml`, with the options applied.
 
-        Raises `ConfigError`.
+        Raises `ConfigError`, and `IncompleteTree` if a sparse checkout left the file out.
         """
         given = self.settings.config
         path = os.path.join(self.directory, given) if given else os.path.join(self.root, CONFIG_NAME)
         text = read_config(path)
+        if text is None:
+            from release.app.config_file import require_none  # imported late: most runs have a config file
+
+            require_none(self, path)
         if text is None and given:
             raise ConfigError(f"`{given}` does not exist", hint="check the path behind `--config`")
         name = os.path.relpath(path, self.directory) if text is not None else None

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.component_policy import require_targets
+from release.app.config_file import require_none
 from release.app.session import CONFIG_NAME, Session
 from release.app.setup.init.config_text import config_text
 from release.app.setup.init.convert.jobs import METADATA, Facts
@@ -82,6 +83,8 @@ def init(session: Session, request: InitRequest) -> InitReport:
     may not be changed.
     """
     found = discover(session)
+    if not found.has_config:
+        require_none(session, os.path.join(session.root, CONFIG_NAME))
     if request.systems:
         found = msgspec.structs.replace(found, systems=request.systems)
     # Without a CI file to write, it does not matter where shipmark comes from.

@@ -1,0 +1,70 @@
+"""Tells a config file that this clone lacks from one that does not exist.
+
+Without this, a config file that a sparse checkout left out would count as none, and defaults would decide the release.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from release.errors import ConfigError, IncompleteTree
+from release.events import Note
+from release.filesystem.workspace_paths import is_within
+
+if TYPE_CHECKING:
+    from release.app.session import Session
+
+# git-ls-files(1), `-v`: `S` is skip-worktree, which a sparse checkout sets; `s` is that and assume-unchanged.
+_SKIPPED = (b"S ", b"s ")
+
+
+def require_none(session: Session, path: str) -> None:
+    """Raise if the commit has the config file `path`, which cannot be opened, or if a symlink stands there.
+
+    Warns of a neighbour with the ending `.yaml`, which is not read. Raises `IncompleteTree`, `ConfigError`.
+    """
+    for one in dict.fromkeys((path, os.path.realpath(path))):
+        if _is_left_out(session, one):
+            shown = os.path.relpath(one, session.root)
+            raise IncompleteTree(
+                f"`{shown}` is not in this sparse checkout, and the release is decided by it",
+                hint=_remedy(session),
+            )
+    if os.path.islink(path):
+        raise ConfigError(
+            f"`{path}` is a symlink to `{os.readlink(path)}`, which does not exist",
+            hint="repair the symlink, or remove it",
+        )
+    other = f"{os.path.splitext(path)[0]}.yaml"
+    if other != path and os.path.lexists(other):
+        session.sink.emit(
+            Note(
+                level="warning",
+                text=f"`{os.path.basename(other)}` is not read: the config file is called `{os.path.basename(path)}`",
+                hint=f"rename it, or give `--config {os.path.basename(other)}`",
+            )
+        )
+
+
+def _is_left_out(session: Session, path: str) -> bool:
+    """Whether a sparse checkout left out the file, which git tracks."""
+    from release.git.repository import discover
+
+    found = discover(session.root, session.settings.env)
+    # Only a sparse checkout has this file, so that no other clone without a config file costs a git process.
+    if found is None or not os.path.lexists(os.path.join(found.git_dir, "info", "sparse-checkout")):
+        return False
+    if os.path.lexists(path) or not is_within(path, found.root):
+        return False
+    from release.git.command import Git
+
+    git = Git(session.process, found.root, session.settings.env)
+    name = os.path.relpath(path, found.root)
+    return git.read("ls-files", "-z", "-v", "--", f":(literal){name}").startswith(_SKIPPED)
+
+
+def _remedy(session: Session) -> str:
+    from ci.remedies import files_remedies
+
+    return files_remedies(session.ci.system)["sparse"]
