@@ -8,6 +8,12 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+SCHEMA = "shipmark.log/1"
+# Bytes of one stored line.
+# Enough for an image of a thousand platforms (about 120 bytes each).
+# Bounds the memory of readers, which hold a whole line, and of `FileStore.head`, which reads this much of the file.
+LINE_LIMIT = 256 * 1024
+
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a log: `seq` and `hash` of its last entry; -1 and 64 zeros for an empty log."""

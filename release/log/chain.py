@@ -12,9 +12,8 @@ import msgspec
 
 from release.decoding import decoder
 from release.errors import LogCorrupt, LogError
-from release.log import Entry, Head
+from release.log import LINE_LIMIT, SCHEMA, Entry, Head
 from release.log.identity import fact_id, require_writable
-from release.log.record import LINE_LIMIT, SCHEMA
 
 # Hashed before every line: the hash of a line never equals a hash of the same bytes for another purpose or schema.
 _DOMAIN = SCHEMA.encode() + b"\n"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from release.log import Entry
-from release.log.entry_members import (
+from release.log.records.entry_members import (
     CommonMembers,
     PlanMembers,
     common_of,
@@ -18,8 +18,8 @@ from release.log.entry_members import (
     rebuild_of,
     without_rebuild,
 )
-from release.log.members import Fields, dicts_of, number_of, object_of, text_of
-from release.log.record import PlannedTarget, RecordedImage
+from release.log.records.members import Fields, dicts_of, number_of, object_of, text_of
+from release.log.records.parts import PlannedTarget, RecordedImage
 from release.log.state import (
     Attempt,
     BuiltContent,

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from release.errors import LogCorrupt, LogError
-from release.log import Entry, Head
+from release.log import LINE_LIMIT, Entry, Head
 from release.log.chain import GROUP, Malformed, head_of, read_line, require_next, verify_lines
-from release.log.record import LINE_LIMIT
 from release.log.torn import is_one_append
 
 # Lines that are parsed to find a sound entry in a file whose first line is damaged.

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from release.log.record import PlannedTarget, RecordedContext, RecordedImage
+from release.log.records.parts import PlannedTarget, RecordedContext, RecordedImage
 from release.versions.status import KnownStatus
 
 State = Literal["planned", "built", "pushed", "released"]

@@ -34,7 +34,7 @@ from release.git.history import history
 from release.git.remote import relation, remote_refs
 from release.git.snapshot import snapshot
 from release.layout.layout import Layout
-from release.log import Head, questions
+from release.log import SCHEMA, Head, questions
 from release.log.answers.scope import EVERYTHING
 from release.log.attested import attested
 from release.log.catalog.catalog import Catalog
@@ -44,7 +44,6 @@ from release.log.fold import fold
 from release.log.jsonl import batch_of, last_entry, scan
 from release.log.page.html import Assets
 from release.log.page.site import Site
-from release.log.record import SCHEMA
 from release.log.waiters import lease_end
 from release.log.yanked import yanks_of
 from release.oci.image_json import parse_platform

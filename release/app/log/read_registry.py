@@ -9,7 +9,7 @@ from release.control import Cancel
 from release.effects.attest import RELEASE
 from release.errors import DigestMismatch, Invalid, NotFound
 from release.log.rebuilt.identify import LeftOut, ReadImage
-from release.log.record import RecordedImage, RecordedPlatform
+from release.log.records.parts import RecordedImage, RecordedPlatform
 from release.oci import AnswersMany, Descriptor, ImageFacts, Manifest, Repository
 from release.oci.attached import is_attached
 from release.oci.image_config import manifest_facts

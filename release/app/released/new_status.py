@@ -11,7 +11,7 @@ from release.app.releases.results import Changed
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError, ShallowClone, Unreachable
-from release.log.entry_members import rebuild_of, without_rebuild
+from release.log.records.entry_members import rebuild_of, without_rebuild
 from release.plan.operands import MoveTag
 from release.plan.release_input import Target
 from release.plan.rollback import Rollback, aims

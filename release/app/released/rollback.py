@@ -10,17 +10,11 @@ from release.app.released.new_status import changed, ground_of, proposal, status
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import with_decided
 from release.app.releases.request import require_said
-from release.app.releases.results import (
-    ChangeResult,
-    RollbackReport,
-    error_report,
-    exit_code,
-    step_reports,
-)
+from release.app.releases.results import ChangeResult, RollbackReport, error_report, exit_code, step_reports
 from release.app.session import Session
 from release.errors import ConfigError, LogError
 from release.events import Note
-from release.log.entry_members import without_rebuild
+from release.log.records.entry_members import without_rebuild
 from release.plan.model import Plan
 from release.plan.rollback import above, plan_rollback, rebuilds_above, taken_back
 from release.plan.tag_kind import release_line

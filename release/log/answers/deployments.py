@@ -8,7 +8,7 @@ import msgspec
 
 from release.log import Entry
 from release.log.answers.scope import Scope
-from release.log.members import object_of, text_of
+from release.log.records.members import object_of, text_of
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from release.log import Entry, Head
 from release.log.catalog.tables import BLOCK
 from release.log.catalog.terms import DIGITS, hex_of, terms_of
 from release.log.chain import GROUP, head_of, stored
-from release.log.members import Fields
+from release.log.records.members import Fields
 
 if TYPE_CHECKING:
     from release.log.catalog.index import Index

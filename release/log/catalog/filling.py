@@ -13,9 +13,9 @@ from release.log.catalog.ranks import rank_of
 from release.log.catalog.tables import BLOCK, BLOCKS, FORMAT, HEXES, NAMES, STATE, TEXTS, VERSIONS, Rows
 from release.log.catalog.terms import DIGITS, is_of_release, terms_of
 from release.log.chain import head_of
-from release.log.entry_members import commit_of, rebuild_of, without_rebuild
 from release.log.fold import fold
-from release.log.members import Fields, number_of, text_of
+from release.log.records.entry_members import commit_of, rebuild_of, without_rebuild
+from release.log.records.members import Fields, number_of, text_of
 from release.log.state import BETWEEN_RELEASES, rebuild_name
 
 if TYPE_CHECKING:

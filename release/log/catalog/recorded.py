@@ -12,7 +12,7 @@ from release.log.catalog.ranks import LAST, line_start, rank_of, version_start
 from release.log.catalog.tables import Released
 from release.log.chain import stored
 from release.log.fold import fold
-from release.log.members import text_of
+from release.log.records.members import text_of
 from release.log.state import BETWEEN_RELEASES, rebuild_name
 from release.tagging.model import KnownVersion, Line
 from release.versions.model import Scheme, Version

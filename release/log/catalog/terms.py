@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from release.lazy_pattern import pattern
 from release.log import Entry
-from release.log.entry_members import without_rebuild
 from release.log.fold import SETS_TAGS
-from release.log.members import Fields, text_of
+from release.log.records.entry_members import without_rebuild
+from release.log.records.members import Fields, text_of
 
 #: Hexadecimal digits of a digest that are indexed: the most that fit into signed 64-bit integers (60 bits).
 DIGITS = 15

@@ -20,8 +20,8 @@ from release.log.catalog.terms import (
 )
 from release.log.fold import fold, tags_set
 from release.log.lazy_entries import Entries
-from release.log.members import Fields, text_of
 from release.log.questions import Mention, TagHistory, TagThen, find, require_digest, resolve
+from release.log.records.members import Fields, text_of
 from release.log.state import LogState, ReleaseState, TagHold
 from release.versions.model import Scheme
 from release.versions.status import KnownStatus

@@ -15,10 +15,10 @@ from release.log import Entry
 from release.log.answers.deployments import Deployment, deployment_of
 from release.log.catalog.terms import OF_RELEASE, STATUS_KINDS
 from release.log.fold import SETS_TAGS, Folding, fold, tags_set
-from release.log.members import text_of
 from release.log.page.lanes import MovingTags
 from release.log.page.rows import Row, plain_row, row_of
 from release.log.page.spool import Spool
+from release.log.records.members import text_of
 from release.log.state import ReleaseState
 from release.log.yanked import Yanks, take_yank
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from release.log.entry_members import commit_of, digest_of
-from release.log.members import Fields, dicts_of, number_of, object_of, text_of
 from release.log.page.links import commit_folder, image_page, is_commit_id, web_address
 from release.log.page.markup import shown
 from release.log.questions import tags_of
+from release.log.records.entry_members import commit_of, digest_of
+from release.log.records.members import Fields, dicts_of, number_of, object_of, text_of
 from release.log.state import ReleaseState, rebuild_name
 from release.log.yanked import Yanks, yank_of
 from release.versions.status import KnownStatus

@@ -13,7 +13,6 @@ from contextlib import closing
 from release.log.answers.deployments import Deployment
 from release.log.answers.scope import Scope
 from release.log.catalog.view import LogView
-from release.log.members import text_of
 from release.log.page import html
 from release.log.page.axis import Axis, axis_over, moment_of
 from release.log.page.bars import Held, TagBar
@@ -22,6 +21,7 @@ from release.log.page.lanes import Lane, Stretch, axis_start
 from release.log.page.markup import script_json
 from release.log.page.reading import Reading
 from release.log.page.rows import Cells, Lines, Row, later_of, line_of, states_of
+from release.log.records.members import text_of
 
 Mask = Callable[[str], str]
 

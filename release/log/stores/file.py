@@ -14,10 +14,9 @@ from contextlib import contextmanager, suppress
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, RefusedError
 from release.filesystem.new_files import PRIVATE
-from release.log import Entry, Head, HeadMoved
+from release.log import LINE_LIMIT, Entry, Head, HeadMoved
 from release.log.chain import head_of
 from release.log.jsonl import batch_of, last_entry, may_begin_a_log, scan
-from release.log.record import LINE_LIMIT
 from release.log.stores.file_errors import cause_of, hint_for, refused
 from release.log.stores.file_folder import LogFolder, torn_copies
 from release.log.stores.file_lines import entry_at_end, groups_of

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from release.decoding import convert
-from release.log.record import KINDS, SCHEMA, Record
+from release.log import SCHEMA
+from release.log.records.kinds import KINDS, Record
 from release.schema import cleaned, identifier
 
 ROOT = Path(__file__).parents[3]

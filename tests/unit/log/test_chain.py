@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.errors import LogCorrupt, LogError
-from release.log import Head
+from release.log import LINE_LIMIT, Head
 from release.log.chain import (
     Malformed,
     head_of,
@@ -23,7 +23,6 @@ from release.log.chain import (
     verify_line,
     verify_lines,
 )
-from release.log.record import LINE_LIMIT
 from tests.support.logs.facts import independently_verified, planned
 
 AT = "2026-11-20T10:00:00.000Z"

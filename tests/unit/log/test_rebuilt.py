@@ -11,7 +11,7 @@ from release.app.log.rebuild import _valid
 from release.canonical_json import canonical
 from release.log.rebuilt.facts import joined
 from release.log.rebuilt.identify import Origin, ReadImage, identify
-from release.log.record import RecordedImage
+from release.log.records.parts import RecordedImage
 from release.plan.release import release_key
 from release.statements.release_statement import Attested, ReadStatement, read_statement
 from release.versions.git_tags import versions_in

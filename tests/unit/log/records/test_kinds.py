@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from release.log.record import KINDS, Built, Planned
+from release.log.records.kinds import KINDS, Built, Planned
 from tests.support.logs.facts import (
     MemoryStore,
     built,

@@ -6,8 +6,8 @@ import msgspec
 
 from release.decoding import convert
 from release.lazy_pattern import pattern
-from release.log.members import Fields, number_of, object_of, text_of
-from release.log.record import Digest, PlannedTarget, RecordedContext, RecordedImage
+from release.log.records.members import Fields, number_of, object_of, text_of
+from release.log.records.parts import Digest, PlannedTarget, RecordedContext, RecordedImage
 from release.log.state import BuiltPart
 
 _REBUILD = pattern(r"_r([1-9]\d{0,8})$")

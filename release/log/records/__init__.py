@@ -1,0 +1,1 @@
+"""The records of the version log: their types, and reading their members."""
