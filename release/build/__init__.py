@@ -148,7 +148,7 @@ class Builder(Protocol):
     def prepare(self, task: BuildTask, values: BuildValues) -> Prepared | Problem:
         """Check within seconds whether this builder can build the task. Writes nothing.
 
-        Raises `ConfigError` for an option that this installation does not support, and for a Dockerfile or ignore file
-        that is too large, not a regular file, or (ignore file) a symlink out of the repository; and the exception that
-        cancelled the run.
+        Raises `ConfigError` for an option that this installation does not support; `BuildError` for a Dockerfile or
+        ignore file that is too large, not a regular file, or (ignore file) a symlink out of the repository; and the
+        exception that cancelled the run.
         """

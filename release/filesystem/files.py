@@ -23,6 +23,13 @@ from release.filesystem.workspace_paths import is_within
 _PIECE = 1 << 20
 #: Errors of open(2) for a socket, a device without a driver, and a symlink to itself.
 _NO_FILE = frozenset({errno.ENXIO, errno.ENODEV, errno.ELOOP})
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 #: Paths that are written to directly, because they cannot be replaced by a new file: streams that the process has open
 #: (a shell's `>(command)` is `/dev/fd/N`), the terminal and `/dev/null`.
 _STREAM = r"/dev/(stdout|stderr|null|tty|fd/[0-9]+)|/proc/self/fd/[0-9]+"
@@ -81,7 +88,17 @@ def open_file(path: str) -> io.FileIO:
 
 
 def _not_regular(path: str) -> ConfigError:
-    return ConfigError(f"`{path}` is not a regular file", hint="make it a regular file, or name another")
+    return ConfigError(
+        f"`{path}` is not a regular file, but {_kind(path)}", hint="make it a regular file, or name another"
+    )
+
+
+def _kind(path: str) -> str:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return "a symlink that leads in a circle"
+    return next((text for fits, text in _KINDS if fits(mode)), "something else")
 
 
 def _read_all(file: io.FileIO, most: int) -> bytes:

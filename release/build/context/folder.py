@@ -10,7 +10,7 @@ from release.build import BuildTask
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.dockerfile.parser import parse
 from release.build.ignore import Ignore, parse_ignore
-from release.errors import BuildError
+from release.errors import BuildError, ConfigError
 from release.filesystem.files import read_file
 from release.limits import DOCKERFILE_BYTES, IGNORE_BYTES
 
@@ -124,6 +124,12 @@ def _read_ignore(dockerfile: str, folder: str, root: str) -> tuple[Ignore, str |
         if raw is not None:
             name = os.path.relpath(path, folder)
             return parse_ignore(_decode(raw, name), name), name
+        if os.path.islink(path):
+            # docker and BuildKit take this for no ignore file, and the image gets what the file hides.
+            raise BuildError(
+                f"`{path}` is a symlink to `{os.readlink(path)}`, which does not exist",
+                hint="repair the symlink, or remove it",
+            )
     return Ignore(), None
 
 
@@ -131,6 +137,8 @@ def _read(path: str, shown: str, limit: int, root: str) -> bytes | None:
     """The content of a regular file in the repository; None if it does not exist."""
     try:
         return read_file(path, limit=limit, within=root)
+    except ConfigError as error:
+        raise BuildError(error.message, hint=error.hint) from error
     except OSError as error:
         raise BuildError(
             f"`{shown}` cannot be read: {error.strerror}", hint="check the file's permissions"

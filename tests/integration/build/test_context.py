@@ -10,7 +10,7 @@ import pytest
 from release.build.context import Context, open_context, walk
 from release.compression.entries import HostFile, Node
 from release.compression.tar_stream import read_content
-from release.errors import BuildError, ConfigError
+from release.errors import BuildError
 from tests.support.releases.builds import build_of
 
 
@@ -104,10 +104,19 @@ class TestBadInput:
         (tmp_path / "Containerfile").touch()
         assert refusal(tmp_path).hint == "write one there, or set `build: {dockerfile: Containerfile}`"
 
-    def test_a_folder_as_dockerfile_is_refused(self, tmp_path: Path) -> None:
+    def test_a_folder_as_dockerfile_or_ignore_file_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "Dockerfile").mkdir()
-        with pytest.raises(ConfigError, match="Dockerfile` is not a regular file"):
-            opened(tmp_path)
+        assert str(refusal(tmp_path)).endswith("Dockerfile` is not a regular file, but a folder")
+        (tmp_path / "Dockerfile").rmdir()
+        write(tmp_path)
+        (tmp_path / ".dockerignore").mkdir()
+        assert str(refusal(tmp_path)).endswith(".dockerignore` is not a regular file, but a folder")
+
+    @pytest.mark.parametrize("name", [".dockerignore", "Dockerfile.dockerignore"])
+    def test_an_ignore_file_that_is_a_symlink_to_nothing_is_refused(self, tmp_path: Path, name: str) -> None:
+        write(tmp_path)
+        os.symlink("none", tmp_path / name)
+        assert str(refusal(tmp_path)).endswith(f"{name}` is a symlink to `none`, which does not exist")
 
     def test_a_context_outside_of_the_repository_is_refused(self, tmp_path: Path) -> None:
         write(tmp_path / "repo")
@@ -245,7 +254,7 @@ def test_a_dockerfile_or_ignore_file_that_is_a_symlink_out_of_the_repository_is_
     write(tmp_path)
     (tmp_path / name).unlink(missing_ok=True)
     (tmp_path / name).symlink_to(outside)
-    with pytest.raises((BuildError, ConfigError)) as caught:
+    with pytest.raises(BuildError) as caught:
         opened(tmp_path)
     assert caught.value.hint
     assert "sssh" not in str(caught.value)
