@@ -100,6 +100,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "log.anchor": "log-question",
         "log.questions": "log-question",
         "log.stores": "log-store",
+        "log.timestamps": "log-question",
         "oci": "image-name",
         "plan.earlier": "stale-plan",
         "plan.inputs": "config-file",

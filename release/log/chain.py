@@ -1,11 +1,9 @@
-"""The hash chain: sealing a fact into a line, and verifying stored bytes."""
+"""The hash chain: verifies the stored lines of a log, each against its own hash and the line before it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -13,12 +11,11 @@ import msgspec
 from release.decoding import decoder
 from release.errors import LogCorrupt, LogError
 from release.log import LINE_LIMIT, SCHEMA, Entry, Head
-from release.log.identity import fact_id, require_writable
 
-# Hashed before every line: the hash of a line never equals a hash of the same bytes for another purpose or schema.
-_DOMAIN = SCHEMA.encode() + b"\n"
+#: Hashed before every line: the hash of a line never equals a hash of the same bytes for another purpose or schema.
+DOMAIN = SCHEMA.encode() + b"\n"
 # Copied for each line that is verified: the line need not be copied behind the domain.
-_HASH = hashlib.sha256(_DOMAIN)
+_HASH = hashlib.sha256(DOMAIN)
 #: Lines that are verified at once. The entries of more lines would not stay in the processor's cache.
 GROUP = 64
 _DECODER = msgspec.json.Decoder()
@@ -27,60 +24,6 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 
 class Malformed(Exception):
     """Raised for bytes that are not a line of a log: torn, zero-filled or not JSON. Users never see this exception."""
-
-
-def timestamp(milliseconds: int) -> str:
-    """`milliseconds` since the epoch as RFC 3339 UTC with exactly three decimals."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{_second(seconds)}.{rest:03d}Z"
-
-
-@lru_cache(maxsize=4)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
-
-
-def seal(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None = None) -> bytes:
-    """Return the line, without newline, that stores `fact` as the entry after `head`.
-
-    `at`: a `timestamp`. `batch`: first and last `seq` of the append that this line is part of; a reader takes all of
-    these lines or none. Raises `LogError` for a fact without a canonical form, or whose line exceeds `LINE_LIMIT`.
-    """
-    require_writable(fact)
-    # Only the log sets `hash` and `batch`. Drop those of a fact that was copied from a stored entry.
-    rest = {name: value for name, value in fact.items() if name not in ("hash", "batch")}
-    return _sealed(rest, head, at, batch, fact_id(fact)).raw
-
-
-def seal_all(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[Entry]:
-    """Return the entries that store `facts` (id -> fact) after `head`; two or more are marked as one batch.
-
-    `facts`: as `checked` returns them. Raises `LogError` for a fact whose line exceeds `LINE_LIMIT`.
-    """
-    batch = (head.seq + 1, head.seq + len(facts)) if len(facts) > 1 else None
-    entries = []
-    for identity, fact in facts.items():
-        entries.append(_sealed(fact, head, at, batch, identity))
-        head = head_of(entries[-1])
-    return entries
-
-
-def _sealed(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | None, identity: str) -> Entry:
-    fields = {
-        **fact,
-        "schema": SCHEMA,
-        "seq": head.seq + 1,
-        "prev": head.hash,
-        "id": identity,
-        "at": at,
-    }
-    if batch is not None:
-        fields["batch"] = {"first": batch[0], "last": batch[1]}
-    fields["hash"] = hashlib.sha256(_DOMAIN + _ENCODER.encode(fields)).hexdigest()
-    raw = _ENCODER.encode(fields)
-    if len(raw) > LINE_LIMIT:
-        raise LogError(f"record `{fact.get('kind', '')}` is {len(raw)} bytes long, at most {LINE_LIMIT} fit")
-    return Entry(raw=raw, fields=fields)
 
 
 def verify_line(raw: bytes, previous: Head) -> Entry:

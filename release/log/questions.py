@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,10 +11,8 @@ from release.errors import ConfigError
 from release.lazy_pattern import pattern
 from release.log import Entry
 from release.log.answers.scope import EVERYTHING, Scope
-from release.log.chain import timestamp
 from release.log.state import LogState, ReleaseState, TagHold
 
-_DATE = pattern(r"\d{4}-\d\d-\d\d")
 _DIGEST = pattern(r"(?:sha256:)?([0-9a-f]{7,64})")
 # Hexadecimal digits of the shortest commit, release key or digest that `resolve` accepts.
 # Seven is git's shortest automatic abbreviation.
@@ -91,25 +88,6 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[Change, ...]
     platforms_added: tuple[str, ...]
     platforms_removed: tuple[str, ...]
-
-
-def moment(text: str) -> str:
-    """`text` as a timestamp of the log. A date alone means the end of that day; a time without offset means UTC.
-
-    Raises `ConfigError` for text that is not a time.
-    """
-    try:
-        if _DATE.fullmatch(text):
-            time = datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1, milliseconds=-1)
-        else:
-            time = datetime.fromisoformat(text)
-            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-        return timestamp((time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1))
-    except (ValueError, OverflowError) as error:
-        raise ConfigError(
-            f"`{text}` is not a time",
-            hint="write `2026-11-20`, `2026-11-20T14:30` or `2026-11-20T14:30:00+01:00`",
-        ) from error
 
 
 def find(entries: Iterable[Entry], digest: str) -> tuple[Mention, ...]:

@@ -14,12 +14,12 @@ from release.log.catalog.catalog import Catalog
 from release.log.catalog.claims import claims_about, entry_of, of_release
 from release.log.catalog.tables import IndexFailed
 from release.log.catalog.view import LogView
-from release.log.chain import seal_all, timestamp
 from release.log.fold import Folding
 from release.log.identity import checked, id_of_checked, with_masked_prose
 from release.log.lazy_entries import Entries
 from release.log.pending import PendingFacts
 from release.log.state import LogState
+from release.log.timestamps import timestamp
 from release.ports import Clock
 
 # Seconds between attempts, doubled from the first to the longest, times a jitter that spreads competing writers.
@@ -217,6 +217,8 @@ class Writer:
         return self._attempt_now(wanted, fresh)
 
     def _attempt_now(self, wanted: dict[str, dict[str, Any]], fresh: bool) -> dict[str, Entry]:
+        from release.log.sealing import seal_all  # imported late: questions append nothing
+
         if fresh:
             before = self._catalog.head
             self._read_on()

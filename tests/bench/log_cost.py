@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 from release.control import Cancel
 from release.log.catalog.open_index import fill_tables
-from release.log.chain import timestamp
 from release.log.stores.sql import SqlStore
 from release.log.stores.sql_migrate import migrate
+from release.log.timestamps import timestamp
 from tests.bench.harness import Command, Sample, measure
 from tests.bench.log_large import LARGE, START, digest_of, entries_in
 from tests.support.logs.facts import PROJECT

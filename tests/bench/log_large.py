@@ -11,8 +11,10 @@ from typing import Any
 
 from release.control import Cancel
 from release.log import Head
-from release.log.chain import head_of, read_line, seal, timestamp
+from release.log.chain import head_of, read_line
+from release.log.sealing import seal
 from release.log.stores.file import FileStore
+from release.log.timestamps import timestamp
 from tests.support.logs.facts import digest, whole_release
 
 LARGE = 1_000_000  # entries

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from release.log import Head
-from release.log.chain import seal, timestamp
+from release.log.sealing import seal
 from release.log.stores.sql_migrate import migrate
+from release.log.timestamps import timestamp
 from tests.bench.log_contest import contest
 from tests.support.logs.stores import open_writer
 from tests.support.services.postgres import Postgres, make_server

@@ -39,7 +39,7 @@ from release.log.answers.scope import EVERYTHING
 from release.log.attested import attested
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.view import LogView
-from release.log.chain import _DOMAIN, _ENCODER
+from release.log.chain import _ENCODER, DOMAIN
 from release.log.fold import fold
 from release.log.jsonl import batch_of, last_entry, scan
 from release.log.page.html import Assets
@@ -226,7 +226,7 @@ def _forged(raw: bytes) -> None:
         }
         fields.pop("hash", None)
         try:
-            fields["hash"] = hashlib.sha256(_DOMAIN + _ENCODER.encode(fields)).hexdigest()
+            fields["hash"] = hashlib.sha256(DOMAIN + _ENCODER.encode(fields)).hexdigest()
             lines.append(_ENCODER.encode(fields) + b"\n")
         except (ValueError, TypeError, RecursionError, OverflowError) as error:
             raise ConfigError("not JSON") from error

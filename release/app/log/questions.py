@@ -40,6 +40,7 @@ from release.log.catalog.view import LogView
 from release.log.fold import tags_set
 from release.log.questions import Filter
 from release.log.state import ReleaseState
+from release.log.timestamps import moment
 from release.log.yanked import Yank, Yanks, yank_of
 from release.ref_names import is_commit
 
@@ -63,8 +64,8 @@ def list_releases(workspace: Session, request: ListRequest) -> ListReport:
         version=request.version,
         channel=request.channel,
         branch=request.branch,
-        since=questions.moment(request.since) if request.since else None,
-        until=questions.moment(request.until) if request.until else None,
+        since=moment(request.since) if request.since else None,
+        until=moment(request.until) if request.until else None,
         # `yanked` is not a state of `LogState`, where a yanked release stays `released`; it is filtered below.
         state=None if only_yanked else request.state,
         actor=request.actor,
@@ -160,9 +161,9 @@ def find(workspace: Session, request: FindRequest) -> FindReport:
 
 def at(workspace: Session, request: AtRequest) -> AtReport:
     """The digest that the tag held at the time, by target. Raises `ConfigError` for text that is not a time."""
-    moment = questions.moment(request.time)
+    time = moment(request.time)
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
-    found = workspace.log_state.at(request.tag, moment)
+    found = workspace.log_state.at(request.tag, time)
     return AtReport(tags=tuple(one for one in found if scope.covers_tag(one.target, [one.hold])))
 
 
@@ -178,7 +179,7 @@ def history(workspace: Session, request: HistoryRequest) -> HistoryReport:
 
 def deployed(workspace: Session, request: DeploymentsRequest) -> DeploymentsReport:
     """What runs in the environments, or ran there at a time. Raises `ConfigError` for text that is not a time."""
-    time = questions.moment(request.time) if request.time else None
+    time = moment(request.time) if request.time else None
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
     view = workspace.log_state
     found = view.deployments(scope, request.environment)

@@ -34,7 +34,7 @@ from release.errors import (
 )
 from release.facts import Facts
 from release.log.catalog.view import LogView
-from release.log.chain import timestamp
+from release.log.timestamps import timestamp
 from release.oci import INDEX_TYPES, Repository
 from release.oci.reference import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded, RecordedPart

@@ -14,8 +14,8 @@ from release.app.session import Session
 from release.config.load import Component
 from release.events import Note, StepEvent
 from release.log import Entry
-from release.log.chain import timestamp
 from release.log.state import Attempt, LogState
+from release.log.timestamps import timestamp
 from release.log.waiters import ahead, lease_end
 
 # Seconds between two reads of the log. Each pause is half as long again as the one before, up to a limit.

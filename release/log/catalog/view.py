@@ -191,7 +191,7 @@ class LogView:
         return NewestHolds(tags=tuple(found), is_whole=is_whole)
 
     def at(self, tag: str, time: str) -> tuple[TagThen, ...]:
-        """The digest that `tag` held at `time` (see `questions.moment`), for each target where it held one."""
+        """The digest that `tag` held at `time` (see `timestamps.moment`), for each target where it held one."""
         found = []
         with self._lock:
             for target, name in self._named(tag):

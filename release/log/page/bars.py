@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from release.log.chain import timestamp
 from release.log.page.axis import Axis
 from release.log.page.markup import Html, element, shown, together
 from release.log.page.rows import STATES
+from release.log.timestamps import timestamp
 
 # Percent of a bar's width that a character of its label takes on a phone, where a bar has 320 pixels.
 _CHARACTER = 2.3

@@ -20,7 +20,8 @@ from release.git.repository import discover
 from release.git.snapshot import snapshot
 from release.git.write import create_tag
 from release.log import Head
-from release.log.chain import head_of, read_line, seal
+from release.log.chain import head_of, read_line
+from release.log.sealing import seal
 from release.process import Processes
 from tests.support.logs.facts import whole_release
 from tests.support.programs.command import Shipmark

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from release.log import Head
-from release.log.chain import head_of, read_line, seal
+from release.log.chain import head_of, read_line
+from release.log.sealing import seal
 from tests.integration.hostile.scene import CONFIG, FILES, REFUSED, Case, Link, Scene, secret_of
 from tests.support.programs.command import Shipmark
 from tests.support.releases.git import GitRepo

@@ -27,9 +27,9 @@ from release.log.catalog.open import open_catalog
 from release.log.catalog.open_index import fill_tables
 from release.log.catalog.sqlite_rows import SqliteRows
 from release.log.catalog.tables import BLOCK, STATE, IndexFailed, Table, first_state
-from release.log.chain import seal, seal_all
 from release.log.fold import fold
 from release.log.replicate import copy
+from release.log.sealing import seal, seal_all
 from release.log.stores.file import FileStore
 from release.log.stores.sql import SqlStore
 from release.log.stores.sql_index import SqlRows

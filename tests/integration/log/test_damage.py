@@ -14,7 +14,7 @@ from release.app.log.verify import VerifyRequest, verify
 from release.app.session import Session
 from release.errors import LogCorrupt
 from release.log import Head
-from release.log.chain import seal
+from release.log.sealing import seal
 from release.log.torn import Torn
 from tests.support.logs.descriptions import STORES, describe
 from tests.support.logs.facts import planned, whole_release

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from release.log.chain import seal
+from release.log.sealing import seal
 from release.log.stores.sql_migrate import migrate
 from release.plan.inputs import SCHEMA
 from release.tagging.labels import INPUTS, REVISION, VERSION

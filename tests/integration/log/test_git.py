@@ -16,7 +16,7 @@ from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable, Terminated
 from release.git.credentials import Credentials, credentials_of
 from release.log import Head, HeadMoved
-from release.log.chain import seal
+from release.log.sealing import seal
 from release.log.stores.git import GitStore
 from release.log.stores.git_remote import GitRemote, credentials_of_token
 from release.ports import Completed

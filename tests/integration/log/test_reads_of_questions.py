@@ -14,8 +14,10 @@ from release.log.catalog.index import Index
 from release.log.catalog.open import open_catalog
 from release.log.catalog.open_index import fill_tables
 from release.log.catalog.view import LogView
-from release.log.chain import head_of, seal_all, timestamp
+from release.log.chain import head_of
 from release.log.identity import checked, fact_id
+from release.log.sealing import seal_all
+from release.log.timestamps import timestamp
 from tests.support.logs.descriptions import STORES, describe
 from tests.support.logs.facts import digest, key, whole_release
 from tests.support.logs.index_model import short_tails

@@ -15,7 +15,7 @@ from release.control import Cancel
 from release.errors import ConfigError, LogCorrupt, LogError, LogUnavailable, Terminated
 from release.log import Head, HeadMoved
 from release.log.catalog.tables import TABLES
-from release.log.chain import seal
+from release.log.sealing import seal
 from release.log.stores.sql import SqlStore
 from release.log.stores.sql_migrate import migrate
 from release.log.stores.sql_schema import parse_url

@@ -13,8 +13,9 @@ from release.control import Cancel
 from release.errors import LogError, RefusedError
 from release.log import Entry, Head, HeadMoved, LogStore
 from release.log.catalog.tables import BLOCK
-from release.log.chain import head_of, seal, seal_all
+from release.log.chain import head_of
 from release.log.replicate import Mirrored, copy
+from release.log.sealing import seal, seal_all
 from release.log.stores.file import FileStore
 from release.log.stores.syscalls import OsFiles
 from tests.support.logs.descriptions import STORES, describe

@@ -21,8 +21,10 @@ from release.log.catalog import catalog
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.open_index import fill_tables
 from release.log.catalog.tables import BLOCK, IndexFailed
-from release.log.chain import head_of, seal_all, timestamp
+from release.log.chain import head_of
 from release.log.identity import ENVELOPE, checked, fact_id
+from release.log.sealing import seal_all
+from release.log.timestamps import timestamp
 from release.log.writer import Writer
 from tests.support.logs.descriptions import describe
 from tests.support.logs.facts import independently_verified

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from release.log import Head
-from release.log.chain import head_of, read_line, seal, timestamp
+from release.log.chain import head_of, read_line
+from release.log.sealing import seal
+from release.log.timestamps import timestamp
 from tests.support.logs.facts import digest
 
 START = 1_750_000_000_000  # 2025-06-15

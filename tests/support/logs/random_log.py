@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from release.log import Entry, Head
-from release.log.chain import head_of, seal_all, timestamp
+from release.log.chain import head_of
 from release.log.identity import checked, fact_id
+from release.log.sealing import seal_all
+from release.log.timestamps import timestamp
 from tests.support.logs.facts import PROJECT, digest, fact, moved, pushed, whole_release
 
 MIRROR = "mirror.example/app"

@@ -13,16 +13,8 @@ from hypothesis import strategies as st
 
 from release.errors import LogCorrupt, LogError
 from release.log import LINE_LIMIT, Head
-from release.log.chain import (
-    Malformed,
-    head_of,
-    read_line,
-    seal,
-    seal_all,
-    timestamp,
-    verify_line,
-    verify_lines,
-)
+from release.log.chain import Malformed, head_of, read_line, verify_line, verify_lines
+from release.log.sealing import seal, seal_all
 from tests.support.logs.facts import independently_verified, planned
 
 AT = "2026-11-20T10:00:00.000Z"
@@ -237,17 +229,3 @@ def test_fact_without_canonical_form_is_refused(wrong: dict[str, Any]) -> None:
 def test_fact_too_long_for_a_log_line_is_refused() -> None:
     with pytest.raises(LogError, match=f"bytes long, at most {LINE_LIMIT} fit"):
         seal({"kind": "note", "text": "x" * LINE_LIMIT}, Head(), AT)
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "text"),
-    [
-        (0, "1970-01-01T00:00:00.000Z"),
-        (1, "1970-01-01T00:00:00.001Z"),
-        (1_795_216_315_123, "2026-11-20T23:11:55.123Z"),
-        (-1, "1969-12-31T23:59:59.999Z"),
-        (4_102_444_800_000, "2100-01-01T00:00:00.000Z"),
-    ],
-)
-def test_timestamp_of_a_log_entry_has_milliseconds_and_is_utc(milliseconds: int, text: str) -> None:
-    assert timestamp(milliseconds) == text

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from release.errors import LogCorrupt, LogError
 from release.log import Head
-from release.log.chain import head_of, read_line, seal_all
+from release.log.chain import head_of, read_line
 from release.log.jsonl import last_entry, scan
+from release.log.sealing import seal_all
 from tests.support.logs.facts import planned
 
 AT = "2026-11-20T10:00:00.000Z"

@@ -8,10 +8,10 @@ import pytest
 
 from release.errors import ConfigError
 from release.log.catalog.view import LogView
-from release.log.chain import timestamp
 from release.log.fold import fold
-from release.log.questions import Filter, difference, find, moment, resolve, select, tags_of
+from release.log.questions import Filter, difference, find, resolve, select, tags_of
 from release.log.state import LogState, ReleaseState
+from release.log.timestamps import moment, timestamp
 from release.log.writer import Writer
 from release.log.yanked import yank_of, yanks_of
 from tests.support.logs.facts import (
@@ -68,27 +68,6 @@ def view(*appends: list[dict[str, Any]]) -> LogView:
 RELEASES = (whole_release("a", "1.4.1"), whole_release("b", "1.4.2"), whole_release("c", "1.5.0"))
 THREE = state(*RELEASES)
 TAGS = view(*RELEASES)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2025-10-09", "2025-10-09T23:59:59.999Z"),
-        ("2025-10-09T08:53", "2025-10-09T08:53:00.000Z"),
-        ("2025-10-09 08:53:20.5", "2025-10-09T08:53:20.500Z"),
-        ("2025-10-09T08:53:20Z", "2025-10-09T08:53:20.000Z"),
-        ("2025-10-09T01:30:00+02:00", "2025-10-08T23:30:00.000Z"),
-    ],
-)
-def test_moment_parses_dates_and_times(text: str, expected: str) -> None:
-    assert moment(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "2025-02-30", "10:00"])
-def test_moment_refuses_text_that_does_not_begin_with_a_valid_date(text: str) -> None:
-    with pytest.raises(ConfigError, match="is not a time") as caught:
-        moment(text)
-    assert caught.value.hint
 
 
 def test_at_returns_the_digest_that_a_tag_pointed_to_at_a_time() -> None:

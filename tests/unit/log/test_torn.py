@@ -8,8 +8,9 @@ import pytest
 
 from release.errors import LogCorrupt
 from release.log import Head
-from release.log.chain import head_of, read_line, seal_all
+from release.log.chain import head_of, read_line
 from release.log.jsonl import scan
+from release.log.sealing import seal_all
 from tests.support.logs.facts import built, moved, planned, pushed, released, whole_release
 
 AT = "2026-11-20T10:00:00.000Z"

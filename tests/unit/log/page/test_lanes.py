@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from release.log.chain import timestamp
 from release.log.page.axis import axis_over
 from release.log.page.lanes import SHOWN, Lane, MovingTags
+from release.log.timestamps import timestamp
 
 _DAY = 86_400_000
 _START = 1_750_000_000_000

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from release.log import Entry, Head, HeadMoved
-from release.log import chain as chain_module
-from release.log import writer as writer_module
+from release.log import Entry, Head, HeadMoved, sealing
 from release.log.catalog.claims import entry_of
-from release.log.chain import head_of, seal
+from release.log.chain import head_of, read_line
+from release.log.sealing import seal
 from release.log.stores.file import FileStore
 from release.log.stores.syscalls import FileFacts
 from release.log.writer import Writer
@@ -218,11 +217,11 @@ def test_scenarios_detect_batches_without_batch_members(monkeypatch: pytest.Monk
     def seal_apart(facts: Mapping[str, dict[str, Any]], head: Head, at: str) -> list[Entry]:
         entries = []
         for fact in facts.values():
-            entries.append(chain_module.read_line(seal(fact, head, at)))
+            entries.append(read_line(seal(fact, head, at)))
             head = head_of(entries[-1])
         return entries
 
-    monkeypatch.setattr(writer_module, "seal_all", seal_apart)
+    monkeypatch.setattr(sealing, "seal_all", seal_apart)
     with pytest.raises(Bad, match="half of a batch"):
         states(Make())
 
