@@ -10,7 +10,9 @@ import msgspec
 HeadOrigin = Literal["own", "foreign", "unknown"]
 
 #: Why a run has nothing of its own to build: what its event is about was closed, deleted, or is not published yet.
-Gone = Literal["request-closed", "ref-deleted", "release-deleted", "release-draft", "queue-left"]
+Gone = Literal[
+    "request-closed", "ref-deleted", "release-deleted", "release-draft", "queue-left", "workflow-failed"
+]
 
 
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +53,9 @@ class CiContext(msgspec.Struct, frozen=True, kw_only=True):
     `head_origin`: set for requests, and for events about a commit that may be another repository's (`workflow_run`,
     a comment on a request); None where nothing names another repository: pushes, tags, schedules, manual runs.
     `base_ref`: the branch that a pushed git tag was made from, if the event states it. `ref_name`: the name of a branch
-    or a git tag where the event does not say which (`workflow_run`). `gone`: what the event is about no longer exists,
-    or is not published. `prerelease`: the pre-release box of a release event.
+    or a git tag where the event does not say which (`workflow_run`); equal to `branch` where it counts as a branch
+    unless the clone shows a git tag. `gone`: what the event is about no longer exists, is not published, or failed.
+    `prerelease`: the pre-release box of a release event.
     """
 
     system: str = "none"

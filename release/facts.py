@@ -56,7 +56,8 @@ def reconcile(
     with a warning if the CI system says that it names HEAD.
     """
     warnings = list(ci.warnings)
-    ci = _with_ref(snapshot, ci, warnings)
+    branches = {*local_branches(snapshot), *remote_branches}
+    ci = _with_ref(snapshot, _without_remote(snapshot, ci), branches, warnings)
     at_head = _is_head(snapshot, ci)
     git_tag = _triggering_tag(snapshot, ci, at_head=at_head, warnings=warnings)
     scope = _narrowed(snapshot, ci)
@@ -69,7 +70,6 @@ def reconcile(
             f"{ci.system} says commit `{_short(ci.commit)}`, but HEAD is `{_short(snapshot.head)}`: "
             f"HEAD is taken, and the branch{f' `{named}`' if named else ''} is left out"
         )
-    branches = {*local_branches(snapshot), *remote_branches}
     return Facts(
         snapshot=snapshot,
         ci=ci,
@@ -85,25 +85,41 @@ def reconcile(
     )
 
 
-def _with_ref(snapshot: Snapshot, ci: CiContext, warnings: list[str]) -> CiContext:
-    """`ci` with `ref_name` as a git tag, if only a git tag at HEAD has the name in the clone, else as a branch.
+def _with_ref(snapshot: Snapshot, ci: CiContext, branches: set[str], warnings: list[str]) -> CiContext:
+    """`ci` with `ref_name` as a git tag, if only a git tag at HEAD has the name, else as a branch.
 
-    A name that looks like a version is left out unless it is a branch of the clone or a git tag at HEAD: the clone may
-    lack the git tag.
+    A name that looks like a version is left out unless it is a known branch, or the CI system takes it for one: the
+    clone may lack the git tag.
     """
     name = ci.ref_name
     if name is None:
         return ci
-    is_branch = name in local_branches(snapshot)
+    is_branch = name in branches or snapshot.branch == name
     if not is_branch and commit_of_tag(snapshot, name) == snapshot.head:
-        return msgspec.structs.replace(ci, git_tag=name, ref_name=None)
-    if not is_branch and looks_like_version(name) and snapshot.branch != name:
+        return msgspec.structs.replace(ci, git_tag=name, branch=None, ref_name=None, is_default_branch=None)
+    if not is_branch and ci.branch is None and looks_like_version(name):
         warnings.append(
             f"the event names `{name}`, which is neither a branch nor a git tag at HEAD in this clone: it is left out"
         )
         return msgspec.structs.replace(ci, ref_name=None)
     is_default = None if ci.default_branch is None else name == ci.default_branch
     return msgspec.structs.replace(ci, branch=name, ref_name=None, is_default_branch=is_default)
+
+
+def _without_remote(snapshot: Snapshot, ci: CiContext) -> CiContext:
+    """`ci` with `main` for Jenkins' `upstream/main`, where the clone's remote is not called `origin`."""
+    branch, remote = ci.branch or "", snapshot.remote
+    said = any(one.field == "branch" and one.variable == "GIT_BRANCH" for one in ci.concluded)
+    if (
+        remote is None
+        or not said
+        or branch in local_branches(snapshot)
+        or not branch.startswith(f"{remote}/")
+    ):
+        return ci
+    name = branch.removeprefix(f"{remote}/")
+    ref_name = None if ci.ref_name is None else name
+    return msgspec.structs.replace(ci, branch=name, ref_name=ref_name)
 
 
 def _narrowed(snapshot: Snapshot, ci: CiContext) -> RunScope:

@@ -20,6 +20,7 @@ _GONE: Mapping[Gone, str] = {
     "ref-deleted": "the event is about a branch or git tag that was deleted",
     "release-deleted": "the event is about a release that was deleted",
     "release-draft": "the event is about the draft of a release",
+    "workflow-failed": "the workflow run that this one follows did not succeed",
     "queue-left": "the event is about a commit that left the merge queue",
 }
 
@@ -91,13 +92,13 @@ def _of_ref(ci: CiContext, trust: Trust) -> RunScope:
         return RunScope(
             may="release", reason=f"the ref is git tag `{ci.git_tag}`", trust=trust, git_tag=ci.git_tag
         )
+    if ci.ref_name is not None:
+        reason = f"the event names `{ci.ref_name}`; a git tag at HEAD is released if no branch has its name"
+        return RunScope(may="branch", reason=reason, trust=trust, ref_name=ci.ref_name)
     if ci.branch is not None:
         return RunScope(
             may="branch", reason=f"the ref is branch `{ci.branch}`", trust=trust, branch=ci.branch
         )
-    if ci.ref_name is not None:
-        reason = f"the event names `{ci.ref_name}`"
-        return RunScope(may="branch", reason=reason, trust=trust, ref_name=ci.ref_name)
     if ci.system == "none":
         reason = "no CI system was detected: the checkout decides"
         return RunScope(may="branch", reason=reason, trust=trust, at_head=True)

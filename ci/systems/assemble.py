@@ -59,7 +59,7 @@ def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ..
     if number is not None and request is None:
         warnings += (f"`{number.source}` holds no request number: taken for a request without one",)
     branch = None if git_tag or sign else record.text("branch", found.branch)
-    is_named = git_tag is not None or sign is not None or branch is not None
+    is_named = git_tag is not None or sign is not None or branch not in (None, _value(found.ref_name))
     ref_name = None if is_named else record.text("ref_name", found.ref_name)
     merge_queue = _merge_queue(found, branch, record)
     default_branch, is_default = _default(found, branch, record)
@@ -87,6 +87,10 @@ def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ..
         concluded=tuple(record.lines),
         warnings=warnings + found.warnings,
     )
+
+
+def _value(said: Said | None) -> str | None:
+    return said.value if said is not None else None
 
 
 def _no_request(number: Said | None) -> bool:

@@ -6,7 +6,7 @@ BUILD_SOURCEBRANCHNAME is not read: it is the last path segment only.
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import public_url, read_ref, short
+from ci.systems.refs import public_url, read_typed, short
 
 _TRIGGERS = {
     "pullrequest": "pull-request",
@@ -20,7 +20,7 @@ _TRIGGERS = {
 
 def read(evidence: Evidence) -> Findings:
     """Read the variables. The id of a request is its number in Azure Repos; GitHub's number has its own variable."""
-    ref = read_ref(evidence.variable("BUILD_SOURCEBRANCH"))
+    ref = read_typed(evidence.variable("BUILD_SOURCEBRANCH"))
     reason = evidence.variable("BUILD_REASON")
     fork = evidence.variable("SYSTEM_PULLREQUEST_ISFORK")
     return Findings(
@@ -29,6 +29,7 @@ def read(evidence: Evidence) -> Findings:
         commit=evidence.variable("BUILD_SOURCEVERSION"),
         git_tag=ref.git_tag,
         branch=ref.branch,
+        ref_name=ref.ref_name,
         number=evidence.variable("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
         or ref.number,
         request=evidence.variable("SYSTEM_PULLREQUEST_SOURCEBRANCH", "SYSTEM_PULLREQUEST_TARGETBRANCH"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import host_of, public_url, read_branch, read_ref, repository_name
+from ci.systems.refs import host_of, public_url, read_branch, read_ref, read_typed, repository_name
 
 _TRIGGERS = {"schedule": "schedule", "ui": "manual", "api": "other", "trigger_job": "other"}
 
@@ -14,6 +14,10 @@ def read(evidence: Evidence) -> Findings:
     named, foreign = _branch(evidence)
     ref = read_branch(named)
     branch = ref.branch
+    if branch is not None and source is not None and source.value in ("ui", "api", "trigger_job"):
+        ref = read_typed(
+            branch
+        )  # a person or a script names what to build; a webhook says whether it is a tag
     return Findings(
         event_name=source,
         trigger=_TRIGGERS.get(source.value) if source else None,

@@ -69,8 +69,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     `trigger`: `schedule`, `manual`, `other`, `pull-request` or `pull-request-target` where the system says so; None
     lets tag, request and branch decide. `fork` and `primary`: `true` or `false`. `request`: a sign that this is a
     request, where its number is not given. `head_origin`: `own`, `foreign` or `unknown`, for other events. `ref_name`:
-    a branch or a git tag, where the system does not say which. `gone`: a value of `ci.context.Gone`. `prerelease`:
-    `true` or `false`.
+    a branch or a git tag, where the system does not say which; `branch` may be equal to it. `gone`: a value of
+    `ci.context.Gone`. `prerelease`: `true` or `false`.
     """
 
     event_name: Said | None = None

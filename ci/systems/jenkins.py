@@ -7,8 +7,9 @@ BUILD_TAG is not a git tag.
 from __future__ import annotations
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import public_url, read_ref, repository_name, short
+from ci.systems.refs import Ref, below, public_url, read_ref, read_typed, repository_name, short
 
+_DETACHED = ("HEAD", "detached")
 _GERRIT_MERGED = ("change-merged", "ref-updated")
 
 
@@ -17,8 +18,8 @@ def read(evidence: Evidence) -> Findings:
     tag = evidence.variable("TAG_NAME")
     if tag is None and (pushed := evidence.variable("gitlabActionType")) and pushed.value == "TAG_PUSH":
         tag = short(evidence.variable("gitlabBranch", "gitlabSourceBranch"), "refs/tags/")
-    checked_out = _checked_out(evidence)
-    ref = read_ref(checked_out)
+    ref = _checked_out(evidence)
+    named = evidence.variable("BRANCH_NAME")
     fork = evidence.variable("CHANGE_FORK")
     return Findings(
         event_name=evidence.variable("gitlabActionType", "BUILD_CAUSE"),
@@ -26,7 +27,8 @@ def read(evidence: Evidence) -> Findings:
         gone=_gone(evidence),
         commit=evidence.variable("GIT_COMMIT"),
         git_tag=tag or ref.git_tag,
-        branch=evidence.variable("BRANCH_NAME") or ref.branch,
+        branch=named or ref.branch,
+        ref_name=None if named else ref.ref_name,
         number=evidence.variable("CHANGE_ID", "gitlabMergeRequestIid", "ghprbPullId")
         or _number(evidence)
         or ref.number,
@@ -44,13 +46,22 @@ def read(evidence: Evidence) -> Findings:
     )
 
 
-def _checked_out(evidence: Evidence) -> Said | None:
-    """Return the ref that a classic job checked out. `origin/` in front of GIT_BRANCH is removed once."""
-    for name in ("GIT_LOCAL_BRANCH", "GIT_BRANCH"):
-        said = evidence.variable(name)
-        if said is not None and said.value not in ("HEAD", "detached"):
-            return said if name == "GIT_LOCAL_BRANCH" else short(said, "refs/remotes/origin/", "origin/")
-    return None
+def _checked_out(evidence: Evidence) -> Ref:
+    """Return the ref that a classic job checked out.
+
+    GIT_BRANCH is `origin/main` for a branch. For a git tag it is what the job's branch specifier says:
+    `refs/tags/v1.4.2`, `tags/v1.4.2` or `v1.4.2`. Source: git-plugin, `DefaultBuildChooser`.
+    """
+    local = evidence.variable("GIT_LOCAL_BRANCH")
+    if local is not None and local.value not in _DETACHED:
+        return read_ref(local)
+    said = evidence.variable("GIT_BRANCH")
+    if said is None or said.value in _DETACHED:
+        return Ref()
+    if tag := below(said, "tags/"):
+        return Ref(git_tag=tag)
+    branch = short(said, "refs/remotes/origin/", "origin/")
+    return read_typed(said) if branch == said else read_ref(branch)
 
 
 def _number(evidence: Evidence) -> Said | None:

@@ -13,6 +13,8 @@ from ci.systems.evidence import Said
 _REQUEST = r"refs/(?:(?:pull|pull-requests|merge-requests)/([0-9]{1,18})(?:/.*)?|changes/[0-9]{2}/([0-9]{1,18})/[0-9]+)"
 # Names below `refs/remotes/origin/` under which git hosts' documentation fetches requests: `pr/12/merge`.
 _FETCHED_REQUEST = r"(?:pull|pr|pull-requests|merge-requests)/([0-9]{1,18})(?:/(?:head|merge|from|train))?"
+# What git tags of releases hold: `v1.4.2`, `release-1.2`.
+_TWO_NUMBERS = r"[0-9]\.[0-9]"
 _URL = r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)"
 _PLAIN_HOST = r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::[0-9]+)?"
 _BUILD_QUERY = r"\?buildId=[0-9]+$"
@@ -23,7 +25,8 @@ _SCP = r"(?:([^/@:\s]+)@)?([^/@:\s]+):(?!//)([^@\s]+)"
 class Ref(msgspec.Struct, frozen=True, kw_only=True):
     """The name in a ref: at most one of a git tag, a branch and a request's number.
 
-    `ref_name`: a name that only the clone shows to be a git tag or a branch.
+    `ref_name`: a name that only the clone shows to be a git tag or a branch; beside an equal `branch` it is a branch
+    unless the clone shows otherwise.
     """
 
     git_tag: Said | None = None
@@ -59,6 +62,18 @@ def read_branch(said: Said | None) -> Ref:
     """
     ref = read_ref(said)
     return Ref(ref_name=ref.git_tag) if ref.git_tag is not None else ref
+
+
+def read_typed(said: Said | None) -> Ref:
+    """Take apart a ref that a person or a job's settings may have given: `v1.4.2` gives a branch and a `ref_name`.
+
+    Without `refs/` in front nothing but the clone shows that `v1.4.2` is a git tag. Other names stay branches: a tag
+    beside a branch of the same name, such as `main`, must not change what a run is for.
+    """
+    ref = read_ref(said)
+    if said is None or ref.branch != said or not re.search(_TWO_NUMBERS, said.value):
+        return ref
+    return Ref(branch=said, ref_name=said)
 
 
 def below(said: Said | None, prefix: str) -> Said | None:

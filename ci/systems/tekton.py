@@ -3,7 +3,8 @@
 `ci/tekton/shipmark.yaml` sets them from its params. `SHIPMARK_CI=tekton` selects this module; without it SHIPMARK_REF,
 SHIPMARK_SHA or SHIPMARK_PR does. A placeholder that was not replaced counts as unset.
 
-SHIPMARK_REF             full ref, or a branch: `refs/tags/v1.4.2`, `refs/heads/main`, `refs/pull/12/head`, `main`
+SHIPMARK_REF             full ref, or a branch: `refs/tags/v1.4.2`, `refs/heads/main`, `refs/pull/12/head`, `main`;
+                         `v1.4.2` is a git tag if the clone has one of that name at HEAD, and no such branch
 SHIPMARK_SHA             commit id that was checked out
 SHIPMARK_EVENT           the trigger's word: `push`, `pull_request`, `schedule`, `manual`; or the Git server's own name
                          of the event: `Merge Request Hook`, `pullrequest:created`
@@ -20,7 +21,7 @@ from __future__ import annotations
 import re
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import read_ref, short
+from ci.systems.refs import read_typed, short
 
 _WORD = r"[a-z]+"
 _TRIGGERS = {"schedule": "schedule", "cron": "schedule", "manual": "manual", "incoming": "other"}
@@ -53,7 +54,7 @@ _QUEUE_WORDS = frozenset({"group", "queue", "train"})
 
 def read(evidence: Evidence) -> Findings:
     """Read the `SHIPMARK_*` variables."""
-    ref = read_ref(evidence.variable("SHIPMARK_REF"))
+    ref = read_typed(evidence.variable("SHIPMARK_REF"))
     event = evidence.variable("SHIPMARK_EVENT")
     fork = evidence.variable("SHIPMARK_PR_FORK")
     words = frozenset(re.findall(_WORD, event.value.lower())) if event else frozenset()
@@ -66,6 +67,7 @@ def read(evidence: Evidence) -> Findings:
         commit=evidence.variable("SHIPMARK_SHA"),
         git_tag=ref.git_tag,
         branch=ref.branch,
+        ref_name=ref.ref_name,
         number=evidence.variable("SHIPMARK_PR") or ref.number,
         request=evidence.variable("SHIPMARK_PR_HEAD_SHA", "SHIPMARK_PR_SOURCE"),
         head_sha=evidence.variable("SHIPMARK_PR_HEAD_SHA"),

@@ -1,4 +1,4 @@
-"""Reads which branch was the remote's default branch when the repository was cloned."""
+"""Reads what the clone's remote-tracking refs say of the remote: its default branch, and its branches."""
 
 from __future__ import annotations
 
@@ -13,3 +13,11 @@ def clone_default_branch(process: Process, root: str, env: Mapping[str, str]) ->
     done = Git(process, root, env).run("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
     name = done.stdout.decode("utf-8", "replace").strip().removeprefix("origin/")
     return name if done.code == 0 and name else None
+
+
+def tracked_branches(process: Process, root: str, env: Mapping[str, str], remote: str) -> tuple[str, ...]:
+    """The branches of `remote` when the clone last fetched; a detached clone in CI has no others."""
+    below = f"refs/remotes/{remote}/"
+    done = Git(process, root, env).run("for-each-ref", "--format=%(refname)", below)
+    lines = done.stdout.decode("utf-8", "backslashreplace").splitlines() if done.code == 0 else []
+    return tuple(line.removeprefix(below) for line in lines)

@@ -52,11 +52,13 @@ class GitState:
         session, now = self._session, self._session.clock.now()
         if online:
             whole, remote = self._complete(policy), self.remote
+            branches = {*remote.heads, *self._tracked_branches(whole.snapshot)}
             read = partial(
-                reconcile, whole.snapshot, session.ci, now, remote_branches=remote.heads, remote=remote
+                reconcile, whole.snapshot, session.ci, now, remote_branches=branches, remote=remote
             )
         else:
-            read = partial(reconcile, self.snapshot(policy), session.ci, now)
+            branches = self._tracked_branches(self.snapshot(policy))
+            read = partial(reconcile, self.snapshot(policy), session.ci, now, remote_branches=branches)
         facts = read()
         if (named := self._default_branch_for(facts, policy)) is not None:
             facts = read(default_branch=named)
@@ -66,6 +68,15 @@ class GitState:
 
         told = warnings_of(session, whole, self.snapshot(policy))
         return msgspec.structs.replace(facts, warnings=(*facts.warnings, *told))
+
+    def _tracked_branches(self, snapshot: Snapshot) -> set[str]:
+        """The remote's branches as of the last fetch, where the CI system does not say what its ref is: one process."""
+        session = self._session
+        if session.ci.ref_name is None or snapshot.remote is None:
+            return set()
+        from release.app.default_branch import tracked_branches
+
+        return set(tracked_branches(session.process, session.root, session.settings.env, snapshot.remote))
 
     def _default_branch_for(self, facts: Facts, policy: TagPolicy) -> str | None:
         """The default branch according to the clone, if a tag depends on it and the CI system names none."""

@@ -66,7 +66,8 @@ def generated() -> str:
     """Return the generated part of `docs/events.md`: one table for each CI system."""
     parts: list[str] = []
     system = ""
-    for row in rows():
+    systems = list(_NAMES)
+    for row in sorted(rows(), key=lambda row: systems.index(row["system"])):
         if row["system"] != system:
             system = row["system"]
             parts.append(f"\n## {_NAMES[system]}\n\n| event | what the run does | why |\n|---|---|---|\n")

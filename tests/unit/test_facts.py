@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from ci.context import CiContext, PullRequest
+from ci.systems import detect
 from release.errors import AmbiguousVersion
 from release.facts import commit_of_tag, reconcile
 from release.git.model import Snapshot
@@ -194,6 +195,38 @@ def test_ref_name_of_a_ci_event_is_a_git_tag_or_a_branch_according_to_the_clone(
     facts = reconcile(DETACHED, CiContext(system="github", commit=HEAD, ref_name=name), NOW)
     assert (facts.branch, facts.git_tag) == (branch, git_tag)
     assert bool(facts.warnings) is (branch is None and git_tag is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "branch", "git_tag"),
+    [("v1.1.0", None, "v1.1.0"), ("v1.0.0", "v1.0.0", None), ("release-1.2", "release-1.2", None)],
+)
+def test_branch_that_may_be_a_git_tag_is_one_if_the_clone_has_it_at_head(
+    name: str, branch: str | None, git_tag: str | None
+) -> None:
+    typed = CiContext(system="tekton", commit=HEAD, branch=name, ref_name=name, default_branch="main")
+    facts = reconcile(DETACHED, typed, NOW)
+    assert (facts.branch, facts.git_tag, facts.scope.may) == (
+        branch,
+        git_tag,
+        "branch" if branch else "release",
+    )
+    assert facts.warnings == ()
+
+
+def test_branch_that_only_the_remote_has_is_a_branch_though_it_looks_like_a_version() -> None:
+    ci = CiContext(system="github", commit=HEAD, ref_name="release-1.2")
+    facts = reconcile(DETACHED, ci, NOW, remote_branches=["release-1.2"])
+    assert (facts.branch, facts.warnings) == ("release-1.2", ())
+
+
+@pytest.mark.parametrize(
+    ("remote", "branch"), [("upstream", "main"), ("origin", "upstream/main"), (None, "upstream/main")]
+)
+def test_branch_of_jenkins_loses_the_name_of_the_remote(remote: str | None, branch: str) -> None:
+    clone = msgspec.structs.replace(DETACHED, remote=remote)
+    ci = detect({"JENKINS_URL": "x", "GIT_BRANCH": "upstream/main", "GIT_COMMIT": HEAD}, None)
+    assert reconcile(clone, ci, NOW).branch == branch
 
 
 def test_ref_name_of_both_a_branch_and_a_git_tag_is_taken_as_the_branch() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -425,3 +426,23 @@ def test_registry_tags_withhold_moving_tags_if_the_git_remote_refuses(
     assert [tag.name for tag in decision.tags][-2:] == ["1.5", "1"]
     assert [(one.name, one.reason) for one in decision.withheld] == [("latest", "2.0.0 is higher")]
     assert any("judged by the registry's list of tags" in text for text in decision.warnings)
+
+
+def test_branch_of_a_workflow_run_is_known_from_the_last_fetch_of_a_detached_clone(
+    origin: Origin, tmp_path: Path
+) -> None:
+    origin.repo.git("branch", "release-1.2")
+    clone = origin.repo.clone(tmp_path / "clone")
+    clone.checkout(clone.head)
+    pushed = {
+        "event": "push",
+        "head_branch": "release-1.2",
+        "head_sha": clone.head,
+        "head_repository": {"full_name": "acme/app"},
+    }
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"repository": {"full_name": "acme/app"}, "workflow_run": pushed}))
+    run_of = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_REPOSITORY": "acme/app"}
+    env = {**clone.env, **run_of, "GITHUB_EVENT_PATH": str(event)}
+    said = tags(open_workspace(str(clone.path), env=env, images=[IMAGE]), TagsRequest())
+    assert "release-1.2" in [tag.name for tag in said.tags]
