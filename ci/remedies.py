@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 What = Literal["shallow", "no-tags", "dubious-ownership", "no-credential"]
-Lack = Literal["submodules", "loose", "sparse", "lfs", "unwatched"]
+Lack = Literal["submodules", "loose", "sparse", "lfs", "locked", "unwatched"]
 
 _GITHUB_CHECKOUT = "set `with: {fetch-depth: 0}` on `actions/checkout`"
 _JENKINS_CHECKOUT = (

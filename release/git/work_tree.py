@@ -16,6 +16,9 @@ from release.ports import Process
 # git-ls-files(1): the tag `S` is skip-worktree; a small letter is assume-unchanged.
 _SKIPPED = (b"S", b"s")
 _SETTINGS = r"^core\.(symlinks|filemode|autocrlf|eol)$"
+_DRIVERS = r"^filter\..*\.(smudge|process|clean)$"
+# gitattributes(5): values that name no filter.
+_NO_FILTER = frozenset({b"unspecified", b"unset", b"set"})
 # git-config(1), "boolean": the empty value is false, and a name without a value true.
 _FALSE = frozenset({"false", "no", "off", "0", ""})
 # Files that one `git hash-object` gets as arguments, which have a limit of length.
@@ -78,20 +81,31 @@ class WorkTree:
             found += [_join(prefix, os.fsdecode(path)) for path in listed.split(b"\0") if path]
         return tuple(found)
 
-    def filtered(self, folder: str, files: GitFiles, paths: Sequence[str], name: str) -> tuple[str, ...]:
-        """The files among the tracked `paths` whose attributes say `filter=NAME`. No filter is run."""
-        found = []
+    def filters(self, folder: str, files: GitFiles, paths: Sequence[str]) -> dict[str, str]:
+        """The files among the tracked `paths` that have a filter, each with its name. No filter is run."""
+        found: dict[str, str] = {}
         for prefix, own in _by_repository(files, paths):
             given = b"".join(os.fsencode(path) + b"\0" for path in own)
             answer = self._git(folder, prefix).read("check-attr", "-z", "--stdin", "filter", stdin=given)
             # git-check-attr(1), "OUTPUT": <path> NUL <attribute> NUL <info> NUL
             fields = answer.split(b"\0")
-            found += [
-                _join(prefix, os.fsdecode(path))
-                for path, value in zip(fields[::3], fields[2::3], strict=False)
-                if value == name.encode()
-            ]
-        return tuple(found)
+            for path, name in zip(fields[::3], fields[2::3], strict=False):
+                if name not in _NO_FILTER:
+                    found[_join(prefix, os.fsdecode(path))] = name.decode("utf-8", "replace")
+        return found
+
+    def without_filter(self, folder: str, files: GitFiles, filters: Mapping[str, str]) -> dict[str, str]:
+        """Those of `filters` (path -> filter) whose filter the configuration of their repository does not have."""
+        found: dict[str, str] = {}
+        for prefix, own in _by_repository(files, list(filters)):
+            git = self._git(folder, prefix)
+            output = git.read("config", "-z", "--name-only", "--get-regexp", _DRIVERS, accept=(0, 1))
+            # git-config(1), "CONFIGURATION FILE": <section>.<subsection>.<name>, the subsection as it was written
+            keys = output.decode("utf-8", "replace").split("\0")
+            drivers = {key.partition(".")[2].rpartition(".")[0] for key in keys}
+            paths = [_join(prefix, path) for path in own]
+            found |= {path: filters[path] for path in paths if filters[path] not in drivers}
+        return found
 
     def changed(self, folder: str, files: GitFiles, paths: Sequence[str]) -> tuple[str, ...]:
         """The regular files among the unwatched `paths` whose content is not that of the index."""

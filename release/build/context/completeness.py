@@ -1,8 +1,9 @@
 """Refuses a build whose instructions read files of the commit that the clone does not have. Pure.
 
-Five kinds: submodules that are not checked out, submodules whose files have no repository, files outside of a sparse
-checkout, Git LFS files of which only the pointer is there, and changed files that git was told to take as unchanged. An
-image built without the files of the commit would not contain what its commit contains.
+Six kinds: submodules that are not checked out, submodules whose files have no repository, files outside of a sparse
+checkout, Git LFS files of which only the pointer is there, files that are still encrypted, and changed files that git
+was told to take as unchanged. An image built without the files of the commit would not contain what its commit
+contains.
 """
 
 from __future__ import annotations
@@ -14,13 +15,7 @@ from release.build.context.reach import Reach, Source
 from release.build.ignore import Ignore
 from release.errors import IncompleteTree
 
-Lack = Literal["submodules", "loose", "sparse", "lfs", "unwatched"]
-
-#: The first bytes of a pointer file, which Git LFS stores in place of a large file. Source: the Git LFS specification,
-#: "The Pointer"; `hawser` is the name that the project had before.
-POINTERS = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
-#: Bytes of the largest pointer file, by the Git LFS specification, "The Pointer".
-POINTER_BYTES = 1024
+Lack = Literal["submodules", "loose", "sparse", "lfs", "locked", "unwatched"]
 
 _SAYS: Mapping[Lack, tuple[str, str]] = {
     "submodules": (
@@ -39,6 +34,10 @@ _SAYS: Mapping[Lack, tuple[str, str]] = {
         "{names} is a Git LFS pointer without its content",
         "{count} files are Git LFS pointers without their content ({names})",
     ),
+    "locked": (
+        "{names} is encrypted, as git stores it",
+        "{count} files are encrypted, as git stores them ({names})",
+    ),
     "unwatched": (
         "{names} differs from the commit, which git was told not to notice",
         "{count} files differ from the commit, which git was told not to notice ({names})",
@@ -50,6 +49,7 @@ COMMANDS: Mapping[Lack, str] = {
     "loose": "run `git submodule deinit --force PATH`, then `git submodule update --init --recursive`",
     "sparse": "run `git sparse-checkout disable`",
     "lfs": "run `git lfs pull`",
+    "locked": "decrypt the clone with the tool that `.gitattributes` names, like `git-crypt unlock`",
     "unwatched": "`git update-index --no-assume-unchanged PATH`, or `--no-skip-worktree`, lets `git status` show it",
 }
 _NAMED = 3  # paths that the error names: enough to recognise the files, and the error stays readable

@@ -9,14 +9,8 @@ import msgspec
 
 from release.build import BuildTask, BuildValues
 from release.build.context.checkout import crlf_note, mode_note, with_links
-from release.build.context.completeness import (
-    POINTER_BYTES,
-    POINTERS,
-    Lack,
-    incomplete,
-    read_by_build,
-    without_allowed,
-)
+from release.build.context.completeness import Lack, incomplete, read_by_build, without_allowed
+from release.build.context.filters import Unfiltered, filter_notes, unfiltered
 from release.build.context.folder import Context
 from release.build.context.git_use import git_warnings, require_no_git
 from release.build.context.reach import Reach, reach_of
@@ -28,9 +22,8 @@ from release.build.context.walk import walk
 from release.build.dockerfile.stage_graph import target_stage
 from release.build.embedded.tree import Tree
 from release.compression.entries import HostFile, Inline
-from release.compression.host_files import open_host_file
 from release.control import Cancel
-from release.errors import BuildError, ConfigError, GitError
+from release.errors import ConfigError, GitError
 from release.events import Note, NullSink, Sink
 from release.filesystem.files import read_file
 from release.git.model import GitFiles
@@ -108,27 +101,37 @@ class Contexts:
             require_ignore_file(task, context, git, self._remedies)
             walked = with_links(walked, git)
         chosen = _as_parsed(select(walked, git, task.spec.files), context)
-        if git is not None:
-            self._require_complete(task, context, reach, git, chosen)
+        stored = Unfiltered()
+        if git is not None and self._work_tree is not None:
+            stored = unfiltered(context, reach, git, chosen, self._work_tree)
+            self._require_complete(task, context, reach, git, chosen, stored)
         require_usual(chosen, reach)
         require_sources(context, chosen, reach)
         notes = [
             *self._warnings(task, context, reach, git, chosen),
             *self._differences(context, reach, git, walked),
+            *filter_notes(stored.others, context.shown),
         ]
         for note in notes:
             self._sink.emit(note)
         return Read(context=context, chosen=chosen)
 
     def _require_complete(
-        self, task: BuildTask, context: Context, reach: Reach, git: GitFiles, chosen: Selection
+        self,
+        task: BuildTask,
+        context: Context,
+        reach: Reach,
+        git: GitFiles,
+        chosen: Selection,
+        stored: Unfiltered,
     ) -> None:
         absent = [path for path in git.skipped if chosen.files.get(path) is None]
         lacks: tuple[tuple[Lack, Sequence[str]], ...] = (
             ("submodules", git.missing),
             ("loose", git.loose),
             ("sparse", absent),
-            ("lfs", self._pointers(context, reach, git, chosen)),
+            ("lfs", stored.lfs),
+            ("locked", stored.locked),
             ("unwatched", self._unnoticed(context, reach, git, chosen)),
         )
         for lack, paths in lacks:
@@ -153,22 +156,6 @@ class Contexts:
         if not present or self._work_tree is None:
             return []
         return self._work_tree.changed(context.folder, git, present)
-
-    def _pointers(self, context: Context, reach: Reach, git: GitFiles, chosen: Selection) -> list[str]:
-        """Tracked files that are pointers of Git LFS.
-
-        Only files that the build reads and that are small enough for a pointer are opened.
-        """
-        small: dict[str, HostFile] = {}
-        for path in git.modes:
-            node = chosen.files.get(path)
-            content = node.content if node is not None else None
-            if isinstance(content, HostFile) and 0 < content.size <= POINTER_BYTES and reach.source_of(path):
-                small[path] = content
-        if not small or self._work_tree is None:
-            return []
-        marked = self._work_tree.filtered(context.folder, git, list(small), "lfs")
-        return [path for path in marked if _starts(small[path]).startswith(POINTERS)]
 
     def _warnings(
         self, task: BuildTask, context: Context, reach: Reach, git: GitFiles | None, chosen: Selection
@@ -235,17 +222,6 @@ def _as_parsed(chosen: Selection, context: Context) -> Selection:
         return chosen
     parsed = msgspec.structs.replace(node, content=Inline(data=context.text))
     return msgspec.structs.replace(chosen, files=chosen.files.with_changes({path: parsed}))
-
-
-def _starts(content: HostFile) -> bytes:
-    try:
-        with open_host_file(content) as file:
-            return file.read(max(map(len, POINTERS))) or b""
-    except OSError as error:
-        raise BuildError(
-            f"`{content.path}` cannot be read: {error.strerror}",
-            hint="make the path readable, or name it in `.dockerignore`",
-        ) from error
 
 
 def _pyproject(context: Context) -> str:

@@ -468,6 +468,42 @@ class TestIncomplete:
         git_repo.git("update-index", "--skip-worktree", "a")
         assert "a" in paths(git_repo)
 
+    @pytest.mark.parametrize(
+        ("name", "stored"),
+        [("git-crypt", b"\0GITCRYPT\0x"), ("git-crypt-ops", b"\0GITCRYPT\0x"), ("crypt", b"U2FsdGVkX1/+x")],
+    )
+    def test_encrypted_files_are_refused_if_the_build_reads_them(
+        self, git_repo: GitRepo, name: str, stored: bytes
+    ) -> None:
+        (git_repo.path / "key").write_bytes(stored)
+        (git_repo.path / "free").write_bytes(stored)
+        dockerfile(git_repo, COPY_ALL, **{".gitattributes": f"key filter={name}\n"})
+        error = refusal(git_repo)
+        assert str(error).startswith("`key` is encrypted, as git stores it, and Dockerfile:2 reads it")
+        assert "`git-crypt unlock`" in (error.hint or "")
+        assert "key" in paths(git_repo, allow_missing=("key",))
+        git_repo.write({"key": "plain"})
+        assert "key" in paths(git_repo)
+
+    def test_filter_that_the_clone_does_not_have_is_named_in_a_warning(self, git_repo: GitRepo) -> None:
+        attributes = "*.x filter=unpack\n*.ipynb filter=nbstripout\nunread filter=unpack\n"
+        files = {
+            "app/a.x": "1",
+            "app/b.ipynb": "1",
+            "unread": "1",
+            "app/Dockerfile": "FROM scratch\nCOPY *.* /\n",
+        }
+        git_repo.commit(files={".gitattributes": attributes, **files})
+        options: dict[str, Any] = {"context": "app", "dockerfile": "app/Dockerfile"}
+        notes = Notes()
+        read(git_repo, notes, **options)
+        (text,) = notes.texts
+        assert text.startswith("the git filter `unpack` is not configured in this clone")
+        assert text.endswith("git stores: `app/a.x`")
+        git_repo.git("config", "filter.unpack.smudge", "cat")  # as the hint says
+        read(git_repo, notes, **options)
+        assert len(notes.texts) == 1
+
     def test_reading_git_attributes_runs_no_filter_program(self, git_repo: GitRepo, tmp_path: Path) -> None:
         dockerfile(git_repo, COPY_ALL, **{"a": POINTER, ".gitattributes": "a filter=lfs\n"})
         git_repo.git("config", "filter.lfs.clean", f"touch {tmp_path}/ran; cat")

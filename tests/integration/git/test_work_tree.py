@@ -145,7 +145,10 @@ class TestSubmodules:
         }
         (inner / ".gitattributes").write_text("i filter=lfs\n")
         wanted = ["a", "vendor/inner/i", "vendor/inner/run"]
-        assert asked.filtered(str(repo.path), found, wanted, "lfs") == ("vendor/inner/i",)
+        filters = asked.filters(str(repo.path), found, wanted)
+        assert filters == {"vendor/inner/i": "lfs"}
+        repo.git("config", "filter.lfs.smudge", "cat")  # of the outer repository only
+        assert asked.without_filter(str(repo.path), found, {**filters, "a": "lfs"}) == filters
 
 
 def test_git_ignored_files_are_not_listed_as_unignored(asked: WorkTree, git_repo: GitRepo) -> None:
@@ -157,7 +160,7 @@ def test_git_ignored_files_are_not_listed_as_unignored(asked: WorkTree, git_repo
     assert set(asked.unignored(str(git_repo.path), found)) == {"new/z", "ü", "nested/"}
 
 
-def test_files_with_the_lfs_filter_are_found_by_their_attributes(asked: WorkTree, git_repo: GitRepo) -> None:
+def test_filters_of_files_are_found_by_their_attributes(asked: WorkTree, git_repo: GitRepo) -> None:
     git_repo.commit(
         files={
             ".gitattributes": "[attr]large filter=lfs -text\n*.bin large\n*.txt filter=other\nno.bin !filter\n",
@@ -169,9 +172,12 @@ def test_files_with_the_lfs_filter_are_found_by_their_attributes(asked: WorkTree
     )
     wanted = ["a.bin", "app/b.bin", "no.bin", "c.txt"]
     found = files(asked, git_repo.path)
-    assert asked.filtered(str(git_repo.path), found, wanted, "lfs") == ("a.bin", "app/b.bin")
+    filters = asked.filters(str(git_repo.path), found, wanted)
+    assert filters == {"a.bin": "lfs", "app/b.bin": "lfs", "c.txt": "other"}
+    git_repo.git("config", "filter.other.clean", "cat")
+    assert set(asked.without_filter(str(git_repo.path), found, filters)) == {"a.bin", "app/b.bin"}
     below = files(asked, git_repo.path / "app")
-    assert asked.filtered(str(git_repo.path / "app"), below, ["b.bin"], "lfs") == ("b.bin",)
+    assert asked.filters(str(git_repo.path / "app"), below, ["b.bin"]) == {"b.bin": "lfs"}
 
 
 def test_a_damaged_git_index_is_a_git_error_with_a_hint(asked: WorkTree, git_repo: GitRepo) -> None:
