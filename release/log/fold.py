@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from release.log import Entry
 from release.log.records.entry_members import (
-    CommonMembers,
-    PlanMembers,
     common_of,
     digest_of,
     image_of,
     part_of,
     plan_of,
     rebuild_of,
+    tags_set,
     without_rebuild,
 )
 from release.log.records.members import Fields, dicts_of, number_of, object_of, text_of
-from release.log.records.parts import PlannedTarget, RecordedImage
-from release.log.state import (
-    Attempt,
-    BuiltContent,
-    BuiltPart,
-    LogState,
-    ReleaseState,
-    State,
-    TagHold,
-    TargetContent,
-)
+from release.log.release_fold import ReleaseFold
+from release.log.state import Attempt, BuiltContent, LogState, ReleaseState, TagHold, TargetContent
 from release.versions.status import KnownStatus
-
-#: Kinds of records that say what tags hold.
-SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned", "unpruned"})
 
 
 def fold(entries: Iterable[Entry]) -> LogState:
@@ -44,120 +31,17 @@ def fold(entries: Iterable[Entry]) -> LogState:
     return folding.result()
 
 
-class _Release:
-    """A release while the log is read: members of its first, its newest `planned` and its first `released` entry.
-
-    Only needed members are kept: whole entries would take most of the memory for a long log.
-    """
-
-    __slots__ = (
-        "attempts",
-        "built",
-        "first",
-        "key",
-        "last_seq",
-        "moved",
-        "parts",
-        "plan",
-        "pushed",
-        "released",
-    )
-
-    def __init__(self, key: str, first: CommonMembers) -> None:
-        self.key = key
-        self.plan = PlanMembers()
-        self.first = first
-        self.attempts: dict[str, Attempt] = {}
-        # By digest, the newest build last: `image` falls back to the newest.
-        self.built: dict[str, BuiltContent] = {}
-        # By platform and digest, the newest build last: a later attempt looks at the newest images first.
-        self.parts: dict[tuple[str, str], BuiltPart] = {}
-        self.pushed: dict[tuple[str, str], TargetContent] = {}  # (digest, target)
-        self.moved: dict[tuple[str, str], TargetContent] = {}
-        self.released: CommonMembers | None = None
-        self.last_seq = -1
-
-    def image(self) -> RecordedImage | None:
-        """The image of this release: the released one, else the first pushed one, else the newest built one."""
-        digest = self.released.digest if self.released else ""
-        digest = digest or next((digest for digest, _ in self.pushed), "") or next(reversed(self.built), "")
-        if digest in self.built:
-            return self.built[digest].image
-        return RecordedImage(digest=digest) if digest else None
-
-    def forget(self, digest: str) -> None:
-        """Drop the image `digest`, whose bytes are lost according to an `abandoned` entry."""
-        self.built.pop(digest, None)
-        for contents in (self.pushed, self.moved):
-            for key in [key for key in contents if key[0] == digest]:
-                del contents[key]
-        if self.released and self.released.digest == digest:
-            self.released = None
-
-    def end_all(self, seq: int) -> None:
-        """End all open attempts of this release: one has finished it, so that the others have nothing left to do."""
-        self.attempts = {key: _ended(one, seq) for key, one in self.attempts.items()}
-
-    def result(self) -> ReleaseState:
-        """The state of the release as an immutable value."""
-        image = self.image()
-        digest = image.digest if image else ""
-        plan, first, released, built = self.plan, self.first, self.released, self.built.get(digest)
-        moved = tuple(content for (of, _), content in self.moved.items() if of == digest)
-        unfinished = _unfinished(plan.targets, moved) if released else ()
-        attempts = tuple(self.attempts.values())
-        if released and not unfinished:  # attempts that began after the release record no end
-            attempts = tuple(_ended(one, self.last_seq) for one in attempts)
-        version = (released.version if released else "") or plan.version
-        return ReleaseState(
-            key=self.key,
-            project=first.project,
-            commit=plan.commit or (released or first).commit,
-            version=without_rebuild(version),
-            rebuild=(released.rebuild if released else 0) or plan.rebuild or rebuild_of(version),
-            channel=plan.channel,
-            git_tag=plan.git_tag,
-            state=self._state(),
-            inputs=plan.inputs,
-            inputs_label=plan.inputs_label,
-            image_version=plan.image_version,
-            source=plan.source,
-            targets=plan.targets,
-            attempts=attempts,
-            image=image,
-            parts=tuple(self.parts.values()),
-            via=(released.via if released else "") or (built.via if built else ""),
-            as_commit=built.as_commit if built else False,
-            pushed=tuple(content for (of, _), content in self.pushed.items() if of == digest),
-            moved=moved,
-            unfinished=unfinished,
-            planned_seq=first.seq,
-            planned_at=first.at,
-            released_seq=released.seq if released else None,
-            released_at=released.at if released else "",
-            last_seq=self.last_seq,
-            component=first.component,
-        )
-
-    def _state(self) -> State:
-        if self.released:
-            return "released"
-        if self.pushed:
-            return "pushed"
-        return "built" if self.built else "planned"
-
-
 class Folding:
     """The state of all releases, fed entry by entry. `seq`: of the last one."""
 
     def __init__(self) -> None:
-        self._releases: dict[str, _Release] = {}
+        self._releases: dict[str, ReleaseFold] = {}
         self._holds: dict[tuple[str, str], list[TagHold]] = {}
         self._statuses: dict[tuple[str, str], KnownStatus] = {}
         self._skipped = 0
         self._done: dict[str, ReleaseState] = {}  # what `state` made of releases that got no entry since
         self.seq = -1
-        self._of_release: dict[str, Callable[[_Release, Fields], None]] = {
+        self._of_release: dict[str, Callable[[ReleaseFold, Fields], None]] = {
             "planned": self._planned,
             "built-platform": self._built_platform,
             "built": self._built,
@@ -214,14 +98,14 @@ class Folding:
             seq=self.seq,
         )
 
-    def _release(self, fields: Fields) -> _Release:
+    def _release(self, fields: Fields) -> ReleaseFold:
         key = text_of(fields, "release")
         release = self._releases.get(key)
         if release is None:
-            release = self._releases[key] = _Release(key, common_of(fields))
+            release = self._releases[key] = ReleaseFold(key, common_of(fields))
         return release
 
-    def _planned(self, release: _Release, fields: Fields) -> None:
+    def _planned(self, release: ReleaseFold, fields: Fields) -> None:
         release.plan = plan_of(fields)
         attempt = text_of(fields, "attempt")
         if attempt not in release.attempts:
@@ -236,21 +120,21 @@ class Folding:
                 resumes=text_of(fields, "resumes"),
             )
 
-    def _built(self, release: _Release, fields: Fields) -> None:
+    def _built(self, release: ReleaseFold, fields: Fields) -> None:
         image = image_of(fields)
         if image is not None:
             release.built.pop(image.digest, None)
             vouched = fields.get("as_commit") is True
             release.built[image.digest] = BuiltContent(image, text_of(fields, "via"), vouched)
 
-    def _built_platform(self, release: _Release, fields: Fields) -> None:
+    def _built_platform(self, release: ReleaseFold, fields: Fields) -> None:
         part = part_of(fields)
         if part is not None:
             key = (part.platform, part.digest)
             release.parts.pop(key, None)
             release.parts[key] = part
 
-    def _pushed(self, release: _Release, fields: Fields) -> None:
+    def _pushed(self, release: ReleaseFold, fields: Fields) -> None:
         content = self._content(fields)
         key = (content.digest, content.target)
         earlier = release.pushed.get(key)
@@ -258,27 +142,27 @@ class Folding:
         release.pushed[key] = msgspec.structs.replace(content, tags=tuple(dict.fromkeys(tags)))
         self._hold(fields, release)
 
-    def _released(self, release: _Release, fields: Fields) -> None:
+    def _released(self, release: ReleaseFold, fields: Fields) -> None:
         if release.released is None:
             release.released = common_of(fields)
         release.end_all(self.seq)
 
-    def _moved(self, release: _Release, fields: Fields) -> None:
+    def _moved(self, release: ReleaseFold, fields: Fields) -> None:
         content = self._content(fields)
         image = release.image()
         digest = image.digest if image else content.digest
         release.moved[(digest, content.target)] = msgspec.structs.replace(content, digest=digest)
         self._hold(fields, release)
 
-    def _ended(self, release: _Release, fields: Fields) -> None:
+    def _ended(self, release: ReleaseFold, fields: Fields) -> None:
         self._end(release, fields, text_of(fields, "kind"))
 
-    def _abandoned(self, release: _Release, fields: Fields) -> None:
+    def _abandoned(self, release: ReleaseFold, fields: Fields) -> None:
         self._end(release, fields, "abandoned")
         if lost := text_of(fields, "lost"):
             release.forget(lost)
 
-    def _end(self, release: _Release, fields: Fields, how: str) -> None:
+    def _end(self, release: ReleaseFold, fields: Fields, how: str) -> None:
         attempt = release.attempts.get(text_of(fields, "attempt"))
         # Only the first recorded end counts: a frozen process that others declared dead may wake up and record another.
         if attempt is not None and attempt.ended is None:
@@ -316,12 +200,12 @@ class Folding:
             seq=self.seq,
         )
 
-    def _hold(self, fields: Fields, release: _Release | None) -> None:
+    def _hold(self, fields: Fields, release: ReleaseFold | None) -> None:
         for target, tag, digest in tags_set(fields):
             self._add_hold(fields, (target, tag), digest, release)
 
     def _add_hold(
-        self, fields: Fields, target_tag: tuple[str, str], digest: str, release: _Release | None
+        self, fields: Fields, target_tag: tuple[str, str], digest: str, release: ReleaseFold | None
     ) -> None:
         holds = self._holds.setdefault(target_tag, [])
         if holds and holds[-1].digest == digest:
@@ -341,35 +225,5 @@ class Folding:
         )
 
 
-def _ended(attempt: Attempt, seq: int) -> Attempt:
-    """The attempt, ended by the release unless it has another end."""
-    if attempt.ended is not None:
-        return attempt
-    return msgspec.structs.replace(attempt, ended="released", ended_seq=seq)
-
-
-def tags_set(fields: Fields) -> Iterator[tuple[str, str, str]]:
-    """(target, tag, digest) for each tag that the entry records as set; digest `""`: the tag was removed."""
-    kind = text_of(fields, "kind")
-    if kind not in SETS_TAGS:
-        return
-    target = text_of(fields, "to" if kind == "promoted" else "target")
-    for tag in dicts_of(fields, "tags"):
-        digest = text_of(tag, "digest")
-        if kind == "pruned":
-            yield target, text_of(tag, "name"), ""
-        elif digest and text_of(tag, "result") != "withheld":
-            yield target, text_of(tag, "name"), digest
-
-
 def _nothing(_: Fields) -> None:
     """Do nothing: the kind changes no state."""
-
-
-def _unfinished(targets: tuple[PlannedTarget, ...], moved: tuple[TargetContent, ...]) -> tuple[str, ...]:
-    done = {content.target for content in moved}
-    return tuple(
-        target.target
-        for target in targets
-        if target.target not in done and any(tag.kind == "moving" for tag in target.tags)
-    )

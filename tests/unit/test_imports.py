@@ -100,6 +100,7 @@ PURE = (
     "release.log.questions",
     "release.log.waiters",
     "release.log.rebuilt.*",
+    "release.log.release_fold",
     "release.log.records",
     "release.log.records.*",
     "release.log.jsonl",

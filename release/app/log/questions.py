@@ -37,8 +37,8 @@ from release.log import Entry, questions
 from release.log.answers.deployments import Deployment, running
 from release.log.answers.scope import EVERYTHING, Scope
 from release.log.catalog.view import LogView
-from release.log.fold import tags_set
 from release.log.questions import Filter
+from release.log.records.entry_members import tags_set
 from release.log.state import ReleaseState
 from release.log.timestamps import moment
 from release.log.yanked import Yank, Yanks, yank_of

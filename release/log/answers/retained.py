@@ -12,7 +12,7 @@ import msgspec
 from release.log import Entry
 from release.log.answers.deployments import deployments, running
 from release.log.answers.scope import EVERYTHING
-from release.log.fold import tags_set
+from release.log.records.entry_members import tags_set
 from release.log.records.members import Fields, dicts_of, number_of, object_of, text_of
 from release.log.state import LogState
 from release.retention.snapshot import History, LoggedRelease

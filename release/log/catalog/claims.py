@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from release.log import Entry
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.terms import id_term, is_of_release, tag_term
-from release.log.fold import tags_set
 from release.log.identity import fact_id
+from release.log.records.entry_members import tags_set
 from release.log.records.members import Fields, text_of
 from release.log.uniqueness import RESTRICTED, UniqueTags, version_tags
 

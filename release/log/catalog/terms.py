@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 from release.lazy_pattern import pattern
 from release.log import Entry
-from release.log.fold import SETS_TAGS
-from release.log.records.entry_members import without_rebuild
+from release.log.records.entry_members import SETS_TAGS, without_rebuild
 from release.log.records.members import Fields, text_of
 
 #: Hexadecimal digits of a digest that are indexed: the most that fit into signed 64-bit integers (60 bits).

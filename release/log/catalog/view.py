@@ -18,9 +18,10 @@ from release.log.catalog.terms import (
     tag_term,
     version_term,
 )
-from release.log.fold import fold, tags_set
+from release.log.fold import fold
 from release.log.lazy_entries import Entries
 from release.log.questions import Mention, TagHistory, TagThen, find, require_digest, resolve
+from release.log.records.entry_members import tags_set
 from release.log.records.members import Fields, text_of
 from release.log.state import LogState, ReleaseState, TagHold
 from release.versions.model import Scheme

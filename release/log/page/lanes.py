@@ -9,9 +9,8 @@ from collections.abc import Iterable
 import msgspec
 
 from release.lazy_pattern import pattern
-from release.log.fold import tags_set
 from release.log.page.axis import Axis, moment_of
-from release.log.records.entry_members import without_rebuild
+from release.log.records.entry_members import tags_set, without_rebuild
 from release.log.records.members import Fields, dicts_of, text_of
 
 #: Tags that the page shows, those that changed last.

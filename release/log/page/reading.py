@@ -14,10 +14,11 @@ from release.lazy_pattern import pattern
 from release.log import Entry
 from release.log.answers.deployments import Deployment, deployment_of
 from release.log.catalog.terms import OF_RELEASE, STATUS_KINDS
-from release.log.fold import SETS_TAGS, Folding, fold, tags_set
+from release.log.fold import Folding, fold
 from release.log.page.lanes import MovingTags
 from release.log.page.rows import Row, plain_row, row_of
 from release.log.page.spool import Spool
+from release.log.records.entry_members import SETS_TAGS, tags_set
 from release.log.records.members import text_of
 from release.log.state import ReleaseState
 from release.log.yanked import Yanks, take_yank

@@ -1,15 +1,19 @@
-"""Reads the members of log entries for the fold; a member of an unexpected type counts as absent. Pure."""
+"""Reads the members of log entries for the state of a log; a member of an unexpected type counts as absent. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import msgspec
 
 from release.decoding import convert
 from release.lazy_pattern import pattern
-from release.log.records.members import Fields, number_of, object_of, text_of
+from release.log.records.members import Fields, dicts_of, number_of, object_of, text_of
 from release.log.records.parts import Digest, PlannedTarget, RecordedContext, RecordedImage
 from release.log.state import BuiltPart
 
+#: Kinds of records that say what tags hold.
+SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned", "unpruned"})
 _REBUILD = pattern(r"_r([1-9]\d{0,8})$")
 
 
@@ -132,3 +136,17 @@ def commit_of(fields: Fields) -> str:
 def digest_of(fields: Fields) -> str:
     """The digest of the entry's image, or `""`."""
     return text_of(object_of(fields, "image"), "digest")
+
+
+def tags_set(fields: Fields) -> Iterator[tuple[str, str, str]]:
+    """(target, tag, digest) for each tag that the entry records as set; digest `""`: the tag was removed."""
+    kind = text_of(fields, "kind")
+    if kind not in SETS_TAGS:
+        return
+    target = text_of(fields, "to" if kind == "promoted" else "target")
+    for tag in dicts_of(fields, "tags"):
+        digest = text_of(tag, "digest")
+        if kind == "pruned":
+            yield target, text_of(tag, "name"), ""
+        elif digest and text_of(tag, "result") != "withheld":
+            yield target, text_of(tag, "name"), digest

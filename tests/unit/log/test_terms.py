@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from release.log import Entry
 from release.log.catalog.terms import DIGITS, hex_of, is_of_release, tag_term, terms_of
 from release.log.chain import stored
-from release.log.fold import SETS_TAGS
+from release.log.records.entry_members import SETS_TAGS
 from tests.support.logs.facts import MemoryStore, digest, writer
 
 
