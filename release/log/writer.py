@@ -42,8 +42,9 @@ class Writer:
 
     `catalog`: makes the catalog at the first use, with an index that it may fill or not; by default one without an
     index, which holds every line.
-    `budget`: seconds that one append may spend on lost races. `patience`: seconds from the start of an append during
-    which an unavailable store is tried again. `mask`: removes known secrets from the prose in a fact.
+    `budget`: seconds that one append may spend on lost races. `patience`: seconds from the start of an append, or of a
+    read after the first one, during which an unavailable store is tried again. `mask`: removes known secrets from the
+    prose in a fact.
     """
 
     def __init__(
@@ -95,13 +96,13 @@ class Writer:
     def entries(self) -> Sequence[Entry]:
         """Every entry, verified."""
         with self._lock:
-            self._read_on()
+            self._patiently(self._read_on)
             return Entries(self._catalog, self._catalog.head.seq + 1)
 
     def view(self) -> LogView:
         """The state of the log now, for questions. New entries are read first."""
         with self._lock:
-            self._read_on()
+            self._patiently(self._read_on)
             return LogView(self._catalog, self._lock, self._folded)
 
     def _folded(self) -> LogState:
@@ -115,12 +116,12 @@ class Writer:
     def find(self, fact: dict[str, Any]) -> Entry | None:
         """Read new entries; return the entry that holds the fact, or None."""
         with self._lock:
-            return self._asked(lambda: entry_of(self._catalog, fact))
+            return self._patiently(lambda: self._asked(lambda: entry_of(self._catalog, fact)))
 
     def of_release(self, key: str) -> Sequence[Entry]:
         """Read new entries; return those of the release, oldest first."""
         with self._lock:
-            return self._asked(lambda: of_release(self._catalog, key))
+            return self._patiently(lambda: self._asked(lambda: of_release(self._catalog, key)))
 
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
         """Append the facts that the log lacks; return the durable entries of all `facts`, in their order.
@@ -271,6 +272,21 @@ class Writer:
             self._open_catalog_again()
             self._catalog.follow(self._store.read(self._catalog.head.seq))
         self._has_read = True
+
+    def _patiently(self, read: Callable[[], T]) -> T:
+        """Read; try again while the store is unavailable.
+
+        The first read raises at once: its log may be misconfigured, and the command has done nothing yet.
+        """
+        started, pause = self._clock.monotonic(), _FIRST_PAUSE
+        while True:
+            try:
+                return read()
+            except LogUnavailable:
+                if not self._has_read or self._clock.monotonic() - started >= self._patience:
+                    raise
+            self._cancel.wait(pause * self._jitter())
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _asked(self, question: Callable[[], T]) -> T:
         """Read new entries and answer the question, with the index opened again if it was made anew meanwhile."""

@@ -57,7 +57,7 @@ class Scene(NamedTuple):
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
-            with frozen(process) as stopped:
+            with frozen(process.pid) as stopped:
                 if stopped:
                     return False, self._found(disk)
         finally:

@@ -61,14 +61,23 @@ class Filling:
         self._doubtful: dict[str, None] = {}
 
     def begun(self, program: str) -> bool:
-        """Begin the transaction; False if another process fills the index, or has filled it meanwhile."""
+        """Begin the transaction; False if another process fills the index or has filled it, or the database fails."""
         transaction = self._rows.transaction()
         try:
             alone = transaction.__enter__()
         except LogError:  # a role that may only read the tables, or a database that does not answer
             return False
         self._transaction = transaction
-        found = self._rows.ask("SELECT seq, hash, program FROM log_index") if alone else []
+        try:
+            found = self._rows.ask("SELECT seq, hash, program FROM log_index") if alone else []
+        except BaseException as error:
+            with suppress(
+                LogError
+            ):  # the database's error becomes one: it ended while it was asked, for example
+                self.rollback(error)
+            if not isinstance(error, Exception):
+                raise
+            return False
         state = tuple(found[0]) if found else (-1, Head().hash, program)
         if alone and state == (self.position.seq, self.position.hash, program):
             return True

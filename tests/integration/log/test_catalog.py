@@ -346,6 +346,26 @@ def test_filling_that_fails_is_undone_and_the_command_goes_on(
     same_versions(found, entries)
 
 
+def test_filling_that_fails_at_its_first_question_is_left_to_the_next_command(
+    filled: LogStore, entries: list[Entry], tmp_path: Path
+) -> None:
+    """As when the database ends right after the transaction began."""
+    folder = tmp_path / "indexes"
+    folder.mkdir()
+    opened(filled, folder)  # makes the file
+    with pytest.MonkeyPatch.context() as patch:
+        for rows in (SqliteRows, SqlRows):
+
+            def ask(self: Any, query: str, *values: Any, _ask: Any = rows.ask) -> Any:
+                return _ask(
+                    self, query.replace("SELECT seq, hash, program FROM", "SELECT none FROM"), *values
+                )
+
+            patch.setattr(rows, "ask", ask)
+        assert indexed(filled, folder).indexed == 0
+    assert indexed(filled, folder).indexed == len(entries) // BLOCK * BLOCK
+
+
 @pytest.mark.parametrize("store_name", ["file", "sqlite", "postgresql"])
 def test_index_that_was_committed_without_a_reply_is_used_and_not_filled_twice(
     store_name: str, request: pytest.FixtureRequest, tmp_path: Path, entries: list[Entry]

@@ -69,14 +69,14 @@ def _mount(image: Path, point: Path) -> None:
 
 
 @contextlib.contextmanager
-def frozen(process: subprocess.Popen[bytes]) -> Iterator[bool]:
+def frozen(pid: int) -> Iterator[bool]:
     """Stop all threads of a process during the body, then continue them; gives False if the process has ended."""
-    os.kill(process.pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGSTOP)
     try:
-        yield _await_stop(process.pid)
+        yield _await_stop(pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGCONT)
+            os.kill(pid, signal.SIGCONT)
 
 
 def _await_stop(pid: int) -> bool:

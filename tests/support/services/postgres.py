@@ -24,7 +24,9 @@ _OWNER = "postgres"
 
 
 class Postgres:
-    """A PostgreSQL server whose cluster is in `folder`. Tests may call `kill` and `start` at any time.
+    """A PostgreSQL server whose cluster is in `folder`, and is made if it is missing.
+
+    Tests may call `kill` and `start` at any time.
 
     `options`: more arguments of the server. `primary`: the server that this one follows as a streaming replica.
     """
@@ -46,7 +48,9 @@ class Postgres:
             ]
         else:
             self.as_owner = []
-        if primary is None:
+        if os.path.exists(self._data):
+            pass  # a copy of the cluster of another server
+        elif primary is None:
             self._run("initdb", "-D", self._data, "-U", _OWNER, "--auth=trust", "--no-sync", "-E", "UTF8")
         else:
             source = ("-h", str(primary.folder), "-U", _OWNER)
@@ -92,6 +96,21 @@ class Postgres:
         """Kill the server by SIGKILL, as the kernel does when memory runs out."""
         assert self._service is not None
         self._service.kill()
+
+    def quit(self) -> None:
+        """Stop the server by SIGQUIT, without a checkpoint: its next start recovers from the write-ahead log."""
+        assert self._service is not None
+        self._service.process.send_signal(signal.SIGQUIT)
+        self._service.process.wait(30)
+        self._service.stop()
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of the server's processes, the first one before those that it started."""
+        assert self._service is not None
+        first = self._service.process.pid
+        children = Path(f"/proc/{first}/task/{first}/children").read_text()
+        return [first, *(int(pid) for pid in children.split())]
 
     def url(self, database: str, user: str = _OWNER) -> str:
         return f"postgresql://{user}@/{database}?host={self.folder}"

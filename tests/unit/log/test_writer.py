@@ -162,6 +162,41 @@ def test_log_writer_waits_for_an_unavailable_store_as_long_as_others_append(
     assert len(tried) == attempts
 
 
+@pytest.mark.parametrize("kind", ["entries", "find", "of_release", "view"])
+def test_read_of_a_store_that_is_away_for_a_moment_is_retried_after_the_first_one(kind: str) -> None:
+    """Each effect of a run is looked for in the log first: a database that starts again must not end the run there."""
+
+    class Restarting(MemoryStore):
+        refusals = 1
+
+        def read(self, after: int = -1) -> Iterator[Entry]:
+            if self.refusals:
+                self.refusals -= 1
+                raise LogUnavailable("the database system is starting up")
+            return super().read(after)
+
+    store = Restarting()
+    log = writer(store, patience=5, jitter=lambda: 0.0)
+    ask = {
+        "entries": log.entries,
+        "find": lambda: log.find(planned()),
+        "of_release": lambda: log.of_release("a" * 64),
+        "view": log.view,
+    }[kind]
+    with pytest.raises(LogUnavailable):
+        ask()
+    ask()
+    store.refusals = 3
+    ask()
+    assert store.refusals == 0
+    store.refusals = 1000
+    impatient = writer(store, patience=0)
+    impatient._has_read = True
+    with pytest.raises(LogUnavailable):
+        impatient.entries()
+    assert store.refusals == 999
+
+
 def test_cancellation_ends_the_retries_of_the_log_writer() -> None:
     cancel = Cancel()
 
