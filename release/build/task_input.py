@@ -7,7 +7,7 @@ import msgspec
 from release.build import BuildTask, BuildValues
 from release.build.context import Context
 from release.build.context.contexts import Contexts
-from release.build.context.reach import reach_of
+from release.build.context.reach import Reach, reach_of
 from release.build.context.selection import Selection
 from release.build.context.sources import require_sources
 from release.build.dockerfile.features import FEATURES, Feature, needs_of
@@ -44,6 +44,12 @@ class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
     def codec(self) -> Codec:
         """What compresses layers here. Raises `ConfigError` if the library for `compression` is not installed."""
         return codec_named(self.task.spec.compression)
+
+    @property
+    def reach(self) -> Reach:
+        """What the stages that the target needs read from the context."""
+        platforms = self.platforms or (_SOME_PLATFORM,)
+        return reach_of(self.context.dockerfile, self.task.spec.target, self.values.args, platforms)
 
 
 def read_input(

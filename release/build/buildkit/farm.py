@@ -21,10 +21,10 @@ from release.errors import BuildError
 
 _FOLDER_MODE = 0o755  # git stores no modes of folders, so their real modes differ from clone to clone
 _NANO = 1_000_000_000  # nanoseconds in a second: `st_mtime_ns` is in nanoseconds, a commit's time in seconds
-# Copies get times chosen by their content, in the span of this many seconds (8 years) that follows the one with the
-# commit's time: so a file has one time for all commits of a span. The span after today's ends in 2038, before the times
-# that 32-bit programs cannot read. With nanoseconds, a time holds 57 bits of the content's SHA-256, so no two contents
-# of one path get equal times.
+# Without RUN, copies get times chosen by their content, in the span of this many seconds (8 years) that follows the one
+# with the commit's time: so a file has one time for all commits of a span. The span after today's ends in 2038, before
+# the times that 32-bit programs cannot read. With nanoseconds, a time holds 57 bits of the content's SHA-256, so no two
+# contents of one path get equal times.
 _SPAN = 1 << 28
 
 
@@ -33,11 +33,16 @@ class Farm:
 
     In layers, BuildKit replaces times after `created` by `created` (`rewrite-timestamp`). So each file here gets a time
     that is not before `created`, and the same commit gives the same layers in every clone.
+
+    `for_run`: whether a command of the build sees the files. `make` warns of times in the future, takes what it made
+    for older than such a source, and makes it again each time. So all copies get one time then, in the second after
+    `created`; BuildKit reads them again for each commit. Copies that no command sees have times in the future.
     """
 
-    def __init__(self, *, created: int, check: Callable[[], None]) -> None:
+    def __init__(self, *, created: int, check: Callable[[], None], for_run: bool) -> None:
         self._created = created
         self._check = check
+        self._for_run = for_run
         self._linked: set[tuple[int, int]] = set()
 
     def lay_out(self, tree: Tree, folder: str) -> None:
@@ -46,6 +51,7 @@ class Farm:
         Raises `BuildError` for a file that changed meanwhile, and `OSError`.
         """
         _make_folder(folder)
+        copied: dict[str, bytes] = {}  # path in `folder` -> SHA-256 of the content
         for path in tree.paths():
             node = tree.get(path)
             if node is None or node.kind == "special":
@@ -56,15 +62,21 @@ class Farm:
                 _make_folder(target)
             elif node.kind == "symlink":
                 os.symlink(node.target, target)
-            else:
-                self._file(node, target)
+            elif (digest := self._file(node, target)) is not None:
+                copied[path] = digest
+        together = hashlib.sha256(b"".join(copied.values()), usedforsecurity=False).digest()
+        for path, digest in copied.items():
+            time = self._near(together) if self._for_run else self._ahead(digest)
+            os.utime(os.path.join(folder, path), ns=(time, time))
 
-    def _file(self, node: Node, target: str) -> None:
+    def _file(self, node: Node, target: str) -> bytes | None:
+        """Link or copy a file; return the SHA-256 of a copy, whose time is still to be set."""
         content = node.content
         if content is None:
             raise BuildError(f"`{target}` in the build context has no content")
         if not isinstance(content, HostFile) or not self._link(content, target, node.mode):
-            self._copy(content, target, node.mode)
+            return self._copy(content, target, node.mode)
+        return None
 
     def _link(self, content: HostFile, target: str, mode: int) -> bool:
         """Make a hard link; return False if the file has to be copied instead."""
@@ -89,7 +101,7 @@ class Farm:
         self._linked.add(inode)
         return True
 
-    def _copy(self, content: Content, target: str, mode: int) -> None:
+    def _copy(self, content: Content, target: str, mode: int) -> bytes:
         found = hashlib.sha256(usedforsecurity=False)
         with open(target, "xb") as copy:
             for piece in read_content(content):
@@ -97,12 +109,20 @@ class Farm:
                 found.update(piece)
                 copy.write(piece)
             os.fchmod(copy.fileno(), mode)
-        # A time after the commit's, which depends on the content: BuildKit does not read a file again whose size and
-        # time are those of the last transfer, which may have been that of another commit.
-        number = int.from_bytes(found.digest()[:8], "big")
+        return found.digest()
+
+    # BuildKit does not read a file again whose size and time are those of the last transfer, which may have been that
+    # of another commit, or of this one with changed files. So both times depend on the content.
+
+    def _near(self, together: bytes) -> int:
+        """The time of all copies, which RUN sees: so none is newer than another, and each older than what RUN makes."""
+        return self._created * _NANO + int.from_bytes(together[:8], "big") % _NANO
+
+    def _ahead(self, digest: bytes) -> int:
+        """The time of a copy with this content, the same for all commits of a span."""
+        number = int.from_bytes(digest[:8], "big")
         seconds = (self._created // _SPAN + 1) * _SPAN + number % _SPAN
-        time = seconds * _NANO + (number // _SPAN) % _NANO
-        os.utime(target, ns=(time, time))
+        return seconds * _NANO + (number // _SPAN) % _NANO
 
 
 def _make_folder(path: str) -> None:

@@ -20,7 +20,7 @@ _FAST = 1
 def lay_out(read: TaskInput, extras: Extras, folder: str, cancel: Cancel) -> Request:
     """Write the contexts and the Dockerfile below `folder`. Raises `BuildError`, `OSError`."""
     task, spec = read.task, read.task.spec
-    farm = Farm(created=task.created, check=cancel.check)
+    farm = Farm(created=task.created, check=cancel.check, for_run=read.reach.runs_on_files)
     context = os.path.join(folder, "context")
     farm.lay_out(read.chosen.files, context)
     folders = {}

@@ -60,6 +60,20 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         """The first source that reads `path`."""
         return next((source for source in self.sources if source.reaches(path)), None)
 
+    @property
+    def runs_on_files(self) -> bool:
+        """Whether a RUN may see files of the context: it mounts some, or comes after a COPY or ADD, of any source."""
+        filled: set[int] = set()
+        for stage in self.stages:  # sorted, so that a base comes before the stages that start from it
+            has_files = self.bases.get(stage.index) in filled
+            for instruction in stage.instructions:
+                has_files = has_files or isinstance(instruction, Copy | Add)
+                mounts = [mount.get("type", "bind") for mount in mounts_of(instruction)]
+                if "bind" in mounts or (has_files and isinstance(instruction, Run)):
+                    return True
+            filled |= {stage.index} if has_files else set()
+        return False
+
     def in_stage(self, stage: int) -> tuple[Source, ...]:
         """The sources of a stage and of the stages that it starts from."""
         line = {stage}

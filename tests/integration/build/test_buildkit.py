@@ -142,11 +142,13 @@ def test_buildkit_image_is_stored_with_labels_annotations_and_file_times(project
 
 
 def test_buildkit_builds_heredocs_and_mounts(project: Project) -> None:
+    project.write("old", "")
+    os.utime(project.root / "old", (5, 5))  # older than the commit, so it is copied
     project.write(
         "Dockerfile",
         f"FROM {BUSYBOX}\nRUN <<EOF\necho one > /one\necho two >> /one\nEOF\n"
         "RUN --mount=type=cache,target=/c --mount=type=bind,target=/in --mount=type=tmpfs,target=/t "
-        "cat /in/Dockerfile > /d\n"
+        "cat /in/Dockerfile > /d && test /d -nt /in/old\n"
         "COPY --link --chmod=600 <<robots /html/\nnone\nrobots\n",
     )
     image = project.build()

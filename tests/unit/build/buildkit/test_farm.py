@@ -32,9 +32,9 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def lay_out(root: Path, folder: Path, *, created: int = CREATED) -> Path:
+def lay_out(root: Path, folder: Path, *, created: int = CREATED, for_run: bool = False) -> Path:
     tree = walk(open_context(build_of(root).task))
-    Farm(created=created, check=lambda: None).lay_out(tree, str(folder))
+    Farm(created=created, check=lambda: None, for_run=for_run).lay_out(tree, str(folder))
     return folder
 
 
@@ -79,6 +79,21 @@ def test_copied_file_is_newer_than_the_commit(root: Path, tmp_path: Path, create
     assert (made / "old").stat().st_mtime > created
 
 
+def test_copies_that_run_sees_have_one_time_in_the_second_after_the_commit(
+    root: Path, tmp_path: Path
+) -> None:
+    times = []
+    for number, text in enumerate(("old", "old", "new")):
+        (root / "old").write_text(text)
+        os.utime(root / "old", (CREATED - 5, CREATED - 5))
+        made = lay_out(root, tmp_path / f"farm-{number}", for_run=True)
+        times.append({(made / name).stat().st_mtime_ns for name in ("old", "group", "private")})
+    # No source is newer than another, which `make` would take for changed; another content gives another time.
+    assert [len(each) for each in times] == [1, 1, 1]
+    assert times[0] == times[1] != times[2]
+    assert {time // 10**9 for each in times for time in each} == {CREATED}
+
+
 def test_hard_links_of_one_file_become_two_files_in_the_context(root: Path, tmp_path: Path) -> None:
     os.link(root / "plain", root / "second")
     made = lay_out(root, tmp_path / "farm")
@@ -92,7 +107,7 @@ def test_a_file_that_was_swapped_for_a_symlink_is_refused(root: Path, tmp_path: 
     (root / "plain").symlink_to("/etc/passwd")
     tree = Tree({"plain": Node(kind="file", mode=0o644, content=content)}, rooted=False)
     with pytest.raises(BuildError):
-        Farm(created=0, check=lambda: None).lay_out(tree, str(tmp_path / "farm"))
+        Farm(created=0, check=lambda: None, for_run=False).lay_out(tree, str(tmp_path / "farm"))
     assert (tmp_path / "farm/plain").read_bytes() == b""
 
 

@@ -106,3 +106,22 @@ def test_sources_of_all_platforms_are_included() -> None:
     text = "FROM base\nARG TARGETARCH\nCOPY bin/$TARGETARCH/app /\n"
     found = reach_of(parse(text), None, {}, [AMD64, parse_platform("linux/arm64")])
     assert {"/".join(source.pattern) for source in found.sources} == {"bin/amd64/app", "bin/arm64/app"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM a\nCOPY . /\n", False),
+        ("FROM a\nRUN x\nCOPY . /\n", False),
+        ("FROM a\nCOPY . /\nRUN x\n", True),
+        ("FROM a\nADD b /\nRUN x\n", True),
+        ("FROM a\nRUN --mount=type=cache,target=/c x\n", False),
+        ("FROM a\nRUN --mount=target=/c x\n", True),
+        ("FROM a AS b\nCOPY . /\nFROM b\nRUN x\n", True),
+        ("FROM a AS b\nCOPY . /\nFROM a\nCOPY --from=b / /\nRUN x\n", True),
+        ("FROM a AS b\nCOPY . /\nRUN x\nFROM a\nCOPY . /\n", False),
+        ("FROM a AS b\nRUN x\nFROM b\nCOPY . /\n", False),
+    ],
+)
+def test_runs_on_files_says_whether_a_run_sees_copied_files(text: str, expected: bool) -> None:
+    assert reach(text).runs_on_files is expected
