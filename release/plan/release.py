@@ -7,11 +7,13 @@ come before moving tags, and each effect is recorded after it was read back.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import msgspec
 
 from release.canonical_json import digest_of
+from release.errors import ConfigError
 from release.plan.inputs import inputs_of
 from release.plan.model import Phase, Plan, Release, Step
 from release.plan.obtain import Obtain, choose, name_of
@@ -54,8 +56,10 @@ def release_key(project: str, commit: str, tag: str) -> str:
 def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | None = None) -> Plan:
     """The plan that releases every component whose decision has tags. `request`: the options of the run.
 
-    Raises `InputsChanged`, `TagConflict` or `RefusedError` if a component cannot be released.
+    Raises `InputsChanged`, `TagConflict` or `RefusedError` if a component cannot be released, and `ConfigError` if two
+    components make the same tag.
     """
+    _require_distinct(subjects)
     releases: list[Release] = []
     all_steps: list[Step] = []
     basis: dict[str, str] = {}
@@ -84,6 +88,29 @@ def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | 
         request=request or {},
         depends={name: names for name, names in depends.items() if names} or None,
     )
+
+
+def _require_distinct(subjects: Sequence[ReleaseInput]) -> None:
+    """Raise `ConfigError` if two components put their images under one tag: one would replace the other's.
+
+    A first-wins tag may be shared where each release has another name: the second release goes without it.
+    """
+    makers: dict[str, str] = {}
+    for subject in subjects if len(subjects) > 1 else ():
+        tags = subject.decision.tags
+        sole = [
+            one for one in tags if one is tags[0] or isinstance(one, MovingTag) or one.policy == "version"
+        ]
+        for target, tag in product(subject.targets, sole):
+            if not target.moving and isinstance(tag, MovingTag):
+                continue
+            reference = f"{target.name}:{tag.name}"
+            other = makers.setdefault(reference, subject.component)
+            if other != subject.component:
+                raise ConfigError(
+                    f"components `{other}` and `{subject.component}` both make the tag `{reference}`",
+                    hint="give each its own `image:`, or rules in `tags:` with `flavor: suffix=-NAME,onlatest=true`",
+                )
 
 
 def needs_build(subject: ReleaseInput) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from release.build_spec import BuildSpec
-from release.errors import InputsChanged, RefusedError, TagConflict
+from release.errors import ConfigError, InputsChanged, RefusedError, TagConflict
 from release.plan.evidence import STORE, Recorded
 from release.plan.inputs import inputs_of
 from release.plan.model import Plan
@@ -301,3 +301,20 @@ def test_release_plan_hash_changes_with_the_present_tags() -> None:
     assert plan_release([subject()]).hash == plan_release([subject()]).hash
     moved = holds({"latest": OTHER}, version="1.4.1", revision="f" * 40)
     assert plan_release([subject(held=moved)]).hash != plan_release([subject()]).hash
+
+
+def test_two_components_that_make_one_tag_are_refused() -> None:
+    with pytest.raises(ConfigError, match=f"`app` and `web` both make the tag `{IMAGE}:1.4.2`"):
+        plan_release([subject(), subject(component="web")])
+    elsewhere = (Target(name=f"{IMAGE}-web"),)
+    assert len(plan_release([subject(), subject(component="web", targets=elsewhere)]).releases) == 2
+
+
+def test_two_components_with_tags_of_their_own_may_share_the_tag_of_the_commit() -> None:
+    """The commit's tag goes to whichever is first; the other release is known by its version tag."""
+    own = tuple(
+        msgspec.structs.replace(tag, name=f"{tag.name}-web") for tag in DECISION.tags if tag.name != SHA
+    )
+    shared = [tag for tag in DECISION.tags if tag.name == SHA]
+    web = subject(component="web", decision=msgspec.structs.replace(DECISION, tags=(*own, *shared)))
+    assert len(plan_release([subject(), web]).releases) == 2
