@@ -16,10 +16,13 @@ def require_component(name: str, section: ComponentSection, document: Document) 
             continue
         from release.config.path_globs import expressions_of  # imported late: many configs have no globs
 
+        where = _at(document, name, key)
+        if all(glob.lstrip().startswith("!") for glob in globs):
+            hint = f"write what they take away from before them: `{key}: ['**', '{globs[0]}']`"
+            raise ConfigError(f"{where}: `{key}` has only globs with `!`, so it matches no file", hint=hint)
         try:
             expressions_of(globs)
         except ValueError as error:
-            where = _at(document, name, key)
             hint = "write it as in `.dockerignore`: `api/**`, `*.proto`"
             raise ConfigError(f"{where}: `{key}`: {error}", hint=hint) from error
     if section.bump.calver:

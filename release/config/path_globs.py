@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from release.patterns import LONGEST_PATTERN, expression_of, has_wildcard
 
@@ -15,7 +16,8 @@ def matcher(globs: Sequence[str]) -> Callable[[str], bool]:
     """A function that tells whether a file's path, from the top folder of the repository, matches `globs`.
 
     `*` and `?` do not match `/`, `**` does. A name without wildcards matches a file, or everything in a folder. A glob
-    that begins with `!` excludes paths that earlier globs match. Raises `ValueError` for an invalid glob.
+    that begins with `!` excludes paths that earlier globs match. A path that is a folder of a glob matches, too: git
+    names a submodule without its files. Raises `ValueError` for an invalid glob.
     """
     if (plain := _plain(globs)) is not None:
         starts, names = plain
@@ -23,7 +25,7 @@ def matcher(globs: Sequence[str]) -> Callable[[str], bool]:
     # Neighbours of the same kind are joined, so that a path is matched once by each run of globs.
     runs: list[tuple[bool, list[str]]] = []
     for glob, expression in zip(globs, expressions_of(globs), strict=True):
-        wanted = not glob.startswith("!")
+        wanted = not glob.lstrip().startswith("!")
         if not runs or runs[-1][0] != wanted:
             runs.append((wanted, []))
         runs[-1][1].append(expression)
@@ -62,32 +64,59 @@ def _plain(globs: Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]] | Non
         return None
     folders, names = [], []
     for glob in globs:
-        name = glob.removeprefix("./").lstrip("/")
-        folder = name.removesuffix("**") if name.endswith("/**") else name
-        if not folder or folder.startswith("!") or has_wildcard(folder) or len(glob) > LONGEST_PATTERN:
+        if glob.lstrip().startswith("!") or len(glob) > LONGEST_PATTERN:
             return None
-        if folder.endswith("/"):
-            folders.append(folder)
-        else:
-            folders.append(f"{folder}/")
-            names.append(folder)
+        try:
+            parts = _parts(glob)
+        except ValueError:
+            return None  # the caller meets the error when it makes expressions
+        literal = parts[:-1] if parts[-1] == "**" else parts
+        if not literal or any(has_wildcard(part) for part in literal):
+            return None
+        folders.append("/".join((*literal, "")))
+        names += ["/".join(literal), *_folders_of(parts)]
     return tuple(folders), frozenset(names)
+
+
+def _parts(glob: str) -> list[str]:
+    """The names of a glob without `!`: `./api//` is `api`, `**`. Raises `ValueError` if nothing is left, or for `..`.
+
+    Blanks around a glob, `.` and empty names are dropped, and `..` is resolved, as `.dockerignore` does.
+    """
+    text = glob.strip().removeprefix("!").strip()
+    parts: list[str] = []
+    for part in text.split("/"):
+        if part == ".." and not parts:
+            raise ValueError(f"`{glob}` leads out of the repository")
+        if part == "..":
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    if not parts and "." not in text:
+        raise ValueError("a glob is empty")
+    return [*parts, "**"] if not parts or text.endswith(("/", "/.")) else parts
+
+
+def _folders_of(parts: Sequence[str]) -> list[str]:
+    """The folders that a glob names before its first wildcard: `a` and `a/b` of `a/b/*.go`."""
+    literal = list(takewhile(lambda part: not has_wildcard(part), parts[:-1]))
+    return ["/".join(literal[:count]) for count in range(1, len(literal) + 1)]
 
 
 def expressions_of(globs: Sequence[str]) -> list[str]:
     """A regular expression for each glob. Raises `ValueError` for an invalid glob."""
     if len(globs) > MOST_GLOBS:
         raise ValueError(f"there are more than {MOST_GLOBS} globs")
-    return [_expression(glob.removeprefix("!")) for glob in globs]
+    return [_expression(_parts(glob), wanted=not glob.lstrip().startswith("!")) for glob in globs]
 
 
-def _expression(glob: str) -> str:
-    name = glob.removeprefix("./").lstrip("/")
-    if name.endswith("/"):
-        name += "**"
-    if not name:
-        raise ValueError("a glob is empty")
-    if name == "**":
+def _expression(parts: Sequence[str], *, wanted: bool) -> str:
+    """The expression for one glob. One with `!` takes back a submodule only if it covers the whole of it."""
+    if list(parts) == ["**"]:
         return ".*"
+    name = "/".join(parts)
     expression = expression_of(name)
-    return expression if has_wildcard(name) else f"{expression}(?:/.*)?"
+    found = [expression if has_wildcard(name) else f"{expression}(?:/.*)?"]
+    if parts[-1] == "**":
+        found.append(expression_of("/".join(parts[:-1])))
+    return "|".join((*found, *(re.escape(one) for one in _folders_of(parts) if wanted)))

@@ -12,6 +12,7 @@ from release.config.checks import cycle_in
 from release.config.components import Ownership, dependencies
 from release.config.load import load
 from release.config.path_globs import MOST_GLOBS, first_match, matcher
+from release.errors import ConfigError
 
 GLOBS = [
     (["api/**"], "api/main.go", True),
@@ -47,6 +48,20 @@ GLOBS = [
     (["**"], "x/y", True),
     (["äöü/**"], "äöü/x", True),
     (["a b/**"], "a b/x", True),
+    (["."], "x/y", True),
+    (["api/."], "api/x", True),
+    (["api//**"], "api/x", True),
+    (["web/../api/**"], "api/x", True),
+    ([" api/** "], "api/x", True),
+    (["api/**", " !api/docs"], "api/docs/x", False),
+    (["vendor/**"], "vendor", True),  # a submodule: git names it without its files
+    (["vendor/lib/src/**"], "vendor/lib", True),
+    (["vendor/lib/*.c"], "vendor", True),
+    (["vendor/*.c"], "other", False),
+    (["*/src/**"], "vendor", False),
+    (["a/[bc]/**"], "a/b", True),
+    (["**", "!vendor/**"], "vendor", False),
+    (["**", "!vendor/docs/**"], "vendor", True),
     (["line\nbreak"], "line\nbreak", True),
     ([], "x", False),
 ]
@@ -56,10 +71,18 @@ def test_globs_in_paths_match_files_as_the_table_says() -> None:
     assert [(globs, path, matcher(globs)(path)) for globs, path, _ in GLOBS] == GLOBS
 
 
-@pytest.mark.parametrize("globs", [["a["], ["[z-a]"], [""], ["/"], ["!"], ["a"] * (MOST_GLOBS + 1)])
+@pytest.mark.parametrize(
+    "globs", [["a["], ["[z-a]"], [""], ["/"], ["!"], ["../x"], ["a/../../x"], ["a"] * (MOST_GLOBS + 1)]
+)
 def test_invalid_globs_in_paths_are_refused(globs: list[str]) -> None:
     with pytest.raises(ValueError, match=r"."):
         matcher(globs)
+
+
+def test_paths_with_nothing_but_exclusions_are_refused() -> None:
+    with pytest.raises(ConfigError, match="matches no file") as refused:
+        load("components: {a: {image: x, paths: ['!docs/**']}}", "shipmark.yml", {})
+    assert "`paths: ['**', '!docs/**']`" in str(refused.value.hint)
 
 
 def test_a_glob_with_many_stars_is_matched_without_backtracking() -> None:
