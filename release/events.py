@@ -16,7 +16,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A step changed its state: `started`, then one of `release.runner.State`, such as `made`, `done` or `failed`."""
+    """A step changed its state: `started`, then a `State` of `release/plan/outcome.py`: `made`, `done`, `failed` …"""
 
     step: str
     state: str

@@ -21,9 +21,9 @@ from release.build.embedded.located_bases import LocatedBases
 from release.config.load import Component
 from release.events import Note
 from release.plan.model import Bindings, Plan, Release
+from release.plan.outcome import Report
 from release.plan.release import PHASES, release_key
 from release.process import Processes
-from release.runner import Report
 from release.tagging.model import Decision, FixedTag, Withheld
 from release.tagging.withholding import withhold_all
 

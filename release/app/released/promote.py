@@ -23,8 +23,8 @@ from release.app.releases.results import (
 from release.app.session import Session
 from release.errors import RefusedError, TagConflict
 from release.events import Note
+from release.plan.outcome import Report
 from release.plan.promote import Destination, Promotion, plan_promotion
-from release.runner import Report
 from release.tagging import guard
 from release.tagging.model import Candidate, HeldTags, KnownReleases, Withheld
 

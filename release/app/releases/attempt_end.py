@@ -10,7 +10,7 @@ from release.errors import Interrupted, LogError, ReleaseError, Terminated
 from release.log.identity import safe_message
 from release.plan.model import Plan, unbound
 from release.plan.operands import Record
-from release.runner import Outcome
+from release.plan.outcome import Outcome
 
 _ENDED_WELL = frozenset({"done", "made", "withheld"})
 

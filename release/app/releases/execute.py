@@ -17,7 +17,8 @@ from release.effects.ahead import targets_ahead
 from release.effects.watch import ReleaseSource
 from release.handler import Handlers
 from release.plan.model import Plan
-from release.runner import Report, Runner
+from release.plan.outcome import Report
+from release.runner import Runner
 
 #: Repository -> tag -> digest.
 Listed = Mapping[str, Mapping[str, str]]

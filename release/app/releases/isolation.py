@@ -14,9 +14,9 @@ from release.app.session import Session
 from release.config.components import dependencies
 from release.config.load import Component
 from release.errors import Interrupted, ReleaseError
+from release.plan.outcome import Report
 from release.plan.release import plan_release
 from release.plan.release_input import ReleaseInput
-from release.runner import Report
 
 if TYPE_CHECKING:
     from release.app.obtain.supplied import OpenedSupply

@@ -16,8 +16,8 @@ from release.app.report import DecisionReport, decision_report
 from release.errors import ReleaseError
 from release.plan.model import Plan, plain
 from release.plan.operands import BuildImage, built_of
+from release.plan.outcome import Outcome, Report, State
 from release.plan.release_input import ReleaseInput
-from release.runner import Outcome, Report, State
 
 Schema = Literal["shipmark.preview/1", "shipmark.run/1"]
 

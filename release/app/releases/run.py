@@ -33,9 +33,9 @@ from release.errors import (
 from release.events import Note
 from release.plan.model import Plan
 from release.plan.operands import Record
+from release.plan.outcome import Report
 from release.plan.release import plan_release
 from release.plan.release_input import ReleaseInput, Unchanged
-from release.runner import Report
 from release.secrets.names import looks_secret
 from release.tagging.model import Withheld
 

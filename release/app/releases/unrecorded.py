@@ -20,7 +20,7 @@ from release.filesystem.new_files import PRIVATE
 from release.log.identity import with_masked_prose
 from release.log.stores.file_folder import LogFolder
 from release.log.stores.syscalls import OsFiles
-from release.runner import Report
+from release.plan.outcome import Report
 
 UNRECORDED_SCHEMA = "shipmark.unrecorded/1"
 

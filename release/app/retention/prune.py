@@ -14,13 +14,7 @@ from release.app.releases.release_sources import at_own_targets
 from release.app.releases.results import error_report, exit_code, step_reports
 from release.app.retention.gather import Ground, Unread, gather
 from release.app.retention.places import places_of
-from release.app.retention.reports import (
-    PruneReport,
-    PruneRequest,
-    PruneResult,
-    RepositoryReport,
-    totals_of,
-)
+from release.app.retention.reports import PruneReport, PruneRequest, PruneResult, RepositoryReport, totals_of
 from release.app.retention.repository_report import report_of, unread_report
 from release.app.session import Session
 from release.errors import ConfigError, PartialError, RefusedError, ReleaseError, StalePlan
@@ -28,10 +22,10 @@ from release.oci.reference import parse_repository
 from release.patterns import has_wildcard
 from release.plan.earlier import read_plan
 from release.plan.model import Bindings, Plan
+from release.plan.outcome import Outcome, Report
 from release.plan.prune import PrunedTarget, plan_prune
 from release.plan.prune_approval import approved, repositories_in
 from release.retention.rails import refusals
-from release.runner import Outcome, Report
 
 # Digits of a hash that `--apply` accepts at least: a shorter one would approve plans that nobody has seen.
 _SHORTEST_HASH = 8

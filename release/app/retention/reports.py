@@ -8,9 +8,9 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.releases.results import ErrorReport, StepReport
+from release.plan.outcome import Report
 from release.retention.decision import Untag
 from release.retention.explain import Explanation
-from release.runner import Report
 
 
 class PruneRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from release.cli.output.stdout import data, document
 from release.cli.output.summary import change_summary
 from release.cli.output.text import summary_line
 from release.events import Note
-from release.runner import Outcome, Report
+from release.plan.outcome import Outcome, Report
 
 _MARK = {"free": "+", "made": "+", "done": "=", "withheld": "-", "skipped": " "}
 

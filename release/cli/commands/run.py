@@ -9,13 +9,7 @@ import msgspec
 
 from release.app.releases.connecting import connect_early
 from release.app.session import Session
-from release.cli.options import (
-    Command,
-    global_options,
-    image_options,
-    result_option,
-    wish_options,
-)
+from release.cli.options import Command, global_options, image_options, result_option, wish_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 from release.errors import ConfigError
@@ -24,7 +18,7 @@ from release.filesystem.files import read_file
 from release.limits import PLAN_BYTES
 
 if TYPE_CHECKING:
-    from release.runner import Report
+    from release.plan.outcome import Report
 
 
 @click.command(cls=Command)

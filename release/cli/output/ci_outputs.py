@@ -25,7 +25,7 @@ from release.errors import ReleaseError
 from release.events import Note
 from release.plan.model import Bindings
 from release.plan.operands import LOG_ENTRY, MoveTag, PutTag, SetTag, image_of
-from release.runner import Outcome
+from release.plan.outcome import Outcome
 from release.tagging.model import FixedTag
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from release.app.releases.results import ChangeResult, RunReport
 from release.cli.output.ci_outputs import tag_of
 from release.errors import ReleaseError
 from release.plan.operands import MoveTag, PushContent, PutTag, SetTag, built_of
-from release.runner import Outcome, Report
+from release.plan.outcome import Outcome, Report
 from release.tagging.model import FixedTag
 
 #: Steps that took less are left out of the table of steps, unless they failed.

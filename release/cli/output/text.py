@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from release.cli.output.columns import columns
 from release.plan.operands import Attest, MoveTag, PutTag, image_of
+from release.plan.outcome import Outcome, Report
 from release.plan.release_input import ReleaseInput
-from release.runner import Outcome, Report
 from release.tagging.model import Decision
 
 _FINISHED = {"made", "done", "withheld"}

@@ -16,8 +16,8 @@ from release.app.workspace import open_workspace
 from release.errors import PartialError, Unreachable
 from release.handler import Work, acting
 from release.plan.model import Bindings, Done, Free, Judgement, Operands, Phase, Plan, Slot, Step, binding
+from release.plan.outcome import Report
 from release.plan.steps import StepMaker, check_log
-from release.runner import Report
 from tests.support.releases.git import GitRepo
 
 KEY = "a" * 64
