@@ -12,6 +12,7 @@ from release.registry.auth.challenge import scope
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
 from release.registry.http.client import Answer
+from release.registry.http.encoding import is_encoded
 
 #: Statuses of servers that do not have HEAD.
 WITHOUT_HEAD = (405, 501)
@@ -124,9 +125,6 @@ class BlobPresence:
 def _may_have_size(headers: Mapping[str, str], size: int) -> bool:
     """Whether headers fit content of `size` bytes. Without a usable length, or compressed on the way, they do."""
     length = (headers.get("Content-Length") or "").strip()
-    if (
-        not (length.isascii() and length.isdigit())
-        or headers.get("Content-Encoding", "identity") != "identity"
-    ):
+    if not (length.isascii() and length.isdigit()) or is_encoded(headers):
         return True
     return int(length[:20]) == size

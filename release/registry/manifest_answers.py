@@ -8,6 +8,7 @@ from release.errors import DigestMismatch, Invalid
 from release.oci import ACCEPTED_TYPES, Descriptor, Manifest
 from release.oci.manifest import read_manifest
 from release.oci.reference import is_digest
+from release.registry.http.encoding import is_encoded
 
 # Of a wrong host or port, such as the address of the registry's web pages, and of a proxy that wants a login first.
 _WEB_PAGE = "a web page was answered: check the registry's host and port, and whether a proxy wants a login"
@@ -29,7 +30,12 @@ def described(headers: Mapping[str, str], name: str, reference: str) -> Descript
     size = headers.get("Content-Length") or ""
     if is_digest(reference) and digest and digest != reference:
         raise DigestMismatch(f"`{name}@{reference}` is answered as `{printable(digest)}`")
-    if not is_digest(digest) or not (size.isascii() and size.isdigit()) or len(size) > 12:
+    if (
+        not is_digest(digest)
+        or not (size.isascii() and size.isdigit())
+        or len(size) > 12
+        or is_encoded(headers)
+    ):
         return None
     return Descriptor(media_type=media_type, digest=digest, size=int(size))
 

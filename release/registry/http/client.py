@@ -20,6 +20,7 @@ from release.oci.verify import CHUNK
 from release.registry.http.address_policy import Reach, is_loopback_host
 from release.registry.http.bodies import Body, Growing, Upload
 from release.registry.http.connections import Connection, Connections, Route, route_to
+from release.registry.http.encoding import decoded
 from release.registry.http.network_errors import host_of, translated
 from release.registry.http.responses import Response
 from release.registry.http.tls import Trust
@@ -66,9 +67,9 @@ class Answer:
         self._closed = False
 
     def read(self, most: int, what: str = "answer") -> bytes:
-        """Read the whole body and close the answer. Raises `Invalid` for more than `most` bytes.
+        """Read the whole body, undo its encoding, and close the answer. Raises `Invalid` for more than `most` bytes.
 
-        `what`: the body's name in that message.
+        `what`: the body's name in messages.
         """
         with contextlib.closing(self):
             parts: list[bytes] = []
@@ -78,7 +79,13 @@ class Answer:
                 total += len(data)
                 if total > most:
                     raise Invalid(f"the {what} of `{host_of(self.url)}` is larger than {most} bytes")
-            return b"".join(parts)
+            raw = b"".join(parts)
+            try:
+                return decoded(raw, self.headers, most, f"{what} of `{host_of(self.url)}`")
+            except Invalid:
+                if self.status < 400:
+                    raise
+                return raw  # the status says more than a text that cannot be read
 
     def piece(self, size: int) -> bytes:
         """Read at most `size` bytes of the body; b"" at its end."""

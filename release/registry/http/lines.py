@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from release.control import Cancel
 from release.errors import ReleaseError
+from release.registry.http.encoding import is_encoded
 from release.registry.http.responses import Incoming, Response
 from release.registry.http.watchdog import Exchange
 from release.task_group import run_all
@@ -67,12 +68,12 @@ class Line:
         self._connection.sock.sendall(request)
 
     def read(self, *, is_head: bool, most: int) -> Reply | None:
-        """The answer to the request; None if its body is of unknown length, or longer than `most` bytes."""
+        """The answer to the request; None if its body is encoded, of unknown length, or longer than `most` bytes."""
         answer = Response(Incoming(self._connection.sock), "HEAD" if is_head else "GET")
         body = b""
         if answer.status == 200 and not is_head:
             size = answer.left
-            if size is None or size > most:
+            if size is None or size > most or is_encoded(answer.headers):
                 return None
             body = b"".join(iter(lambda: answer.read(_PIECE), b""))
         self.is_usable = answer.may_be_followed
