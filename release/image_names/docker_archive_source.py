@@ -23,8 +23,8 @@ from release.control import Cancel
 from release.decoding import decode
 from release.errors import ConfigError, Invalid, NotFound
 from release.events import Note, Sink
+from release.image_names.archive_file import ArchiveFile
 from release.image_names.oci_archive import ReadOnly
-from release.image_names.tar_index import ArchiveFile
 from release.layout.layout import Layout
 from release.oci import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
 from release.oci.manifest import describe, digest_bytes, encode_manifest

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import IO, NoReturn
 
 from release.errors import ConfigError, DigestMismatch, Invalid, NotFound
-from release.image_names.tar_index import ArchiveFile
+from release.image_names.archive_file import ArchiveFile
 from release.layout.index import Entries, read_entries
 from release.layout.reader import INCOMPLETE, LayoutReader
 from release.limits import LAYOUT_INDEX_BYTES

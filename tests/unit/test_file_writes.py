@@ -64,7 +64,7 @@ MAY_WRITE: dict[str, dict[str, str]] = {
     },
     "release.build.buildkit.farm": {"*": "in the build's private folder, which it made"},
     "release.build.buildkit.working_folder": {"*": "makes and removes that folder, in our cache folder"},
-    "release.image_names.tar_index": {"tempfile.TemporaryFile": "a file without a name"},
+    "release.image_names.archive_file": {"tempfile.TemporaryFile": "a file without a name"},
 }
 
 _OS = frozenset(

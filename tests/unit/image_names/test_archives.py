@@ -22,12 +22,13 @@ from hypothesis import strategies as st
 from release.control import Cancel
 from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, ReleaseError
 from release.events import NullSink
+from release.image_names.archive_file import ArchiveFile
 from release.image_names.archive_writer import write_combined_archive
 from release.image_names.dir import Folder
 from release.image_names.docker_archive_source import DockerArchive
 from release.image_names.names import TransportContext, open_destination, open_source
 from release.image_names.oci_archive import OciArchive
-from release.image_names.tar_index import ArchiveFile, read_members
+from release.image_names.tar_index import read_members
 from release.layout.layout import Layout
 from release.oci import OCI_LAYER, Descriptor, Manifest
 from release.transfer.copy import copy_image
@@ -131,7 +132,7 @@ class TestFiles:
         archive.close()
 
     def test_decompression_bomb_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("release.image_names.tar_index.UNPACKED_BYTES", 1_000_000)
+        monkeypatch.setattr("release.image_names.archive_file.UNPACKED_BYTES", 1_000_000)
         (tmp_path / "a.tar").write_bytes(gzip.compress(b"\0" * 30_000_000))
         with pytest.raises(Invalid, match="when it is decompressed, above the limit"):
             ArchiveFile(str(tmp_path / "a.tar"))
