@@ -1,21 +1,20 @@
-"""Calls the Docker Engine API through the docker SDK; adds cancellation, and keeps secrets out of messages.
+"""Calls the Docker Engine API through the docker SDK.
 
-A cancelled run closes its connections, so that the daemon stops its build at once. Error messages leave out the URL of
-the request, because it contains the values of build arguments.
+A cancelled run closes its connections, so that the daemon stops its build at once.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from release.control import Cancel
-from release.docker.host import Endpoint, config_folder, find_endpoint
-from release.errors import BuildError, BuilderUnavailable, ReleaseError
+from release.docker.daemon_errors import no_answer, translated
+from release.docker.host import Endpoint, find_endpoint
+from release.errors import BuildError, BuilderUnavailable
 from release.oci.image_json import parse_platform
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 # packets are dropped would block the command.
 ANSWER_WITHIN = 5.0
 _ANY_VERSION = "1.24"  # the oldest that the SDK accepts; the request for the daemon's version names none
-# Characters of the daemon's text in an error message: a few lines. The text may contain the output of a whole build
-# step.
-_TELL_AT_MOST = 500
 
 
 class Engine:
@@ -116,15 +112,18 @@ def connect(
     `answer_within`: seconds for the daemon's first answers. Raises `BuilderUnavailable` if no daemon answers.
     """
     endpoint = find_endpoint(env)
-    open_now = _Open()
+    _knock(endpoint, cancel, answer_within)
+    # Imported late: on many machines no daemon listens.
+    from release.docker.sdk_client import OpenConnections, make_client
+
+    open_now = OpenConnections()
     with cancel.on_cancel(open_now.shut):
         try:
-            _knock(endpoint, cancel, answer_within)
             with translated(endpoint, cancel, unavailable=True):
-                asking = open_now.watch(_client(endpoint, env, _ANY_VERSION, (), answer_within))
+                asking = open_now.watch(make_client(endpoint, env, _ANY_VERSION, (), answer_within))
                 about = asking.version(api_version=False)
                 version = endpoint.api_version or about["ApiVersion"]
-                client = open_now.watch(_client(endpoint, env, version, registries, answer_within))
+                client = open_now.watch(make_client(endpoint, env, version, registries, answer_within))
                 engine = Engine(client, endpoint, cancel, about)
             # No timeout from here on: a build step may print nothing for an hour, and an export is prepared before its
             # first byte.
@@ -146,77 +145,6 @@ def require_listener(env: Mapping[str, str], cancel: Cancel) -> None:
             ).close()
 
 
-@contextlib.contextmanager
-def translated(endpoint: Endpoint, cancel: Cancel, *, unavailable: bool = False) -> Iterator[None]:
-    """Turn errors of the SDK and its libraries into `BuildError`, or, with `unavailable`, into `BuilderUnavailable`.
-
-    A cancelled run raises the cancellation's error.
-    """
-    try:
-        yield
-    except (ReleaseError, GeneratorExit):
-        raise
-    except Exception as error:  # noqa: BLE001 - the SDK passes on any error of its libraries, even KeyError
-        cancel.check()
-        raise _translate(
-            error, endpoint, unavailable=unavailable
-        ) from None  # the error's text may contain values of build arguments
-
-
-def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> BuildError:
-    from docker.errors import APIError, InvalidConfigFile
-
-    kind = BuilderUnavailable if unavailable else BuildError
-    if isinstance(error, APIError):
-        explanation: object = error.explanation or "it gave no reason"  # bytes where the answer is not JSON
-        text = explanation.decode("utf-8", "replace") if isinstance(explanation, bytes) else str(explanation)
-        return kind(
-            f"the docker daemon at `{endpoint.shown}` refused: {_short(text)}",
-            hint="see the daemon's own log",
-        )
-    if isinstance(error, InvalidConfigFile):
-        return kind(
-            "docker's own `config.json` cannot be read", hint="check its `auths`, or set `DOCKER_CONFIG`"
-        )
-    cause = _system_error(error)
-    if cause is not None:
-        return _silence(kind, endpoint, cause)
-    return kind(
-        f"the server at `{endpoint.shown}` (from {endpoint.source}) does not speak the Docker Engine API",
-        hint="check `DOCKER_HOST` and the docker context",
-    )
-
-
-def _silence(kind: type[BuildError], endpoint: Endpoint, cause: str) -> BuildError:
-    return kind(
-        f"the docker daemon at `{endpoint.shown}` (from {endpoint.source}) does not answer: {cause}",
-        hint="start the daemon, or set `DOCKER_HOST` to one that runs",
-    )
-
-
-def _system_error(error: BaseException) -> str | None:
-    """The operating system's reason in the causes of `error`, without the URL; None if there is none."""
-    from http.client import IncompleteRead
-
-    from requests.exceptions import Timeout
-
-    waiting: list[object] = [error]
-    seen: set[int] = set()
-    while waiting:
-        current = waiting.pop(0)
-        if not isinstance(current, BaseException) or id(current) in seen:
-            continue
-        seen.add(id(current))
-        if isinstance(current, Timeout | TimeoutError):
-            return "no answer in time"
-        if isinstance(current, OSError) and current.strerror:
-            return current.strerror.lower()
-        if isinstance(current, ConnectionError | IncompleteRead):
-            return "it closed the connection"
-        waiting += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
-    return None
-
-
 def _knock(endpoint: Endpoint, cancel: Cancel, answer_within: float) -> None:
     """Raise `BuilderUnavailable` if nothing listens on a Unix socket.
 
@@ -232,99 +160,4 @@ def _knock(endpoint: Endpoint, cancel: Cancel, answer_within: float) -> None:
         cancel.check()
         late = isinstance(error, TimeoutError)
         cause = "no answer in time" if late else (error.strerror or str(error)).lower()
-        raise _silence(BuilderUnavailable, endpoint, cause) from None
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _TELL_AT_MOST else line[:_TELL_AT_MOST] + "…"
-
-
-def _client(
-    endpoint: Endpoint,
-    env: Mapping[str, str],
-    version: str,
-    registries: tuple[str, ...],
-    answer_within: float,
-) -> APIClient:
-    """An SDK client that has sent no request yet."""
-    from docker import APIClient, auth
-    from docker.errors import DockerException
-    from docker.tls import TLSConfig
-
-    class _Client(APIClient):
-        def _set_auth_headers(self, headers: dict[str, str]) -> None:
-            """Send only credentials of `registries`, which the build pulls from; the SDK would send all."""
-            known = auth.load_config(config_path=os.path.join(config_folder(env), "config.json"))
-            found = {}
-            for registry in registries:
-                # If a credential helper fails, the daemon pulls without a credential.
-                with contextlib.suppress(DockerException):
-                    credential = known.resolve_authconfig(registry)
-                    if credential:
-                        found[auth.INDEX_URL if registry == auth.INDEX_NAME else registry] = credential
-            if found:
-                headers["X-Registry-Config"] = auth.encode_header(found).decode()
-
-    tls: Any = False
-    certificates = endpoint.certificates
-    if certificates is not None:
-        pair = (certificates.cert, certificates.key) if certificates.cert and certificates.key else None
-        tls = TLSConfig(client_cert=pair, ca_cert=certificates.ca, verify=certificates.verify)
-    client = _Client(base_url=endpoint.url, version=version, timeout=cast(Any, answer_within), tls=tls)
-    # Ignore a CA bundle, proxy or .netrc of the environment: they are meant for the internet, not for the daemon.
-    client.trust_env = False
-    return client
-
-
-class _Open:
-    """Connections of SDK clients: shut down when the run is cancelled, closed at the end."""
-
-    def __init__(self) -> None:
-        self._clients: list[APIClient] = []
-        self._answers: list[Any] = []
-        self._sockets: list[Any] = []
-
-    def watch(self, client: APIClient) -> APIClient:
-        """Record every socket and response of the client's requests.
-
-        urllib3 has no public way to the socket of a running request; each request calls `_get_conn`.
-        """
-        self._clients.append(client)
-        client.hooks["response"].append(lambda answer, *_, **__: self._answers.append(answer))
-        for adapter in client.adapters.values():
-            self._wrap(adapter, "get_connection_with_tls_context", self._watch_pool)
-        return client
-
-    def shut(self) -> None:
-        """Shut down every connection, so that threads stop waiting for its bytes."""
-        for each in list(self._sockets):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Close responses and clients: a response that was not read to its end keeps its connection open."""
-        for each in (*self._answers, *self._clients):
-            each.close()
-
-    def _watch_pool(self, pool: Any) -> None:
-        if "_get_conn" not in vars(pool):
-            self._wrap(pool, "_get_conn", self._watch_connection)
-
-    def _watch_connection(self, connection: Any) -> None:
-        if connection.sock is not None:
-            self._sockets.append(connection.sock)
-        elif "connect" not in vars(connection):
-            self._wrap(connection, "connect", lambda _: self._sockets.append(connection.sock))
-
-    @staticmethod
-    def _wrap(owner: Any, name: str, then: Callable[[Any], None]) -> None:
-        """Let `owner.name(…)` call `then` with its result before it returns."""
-        inner = getattr(owner, name)
-
-        def outer(*args: Any, **options: Any) -> Any:
-            result = inner(*args, **options)
-            then(result)
-            return result
-
-        setattr(owner, name, outer)
+        raise no_answer(BuilderUnavailable, endpoint, cause) from None
