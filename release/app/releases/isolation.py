@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from release.app.obtain.builds import Builds
-from release.app.releases.gather import gather
+from release.app.releases.gathering.gather import gather
 from release.app.releases.request import RunRequest
 from release.app.session import Session
 from release.config.components import dependencies

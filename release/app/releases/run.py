@@ -15,7 +15,7 @@ from release.app.obtain.builds import Builds
 from release.app.releases.concerned import belonging_to
 from release.app.releases.connecting import connect_early
 from release.app.releases.execute import execute, survey
-from release.app.releases.gather import gather
+from release.app.releases.gathering.gather import gather
 from release.app.releases.isolation import Gathered, gather_each, with_failures
 from release.app.releases.release_sources import at_own_targets
 from release.app.releases.request import RunRequest, version_of

@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+from release.build.dockerfile.instructions import Dockerfile, Instruction
+from release.build.dockerfile.parser import parse
+from release.build.embedded.obstacles import require_trigger
 from release.decoding import convert
 from release.errors import BuildError
 from release.oci import OCI_LAYER, Descriptor
@@ -151,3 +154,23 @@ def _history(steps: tuple[dict[str, Any], ...], layers: int) -> tuple[History, .
         found, missing = [], layers  # a history that contradicts the layers is not used
     untold = History(created_by="", empty=False, raw={"comment": "a layer of the base without a history"})
     return (*found, *(untold,) * missing)
+
+
+def read_triggers(triggers: tuple[str, ...], dockerfile: Dockerfile, line: int) -> tuple[Instruction, ...]:
+    """The instructions of a base's `ONBUILD`.
+
+    `line`: the line of the `FROM` that names the base. Raises `BuildError`.
+    """
+    where = f"{dockerfile.name}:{line}"
+    found: list[Instruction] = []
+    for text in triggers:
+        try:
+            (instruction,) = parse(f"FROM scratch\n{text}\n", "ONBUILD").stages[0].instructions
+        except (BuildError, ValueError) as error:
+            raise BuildError(
+                f"{where}: `ONBUILD {text}` of the base cannot be read: {error}",
+                hint="choose another base image",
+            ) from error
+        require_trigger(instruction, f"{where}: `ONBUILD {text}` of the base")
+        found.append(msgspec.structs.replace(instruction, line=line, end_line=line))
+    return tuple(found)

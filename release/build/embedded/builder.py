@@ -17,18 +17,12 @@ from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.archives import BuildFiles
-from release.build.embedded.base_config import BaseLayer
+from release.build.embedded.base_config import BaseLayer, read_triggers
 from release.build.embedded.base_tree import base_tree
 from release.build.embedded.bases import Base, Bases
 from release.build.embedded.layer_writer import LayerWriter
 from release.build.embedded.named_sources import NamedSources
-from release.build.embedded.obstacles import (
-    USE_DOCKER,
-    ImageUse,
-    needed_images,
-    needed_stages,
-    read_triggers,
-)
+from release.build.embedded.obstacles import USE_DOCKER, ImageUse, needed_images, needed_stages
 from release.build.embedded.programs import read_allowed
 from release.build.embedded.read_contexts import read_named_sources
 from release.build.embedded.stage_image import Images, StageImage, image_on

@@ -8,7 +8,6 @@ import msgspec
 
 from release.build.dockerfile.features import Feature, needs_of
 from release.build.dockerfile.instructions import Dockerfile, From, Instruction, OnBuild, Stage
-from release.build.dockerfile.parser import parse
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import base_of, source_of, stage_platform, target_stage
 from release.build.dockerfile.stage_graph import needed_stages as stages_of
@@ -146,30 +145,10 @@ def _require_triggers(dockerfile: Dockerfile, base: Stage) -> None:
     """Raise `BuildError` for an `ONBUILD` instruction of `base` that this builder does not support in a later stage."""
     for instruction in base.instructions:
         if isinstance(instruction, OnBuild):
-            _require_trigger(instruction.trigger, _at(dockerfile, instruction))
+            require_trigger(instruction.trigger, _at(dockerfile, instruction))
 
 
-def read_triggers(triggers: tuple[str, ...], dockerfile: Dockerfile, line: int) -> tuple[Instruction, ...]:
-    """The instructions of a base's `ONBUILD`.
-
-    `line`: the line of the `FROM` that names the base. Raises `BuildError`.
-    """
-    where = f"{dockerfile.name}:{line}"
-    found: list[Instruction] = []
-    for text in triggers:
-        try:
-            (instruction,) = parse(f"FROM scratch\n{text}\n", "ONBUILD").stages[0].instructions
-        except (BuildError, ValueError) as error:
-            raise BuildError(
-                f"{where}: `ONBUILD {text}` of the base cannot be read: {error}",
-                hint="choose another base image",
-            ) from error
-        _require_trigger(instruction, f"{where}: `ONBUILD {text}` of the base")
-        found.append(msgspec.structs.replace(instruction, line=line, end_line=line))
-    return tuple(found)
-
-
-def _require_trigger(trigger: Instruction, where: str) -> None:
+def require_trigger(trigger: Instruction, where: str) -> None:
     """Raise `BuildError` for an `ONBUILD` instruction that this builder does not support as a trigger."""
     if trigger.flag("from") is not None:
         raise BuildError(

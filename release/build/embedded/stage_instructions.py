@@ -37,10 +37,10 @@ from release.build.dockerfile.instructions import (
 from release.build.dockerfile.scope import Scope
 from release.build.dockerfile.stage_graph import source_of
 from release.build.dockerfile.values import is_signal, parse_ports
+from release.build.embedded.base_config import read_triggers
 from release.build.embedded.copying.changes import changes_of, missing_folders
 from release.build.embedded.copying.instruction import Surroundings, transfer_of
 from release.build.embedded.copying.owners import Owner, find_user
-from release.build.embedded.obstacles import read_triggers
 from release.build.embedded.stage_image import StageImage
 from release.build.embedded.stage_sources import StageSources
 from release.build.embedded.tree import LinkLoop, Tree

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ci.context import CiContext
-from release.app.releases.held_tags import gather_held
+from release.app.releases.gathering.held_tags import gather_held
 from release.app.releases.known import from_git
 from release.control import Cancel
 from release.effects.tag_reader import TagReader

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,35 +13,21 @@ from release.app.component_policy import policy_of
 from release.app.releases.concerned import unchanged, without_tags
 from release.app.releases.connecting import connect
 from release.app.releases.decide import Situation, decide_component
-from release.app.releases.held_tags import gather_held, read_ahead
+from release.app.releases.gathering.evidence import places_of, recorded_of
+from release.app.releases.gathering.held_tags import gather_held, read_ahead
+from release.app.releases.gathering.rebuild import rebuild_number, require_checked_out, scheduled_rebuild
+from release.app.releases.gathering.status import learned, require_not_yanked, status_change, told
 from release.app.releases.known import known_everywhere, project_of
 from release.app.releases.log_base import with_log_base
-from release.app.releases.rebuild import rebuild_number, require_checked_out, scheduled_rebuild
 from release.app.releases.request import RunRequest
-from release.app.releases.status import learned, require_not_yanked, status_change, told
 from release.app.session import Session
 from release.config.components import dependencies
 from release.config.load import Component
-from release.errors import (
-    ConfigError,
-    DigestMismatch,
-    Invalid,
-    LogCorrupt,
-    NotFound,
-    RegistryError,
-    ReleaseError,
-)
+from release.errors import ConfigError, RegistryError, ReleaseError
 from release.facts import Facts
-from release.log.catalog.view import LogView
 from release.log.timestamps import timestamp
-from release.oci import INDEX_TYPES, Repository
-from release.oci.reference import is_digest
-from release.plan.evidence import STORE, ContentSource, Recorded, RecordedPart
-from release.plan.model import plain
-from release.plan.obtain import name_of
-from release.plan.ownership import several_platforms
-from release.plan.parts import candidates
-from release.plan.release import release_key
+from release.oci import Repository
+from release.plan.evidence import ContentSource
 from release.plan.release_input import ImageCheck, ReleaseInput, Target
 from release.plan.supply import FROM, Supply
 from release.tagging.decide import with_box
@@ -192,7 +177,7 @@ def _subject(
 ) -> ReleaseInput:
     facts, wishes = situation.facts, situation.request
     project = project_of(session, component)
-    recorded = _recorded(session, project, decision)
+    recorded = recorded_of(session, project, decision)
     supply = None
     if supplied is not None and decision.tags:
         from release.app.obtain.supplied import supply_of  # imported late: few runs have `--from`
@@ -212,7 +197,7 @@ def _subject(
         committed_at=facts.snapshot.committed_at,
         held=held,
         recorded=recorded,
-        places=() if wishes.offline else (*_places(session, component, recorded), *_given(supply)),
+        places=() if wishes.offline else (*places_of(session, component, recorded), *_given(supply)),
         reuse=component.section.reuse == "commit",
         supply=supply,
         checks=_checks(component),
@@ -220,11 +205,11 @@ def _subject(
         status=status_change(facts, decision, situation.known),
         learned=learned(session.log_state, project, situation.known),
         untold=situation.known.untold,
-        facts={**wishes.request, "source": source_of(facts, decision), "lease_ms": LEASE_MS},
+        facts={**wishes.request, "source": _source_of(facts, decision), "lease_ms": LEASE_MS},
     )
 
 
-def source_of(facts: Facts, decision: Decision) -> dict[str, str]:
+def _source_of(facts: Facts, decision: Decision) -> dict[str, str]:
     """Where the commit comes from, for the `planned` record; unknown members are left out."""
     snapshot = facts.snapshot
     describe = snapshot.describe
@@ -240,79 +225,6 @@ def source_of(facts: Facts, decision: Decision) -> dict[str, str]:
         "request_head": request and request.head_sha,
     }
     return {name: text for name, text in said.items() if text}
-
-
-def _recorded(session: Session, project: str, decision: Decision) -> Recorded:
-    """What the log says of the release that the decision names."""
-    if not decision.tags:
-        return Recorded()
-    primary = name_of(decision)
-    return recorded_in(session.log_state, release_key(project, decision.commit, primary), primary)
-
-
-def recorded_in(log: LogView, key: str, primary: str) -> Recorded:
-    """The log's record of the release `key`. `primary`: the release's fixed tag, for hints. Raises `LogCorrupt`."""
-    state = log.release(key)
-    if state is None:
-        return Recorded()
-    digest = state.image.digest if state.image is not None else None
-    if digest is not None and not is_digest(digest):
-        raise LogCorrupt(
-            f"the version log gives this release {digest!r} as its digest, which is not a digest",
-            hint=f"somebody changed the log: look at `shipmark log show {primary}`",
-        )
-    return Recorded(
-        digest=digest,
-        inputs=state.inputs,
-        attempt=state.attempts[-1].id if state.attempts else None,
-        pushed=tuple(one.target for one in state.pushed),
-        moved=tuple(one.target for one in state.moved),
-        released=state.state == "released",
-        via=state.via,
-        as_commit=state.as_commit,
-        parts=tuple(
-            RecordedPart(
-                platform=part.platform,
-                digest=part.digest,
-                attested=part.attested,
-                builder=part.builder or None,
-                context=None if part.context is None else plain(part.context),
-            )
-            for part in state.parts
-        ),
-    )
-
-
-def _places(session: Session, component: Component, recorded: Recorded) -> tuple[ContentSource, ...]:
-    """The local store and the targets that have the image of the recorded digest, each with the image's labels.
-
-    A target that does not answer is left out; the plan's step `check-target` reports its error.
-    """
-    found = [] if recorded.digest is None else list(_having(session, component, recorded.digest))
-    if not found:
-        for platform in several_platforms(component.build.platforms):
-            for part in candidates(recorded, platform):
-                # One source is enough, and the store is read first, since targets rarely have one platform's image
-                # alone.
-                found += islice(_having(session, component, part.digest, is_part=True), 1)
-    return tuple(found)
-
-
-def _having(
-    session: Session, component: Component, digest: str, *, is_part: bool = False
-) -> Iterator[ContentSource]:
-    """The local store, then the targets that have the image. `is_part`: look for one platform's image, not an index.
-
-    The store comes first because reading it costs no request.
-    """
-    store = session.store.open()
-    if _is_whole(store, digest, is_part=is_part):
-        yield from _place(session, store, STORE, digest)
-    for repository in [session.registries.open(one.image) for one in component.targets]:
-        with suppress(RegistryError):
-            there = session.tags.resolve(repository, digest)
-            if there is not None and not (is_part and there.media_type in INDEX_TYPES):
-                yield from _place(session, repository, repository.name, digest)
 
 
 def _checks(component: Component) -> tuple[ImageCheck, ...]:
@@ -331,33 +243,3 @@ def _given(supply: Supply | None) -> tuple[ContentSource, ...]:
     if supply is None:
         return ()
     return (ContentSource(name=FROM, digest=supply.digest, image=supply.said),)
-
-
-def _place(session: Session, repository: Repository, name: str, digest: str) -> Iterator[ContentSource]:
-    """A repository with the image, and the labels read there; none if a manifest or config is missing or altered.
-
-    An image whose labels cannot be read for another reason is given with the cause.
-    """
-    try:
-        image = session.tags.read(repository, name, digest, every=True, here=True)
-    except (NotFound, DigestMismatch):
-        return
-    except Invalid as error:
-        image = Held(target=name, tag=digest, state="held", digest=digest, cause=error.message)
-    except RegistryError as error:
-        image = Held(target=name, tag=digest, state="unknown", digest=digest, cause=error.message)
-    if image.state != "free":
-        yield ContentSource(name=name, digest=digest, image=image)
-
-
-def _is_whole(store: Repository, digest: str, *, is_part: bool) -> bool:
-    """Whether the local store has all manifests and blobs of an image: a power cut may lose blobs of a listed image."""
-    from release.oci.graph import blobs_of, read_manifests
-
-    try:
-        manifests = read_manifests(store, digest)
-        return not (is_part and manifests[-1].is_index) and all(
-            bool(blob.urls) or store.has_blob(blob) for blob in blobs_of(manifests)
-        )
-    except RegistryError:
-        return False
