@@ -7,7 +7,6 @@ take longer than the rest of a small command.
 from __future__ import annotations
 
 import errno
-import socket
 import threading
 import weakref
 from base64 import b64encode
@@ -15,11 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from release.errors import Invalid
-from release.registry.http.address_policy import Reach, reach_of
 from release.registry.http.bodies import Body, Upload
 from release.registry.http.responses import Incoming, Response
 from release.registry.http.sending import has_input, head_of, send
+from release.registry.http.sockets import has_only_tickets, open_socket, with_tls
 from release.registry.http.watchdog import Exchange
 
 if TYPE_CHECKING:
@@ -82,19 +80,19 @@ class Connection:
         """Whether a request may be sent: the connection is open, and nothing came that nobody asked for."""
         if self.sock is None or self._was_broken_off:
             return False
-        return not has_input(self.sock) or (self.route.scheme == "https" and _has_only_tickets(self.sock))
+        return not has_input(self.sock) or (self.route.scheme == "https" and has_only_tickets(self.sock))
 
     def connect(self, exchange: Exchange) -> None:
         """Connect to the first address that answers, after checking each, through the proxy if there is one."""
         self.close()
         exchange.await_answer(exchange.limits.connect, "no connection")
         route = self.route
-        sock = self._to_proxy(exchange) if route.proxy else _open(exchange, route.host, route.port)
+        sock = self._to_proxy(exchange) if route.proxy else open_socket(exchange, route.host, route.port)
         try:
             if route.scheme == "https":
                 if route.proxy:
                     self._tunnel(sock)
-                sock = _secured(sock, self._contexts(route.netloc), route.host)
+                sock = with_tls(sock, self._contexts(route.netloc), route.host)
         except BaseException:
             sock.close()
             raise
@@ -145,9 +143,9 @@ class Connection:
         host, port = _host_and_port(parts)
         try:
             if parts.scheme == "http":
-                return _open(exchange, host, port, is_proxy=True)
+                return open_socket(exchange, host, port, is_proxy=True)
             context = self._contexts(_without_user(parts))
-            return _secured(_open(exchange, host, port, is_proxy=True), context, host)
+            return with_tls(open_socket(exchange, host, port, is_proxy=True), context, host)
         except OSError as error:
             raise ProxyFault(*error.args) from error
 
@@ -226,84 +224,3 @@ def _proxy_headers(proxy: str) -> dict[str, str]:
     if not separator:
         return {}
     return {"Proxy-Authorization": f"Basic {b64encode(unquote(user).encode()).decode()}"}
-
-
-def _secured(sock: Any, context: ssl.SSLContext, host: str) -> Any:
-    """The socket with TLS, after the handshake. Names in certificates have no trailing dot."""
-    import ssl  # imported late: plain http does without
-
-    name = host.rstrip(".")
-    if isinstance(sock, ssl.SSLSocket):
-        from release.registry.http.nested_tls import NestedTls
-
-        return NestedTls(sock, context, name)
-    return context.wrap_socket(sock, server_hostname=name)
-
-
-def _has_only_tickets(sock: Any) -> bool:
-    """Whether what came on an idle TLS connection are messages of TLS itself, which are read here.
-
-    Servers send session tickets after the handshake (RFC 8446, section 4.6.1).
-    """
-    import ssl
-
-    if not isinstance(sock, ssl.SSLSocket):
-        return False
-    sock.settimeout(0)
-    try:
-        sock.recv(1)
-    except ssl.SSLWantReadError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _open(exchange: Exchange, host: str, port: int, *, is_proxy: bool = False) -> socket.socket:
-    """Connect to the first address of the host that answers, after checking each.
-
-    Addresses of a proxy are not checked, since the user named it.
-    """
-    found = _resolve(host, port)
-    last: OSError = OSError(errno.EADDRNOTAVAIL, "its name has no address")
-    for position, (family, kind, protocol, _, address) in enumerate(found):
-        if not is_proxy:
-            _require_allowed(exchange, host, str(address[0]))
-        is_last = position == len(found) - 1
-        seconds = exchange.limits.connect if is_last else exchange.limits.other_address
-        try:
-            return _connect(exchange, (family, kind, protocol), address, seconds)
-        except OSError as error:
-            last = error
-    raise last
-
-
-def _resolve(host: str, port: int) -> list[Any]:
-    try:
-        # As bytes the name is taken as it is. For text Python would load the tables of international names.
-        name = host.encode("ascii") if host.isascii() else host
-        return socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM)
-    except (UnicodeError, OverflowError, ValueError) as error:
-        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
-
-
-def _require_allowed(exchange: Exchange, host: str, address: str) -> None:
-    reach: Reach = reach_of(address)
-    why = exchange.accept(reach)
-    if why is not None:
-        raise Invalid(f"`{host}` leads to {address}: {why}")
-    exchange.reach = reach
-
-
-def _connect(exchange: Exchange, kind: tuple[int, int, int], address: Any, seconds: float) -> socket.socket:
-    opened = socket.socket(*kind)
-    try:
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        opened.settimeout(seconds)
-        exchange.attach(opened)
-        opened.connect(address)
-        opened.settimeout(exchange.limits.connect)
-    except BaseException:
-        opened.close()
-        raise
-    return opened

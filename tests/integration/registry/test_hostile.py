@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-import release.registry.http.connections
+import release.registry.http.sockets
 from release.control import Cancel
 from release.errors import Denied, DigestMismatch, Interrupted, Invalid, RegistryError, Unreachable
 from release.oci import OCI_INDEX, OCI_MANIFEST, Descriptor
@@ -190,7 +190,7 @@ class TestCredentialsStayHome:
     ) -> None:
         # The only public address that a test has is one that it calls public.
         monkeypatch.setattr(
-            release.registry.http.connections,
+            release.registry.http.sockets,
             "reach_of",
             lambda address: Reach.GLOBAL if address == "127.0.0.2" else reach_of(address),
         )
