@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -16,8 +15,9 @@ from release.errors import LogCorrupt, LogError
 from release.filesystem.workspace_paths import is_below
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import Malformed, envelope_of, head_of, read_line, verify_all
+from release.log.stores.sql_checks import require_fit, require_rights
 from release.log.stores.sql_errors import translated
-from release.log.stores.sql_schema import INDEX_REVISION, NEEDED, engine_of, name_of, parse_url
+from release.log.stores.sql_schema import INDEX_REVISION, engine_of, name_of, parse_url
 from release.log.stores.sql_session import SqlSession
 from release.log.stores.sql_transaction import (
     PAGE,
@@ -28,7 +28,6 @@ from release.log.stores.sql_transaction import (
     locked,
     transaction,
 )
-from release.log.stores.syscalls import OsFiles
 
 
 class SqlStore:
@@ -154,7 +153,7 @@ class SqlStore:
         """See `LogStore.check_writable`."""
         with self.connected("written") as connection, transaction(connection):
             if self._is_postgres:
-                self._require_rights(connection)
+                require_rights(connection, self._name)
             elif self._path is not None and not os.access(self._path, os.W_OK):
                 raise LogError(f"version log `{self._name}` may not be written by this user")
 
@@ -187,25 +186,6 @@ class SqlStore:
             )
         return head_of(entry)
 
-    def _require_rights(self, connection: Connection) -> None:
-        rights = connection.execute(
-            text(
-                "SELECT has_table_privilege('log_entry', 'INSERT'), has_table_privilege('log_head', 'UPDATE'), "
-                "NOT pg_is_in_recovery(), current_setting('transaction_read_only') = 'off'"
-            )
-        ).one()
-        grant = "grant INSERT on `log_entry` and UPDATE on `log_head`, on the primary server"
-        primary = "name the primary server in the URL; with several hosts, `?target_session_attrs=read-write` finds it"
-        missing = (
-            ("this role lacks INSERT on `log_entry`", grant),
-            ("this role lacks UPDATE on `log_head`", grant),
-            ("this server is a replica", primary),
-            ("this role or database is set to read only", primary),
-        )
-        for has, (found, hint) in zip(rights, missing, strict=True):
-            if not has:
-                raise LogError(f"version log `{self._name}` cannot be written: {found}", hint=hint)
-
     def _ahead(self, position: int) -> list[bytes]:
         """Lines after `position` from the round trip that took the lock; [] if it read other lines or none."""
         if self._turn is None or self._turn.behind != position:
@@ -226,7 +206,8 @@ class SqlStore:
         """Lend a connection, for what is `done` (`read`, `written`). The driver's errors become those of the log."""
         with self._translated(done), self._session.use() as connection:
             if not self._checked:
-                self._first_time(connection)
+                self._revision = require_fit(connection, self._name, self._path)
+                self._checked = True
             yield connection
 
     @contextmanager
@@ -237,38 +218,6 @@ class SqlStore:
             return
         with self.connected("written") as connection, locked(connection, behind) as turn:
             yield turn
-
-    def _first_time(self, connection: Connection) -> None:
-        """Check once that a SQLite file is local, the tables exist and commits are durable (`synchronous_commit`)."""
-        self._require_local()
-        self._require_tables(connection)
-        if self._is_postgres and connection.scalar(text("SHOW synchronous_commit")) == "off":
-            raise LogError(
-                f"version log `{self._name}` would acknowledge entries that a power cut can lose: "
-                "`synchronous_commit` is `off`",
-                hint="`ALTER ROLE … SET synchronous_commit = on` for the role that writes the log",
-            )
-        self._checked = True
-
-    def _require_local(self) -> None:
-        kind = OsFiles().network_filesystem(self._path) if self._path else None
-        if kind is not None:
-            raise LogError(
-                f"version log `{self._name}` lies on a network file system (`{kind}`), where SQLite's locks often "
-                "do not work",
-                hint="use PostgreSQL, or `log: {store: git}`",
-            )
-
-    def _require_tables(self, connection: Connection) -> None:
-        hint = "run `shipmark log migrate` once, with a role that may make tables"
-        if not connection.dialect.has_table(connection, "alembic_version"):
-            raise LogError(f"version log `{self._name}` has no tables yet", hint=hint)
-        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        if found is None or found < NEEDED:
-            raise LogError(
-                f"version log `{self._name}` has tables of revision {found}, {NEEDED} is needed", hint=hint
-            )
-        self._revision = found
 
     @contextmanager
     def _translated(self, done: str) -> Iterator[None]:
