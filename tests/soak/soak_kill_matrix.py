@@ -10,16 +10,20 @@ import pytest
 
 from tests.support.parts import part_of
 from tests.support.programs.command import Shipmark
+from tests.support.programs.environment import scrubbed
 from tests.support.registries.gate import Gate
 from tests.support.registries.registry import RegistryServer
 from tests.support.releases.kill_matrix import PROJECT, Matrix, strike_everywhere
 from tests.support.releases.part_matrix import PLATFORMS, PartMatrix
 from tests.support.releases.project import Project
+from tests.support.services.buildah import BUSYBOX, env_of
 from tests.support.services.buildkit import BuildKitDaemon
 from tests.support.services.docker import DockerDaemon
 
+BOTH = pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+
+@BOTH
 def test_a_release_ended_at_any_effect_ends_as_one_that_was_not_ended(
     make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path, by: signal.Signals
 ) -> None:
@@ -46,18 +50,42 @@ def test_a_release_by_docker_killed_at_any_effect_ends_as_one_that_was_not_kille
     )
 
 
+@BOTH
+@pytest.mark.parametrize("name", ["buildah", "podman"])
+def test_a_release_by_buildah_or_podman_ended_at_any_effect_ends_as_one_that_was_not_ended(
+    make_project: Callable[..., Project],
+    gate: Gate,
+    shipmark: Shipmark,
+    hub: RegistryServer,
+    tmp_path: Path,
+    name: str,
+    by: signal.Signals,
+) -> None:
+    """Each build has another digest, and what the ended program left is gone after the next run."""
+    project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build={"builder": name})
+    dockerfile = f"FROM {BUSYBOX}\nRUN date +%s%N > /built\nCOPY hello.txt /\n"
+    project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
+    own = scrubbed(tmp_path / "builder")
+    found = env_of(name, hub.host, tmp_path / "builder")
+    env = {key: value for key, value in found.items() if own.get(key) != value}
+    matrix = Matrix(project.repo, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False, by=by)
+    strike_everywhere(matrix, least=60)
+    assert str(project.cache) not in Path("/proc/self/mountinfo").read_text()
+
+
 TWO = {"builder": "layers", "platforms": list(PLATFORMS), "args": {"VERSION": "{{version}}"}}
 
 
-def test_a_release_of_two_platforms_killed_at_any_effect_ends_as_one_that_was_not_killed(
-    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path
+@BOTH
+def test_a_release_of_two_platforms_ended_at_any_effect_ends_as_one_that_was_not_ended(
+    make_project: Callable[..., Project], gate: Gate, shipmark: Shipmark, tmp_path: Path, by: signal.Signals
 ) -> None:
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build=TWO)
     project.release_commit("v1.4.2")
-    strike_everywhere(Matrix(project.repo, gate, shipmark, tmp_path / "matrix"), least=60)
+    strike_everywhere(Matrix(project.repo, gate, shipmark, tmp_path / "matrix", by=by), least=60)
 
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+@BOTH
 def test_a_release_of_an_index_by_buildkit_ended_at_any_effect_ends_as_one_that_was_not_ended(
     make_project: Callable[..., Project],
     gate: Gate,
