@@ -54,9 +54,11 @@ CLASSIC_FEATURES: frozenset[Feature] = frozenset(
         "copy-chown",
         "copy-from-image",
         "copy-from-stage",
+        "expansion-required",
         "from-image",
         "from-platform",
         "from-platform-argument",  # `sent_dockerfile` declares it
+        "from-stage-argument",
         "healthcheck",
         "healthcheck-start-interval",  # with a daemon of version 25 or newer
         "maintainer",

@@ -52,6 +52,7 @@ PURE = (
     "release.build.embedded.named_sources",
     "release.build.context.completeness",
     "release.build.context.git_use",
+    "release.build.context.layer_names",
     "release.build.context.named",
     "release.build.context.reach",
     "release.build.context.selection",

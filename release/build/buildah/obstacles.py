@@ -8,17 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from release.build.dockerfile.instructions import (
+    Add,
     Cmd,
     Copy,
     Dockerfile,
     Entrypoint,
     Instruction,
+    OnBuild,
     Run,
     Shell,
     Stage,
 )
 from release.build.dockerfile.mounts import mount_form
 from release.errors import BuildError
+from release.lazy_pattern import pattern
+
+_BRACKETED = pattern(r"\[[^\]]*[\[*?]")
 
 
 def require_alike(dockerfile: Dockerfile, shown: str) -> None:
@@ -38,6 +43,8 @@ def require_alike(dockerfile: Dockerfile, shown: str) -> None:
 def _found(dockerfile: Dockerfile) -> Iterator[tuple[int, str, str]]:
     for stage in dockerfile.stages:
         yield from _shells(stage)
+        yield from _triggers(dockerfile, stage)
+        yield from _brackets(stage)
         for instruction in (stage.base, *stage.instructions):
             for name in _names(instruction):
                 written = _spelling(dockerfile, stage, name)
@@ -58,6 +65,27 @@ def _shells(stage: Stage) -> Iterator[tuple[int, str, str]]:
                 f"does not apply `SHELL` to `{keyword}`",
                 f'write `{keyword} ["shell", "-c", "…"]`',
             )
+
+
+def _brackets(stage: Stage) -> Iterator[tuple[int, str, str]]:
+    """Sources with a wildcard between brackets, which stands for itself: buildah takes it for a wildcard."""
+    for instruction in stage.instructions:
+        for source in instruction.sources if isinstance(instruction, Copy | Add) else ():
+            if _BRACKETED.search(source):
+                yield (
+                    instruction.line,
+                    f"does not read `{source}` as a pattern",
+                    "write `?` for that character",
+                )
+
+
+def _triggers(dockerfile: Dockerfile, stage: Stage) -> Iterator[tuple[int, str, str]]:
+    """Triggers that copy from a stage, where a later stage may run them: buildah looks only for an image there."""
+    for instruction in stage.instructions if stage.index < len(dockerfile.stages) - 1 else ():
+        if isinstance(instruction, OnBuild) and instruction.trigger.flag("from"):
+            name = instruction.trigger.flag("from")
+            what = f"does not find the stage `{name}` from `ONBUILD`"
+            yield instruction.line, what, "write the instruction in the stage that needs it"
 
 
 def _names(instruction: Instruction) -> Iterator[str]:

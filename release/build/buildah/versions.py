@@ -63,6 +63,7 @@ _SINCE: Mapping[Feature, Version] = {
     "run-network": (1, 30),
     "add-checksum": (1, 33),
     "heredoc": (1, 33),
+    "from-stage-argument": (1, 32),  # buildah's pull requests 4366 and 4839
     "healthcheck-start-interval": (1, 37),
     "add-git": (1, 38),
     # Found in 1.39 and not in 1.28; the change log does not name the version that added these two.

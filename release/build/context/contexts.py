@@ -13,6 +13,7 @@ from release.build.context.completeness import Lack, incomplete, read_by_build, 
 from release.build.context.filters import Unfiltered, filter_notes, unfiltered
 from release.build.context.folder import Context
 from release.build.context.git_use import git_warnings, require_no_git
+from release.build.context.layer_names import require_no_whiteout
 from release.build.context.reach import Reach, reach_of
 from release.build.context.recipe import open_whole, require_ignore_file
 from release.build.context.selection import GIT_FOLDER, Selection, select
@@ -85,7 +86,7 @@ class Contexts:
 
     def _read(self, task: BuildTask, values: BuildValues) -> Read:
         context = open_whole(task, self._work_tree, self._remedies)
-        target_stage(context.dockerfile, task.spec.target)
+        target = target_stage(context.dockerfile, task.spec.target)
         platforms: Sequence[Platform] = [parse_platform(text) for text in task.spec.platforms] or [_DEFAULT]
         reach = reach_of(context.dockerfile, task.spec.target, values.args, platforms)
         if self._judges_git and not task.spec.keep_git:
@@ -107,6 +108,7 @@ class Contexts:
             self._require_complete(task, context, reach, git, chosen, stored)
         require_usual(chosen, reach)
         require_sources(context, chosen, reach)
+        require_no_whiteout(chosen.files, reach, reach.line_of(target.index))
         notes = [
             *self._warnings(task, context, reach, git, chosen),
             *self._differences(context, reach, git, walked),

@@ -30,7 +30,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     `where`: `Dockerfile:3`. `stage`: the number of the instruction's stage. `text`: as written. `pattern`: the names of
     the path, each a name or a wildcard, up to a `**`; () for the whole context, and where a variable is not known.
-    `is_exact`: the pattern is the text as written. `is_mount`: the source is that of a bind mount.
+    `is_exact`: the pattern does not depend on a variable. `is_mount`: the source is that of a bind mount.
+    `keeps_parents`, `excludes`: the instruction has the flag `--parents`, `--exclude`.
     """
 
     where: str
@@ -40,6 +41,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     pattern: tuple[str, ...]
     is_exact: bool = True
     is_mount: bool = False
+    keeps_parents: bool = False
+    excludes: bool = False
 
     def reaches(self, path: str) -> bool:
         """Whether this source reads `path`, something in the folder `path`, or a folder above `path`."""
@@ -76,11 +79,16 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
 
     def in_stage(self, stage: int) -> tuple[Source, ...]:
         """The sources of a stage and of the stages that it starts from."""
+        line = self.line_of(stage)
+        return tuple(source for source in self.sources if source.stage in line)
+
+    def line_of(self, stage: int) -> set[int]:
+        """The numbers of a stage and of the stages that it starts from."""
         line = {stage}
         while stage in self.bases:
             stage = self.bases[stage]
             line.add(stage)
-        return tuple(source for source in self.sources if source.stage in line)
+        return line
 
 
 def reach_of(
@@ -186,6 +194,8 @@ def _sources(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Iterator[Sou
                     pattern=pattern,
                     is_exact=is_exact,
                     is_mount=is_mount,
+                    keeps_parents=instruction.is_set("parents"),
+                    excludes=bool(instruction.flag_values("exclude")),
                 )
 
 
@@ -220,8 +230,8 @@ def _operands(instruction: Instruction) -> Iterator[tuple[str, bool]]:
 
 def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[str, ...] | None, bool]:
     """The names of a source's path; None for a path that leaves the context, which every builder refuses."""
-    is_exact = not _EXPANDED.search(text)
-    if not is_exact:
+    is_exact = "$" not in text
+    if _EXPANDED.search(text):
         if not set(_VARIABLE.findall(text)) <= scope.variables.keys():
             return (), False
         try:

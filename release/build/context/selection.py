@@ -40,7 +40,7 @@ def select(walked: Tree, git: GitFiles | None, files: Literal["all", "tracked"])
             untracked += [path] if node.kind != "special" else []
     if files == "tracked":
         chosen = _without_empty_folders(chosen)
-    return Selection(files=Tree(chosen, rooted=False), untracked=None if git is None else tuple(untracked))
+    return Selection(files=Tree(chosen), untracked=None if git is None else tuple(untracked))
 
 
 def is_git(path: str) -> bool:

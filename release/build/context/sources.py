@@ -9,7 +9,7 @@ from itertools import groupby
 from release.build.context.folder import Context
 from release.build.context.reach import Reach, Source
 from release.build.context.selection import GIT_FOLDER, Selection
-from release.build.embedded.tree import Escape, LinkLoop, Tree
+from release.build.embedded.tree import LinkLoop, Tree
 from release.build.ignore import match_component
 from release.errors import BuildError
 from release.patterns import has_wildcard
@@ -21,6 +21,8 @@ def require_sources(context: Context, chosen: Selection, reach: Reach) -> None:
     As with BuildKit, each literal path must be there, and one of the wildcards of an instruction must match. A source
     with a variable is checked by the builder only, because its value may come from the base image.
     """
+    for source in reach.sources:
+        _require_pattern(source)
     for _, group in groupby(reach.sources, key=lambda source: (source.stage, source.where)):
         sources = list(group)
         lacking = [source for source in sources if not _is_there(source, context, chosen.files)]
@@ -43,6 +45,20 @@ def require_usual(chosen: Selection, reach: Reach) -> None:
             )
 
 
+def _require_pattern(source: Source) -> None:
+    """Raise `BuildError` for a source that is not a valid pattern, which no builder reads."""
+    for name in source.pattern if source.is_exact else ():
+        try:
+            match_component(name, "")
+        except ValueError as error:
+            raise BuildError(
+                f"{source.where}: `{source.text}` is not a pattern: {error}",
+                hint="close the bracket, or put a backslash before a literal one"
+                if "[" in name
+                else "write it shorter",
+            ) from error
+
+
 def _is_wild(source: Source) -> bool:
     return any(has_wildcard(name) for name in source.pattern)
 
@@ -54,13 +70,34 @@ def _is_there(source: Source, context: Context, files: Tree) -> bool:
         return True  # `require_no_git` refused it before, unless the configuration's `keep_git` was not read
     if _is_wild(source):
         depth = len(source.pattern)
-        return any(path.count("/") + 1 == depth and source.reaches(path) for path in files.paths())
+        found = [path for path in files.paths() if path.count("/") + 1 == depth and source.reaches(path)]
+        for path in found:
+            _require_target(source, files, path)
+        return bool(found)
     path = "/".join(source.pattern)
+    if files.get(path) is None:
+        return _leads_to(source, files, path) is not None
+    _require_target(source, files, path)
+    return True
+
+
+def _require_target(source: Source, files: Tree, path: str) -> None:
+    """Raise `BuildError` for a symlink to nothing: builders copy what a source leads to, but with `--parents`."""
+    node = files.get(path)
+    if node is None or node.kind != "symlink" or source.keeps_parents:
+        return
+    if _leads_to(source, files, path) is None:
+        raise BuildError(
+            f"{source.where}: `{path}` is a symlink to `{node.target}`, which the context lacks",
+            hint="remove the link, or leave it out with `.dockerignore`",
+        )
+
+
+def _leads_to(source: Source, files: Tree, path: str) -> str | None:
+    """Where a path leads, with symlinks followed; None if nothing is there."""
     try:
         resolved = files.resolve(path)
-        return files.get(path) is not None or files.get(resolved) is not None
-    except Escape:
-        return True  # the builder decides whether a link out of the context may be followed
+        return resolved if files.get(resolved) is not None else None
     except LinkLoop as error:
         raise BuildError(
             f"{source.where}: the symlink `{error.args[0]}` leads in a circle", hint="repair the link"

@@ -42,7 +42,7 @@ def walk(context: Context, *, check: Callable[[], None] = lambda: None) -> Tree:
             if not verdict.excluded:
                 _add_with_parents(nodes, path, node)
     _drop_hollow(nodes, hollow)
-    return Tree(dict(sorted(nodes.items(), key=lambda item: os.fsencode(item[0]))), rooted=False)
+    return Tree(dict(sorted(nodes.items(), key=lambda item: os.fsencode(item[0]))))
 
 
 def _list(context: Context, folder: str, above: Verdict, hollow: set[str]) -> list[tuple[str, Node, Verdict]]:

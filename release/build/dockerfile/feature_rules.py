@@ -46,6 +46,8 @@ PLATFORM_ARGUMENTS = frozenset(
     f"{side}{name}" for side in ("TARGET", "BUILD") for name in ("PLATFORM", "OS", "ARCH", "VARIANT")
 )
 _PATTERN = pattern(r"(?<!\\)\$\{\w+[#%/]")
+_UNSET = pattern(r"(?<!\\)\$\{\w+[-+?]")
+_REQUIRED = pattern(r"(?<!\\)\$\{\w+:\?")
 _VARIABLE = pattern(r"(?<!\\)\$\{?(\w+)")
 # `ParseGitRef` of BuildKit; `github.com/a/b` without a scheme is a local path to it.
 _GIT = pattern(r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#?]*\.git(/?[#?].*)?\Z", re.IGNORECASE)
@@ -100,6 +102,10 @@ def _expanded(instruction: Instruction, place: Place, *texts: str) -> Found:
 def _patterns(text: str) -> Found:
     if match := _PATTERN.search(text):
         yield "expansion-pattern", f"`{match[0]}…}}`"
+    if match := _UNSET.search(text):
+        yield "expansion-unset", f"`{match[0]}…}}`"
+    if match := _REQUIRED.search(text):
+        yield "expansion-required", f"`{match[0]}…}}`"
 
 
 def _from(base: From, place: Place) -> Found:
@@ -111,6 +117,11 @@ def _from(base: From, place: Place) -> Found:
     for name in _VARIABLE.findall(f"{base.image} {platform or ''}"):
         if name in PLATFORM_ARGUMENTS - declared:
             yield "from-platform-argument", f"`${name}` in `FROM`"
+    before = {stage.name for stage in place.dockerfile.stages[: place.stage.index]}
+    if "$" in base.image and place.expand(base, base.image).lower() in before:
+        for name in _VARIABLE.findall(base.image):
+            if name in declared and not place.scope.is_given(name):
+                yield "from-stage-argument", f"a stage that the default of `ARG {name}` names in `FROM`"
 
 
 def _arg(arg: Arg, place: Place) -> Found:

@@ -67,6 +67,10 @@ class Scope:
         """Name -> value of each variable that is set."""
         return ChainMap(self._later, self.env, self.args)
 
+    def is_given(self, name: str) -> bool:
+        """Whether the task gives the build argument `name`."""
+        return name in self._given
+
     def declare(self, arg: Arg) -> None:
         """Set the variables of an `ARG`: to the given value, else the default, else the value outside of the stage."""
         for name, default in arg.pairs:

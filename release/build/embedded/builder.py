@@ -15,6 +15,8 @@ import msgspec
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
+from release.build.context.layer_names import require_storable
+from release.build.context.reach import reach_of
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.archives import BuildFiles
 from release.build.embedded.base_config import BaseLayer, read_triggers
@@ -99,6 +101,7 @@ class LayersBuilder:
         """The bases for `platform`; raises `BuildError` for one whose triggers this builder does not support."""
         dockerfile, target, given = read.context.dockerfile, read.task.spec.target, read.values.args
         stages = needed_stages(dockerfile, target, given, platform)
+        require_storable(read.chosen.files, reach_of(dockerfile, target, given, [platform]))
         uses = needed_images(dockerfile, stages, given, platform, named)
         found = {use: self._base(use) for use in uses}
         for use, base in found.items():

@@ -19,16 +19,11 @@ class LinkLoop(Exception):
     """Symlinks that form a circle; `args[0]`: the path of one."""
 
 
-class Escape(Exception):
-    """A symlink that leads out of the tree; `args[0]`: its path."""
-
-
 class Tree:
-    """A tree from a mapping path -> node. `rooted`: a root file system, in which `/x` and `..` stay inside."""
+    """A tree from a mapping path -> node."""
 
-    def __init__(self, nodes: Mapping[str, Node] | None = None, *, rooted: bool = True) -> None:
+    def __init__(self, nodes: Mapping[str, Node] | None = None) -> None:
         self._nodes: Mapping[str, Node] = nodes if nodes is not None else {}
-        self.rooted = rooted
         self._children: dict[str, list[str]] | None = None
 
     def get(self, path: str) -> Node | None:
@@ -50,16 +45,16 @@ class Tree:
 
     def with_changes(self, changes: Mapping[str, Node]) -> Tree:
         """A new tree with `changes` applied."""
-        return Tree({**self._nodes, **changes}, rooted=self.rooted)
+        return Tree({**self._nodes, **changes})
 
     def nodes(self) -> dict[str, Node]:
         """A copy of the mapping path -> node."""
         return dict(self._nodes)
 
     def resolve(self, path: str) -> str:
-        """`path` with all symlinks followed. Parts that do not exist are kept.
+        """`path` with all symlinks followed; `/x` and `..` stay inside of the tree. Parts that do not exist are kept.
 
-        Raises `LinkLoop`, and `Escape` in a tree that is not rooted.
+        Raises `LinkLoop`.
         """
         waiting = [part for part in reversed(path.split("/")) if part not in ("", ".")]
         found: list[str] = []
@@ -77,8 +72,6 @@ class Tree:
             links += 1
             if links > _MOST_LINKS:
                 raise LinkLoop(here)
-            if not self.rooted and leaves(here, node.target):
-                raise Escape(here)
             if node.target.startswith("/"):
                 found = []
             waiting += [each for each in reversed(node.target.split("/")) if each not in ("", ".")]
@@ -113,15 +106,3 @@ def _children_of(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
                 break
             here = folder
     return children
-
-
-def leaves(path: str, target: str) -> bool:
-    """Whether the target of a symlink at `path` leads out of the tree, if no other symlink is followed."""
-    if target.startswith("/"):
-        return True
-    depth = len([part for part in posixpath.dirname(path).split("/") if part])
-    for part in target.split("/"):
-        depth += -1 if part == ".." else part not in ("", ".")
-        if depth < 0:
-            return True
-    return False

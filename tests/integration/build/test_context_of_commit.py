@@ -582,13 +582,13 @@ class TestSources:
             "COPY $UNKNOWN/x /",
             "ARG N=a\nCOPY $N /",
             "ADD https://example.org/x /",
-            "COPY outside /",
+            "COPY inside /",
             "COPY --from=busybox /bin/sh /",
         ],
     )
     def test_copy_sources_that_a_builder_may_find_are_accepted(self, git_repo: GitRepo, lines: str) -> None:
         os.symlink("d", git_repo.path / "link")
-        os.symlink("/etc/hostname", git_repo.path / "outside")
+        os.symlink("/d/e", git_repo.path / "inside")
         dockerfile(git_repo, f"FROM base\n{lines}\n", **{"a": "", "d/e": ""})
         assert "a" in paths(git_repo)
 

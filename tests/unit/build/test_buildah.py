@@ -76,6 +76,7 @@ def test_version_of_a_program_is_read_from_the_output_of_its_version_option(
         ("add-git", (1, 37), (1, 38)),
         ("expansion-pattern", (1, 38), (1, 39)),
         ("from-platform-argument", (1, 38), (1, 39)),
+        ("from-stage-argument", (1, 31), (1, 32)),
     ],
 )
 def test_features_depend_on_the_version_of_buildah(
@@ -212,6 +213,14 @@ def test_ranges_of_ports_become_single_ports() -> None:
             "FROM a AS one\nFROM a\nRUN --mount=from=ONE,target=/x y\n",
             "F:3: buildah 1.28 does not find the",
         ),
+        (
+            "FROM a AS one\nFROM a AS two\nONBUILD COPY --from=one / /\nFROM two\n",
+            "F:3: buildah 1.28 does not find the stage `one` from `ONBUILD`",
+        ),
+        ("FROM a\nADD [a-z]* x[*] /\n", "F:2: buildah 1.28 does not read `x[*]` as a pattern"),
+        ("FROM a\nCOPY [[]x] /\n", "F:2: buildah 1.28 does not read `[[]x]` as a pattern"),
+        ("FROM a\nCOPY [a-z]*[0-9]? /\n", None),
+        ("FROM a AS one\nONBUILD COPY b /\nFROM one\nONBUILD COPY --from=one / /\n", None),
         ("FROM a AS one\nFROM one\nCOPY --from=one / /\nCOPY --from=0 / /\nCOPY --from=B / /\n", None),
         ('FROM a\nCMD y\nSHELL ["x"]\nCMD ["y"]\nRUN z\nHEALTHCHECK CMD x\n', None),
     ],

@@ -19,7 +19,7 @@ def read(folder: Path, text: str, **more: str) -> TaskInput:
 
 def sent_of(input_: TaskInput, *hidden: str) -> SentDockerfile:
     files = {path: Node(kind="file") for path in ("Dockerfile", "in/Dockerfile") if path not in hidden}
-    return sent_dockerfile(input_.context, Tree(files, rooted=False))
+    return sent_dockerfile(input_.context, Tree(files))
 
 
 def arguments(input_: TaskInput) -> dict[str, str]:

@@ -9,14 +9,13 @@ import posixpath
 
 import msgspec
 
+from release.build.context.layer_names import require_storable_name
 from release.build.embedded.copying.owners import Owner
 from release.build.embedded.copying.sources import FoundSource, find_sources
 from release.build.embedded.copying.transfer import Transfer
 from release.build.embedded.tree import Tree, join
 from release.compression.entries import Node
 from release.errors import BuildError
-
-_WHITEOUT = ".wh."
 
 
 def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]:
@@ -199,12 +198,7 @@ class _Changes:
             raise self._error(
                 f"`{origin}` is a sparse file, whose content is not read", "copy it in the image's own build"
             )
-        if posixpath.basename(origin).startswith(_WHITEOUT):
-            raise self._error(
-                f"`{origin}` begins with `{_WHITEOUT}`, which marks a removed file in a layer", "rename it"
-            )
-        if not _is_text(origin) or not _is_text(node.target):
-            raise self._error(f"the name {origin!r} is not UTF-8", "rename it")
+        require_storable_name(origin, node.target, self._transfer.where)
 
     def _stamped(self, node: Node) -> Node:
         owner, mode = self._transfer.owner, self._transfer.mode
@@ -216,7 +210,3 @@ class _Changes:
 
     def _error(self, what: str, hint: str) -> BuildError:
         return BuildError(f"{self._transfer.where}: {what}", hint=hint)
-
-
-def _is_text(name: str) -> bool:
-    return name.isascii() or not any("\udc80" <= character <= "\udcff" for character in name)

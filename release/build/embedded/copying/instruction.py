@@ -51,7 +51,8 @@ def transfer_of(instruction: Copy | Add, around: Surroundings) -> Transfer:
         mode=_mode(instruction, around),
         excluded=_excluded(instruction, around),
         keeps_parents=instruction.is_set("parents"),
-        is_linked=instruction.is_set("link"),
+        # BuildKit copies with `--chmod` onto what is below, whatever `--link` says (`dispatchCopy` in 0.34).
+        is_linked=instruction.is_set("link") and not instruction.flag("chmod"),
         unpack=around.unpack if isinstance(instruction, Add) else lambda content, shown: None,  # noqa: ARG005 - COPY takes nothing apart
     )
 
@@ -84,9 +85,8 @@ def _owner(instruction: Copy | Add, around: Surroundings) -> Owner | None:
     if text is None:
         return None
     owner = around.scope.expand(instruction, text)
-    if instruction.is_set("link") and any(
-        number_in(part, most=LARGEST_ID) is None for part in owner.split(":")
-    ):
+    names = [part for part in owner.split(":") if part not in ("", "root")]
+    if instruction.is_set("link") and any(number_in(name, most=LARGEST_ID) is None for name in names):
         # The layer of `--link` must not depend on what is below it.
         raise BuildError(
             f"{around.where}: `--chown={owner}` names an account, which `--link` does not allow",

@@ -26,14 +26,14 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 def find_owner(text: str, image: Tree, read: Callable[[Content], bytes], *, where: str) -> Owner:
     """`user[:group]` as numbers. Raises `BuildError` for a name that the image does not know.
 
-    Without a group, the name of a user gets the group of its account, and a number gets the group with that number, as
-    in BuildKit.
+    Without a group, the name of a user gets the group of its account, and a number gets the group with that number;
+    without a user, `:group` means root, as in BuildKit.
     """
-    user, colon, group = text.partition(":")
-    account = _account(user, image, read)
+    user, _, group = text.partition(":")
+    account = _account(user, image, read) if user else Owner()
     if account is None:
         raise _unknown(user, "etc/passwd", where)
-    gid = _number(group, "etc/group", 2, image, read) if colon else account.gid
+    gid = _number(group, "etc/group", 2, image, read) if group else account.gid
     if gid is None:
         raise _unknown(group, "etc/group", where)
     return Owner(uid=account.uid, gid=gid)

@@ -8,7 +8,7 @@ import re
 import msgspec
 
 from release.build.embedded.copying.transfer import Transfer
-from release.build.embedded.tree import Escape, LinkLoop, Tree, join
+from release.build.embedded.tree import LinkLoop, Tree, join
 from release.build.ignore import match_component
 from release.compression.entries import Node
 from release.errors import BuildError
@@ -109,11 +109,6 @@ def _follow(transfer: Transfer, path: str, source: Tree) -> FoundSource:
     """The source at `path`. If it is a symlink, its target is copied, as Docker does."""
     try:
         resolved = source.resolve(path)
-    except Escape as error:
-        raise BuildError(
-            f"{transfer.where}: `{error.args[0]}` is a symlink that leaves {transfer.origin}",
-            hint="put what it points to inside, or leave the link out with `.dockerignore`",
-        ) from error
     except LinkLoop as error:
         raise BuildError(
             f"{transfer.where}: the symlink `{error.args[0]}` leads in a circle", hint="repair the link"

@@ -105,7 +105,7 @@ def test_a_file_that_was_swapped_for_a_symlink_is_refused(root: Path, tmp_path: 
     content = HostFile(path=str(root / "plain"), size=5, root=str(root), inode=(found.st_dev, found.st_ino))
     (root / "plain").unlink()
     (root / "plain").symlink_to("/etc/passwd")
-    tree = Tree({"plain": Node(kind="file", mode=0o644, content=content)}, rooted=False)
+    tree = Tree({"plain": Node(kind="file", mode=0o644, content=content)})
     with pytest.raises(BuildError):
         Farm(created=0, check=lambda: None, for_run=False).lay_out(tree, str(tmp_path / "farm"))
     assert (tmp_path / "farm/plain").read_bytes() == b""

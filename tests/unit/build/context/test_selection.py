@@ -18,7 +18,7 @@ def tree(**executable: bool | None) -> Tree:
     for name, value in executable.items():
         file = Node(kind="file", mode=0o755 if value else 0o644, content=Inline(data=b"x"))
         nodes[name.replace("__", "/")] = FOLDER if value is None else file
-    return Tree(nodes, rooted=False)
+    return Tree(nodes)
 
 
 def chosen(git: GitFiles | None, files: Any = "all", **executable: bool | None) -> Selection:
@@ -47,7 +47,7 @@ def test_files_tracked_selects_tracked_files_and_their_folders() -> None:
 
 def test_git_folder_stays_selected_and_is_not_counted_as_untracked() -> None:
     nodes = {".git": FOLDER, ".git/HEAD": Node(kind="file"), "a": Node(kind="file")}
-    found = select(Tree(nodes, rooted=False), GitFiles(modes={"a": 0o100644}), "tracked")
+    found = select(Tree(nodes), GitFiles(modes={"a": 0o100644}), "tracked")
     assert list(found.files.paths()) == [".git", ".git/HEAD", "a"]
     assert found.untracked == ()
 
@@ -60,5 +60,5 @@ def test_outside_of_a_repository_every_file_is_selected() -> None:
 
 def test_tracked_symlink_is_not_changed() -> None:
     link = Node(kind="symlink", mode=0o777, target="a")
-    found = select(Tree({"l": link}, rooted=False), GitFiles(modes={"l": 0o120000}), "all")
+    found = select(Tree({"l": link}), GitFiles(modes={"l": 0o120000}), "all")
     assert found.files.get("l") == link

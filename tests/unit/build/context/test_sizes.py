@@ -16,7 +16,7 @@ def context(**mebibytes: int) -> Selection:
         name.replace("__", "/"): Node(kind="file", content=HostFile(path="/x", size=size * MIB))
         for name, size in mebibytes.items()
     }
-    return Selection(files=Tree(nodes, rooted=False))
+    return Selection(files=Tree(nodes))
 
 
 def test_warning_of_a_large_context_names_its_largest_folders_and_files() -> None:

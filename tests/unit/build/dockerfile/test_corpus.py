@@ -41,7 +41,9 @@ SHARES = {
 #: Features that no container of a test has, or that only a test of their own needs.
 ELSEWHERE = {
     "add-keep-git-dir",
+    "expansion-required",
     "from-place",
+    "from-stage-argument",
     "frontend",
     "healthcheck-start-interval",
     "mount-secret-env",

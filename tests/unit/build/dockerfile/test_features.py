@@ -59,6 +59,8 @@ def refusal(text: str) -> BuildError:
         ("COPY --link a /", "copy-link", "`COPY --link`"),
         ("COPY --parents a /", "copy-parents", "`COPY --parents`"),
         ("ARG V=1.2\nENV V=${V%.*}", "expansion-pattern", "`${V%…}`"),
+        ("ARG V\nLABEL v=${V-none}", "expansion-unset", "`${V-…}`"),
+        ("ARG V=1\nENV V=${V:?missing}", "expansion-required", "`${V:?…}`"),
         ("HEALTHCHECK CMD x", "healthcheck", "`HEALTHCHECK`"),
         (
             "HEALTHCHECK --start-interval=1s CMD x",
@@ -105,6 +107,7 @@ def test_needs_of_names_the_feature_of_each_instruction(line: str, feature: str,
         ("FROM scratch AS a\nFROM --platform=linux/arm64 scratch", "from-platform", 2),
         ("FROM --platform=$BUILDPLATFORM golang", "from-platform-argument", 1),
         ("FROM scratch AS a\nFROM scratch\nCOPY --from=a / /", "copy-from-stage", 3),
+        ("ARG K=x\nFROM scratch AS a-x\nFROM a-$K", "from-stage-argument", 3),
     ],
 )
 def test_needs_of_names_the_feature_of_each_dockerfile(text: str, feature: str, line: int) -> None:
@@ -175,7 +178,8 @@ class TestStages:
             "ARG KIND=a\nFROM scratch AS a-amd64\nFROM scratch AS a-arm64\nRUN x\n"
             'FROM scratch AS b-amd64\nSHELL ["x"]\nFROM $KIND-$TARGETARCH'
         )
-        assert needs(text).features == {"from-platform-argument"}
+        assert needs(text).features == {"from-platform-argument", "from-stage-argument"}
+        assert needs(text, KIND="a").features == {"from-platform-argument"}
         assert "run" in needs(text, platform="linux/arm64").features
         assert "shell" in needs(text, KIND="b").features
 
@@ -234,8 +238,12 @@ class TestErrors:
         assert str(refusal(text)).startswith(message)
 
     def test_required_variables_that_a_base_image_may_set_are_not_an_error(self) -> None:
-        assert needs("FROM alpine\nEXPOSE $P ${P:?}\nSTOPSIGNAL $S\nVOLUME $V").features == {"from-image"}
+        assert needs("FROM alpine\nEXPOSE $P ${P:?}\nSTOPSIGNAL $S\nVOLUME $V").features == {
+            "expansion-required",
+            "from-image",
+        }
         assert needs("FROM alpine\nENV A=${PATH:?}\nRUN --mount=type=$KIND,target=/x a").features == {
+            "expansion-required",
             "from-image",
             "run",
         }

@@ -72,7 +72,7 @@ def build(
     platform: str = "linux/amd64",
     given: dict[str, str] | None = None,
 ) -> StageImage:
-    tree = Tree(CONTEXT if context is None else context, rooted=False)
+    tree = Tree(CONTEXT if context is None else context)
     return build_stages(
         parse(text), tree, target=target, platform=parse_platform(platform), given=given or {}, files=Files()
     )
@@ -278,6 +278,7 @@ class TestCopy:
         error = refusal("FROM scratch\nCOPY etc /etc\nCOPY --link --chown=web app /")
         assert str(error) == "Dockerfile:3: `--chown=web` names an account, which `--link` does not allow"
         assert build("FROM scratch\nCOPY --link --chown=1:2 app /").layers[0][0][1].gid == 2
+        assert build("FROM scratch\nCOPY --link --chown=:root app /").layers[0][0][1].gid == 0
 
     def test_copy_with_link_gives_its_owner_to_folders_of_the_image(self) -> None:
         text = "FROM scratch\nCOPY app /a/b/\nCOPY {} --chown=5:6 etc/passwd /a/b/passwd"
@@ -286,6 +287,9 @@ class TestCopy:
             ("a", "a/b", "a/b/passwd"), (5, 6)
         )
         assert list(plain) == ["a/b/passwd"]
+        assert list(dict(build(text.format("--link --chmod=600")).layers[1])) == [
+            "a/b/passwd"
+        ]  # as in BuildKit
 
     def test_copy_with_link_resets_the_mode_of_folders_that_its_source_has_too(self) -> None:
         context = {
@@ -387,7 +391,10 @@ class TestCopy:
         ("owner", "expected"),
         [
             ("7", (7, 7)),
-            ("7:", None),
+            ("7:", (7, 7)),
+            ("web:", (33, 44)),
+            (":www", (0, 55)),
+            (":", (0, 0)),
             ("web", (33, 44)),
             ("web:www", (33, 55)),
             ("0:www", (0, 55)),
@@ -433,9 +440,9 @@ class TestCopy:
             ("../x /", "`../x` leaves the context"),
             ("conf/../../x /", "`conf/../../x` leaves the context"),
             ("app README.md /x", "more than one source, but the destination `/x` does not end with `/`"),
-            ("abroad /", "`abroad` is a symlink that leaves the context"),
-            ("absolute /", "`absolute` is a symlink that leaves the context"),
-            ("abroad/x /", "`abroad` is a symlink that leaves the context"),
+            ("abroad /", "the context has no `abroad`"),
+            ("absolute /", "the context has no `absolute`"),
+            ("abroad/x /", "the context has no `abroad/x`"),
             ("loop /", "the symlink `loop` leads in a circle"),
             ("pipe /", "`pipe` is a device, pipe or socket, which an image cannot hold"),
             ("[a /", "`[a` is not a pattern: a bracket is not closed within its path component"),
@@ -451,6 +458,17 @@ class TestCopy:
     def test_an_invalid_copy_is_refused_with_its_line(self, operands: str, message: str) -> None:
         error = refusal(f"FROM scratch\nUSER 1\nCOPY {operands}")
         assert str(error) == f"Dockerfile:3: {message}"
+
+    def test_sources_that_are_symlinks_lead_somewhere_inside_of_the_context(self) -> None:
+        context = {
+            "d": folder(),
+            "d/x": file("x"),
+            "a": link("/d/x"),
+            "u": link("../../d"),
+            "d/e": link("../../../a"),
+        }
+        layer = dict(build("FROM scratch\nCOPY a /\nCOPY u/x /y\nCOPY d/e /e\n", context=context).layers[0])
+        assert layer["a"].content == context["d/x"].content
 
     @pytest.mark.parametrize(
         "target", ["/bin/busybox", "/dev/stdout", "busybox", "../../../nowhere", "/nowhere", "/bin/sh"]

@@ -1,0 +1,63 @@
+"""Names of files that a layer of an image cannot hold, or holds with another meaning. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterator
+
+from release.build.context.reach import Reach, Source
+from release.build.embedded.tree import Tree
+from release.errors import BuildError
+
+#: How the name of an entry begins that removes a file of a lower layer.
+WHITEOUT = ".wh."
+_RENAME = "rename it, or name it in `.dockerignore`"
+
+
+def is_whiteout(path: str) -> bool:
+    """Whether a layer takes the file for a mark that another one is removed."""
+    return posixpath.basename(path).startswith(WHITEOUT)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is UTF-8."""
+    return name.isascii() or not any("\udc80" <= character <= "\udcff" for character in name)
+
+
+def require_no_whiteout(files: Tree, reach: Reach, stages: Collection[int]) -> None:
+    """Raise `BuildError` for a file that an instruction of `stages` copies, and whose name marks a removed file.
+
+    No builder keeps such a file: BuildKit writes a layer without it that hides another one. Stages that do not become
+    layers of the image may have it.
+    """
+    for path in filter(is_whiteout, files.paths()):
+        source = next((one for one in _takers(path, reach) if one.stage in stages), None)
+        if source is not None:
+            require_storable_name(path, "", source.where)
+
+
+def require_storable(files: Tree, reach: Reach) -> None:
+    """Raise `BuildError` for a file that an instruction copies and whose name our own layers cannot hold."""
+    for path in files.paths():
+        node = files.get(path)
+        target = node.target if node is not None else ""
+        if is_whiteout(path) or not (is_text(path) and is_text(target)):
+            for source in _takers(path, reach):
+                require_storable_name(path, target, source.where)
+
+
+def require_storable_name(path: str, target: str, where: str) -> None:
+    """Raise `BuildError` for a name that a layer cannot hold. `target`: where a symlink leads; "" for other files."""
+    if is_whiteout(path):
+        raise BuildError(
+            f"{where}: `{path}` begins with `{WHITEOUT}`, which marks a removed file in a layer", hint=_RENAME
+        )
+    if not is_text(path) or not is_text(target):
+        raise BuildError(f"{where}: the name {path!r} is not UTF-8", hint=_RENAME)
+
+
+def _takers(path: str, reach: Reach) -> Iterator[Source]:
+    """The instructions that copy a path for sure; those with `--exclude` or an unknown variable may leave it out."""
+    for source in reach.sources:
+        if source.is_exact and not source.is_mount and not source.excludes and source.reaches(path):
+            yield source
