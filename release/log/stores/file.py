@@ -1,19 +1,15 @@
-"""The version log as a JSON Lines file: one line for each entry, durable before `append` returns.
-
-Invariant: a power cut can lose or tear at most the last append, because every append first makes durable what a
-killed writer may have left unsynced (`_settle`). Therefore `_repair` may cut a damaged tail off.
-"""
+"""The version log as a JSON Lines file, one line for each entry. `durable_tail.py` makes each append durable."""
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, RefusedError
-from release.filesystem.new_files import PRIVATE
 from release.log import LINE_LIMIT, Entry, Head, HeadMoved
 from release.log.chain import head_of
 from release.log.jsonl import batch_of, last_entry, may_begin_a_log, scan
@@ -25,6 +21,9 @@ from release.log.stores.file_positions import Position, Positions
 from release.log.stores.kept_file import KeptFile
 from release.log.stores.syscalls import FileFacts, Files, OsFiles
 from release.log.torn import Torn
+
+if TYPE_CHECKING:
+    from release.log.stores.durable_tail import DurableTail
 
 
 class FileStore:
@@ -66,10 +65,13 @@ class FileStore:
         self._file = KeptFile(path, self._files, append=True, may_keep=not allow_network)
         self._folder = LogFolder(os.path.dirname(path), self._files)
         self._at = Positions()  # how far this process has verified the file
-        self._durable = 0  # length of the file that is known to be durable; -1: unknown
-        self._named = False  # whether the directory entries from the file up to the root are durable
         self._made = False  # whether the folder exists
-        self._doubted: int | None = None  # offset from which a failed fsync may have lost pages
+
+    @cached_property
+    def _tail(self) -> DurableTail:
+        from release.log.stores.durable_tail import DurableTail  # imported late: questions append nothing
+
+        return DurableTail(self._path, self._name, self._files, self._folder, self._warn)
 
     @property
     def name(self) -> str:
@@ -207,97 +209,13 @@ class FileStore:
         if facts.size != self._at.newest.offset or self._at.newest.file is None:
             for _ in self._scan_open(fd, self._at.newest):
                 pass
-            self._repair(fd)
+            self._tail.repair(fd, self._at.newest.offset)
         if self._at.newest.head != expected:
             raise HeadMoved
-        self._settle(fd)
+        self._tail.settle(fd, self._at.newest.offset)
         for data, head in groups_of(lines, expected):
-            self._write(fd, data, head)
-
-    def _repair(self, fd: int) -> None:
-        """Cut a torn tail off, after its bytes are durable in a file beside the log, and warn."""
-        offset = self._at.newest.offset
-        if self._files.facts(fd).size == offset:
-            return
-        tail = b"".join(self._files.read(fd, offset))
-        path, copy = self._create_copy(offset, self._files.facts(fd).mode & PRIVATE)
-        try:
-            if self._files.write(copy, tail) != len(tail):
-                raise OSError(errno.ENOSPC, "only a part of it fitted")
-            self._files.sync(copy)
-        finally:
-            self._files.close(copy)
-        self._folder.sync()
-        self._files.truncate(fd, offset)
-        self._durable = -1  # the truncation is not durable yet: `_settle` syncs it
-        if self._warn is not None:
-            self._warn(
-                f"the last append of version log `{self._name}` was torn: {len(tail)} bytes from byte {offset} on were "
-                f"put aside in `{os.path.basename(path)}`; nothing that was acknowledged is lost"
-            )
-
-    def _create_copy(self, offset: int, mode: int) -> tuple[str, int]:
-        number = 0
-        while True:
-            try:
-                name = f"{self._path}.torn-{offset}-{number}"
-                return name, self._files.open(name, create=True, exclusive=True, mode=mode)
-            except FileExistsError:
-                number += 1
-
-    def _settle(self, fd: int) -> None:
-        """Make durable what other writers, perhaps killed before their fsync, wrote to the file and its folders."""
-        size = self._at.newest.offset
-        if self._doubted is not None:
-            self._rewrite(fd, self._doubted)
-        if size != self._durable:
-            self._files.sync(fd)
-            self._durable = size
-        self._doubted = None
-        if not self._named:
-            self._folder.sync_to_root()
-            self._named = True
-
-    def _rewrite(self, fd: int, offset: int) -> None:
-        """Write the bytes from `offset` again.
-
-        After a failed fsync Linux marks the lost pages as clean, so another fsync would succeed and write nothing.
-        """
-        data = b"".join(self._files.read(fd, offset))
-        # A descriptor without O_APPEND: with it, Linux's pwrite(2) appends whatever the offset.
-        again = self._files.open(self._path, create=False)
-        try:
-            if self._files.rewrite(again, data, offset) != len(data):
-                raise OSError(errno.EIO, "only a part of it was written")
-        finally:
-            self._files.close(again)
-        self._durable = -1
-
-    def _write(self, fd: int, data: bytes, head: Head) -> None:
-        """Write lines of one batch with one write and one fsync. `head`: the log's head after these lines."""
-        offset = self._at.newest.offset
-        try:
-            if self._files.write(fd, data) != len(data):
-                raise OSError(errno.ENOSPC, "only a part of it fitted")
-        except OSError:
-            # Best effort: otherwise a torn tail remains, which the next append repairs.
-            self._durable = -1
-            with suppress(OSError):
-                self._files.truncate(fd, offset)
-                self._files.sync(fd)
-            raise
-        try:
-            self._files.sync(fd)
-        except OSError as error:
-            # A second fsync would succeed although pages were dropped, so it proves nothing: the outcome is unknown.
-            self._doubted = offset
-            self._durable = -1
-            raise LogError(
-                f"it is unknown whether version log `{self._name}` holds what was written: {cause_of(error)}",
-                hint="check the disk, then run again: the next run looks for the entry",
-            ) from error
-        self._at.advance(Position(offset=offset + len(data), head=head, file=self._at.newest.file))
-        self._durable = self._at.newest.offset
+            end = self._tail.write(fd, data, self._at.newest.offset)
+            self._at.advance(Position(offset=end, head=head, file=self._at.newest.file))
 
     # Reading.
 
@@ -345,7 +263,7 @@ class FileStore:
             yield entries, here
 
     def _require_log(self, fd: int) -> None:
-        """Raise `LogCorrupt` for a file that is not a log: `_repair` would take it for a torn tail and cut it off."""
+        """Raise `LogCorrupt` for a file that is not a log: `repair` would take it for a torn tail and cut it off."""
         start = next(self._files.read(fd, 0), b"")  # one chunk is longer than `LINE_LIMIT`
         if not may_begin_a_log(start[: LINE_LIMIT + 1]):
             raise LogCorrupt(

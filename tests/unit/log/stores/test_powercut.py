@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from release.log import Entry, Head, HeadMoved, sealing
 from release.log.catalog.claims import entry_of
 from release.log.chain import head_of, read_line
 from release.log.sealing import seal
+from release.log.stores.durable_tail import DurableTail
 from release.log.stores.file import FileStore
 from release.log.stores.syscalls import FileFacts
 from release.log.writer import Writer
@@ -97,12 +99,23 @@ class LockFileRemoved(ModelFiles):
             self.disk.parent(path).entries.pop(path.rpartition("/")[2], None)
 
 
-class NoSyncAfterWrite(FileStore):
-    def _write(self, fd: int, data: bytes, head: Head) -> None:
+def with_tail(tail: type[DurableTail]) -> type[FileStore]:
+    """Return a store that writes at the end of its file as `tail` does."""
+
+    class Store(FileStore):
+        @cached_property
+        def _tail(self) -> DurableTail:
+            return tail(self._path, self._name, self._files, self._folder, self._warn)
+
+    return Store
+
+
+class NoSyncAfterWrite(DurableTail):
+    def write(self, fd: int, data: bytes, offset: int) -> int:
         files = self._files
         self._files = _Deaf(files)  # everything else is passed on
         try:
-            super()._write(fd, data, head)
+            return super().write(fd, data, offset)
         finally:
             self._files = files
 
@@ -115,33 +128,33 @@ class _Deaf:
         return (lambda fd: None) if name == "sync" else getattr(self._inner, name)
 
 
-class NoSettle(FileStore):
-    def _settle(self, fd: int) -> None:
+class NoSettle(DurableTail):
+    def settle(self, fd: int, size: int) -> None:
         self._folder.sync_to_root()
 
 
-class NoSettleOfFolders(FileStore):
-    def _settle(self, fd: int) -> None:
+class NoSettleOfFolders(DurableTail):
+    def settle(self, fd: int, size: int) -> None:
         self._named = True
-        super()._settle(fd)
+        super().settle(fd, size)
 
 
-class NoRepair(FileStore):
-    def _repair(self, fd: int) -> None:
+class NoRepair(DurableTail):
+    def repair(self, fd: int, offset: int) -> None:
         pass
 
 
-class NoCopyOfTornBytes(FileStore):
-    def _repair(self, fd: int) -> None:
-        self._files.truncate(fd, self._at.newest.offset)
+class NoCopyOfTornBytes(DurableTail):
+    def repair(self, fd: int, offset: int) -> None:
+        self._files.truncate(fd, offset)
         self._durable = -1
 
 
-class FolderOfCopyNotSynced(FileStore):
-    def _repair(self, fd: int) -> None:
+class FolderOfCopyNotSynced(DurableTail):
+    def repair(self, fd: int, offset: int) -> None:
         sync = self._folder.sync
         self._folder.sync = lambda: None  # type: ignore[method-assign]
-        super()._repair(fd)
+        super().repair(fd, offset)
         self._folder.sync = sync  # type: ignore[method-assign]
 
 
@@ -156,11 +169,11 @@ class NoCompare(FileStore):
 class NoReadingOnUnderTheLock(FileStore):
     def _append_locked(self, fd: int, facts: FileFacts, lines: Sequence[bytes], expected: Head) -> None:
         self._scan_open = lambda *_: iter(())  # type: ignore[method-assign]
-        self._repair = lambda *_: None  # type: ignore[method-assign]
+        self._tail.repair = lambda *_: None  # type: ignore[method-assign]
         try:
             super()._append_locked(fd, facts, lines, expected)
         finally:
-            del self._scan_open, self._repair
+            del self._scan_open, self._tail.repair
 
 
 class NoDeduplication(Writer):
@@ -189,16 +202,16 @@ MUTANTS: dict[str, tuple[Make, Callable[[Make], int]]] = {
     "no directory is synced": (Make(files=NoDirectorySync), states),
     "parents of a new folder are not synced": (Make(files=OnlyOwnFolderSynced), states),
     "the log's own folder is not synced": (Make(files=OnlyParentFoldersSynced), states),
-    "no sync after the write": (Make(store=NoSyncAfterWrite), states),
-    "what others wrote is not settled": (Make(store=NoSettle), states),
-    "folders that others made are not settled": (Make(store=NoSettleOfFolders), states),
+    "no sync after the write": (Make(store=with_tail(NoSyncAfterWrite)), states),
+    "what others wrote is not settled": (Make(store=with_tail(NoSettle)), states),
+    "folders that others made are not settled": (Make(store=with_tail(NoSettleOfFolders)), states),
     "an entry that is found is taken for durable": (Make(writer=FoundIsDurable), states),
     "entries are not deduplicated": (Make(writer=NoDeduplication), states),
-    "a torn tail stays": (Make(store=NoRepair), states),
+    "a torn tail stays": (Make(store=with_tail(NoRepair)), states),
     "a torn tail is not truncated": (Make(files=NoTruncate), states),
-    "torn bytes are not kept": (Make(store=NoCopyOfTornBytes), repairs),
+    "torn bytes are not kept": (Make(store=with_tail(NoCopyOfTornBytes)), repairs),
     "the copy of torn bytes is not synced": (Make(files=NoCopySync), repairs),
-    "the folder of the copy is not synced": (Make(store=FolderOfCopyNotSynced), repairs),
+    "the folder of the copy is not synced": (Make(store=with_tail(FolderOfCopyNotSynced)), repairs),
     "no lock": (Make(files=NoLock), interleavings),
     "the lock file is removed": (Make(files=LockFileRemoved), queues),
     "the head is not compared": (Make(store=NoCompare), interleavings),
