@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property, partial
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from release.log import Entry
 from release.log.catalog.catalog import Catalog
@@ -20,8 +19,7 @@ from release.log.catalog.terms import (
 )
 from release.log.fold import fold
 from release.log.lazy_entries import Entries
-from release.log.questions import Mention, TagHistory, TagThen, find, require_digest, resolve
-from release.log.records.entry_members import tags_set
+from release.log.questions import Mention, TagThen, find, require_digest, resolve
 from release.log.records.members import Fields, text_of
 from release.log.state import LogState, ReleaseState, TagHold
 from release.versions.model import Scheme
@@ -31,14 +29,8 @@ if TYPE_CHECKING:
     from release.log.answers.deployments import Deployment
     from release.log.answers.scope import Scope
     from release.log.catalog.recorded import Lock, RecordedVersions
+    from release.log.catalog.tag_holds import NewestHolds, TagHolds
     from release.log.yanked import Yanks
-
-
-class NewestHolds(NamedTuple):
-    """The newest digests that the tags of some targets held, and whether there are older ones."""
-
-    tags: tuple[TagHistory, ...]
-    is_whole: bool
 
 
 class LogView:
@@ -174,88 +166,23 @@ class LogView:
     def last_hold(self, target: str, tag: str) -> TagHold | None:
         """What the tag of the target holds, by the log; None if it never had the tag."""
         with self._lock:
-            return next(self._holds(target, tag), None)
+            return self._tags.last(target, tag)
 
     def holds(self, tag: str, newest: int | None) -> NewestHolds:
-        """The digests that `tag` held, at most the `newest` of each target.
-
-        `tag`: `latest`, or `ghcr.io/acme/app:latest` for one target.
-        """
-        found, is_whole = [], True
+        """See `TagHolds.newest`."""
         with self._lock:
-            for target, name in self._named(tag):
-                holds = list(islice(self._holds(target, name), None if newest is None else newest + 1))
-                is_whole = is_whole and (newest is None or len(holds) <= newest)
-                if holds:
-                    found.append(TagHistory(target=target, tag=name, holds=tuple(holds[:newest][::-1])))
-            found.sort(key=lambda one: self._first(one.target, one.tag))
-        return NewestHolds(tags=tuple(found), is_whole=is_whole)
+            return self._tags.newest(tag, newest)
 
     def at(self, tag: str, time: str) -> tuple[TagThen, ...]:
-        """The digest that `tag` held at `time` (see `timestamps.moment`), for each target where it held one."""
-        found = []
+        """See `TagHolds.at`."""
         with self._lock:
-            for target, name in self._named(tag):
-                hold = self._hold_at(target, name, time)
-                if hold is not None and hold.digest:
-                    until = self._end(target, name, hold)
-                    found.append(TagThen(target=target, tag=name, hold=hold, until=until))
-            return tuple(sorted(found, key=lambda one: self._first(one.target, one.tag)))
+            return self._tags.at(tag, time)
 
-    def _hold_at(self, target: str, tag: str, time: str) -> TagHold | None:
-        """The last hold, in the log's order, that began until `time`. Clocks differ, so times do not order entries."""
-        for entry in self._setting(target, tag, time=time):
-            if text_of(entry.fields, "at") > time:
-                continue
-            before = next(self._setting(target, tag, before=entry.seq), None)
-            if before is None or _digest(target, tag, before.fields) != _digest(target, tag, entry.fields):
-                return self._hold(target, tag, entry)
-        return None
+    @property
+    def _tags(self) -> TagHolds:
+        from release.log.catalog.tag_holds import TagHolds  # imported late: few commands ask about tags
 
-    def _end(self, target: str, tag: str, hold: TagHold) -> str | None:
-        """When the hold ended; None if the tag holds the digest still."""
-        term, wanted = tag_term(target, tag), partial(sets_tag, target, tag)
-        for entry in self._catalog.following_with_text(term, hold.seq, wanted):
-            if _digest(target, tag, entry.fields) != hold.digest:
-                return text_of(entry.fields, "at")
-        return None
-
-    def _first(self, target: str, tag: str) -> int:
-        """The position of the first entry that sets the tag."""
-        found = self._catalog.following_with_text(tag_term(target, tag), -1, partial(sets_tag, target, tag))
-        return next(found).seq
-
-    def _setting(
-        self, target: str, tag: str, *, before: int | None = None, time: str | None = None
-    ) -> Iterator[Entry]:
-        """The entries that set the tag or remove it, newest first; see `Catalog.newest_with_text`."""
-        wanted = partial(sets_tag, target, tag)
-        return self._catalog.newest_with_text(tag_term(target, tag), wanted, before=before, time=time)
-
-    def _named(self, tag: str) -> list[tuple[str, str]]:
-        """The target and tag that `tag` may name: `latest` on every target, or `ghcr.io/acme/app:latest`."""
-        _, _, name = tag.rpartition(":")
-        targets = sorted(self._catalog.names("target"))
-        return [(target, name) for target in targets if tag in (name, f"{target}:{name}")]
-
-    def _holds(self, target: str, tag: str) -> Iterator[TagHold]:
-        """The digests that the tag held, newest first."""
-        # An entry that sets the digest that the tag has already begins nothing.
-        begun: Entry | None = None
-        for entry in self._setting(target, tag):
-            if begun is not None and _digest(target, tag, entry.fields) != _digest(target, tag, begun.fields):
-                yield self._hold(target, tag, begun)
-            begun = entry
-        if begun is not None:
-            yield self._hold(target, tag, begun)
-
-    def _hold(self, target: str, tag: str, entry: Entry) -> TagHold:
-        """The hold that begins with `entry`; its version stands in the newest plan of its release before it."""
-        key = text_of(entry.fields, "release")
-        plans = [
-            one for one in of_release(self._catalog, key) if one.kind == "planned" and one.seq < entry.seq
-        ]
-        return fold([*plans[-1:], entry]).holds[target, tag][-1]
+        return TagHolds(self._catalog)
 
     # Releases.
 
@@ -269,7 +196,7 @@ class LogView:
             of_version = _resolved(self._folded(keys), name, scope)
             if any(name in (one.version, one.name, one.git_tag) for one in of_version):
                 return of_version
-            for target, tag in self._named(name):
+            for target, tag in self._tags.named(name):
                 found = self._catalog.with_text(tag_term(target, tag), partial(sets_tag, target, tag))
                 keys |= {text_of(entry.fields, "release"): None for entry in found}
             return _resolved([*self._folded(keys), *self._identified(name)], name, scope)
@@ -347,11 +274,6 @@ def _is_any(fields: Fields) -> bool:
 
 def _has_release(fields: Fields) -> bool:
     return bool(text_of(fields, "release"))
-
-
-def _digest(target: str, tag: str, fields: Fields) -> str:
-    """The digest that an entry gives the tag; `""` if it removes it."""
-    return [digest for of, name, digest in tags_set(fields) if (of, name) == (target, tag)][-1]
 
 
 def _is_deployment(project: str, fields: Fields) -> bool:
