@@ -206,9 +206,11 @@ def diff(workspace: Session, request: DiffRequest) -> DiffReport:
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
     old, new = (releases_named(workspace, name, scope)[-1] for name in (request.before, request.after))
     found = questions.difference(old, new)
+    commits, removed = _commits(workspace, old.commit, new.commit)
     return DiffReport(
         **{name: getattr(found, name) for name in found.__struct_fields__},
-        commits=_commits(workspace, old.commit, new.commit),
+        commits=commits,
+        commits_removed=removed,
         names=(old.name, new.name),
     )
 
@@ -251,7 +253,8 @@ def _listed(view: LogView, release: ReleaseState, yank: Yank | None) -> ListedRe
     )
 
 
-def _commits(workspace: Session, before: str, after: str) -> tuple[Commit, ...]:
+def _commits(workspace: Session, before: str, after: str) -> tuple[tuple[Commit, ...], tuple[Commit, ...]]:
+    """The commits that only `after` has, and those that only `before` has, newest first."""
     for commit in (before, after):
         # Others can write to the log. Git would read a "commit" such as `--output=FILE` as an option and overwrite a
         # file.
@@ -261,11 +264,16 @@ def _commits(workspace: Session, before: str, after: str) -> tuple[Commit, ...]:
                 hint="`shipmark log show` shows the entries of the release; somebody with access changed the log",
             )
     git = Git(workspace.process, workspace.root, workspace.settings.env)
-    done = git.run("log", "-z", "--format=%H%x09%s", f"{before}..{after}", "--")
+    # Both directions: an older release has no commits that the newer one lacks, and two lines may have some each.
+    done = git.run("log", "-z", "--format=%m%x09%H%x09%s", f"{before}...{after}", "--")
     if done.code != 0:
         raise ConfigError(
             f"this clone lacks commit {before[:12]} or {after[:12]}",
             hint="fetch the history: `git fetch --unshallow --tags`",
         )
-    rows = [row.partition("\t") for row in done.stdout.decode("utf-8", "replace").split("\0") if row]
-    return tuple(Commit(commit=commit, subject=subject) for commit, _, subject in rows)
+    found: dict[str, list[Commit]] = {">": [], "<": []}
+    for row in done.stdout.decode("utf-8", "replace").split("\0"):
+        if row:
+            side, commit, subject = row.split("\t", 2)
+            found[side].append(Commit(commit=commit, subject=subject))
+    return tuple(found[">"]), tuple(found["<"])

@@ -189,7 +189,8 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 class DiffReport(msgspec.Struct, frozen=True, kw_only=True):
     """The difference of two releases. `before`, `after`: the commits of the releases.
 
-    `commits`: the commits between them, newest first. `names`: the versions of both, with their rebuilds, or empty.
+    `commits`, `commits_removed`: the commits that only the second one has, and those that only the first one has,
+    newest first. `names`: the versions of both, with their rebuilds, or empty.
     """
 
     schema: Literal["shipmark.log-diff/1"] = "shipmark.log-diff/1"
@@ -201,3 +202,4 @@ class DiffReport(msgspec.Struct, frozen=True, kw_only=True):
     platforms_removed: tuple[str, ...]
     commits: tuple[Commit, ...]
     names: tuple[str, str] = ("", "")
+    commits_removed: tuple[Commit, ...] = ()

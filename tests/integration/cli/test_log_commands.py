@@ -95,10 +95,25 @@ def test_log_find_at_and_history_give_mentions_of_a_digest_and_earlier_digests_o
         assert "hint: " in result.stderr
 
 
-def test_log_diff_lists_the_commits_between_two_releases(history: Project) -> None:
-    told = history.must("log", "diff", "1.4.2", "1.4.3", "--json").json
-    assert [one["subject"] for one in told["commits"]] == ["v1.4.3"]
-    assert "1.4.2..1.4.3: 1 commits" in history.must("log", "diff", "1.4.2", "1.4.3").stdout
+def test_log_diff_lists_the_commits_that_each_of_two_releases_has_alone(history: Project) -> None:
+    history.repo.branch("fix", "v1.4.2")
+    history.release_commit("v1.4.4")
+    history.must("run")
+
+    def told(*names: str) -> tuple[list[str], list[str], str]:
+        found = history.must("log", "diff", *names, "--json").json
+        added, removed = ([one["subject"] for one in found[key]] for key in ("commits", "commits_removed"))
+        return added, removed, history.must("log", "diff", *names).stdout
+
+    added, removed, text = told("1.4.2", "1.4.3")
+    assert (added, removed) == (["v1.4.3"], [])
+    assert text.startswith("1.4.2..1.4.3: 1 commit\n")
+    added, removed, text = told("1.4.3", "1.4.2")
+    assert (added, removed) == ([], ["v1.4.3"])
+    assert text.startswith("1.4.3..1.4.2: goes back by 1 commit\ncommit removed: ")
+    added, removed, text = told("1.4.3", "1.4.4")
+    assert (added, removed) == (["v1.4.4"], ["v1.4.3"])
+    assert text.startswith("1.4.3..1.4.4: 1 commit, and lacks 1 commit\n")
 
 
 def test_log_verify_reports_a_tag_that_was_moved_without_a_record(history: Project) -> None:

@@ -9,6 +9,7 @@ from release.app.log import questions
 from release.app.log.reports import (
     AtRequest,
     DeploymentsRequest,
+    DiffReport,
     DiffRequest,
     FindRequest,
     HistoryRequest,
@@ -195,14 +196,26 @@ def diff(
     if as_json:
         document(msgspec.to_builtins(report))
         return
-    lines = [f"{report.names[0] or before}..{report.names[1] or after}: {len(report.commits)} commits"]
+    lines = [f"{report.names[0] or before}..{report.names[1] or after}: {_counted(report)}"]
     lines += [f"  {one.commit[:12]} {one.subject}" for one in report.commits]
+    lines += [f"commit removed: {one.commit[:12]} {one.subject}" for one in report.commits_removed]
     lines += [f"input {one.name}: {_shown(one.before)} -> {_shown(one.after)}" for one in report.inputs]
     lines += [f"platform added: {name}" for name in report.platforms_added]
     lines += [f"platform removed: {name}" for name in report.platforms_removed]
     if report.same_image:
         lines.append("the image is the same")
     data(*lines)
+
+
+def _counted(report: DiffReport) -> str:
+    """How many commits the second release has more, or goes back."""
+    more, fewer = (
+        f"{len(some)} commit{'' if len(some) == 1 else 's'}"
+        for some in (report.commits, report.commits_removed)
+    )
+    if not report.commits_removed:
+        return more
+    return f"{more}, and lacks {fewer}" if report.commits else f"goes back by {fewer}"
 
 
 def _held(hold: TagHold) -> tuple[str, str, str]:
