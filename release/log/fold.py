@@ -210,7 +210,7 @@ class Folding:
         holds = self._holds.setdefault(target_tag, [])
         if holds and holds[-1].digest == digest:
             return
-        version = release.plan.version if release else text_of(fields, "version")
+        version = (release.plan.version if release else "") or text_of(fields, "version")
         holds.append(
             TagHold(
                 seq=self.seq,

@@ -73,7 +73,7 @@ class ReleaseFold:
         attempts = tuple(self.attempts.values())
         if released and not unfinished:  # attempts that began after the release record no end
             attempts = tuple(_ended(one, self.last_seq) for one in attempts)
-        version = (released.version if released else "") or plan.version
+        version = (released.version if released else "") or plan.version or first.version
         return ReleaseState(
             key=self.key,
             project=first.project,
@@ -107,7 +107,7 @@ class ReleaseFold:
     def _state(self) -> State:
         if self.released:
             return "released"
-        if self.pushed:
+        if self.pushed or self.moved:  # a rollback moves tags to images that this log may not know
             return "pushed"
         return "built" if self.built else "planned"
 

@@ -61,7 +61,8 @@ class RestoreTarget(msgspec.Struct, frozen=True, kw_only=True):
     """One version on one target, and the moving tags (`aims`) that return to its image.
 
     `release`: the version's release key. `follows`: the position of the last log entry that set one of the tags.
-    `settled`: whether registry and log already say that every tag holds the image.
+    `settled`: whether registry and log already say that every tag holds the image. `name`: of the version's build, if
+    the log does not have its release; else "".
     """
 
     target: str
@@ -72,6 +73,7 @@ class RestoreTarget(msgspec.Struct, frozen=True, kw_only=True):
     release: str
     settled: bool = False
     follows: int | None = None
+    name: str = ""
 
     @property
     def place(self) -> Target:
@@ -253,6 +255,7 @@ def _moves(
         "tags": tuple(records.taken(moves)),
         "reason": f"{_SAID[purpose]} {rollback.to}: {rollback.reason}",
         "follows": landing.follows,
+        "version": landing.name or None,
     }
     of = landing.aims[0].fixed
     record = make.record("moved", "moving", fact, target=landing.place, of=of, after=ids(moves))

@@ -126,6 +126,7 @@ def _land(
         settled=all(one.digest == image.digest for one in held)
         and all(holds and holds[-1].digest == image.digest for holds in said.values()),
         follows=max((holds[-1].seq for holds in said.values() if holds), default=None),
+        name="" if key in state.releases else rebuild_name(str(aims[0].version), aims[0].rebuild),
     )
     return landing, held
 

@@ -127,7 +127,9 @@ def _beside(fields: Fields) -> set[str]:
 
 
 def _add_tags(texts: set[str], fields: Fields) -> None:
-    """Add the terms of the tags that an entry names, also of those that it did not set."""
+    """Add the terms of the tags that an entry names, also of those that it did not set; and of a move's version."""
+    if fields["kind"] == "moved":  # names a version if the log has no other entry about its release
+        _add_versions(texts, fields)
     start = tag_term(text_of(fields, "to" if fields["kind"] == "promoted" else "target"), "")
     tags = fields.get("tags")
     for tag in tags if type(tags) is list else ():

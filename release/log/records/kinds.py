@@ -138,13 +138,15 @@ class Moved(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="moved
     """The result for the moving tags of one target.
 
     `follows`: `seq` of the entry that set these tags before; gives a tag that moves forth, back and forth again three
-    different ids. `reason`: why a rollback was made.
+    different ids. `reason`: why a rollback was made. `version`: of a release that this log does not have, with its
+    rebuild.
     """
 
     target: str
     tags: tuple[RecordedTag, ...] = ()
     follows: Natural = 0
     reason: str = ""
+    version: str = ""
 
 
 class Failed(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="failed"):

@@ -186,6 +186,10 @@ def test_rollback_without_a_log_uses_git_and_the_registry(released: Project) -> 
     tags = released.tags
     assert tags["latest"] == tags["1"] == tags["1.4"] == tags["1.4.1"]
     assert [entry["kind"] for entry in released.log] == ["yanked", "moved"]
+    (listed,) = released.must("log", "list", "--json").json["releases"]
+    assert (listed["release"], listed["state"]) == ("1.4.1", "pushed")
+    assert f"{released.image}:latest  1.4.1 " in released.must("log", "at", "latest", "2999-01-01").stdout
+    assert "moved" in released.must("log", "show", "1.4.1").stdout
 
 
 def test_rollback_moves_tags_on_every_target(
