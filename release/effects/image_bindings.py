@@ -10,9 +10,9 @@ import msgspec
 from release.build import BuiltImage, PlatformImage
 from release.errors import BuildError
 from release.oci import ImageFacts, Manifest, Repository
-from release.oci.image_config import manifest_facts
+from release.oci.image_config import manifest_facts, named_entries
 from release.oci.image_index import PlatformEntry, entries_of
-from release.oci.manifest import children, platform_of
+from release.oci.manifest import platform_of
 from release.plan.model import Bindings, binding, plain
 from release.plan.operands import (
     attestations_of,
@@ -106,12 +106,14 @@ def find_image(repository: Repository, name: str, digest: str) -> Found:
         digest=manifest.digest,
         media_type=manifest.media_type,
         size=len(manifest.raw),
-        platforms=platform_images(manifest, facts),
+        platforms=platform_images(repository, manifest, facts),
     )
     return Found(image=image, said=held_image(name, digest, digest, facts))
 
 
-def platform_images(manifest: Manifest, facts: ImageFacts) -> tuple[PlatformImage, ...]:
+def platform_images(
+    repository: Repository, manifest: Manifest, facts: ImageFacts
+) -> tuple[PlatformImage, ...]:
     """The image of each platform; attestation manifests, which have no platform, are left out."""
     if not manifest.is_index:
         return tuple(
@@ -120,6 +122,6 @@ def platform_images(manifest: Manifest, facts: ImageFacts) -> tuple[PlatformImag
         )
     return tuple(
         PlatformImage(platform=name, digest=child.digest, size=child.size)
-        for child in children(manifest)
+        for child in named_entries(repository, manifest)
         if (name := platform_of(child)) is not None
     )

@@ -10,8 +10,7 @@ from release.errors import ConfigError, NotFound
 from release.image_names.image_location import ImageLocation
 from release.layout.reader import LayoutReader
 from release.oci import INDEX_TYPES, Descriptor, Manifest, Repository
-from release.oci.graph import manifests_in
-from release.oci.image_config import read_config
+from release.oci.image_config import named_entries, read_config
 from release.oci.manifest import platform_of
 from release.oci.platforms import acceptable, normal
 
@@ -97,7 +96,7 @@ def _platforms(repository: Repository, top: Manifest, levels: int) -> list[tuple
     if not top.is_index:
         return [(_platform_text(read_config(repository, top)), top.digest)]
     found: list[tuple[str, str]] = []
-    for child in manifests_in(top):
+    for child in named_entries(repository, top):
         name = platform_of(child)
         if child.media_type in INDEX_TYPES:
             found += _platforms(repository, repository.manifest(child.digest), levels - 1) if levels else []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -9,6 +11,7 @@ import msgspec
 from release.errors import Invalid, NotFound
 from release.limits import INDEX_PLATFORMS
 from release.oci import INDEX_TYPES, OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
+from release.oci.image_index import entry_of
 from release.oci.manifest import children, platform_of, platform_text
 
 # Bytes of an image config, which is parsed in memory; usual configs have some KiB. The limit is that of manifests.
@@ -39,7 +42,7 @@ def manifest_facts(repository: Repository, top: Manifest, *, every: bool = False
         return _facts(top, _labels(config), (platform_text(config),))
     if every:
         return _agreed(repository, top)
-    images = [child for child in _images(repository, top) if platform_of(child) is not None]
+    images = [child for child in _images(repository, top, named_entries) if platform_of(child) is not None]
     labels: dict[str, str] = {}
     if images:
         labels = _labels(read_config(repository, repository.manifest(images[0].digest)))
@@ -48,7 +51,11 @@ def manifest_facts(repository: Repository, top: Manifest, *, every: bool = False
 
 def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
     """The facts that are equal for all platforms of an index, each read from its own config."""
-    images = [child for child in _images(repository, top) if not _is_attestation(child)]
+    images = [
+        child
+        for child in _images(repository, top, lambda _, index: children(index))
+        if not _is_attestation(child)
+    ]
     if len(images) > INDEX_PLATFORMS:
         raise Invalid(
             f"the index `{top.digest}` in `{repository.name}` lists {len(images)} platforms,"
@@ -74,12 +81,39 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
     return _facts(top, agreed, tuple(platforms), tuple(sorted(disputed)))
 
 
-def _images(repository: Repository, top: Manifest, levels: int = _DEEPEST) -> list[Descriptor]:
+def named_entries(repository: Repository, index: Manifest) -> tuple[Descriptor, ...]:
+    """The entries of an index; one that names no platform has that of its config, as for BuildKit and containerd.
+
+    At most 128 such entries are read; others, and artifacts, stay without a platform.
+    """
+    listed = children(index)
+    bare = [
+        child
+        for child in listed
+        if child.is_manifest and not child.platform and child.media_type not in INDEX_TYPES
+    ]
+    named: dict[str, Descriptor] = {}
+    for child in bare[:INDEX_PLATFORMS]:
+        # An entry that is not there, or is no image, matters to whoever reads it; here it has no platform.
+        with contextlib.suppress(NotFound, Invalid):
+            manifest = repository.manifest(child.digest)
+            found = entry_of(manifest, read_config(repository, manifest))
+            if found is not None:
+                named[child.digest] = msgspec.structs.replace(child, platform=found.image.platform)
+    return tuple(child if child.platform else named.get(child.digest, child) for child in listed)
+
+
+def _images(
+    repository: Repository,
+    top: Manifest,
+    entries: Callable[[Repository, Manifest], Sequence[Descriptor]],
+    levels: int = _DEEPEST,
+) -> list[Descriptor]:
     """The manifests of an index and of the indexes in it, in their order. What is not a manifest is left out."""
     found: list[Descriptor] = []
-    for child in children(top):
+    for child in entries(repository, top):
         if child.media_type in INDEX_TYPES and levels and len(found) <= INDEX_PLATFORMS:
-            found += _images(repository, repository.manifest(child.digest), levels - 1)
+            found += _images(repository, repository.manifest(child.digest), entries, levels - 1)
         elif child.is_manifest:
             found.append(child)
     return found

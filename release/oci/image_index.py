@@ -51,9 +51,12 @@ def entry_of(manifest: Manifest, config: Mapping[str, Any]) -> PlatformEntry | N
     )
 
 
-def entries_of(index: Manifest) -> tuple[PlatformEntry, ...]:
-    """The images in an index, in its order. A manifest without a platform, such as an attestation, is left out."""
-    listed = children(index)
+def entries_of(index: Manifest, named: Sequence[Descriptor] = ()) -> tuple[PlatformEntry, ...]:
+    """The images in an index, in its order. A manifest without a platform, such as an attestation, is left out.
+
+    `named`: the entries of the index, if their platforms were read from their configs.
+    """
+    listed = named or children(index)
     return tuple(
         PlatformEntry(
             platform=platform,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from release.errors import BuildError
-from release.oci import Manifest
+from release.oci import Descriptor, Manifest
 from release.oci.image_index import PlatformEntry, entries_of, entry_of, image_index
 from release.plan.ownership import accepts_platform, normal_platform
 from release.tagging.model import Held
@@ -19,12 +19,14 @@ FROM = "from"  # how plans name the places of `--from` among the places of an im
 class Supplied(msgspec.Struct, frozen=True, kw_only=True):
     """The image at one place. `place`: the place as it was given; `top`: the image's manifest or index.
 
-    `config`: the image config, where `top` is a manifest; an index names its platforms itself.
+    `config`: the image config, where `top` is a manifest. `entries`: of an index, with the platforms of their configs
+    where the index names none; () for those that it names itself.
     """
 
     place: str
     top: Manifest
     config: Mapping[str, Any] = {}
+    entries: tuple[Descriptor, ...] = ()
 
 
 class Supply(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +78,7 @@ def join(
 def _entries(one: Supplied) -> Iterator[PlatformEntry]:
     """The images at one place, in its order."""
     if one.top.is_index:
-        yield from entries_of(one.top)
+        yield from entries_of(one.top, one.entries)
         return
     entry = entry_of(one.top, one.config)
     if entry is None:

@@ -13,7 +13,7 @@ from release.app.session import Session
 from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation, locate
 from release.oci import Manifest, Repository
-from release.oci.image_config import read_config
+from release.oci.image_config import named_entries, read_config
 from release.oci.manifest import children, platform_of
 from release.task_group import run_all
 from release.transfer.referrers import find_attached
@@ -140,7 +140,7 @@ def _referrers(repository: Repository, subject: str) -> Iterator[Referrer]:
 def _platforms(workspace: Session, repository: Repository, top: Manifest) -> tuple[PlatformImage, ...]:
     if not top.is_index:
         return (_image(repository, top, None),)
-    wanted = [(child.digest, platform_of(child)) for child in children(top)]
+    wanted = [(child.digest, platform_of(child)) for child in named_entries(repository, top)]
     tasks = [
         partial(_nested, repository, digest, platform) for digest, platform in wanted if platform is not None
     ]

@@ -12,7 +12,7 @@ from release.log.rebuilt.identify import LeftOut, ReadImage
 from release.log.records.parts import RecordedImage, RecordedPlatform
 from release.oci import AnswersMany, Descriptor, ImageFacts, Manifest, Repository
 from release.oci.attached import is_attached
-from release.oci.image_config import manifest_facts
+from release.oci.image_config import manifest_facts, named_entries
 from release.oci.manifest import children, platform_of
 from release.statements.release_statement import ReadStatement, read_statement
 from release.task_group import run_all
@@ -71,20 +71,20 @@ def _read(
     return ReadImage(
         target=repository.name,
         required=required,
-        image=_recorded(manifest, facts),
+        image=_recorded(repository, manifest, facts),
         labels=facts.labels,
         tags=tags,
         statements=statements,
     )
 
 
-def _recorded(manifest: Manifest, facts: ImageFacts) -> RecordedImage:
+def _recorded(repository: Repository, manifest: Manifest, facts: ImageFacts) -> RecordedImage:
     """The image as `built` records it."""
     size = len(manifest.raw)
     if manifest.is_index:
         platforms = [
             RecordedPlatform(platform=named, digest=child.digest, size=child.size)
-            for child in children(manifest)
+            for child in named_entries(repository, manifest)
             if (named := platform_of(child)) in facts.platforms and named is not None
         ]
     else:

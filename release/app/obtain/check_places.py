@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from release.filesystem.cache_folder import fresh_folder
 from release.layout.layout import Layout
 from release.oci import Repository
+from release.oci.image_config import named_entries
 from release.oci.image_json import Platform, parse_platform
-from release.oci.manifest import children, platform_of
+from release.oci.manifest import platform_of
 from release.transfer.copy import copy_image
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ def _of_daemon(source: Repository, digest: str, platform: Platform) -> str:
     top = source.manifest(digest)
     if not top.is_index:
         return digest
-    images = [(name, child.digest) for child in children(top) if (name := platform_of(child)) is not None]
+    images = [
+        (name, child.digest)
+        for child in named_entries(source, top)
+        if (name := platform_of(child)) is not None
+    ]
     fitting = [found for name, found in images if platform.accepts(parse_platform(name))]
     return next(iter([*fitting, *(found for _, found in images)]), digest)

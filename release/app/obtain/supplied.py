@@ -13,7 +13,7 @@ from release.errors import ConfigError, NotFound, RefusedError
 from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation, is_in_registry, locate
 from release.oci import Repository
-from release.oci.image_config import read_config
+from release.oci.image_config import named_entries, read_config
 from release.plan.supply import FROM, Joined, Supplied, Supply, join
 from release.tagging.labels import REVISION, VERSION
 from release.tagging.model import Decision, Held
@@ -110,6 +110,8 @@ def _locate(session: Session, text: str, *, offline: bool) -> ImageLocation:
 
 def _supplied(place: ImageLocation) -> Supplied:
     top = read(place)
+    if top.is_index:
+        return Supplied(place=place.text, top=top, entries=named_entries(place.repository, top))
     return Supplied(place=place.text, top=top, config=read_config(place.repository, top))
 
 

@@ -6,7 +6,7 @@ between has no effect. Layers from registries and OCI layouts keep their bytes a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable, Denied, Invalid, NotFound, RegistryError
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest, Repository
-from release.oci.image_config import read_config
+from release.oci.image_config import named_entries, read_config
 from release.oci.image_json import Platform, parse_platform
 from release.oci.manifest import children, platform_of
 from release.task_group import run_all
@@ -100,7 +100,7 @@ def find_stored(
     try:
         manifest = read()
         if manifest.is_index:
-            manifest = repository.manifest(_choose(manifest, name, platform))
+            manifest = repository.manifest(_choose(named_entries(repository, manifest), name, platform))
         document = read_config(repository, manifest)
     except RegistryError as error:
         raise translated(error, name) from error
@@ -123,9 +123,9 @@ def translated(error: RegistryError, name: str) -> BuildError:
     return BuilderUnavailable(text, hint=error.hint or "check that its registry answers")
 
 
-def _choose(index: Manifest, name: str, platform: Platform) -> str:
+def _choose(entries: Sequence[Descriptor], name: str, platform: Platform) -> str:
     """The digest of the index's entry for `platform`; where several fit, the one with the same variant."""
-    named = [(platform_of(child), child.digest) for child in children(index)]
+    named = [(platform_of(child), child.digest) for child in entries]
     found = [(_parsed(text), text, digest) for text, digest in named if text is not None]
     fitting = [(parsed, digest) for parsed, _, digest in found if parsed and platform.accepts(parsed)]
     if not fitting:
