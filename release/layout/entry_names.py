@@ -67,6 +67,16 @@ def is_called(item: Item, name: str) -> bool:
     return tag_of(item) == (wanted.tag or "latest") and repository in (None, wanted.name)
 
 
+def called(items: Sequence[Item], name: str) -> list[Item]:
+    """The entries that `name` means, in their order.
+
+    An entry with exactly this name wins, as for skopeo; then, for a whole reference, one that names its repository.
+    """
+    found = [item for item in items if is_called(item, name)]
+    exact = [item for item in found if annotation(item, REF_NAME) == name]
+    return exact or [item for item in found if not is_tag(name) and _repository(item) is not None] or found
+
+
 def without_name(item: Item) -> None:
     """Remove an entry's names."""
     annotations = item.get("annotations") or {}

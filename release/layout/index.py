@@ -15,7 +15,7 @@ import msgspec
 from release.decoding import convert
 from release.errors import ConfigError, Invalid
 from release.json_text import parse_json
-from release.layout.entry_names import REF_NAME, is_called, is_named, only_image, tag_of, without_name
+from release.layout.entry_names import REF_NAME, called, is_named, only_image, tag_of, without_name
 from release.oci import Descriptor
 from release.oci.manifest import without_nulls
 from release.oci.reference import is_digest
@@ -39,11 +39,11 @@ class Entries:
 
     def named(self, name: str) -> Descriptor | None:
         """The descriptor of a tag or a whole reference, or None. Of several entries the first counts, as for skopeo."""
-        return next((_descriptor(item) for item in self._items if is_called(item, name)), None)
+        return next((_descriptor(item) for item in called(self._items, name)), None)
 
     def is_ambiguous(self, name: str) -> bool:
         """Whether several entries of different digests have this tag or reference."""
-        return len({item["digest"] for item in self._items if is_called(item, name)}) > 1
+        return len({item["digest"] for item in called(self._items, name)}) > 1
 
     def only(self) -> tuple[Descriptor, str | None] | None:
         """The only image and its tag; None if there are several images, or none. The tag is None if it has several."""

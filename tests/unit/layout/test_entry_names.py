@@ -58,6 +58,9 @@ SIGNATURES = {**entry(B), "annotations": {"kind": "dev.cosignproject.cosign/sigs
         ((entry(A, "app@1.0"),), "app@1.0", A),
         ((entry(A, "app@1.0"),), "app@2.0", None),
         ((SIGNATURES, entry(A, WHOLE)), WHOLE, A),
+        ((entry(A, "1.0"), entry(B, WHOLE)), WHOLE, B),  # the exact name, before one without a repository
+        ((entry(A, "1.0"), entry(B, "1.0", WHOLE)), WHOLE, B),
+        ((entry(A, WHOLE), entry(B, "1.0")), "1.0", B),
     ],
 )
 def test_a_name_selects_the_first_entry_of_index_json_that_has_the_name(
@@ -101,6 +104,7 @@ def test_the_only_image_of_a_layout_is_found_whatever_its_name(
         ((entry(A, "1.0"), entry(A, "1.0")), False),
         (TWO_REPOSITORIES, True),
         ((entry(A, WHOLE), SIGNATURES), False),
+        ((entry(A, WHOLE), entry(B, "1.0")), False),
     ],
 )
 def test_a_name_is_ambiguous_if_entries_of_index_json_give_it_several_digests(
