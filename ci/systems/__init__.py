@@ -132,7 +132,8 @@ def event_path(env: Mapping[str, str], *, system: str | None = None) -> str | No
     below = chosen.system == "tekton" and any(
         one.module == "github" and _match(one, evidence) is not None for one in SYSTEMS
     )
-    return said.value if chosen.module == "github" or below else None
+    # The path itself, whatever bytes it has.
+    return env[said.source] if chosen.module == "github" or below else None
 
 
 def _choose(env: Mapping[str, str], system: str | None) -> tuple[Marker | None, Said, tuple[str, ...]]:

@@ -20,6 +20,17 @@ class Said(msgspec.Struct, frozen=True):
     source: str
 
 
+def readable(text: str) -> str:
+    """`text` with `\\xe4` for each byte of a variable that is not UTF-8, as in names from git, and U+FFFD for NUL.
+
+    Python gives lone surrogates for such bytes, which no record and no label can hold.
+    """
+    if text.isascii() and "\0" not in text:
+        return text
+    text = re.sub("[\udc80-\udcff]", lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+    return re.sub("[\\x00\ud800-\udfff]", "\ufffd", text)
+
+
 class Evidence:
     """The environment and the event file of one run. Reading never fails: a missing value is None."""
 
@@ -39,7 +50,7 @@ class Evidence:
                 continue
             if self._placeholders and re.fullmatch(_PLACEHOLDER, value.strip()):
                 continue
-            return Said(value, name)
+            return Said(readable(value), name)
         return None
 
     def field(self, *path: str) -> Said | None:
@@ -51,7 +62,7 @@ class Evidence:
             value = str(value)
         if not isinstance(value, str) or not value.strip():
             return None
-        return Said(value, ".".join(("event", *path)))
+        return Said(readable(value), ".".join(("event", *path)))
 
     def node(self, *path: str) -> object:
         """Return the JSON value at `path` in the event file; None if there is none."""

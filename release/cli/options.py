@@ -10,6 +10,7 @@ import click
 
 from release.app.settings import Settings
 from release.cli.output.streams import use_colors
+from release.config.variables import is_utf8
 from release.errors import ReleaseError
 
 #: How many releases, or digests of a tag, are listed unless more are asked for.
@@ -18,6 +19,21 @@ NEWEST = 50
 SESSION, SUMMARY_WRITTEN = "shipmark.session", "shipmark.summary"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class RecordedText(click.ParamType[str]):
+    """The type of options whose text is recorded. Bytes that are not UTF-8, which no record can hold, are refused."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """`value`, unless it has lone surrogates, which Python gives for such bytes."""
+        if is_utf8(value):
+            return value
+        return self.fail("the text has bytes that are not UTF-8", param, ctx)
+
+
+RECORDED_TEXT = RecordedText()
 
 
 def global_options(function: _Function) -> _Function:
@@ -216,7 +232,7 @@ def wish_options(function: _Function) -> _Function:
             help="Take the image of --from although its labels do not name this commit; needs --reason.",
         ),
         click.option("--allow-backward", is_flag=True, help="Let moving tags go back; needs --reason."),
-        click.option("--reason", metavar="TEXT", help="Why; it is recorded."),
+        click.option("--reason", type=RECORDED_TEXT, metavar="TEXT", help="Why; it is recorded."),
     )
     for option in reversed(options):
         function = option(function)

@@ -17,14 +17,27 @@ def names_in(text: str) -> list[str]:
     return _VARIABLE.findall(text)
 
 
+def is_utf8(value: str) -> bool:
+    """Whether a variable's value is UTF-8. Python gives lone surrogates for other bytes, which no record can hold."""
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def expand(text: str, env: Mapping[str, str], *, where: str = "") -> str:
-    """`text` with each `${NAME}` replaced. `where`: the file, for messages. Raises `ConfigError` for an unset name."""
+    """`text` with each `${NAME}` replaced. `where`: the file, for messages.
+
+    Raises `ConfigError` for a name that is not set, or whose value is not UTF-8.
+    """
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in env:
             raise ConfigError(
                 f"{where}`${{{match[1]}}}` is used in `{text}`, and no such variable is set",
                 hint=f"set {match[1]} in the environment of this job",
+            )
+        if not is_utf8(env[match[1]]):
+            raise ConfigError(
+                f"{where}the variable {match[1]} has bytes that are not UTF-8",
+                hint=f"set {match[1]} in UTF-8",
             )
         return env[match[1]]
 

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from release.app.released.deployed import DeployedRequest, deployed
-from release.cli.options import Command, global_options, image_options
+from release.cli.options import RECORDED_TEXT, Command, global_options, image_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 
@@ -16,7 +16,12 @@ from release.cli.session import open_session
 @global_options
 @click.argument("environment")
 @click.argument("image")
-@click.option("--evidence", metavar="TEXT", help="What shows it: the URL of a deployment, a change number.")
+@click.option(
+    "--evidence",
+    type=RECORDED_TEXT,
+    metavar="TEXT",
+    help="What shows it: the URL of a deployment, a change number.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.deployed/1`.")
 @click.pass_context
 def command(ctx: click.Context, environment: str, image: str, evidence: str | None, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import click
 
 from release.app.released.promote import PromoteRequest, promote
 from release.cli.commands.change_report import publish_change, show
-from release.cli.options import Command, global_options, result_option
+from release.cli.options import RECORDED_TEXT, Command, global_options, result_option
 from release.cli.output.ci_outputs import require_publishable
 from release.cli.session import open_session
 
@@ -29,7 +29,7 @@ from release.cli.session import open_session
     help="Also what refers to it: signatures, attestations, SBOMs.",
 )
 @click.option("--allow-backward", is_flag=True, help="Also move tags back to this image; needs `--reason`.")
-@click.option("--reason", metavar="TEXT", help="Why; recorded.")
+@click.option("--reason", type=RECORDED_TEXT, metavar="TEXT", help="Why; recorded.")
 @click.option("--component", metavar="NAME", help="Only this component of the config.")
 @click.option("--preview", is_flag=True, help="Show what would happen, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.promote/1`.")

@@ -6,7 +6,7 @@ import click
 
 from release.app.released.restore import RestoreRequest, restore
 from release.cli.commands.change_report import publish_change, show
-from release.cli.options import Command, global_options, image_options, result_option
+from release.cli.options import RECORDED_TEXT, Command, global_options, image_options, result_option
 from release.cli.output.ci_outputs import require_publishable
 from release.cli.session import open_session
 
@@ -15,7 +15,9 @@ from release.cli.session import open_session
 @click.argument("version", metavar="VERSION")
 @image_options
 @global_options
-@click.option("--reason", required=True, metavar="TEXT", help="Why; recorded with the version.")
+@click.option(
+    "--reason", required=True, type=RECORDED_TEXT, metavar="TEXT", help="Why; recorded with the version."
+)
 @click.option("--preview", is_flag=True, help="Show what would happen, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.restore/1`.")
 @result_option

@@ -7,7 +7,7 @@ import msgspec
 
 from release.app.released.rollback import RollbackRequest, rollback
 from release.cli.commands.change_report import publish_change, show
-from release.cli.options import Command, global_options, image_options, result_option
+from release.cli.options import RECORDED_TEXT, Command, global_options, image_options, result_option
 from release.cli.output.ci_outputs import require_publishable
 from release.cli.output.confirm import confirm, is_terminal
 from release.cli.session import open_session
@@ -17,7 +17,13 @@ from release.cli.session import open_session
 @image_options
 @global_options
 @click.option("--to", "to", required=True, metavar="VERSION", help="Take back what is above this version.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why; recorded with every version taken back.")
+@click.option(
+    "--reason",
+    required=True,
+    type=RECORDED_TEXT,
+    metavar="TEXT",
+    help="Why; recorded with every version taken back.",
+)
 @click.option("--line", metavar="LINE", help="Only versions of this line: `1.4`, `1`.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 @click.option("--preview", is_flag=True, help="Show what would happen, and change nothing.")

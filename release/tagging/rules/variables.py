@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from release.config.variables import is_utf8
 from release.secrets.names import looks_secret
 from release.tagging.expressions.render import parse_template
 from release.tagging.expressions.source_text import Located, locate
@@ -73,6 +74,10 @@ def _require_set(value: Located, env: Mapping[str, str]) -> None:
                 offset,
                 f"`env.{name}` is not set" if name else "`env` needs the name of a variable: `{{env.NAME}}`",
                 hint=f"set {name} in the environment of this job" if name else None,
+            )
+        if not is_utf8(env[name]):
+            raise value.error(
+                offset, f"`env.{name}` has bytes that are not UTF-8", hint=f"set {name} in UTF-8"
             )
 
 

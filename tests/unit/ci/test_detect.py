@@ -63,6 +63,16 @@ def test_every_ci_system_but_gitea_and_forgejo_has_golden_files_for_branch_tag_a
     assert set(seen) == set(NAMES)
 
 
+def test_bytes_of_variables_that_are_not_utf_8_are_escaped_as_in_names_from_git() -> None:
+    env = {"GITLAB_CI": "true", "CI_COMMIT_BRANCH": "f\udcfcr", "CI_PROJECT_URL": "https://h/\udcff"}
+    found = detect({**env, "CI_PIPELINE_SOURCE": "push", "GITLAB_USER_LOGIN": "j\udcf6rg"}, None)
+    assert found.branch == r"f\xfcr"
+    assert str(found).isascii()
+    event = {"workflow_run": {"head_branch": "a\0b", "event": "push"}}
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_run"}
+    assert "\0" not in str(detect(env, event))
+
+
 class TestChoice:
     def test_empty_variable_of_a_ci_system_counts_as_unset(self) -> None:
         assert detect({"GITHUB_ACTIONS": "", "GITLAB_CI": " ", "JENKINS_URL": ""}, None).system == "none"

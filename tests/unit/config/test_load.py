@@ -172,6 +172,12 @@ def test_expand_replaces_variables_or_raises_a_config_error(text: str) -> None:
         assert "${A}" not in expand(text, {"A": "x", "B": "y"})
 
 
+def test_variable_with_bytes_that_are_not_utf_8_is_refused() -> None:
+    assert fails("image: ghcr.io/${A}/x\n", A="f\udcfcr").message == (
+        "shipmark.yml: the variable A has bytes that are not UTF-8"
+    )
+
+
 def test_log_may_be_a_list_of_stores() -> None:
     config = read("log: [git, {store: file, path: copy.jsonl}]\n")
     assert [(one.store, one.path) for one in config.log][1] == ("file", "copy.jsonl")

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from release.app.log.recover import RecoverRequest, recover_report, settle
-from release.cli.options import Command, global_options, image_options, project_options
+from release.cli.options import RECORDED_TEXT, Command, global_options, image_options, project_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 
@@ -16,7 +16,9 @@ from release.cli.session import open_session
 @global_options
 @project_options
 @click.option("--attempt", metavar="ID", help="Settle this attempt; needs --evidence.")
-@click.option("--evidence", metavar="TEXT", help="Why its run is over: a link to it, for example.")
+@click.option(
+    "--evidence", type=RECORDED_TEXT, metavar="TEXT", help="Why its run is over: a link to it, for example."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-recover/1`.")
 @click.pass_context
 def recover(

@@ -94,6 +94,7 @@ def test_flavor_with_latest_true_adds_the_tag_latest_on_a_branch() -> None:
         ("type=sha", "suffix=-{{env.NOPE}}", "`env.NOPE` is not set"),
         ("type=sha", "suffix=-${NOPE}", "is not replaced in rules"),
         ("type=raw,value={{env.NPM_TOKEN}}", "", "looks like a secret"),
+        ("type=raw,value={{env.LATIN}}", "", r"`env.LATIN` has bytes that are not UTF-8"),
         ("type=raw,value={{env}}", "", "needs the name of a variable"),
         ("type=raw,value={{date env.NOPE}}", "", "`env.NOPE` is not set"),
     ],
@@ -101,7 +102,7 @@ def test_flavor_with_latest_true_adds_the_tag_latest_on_a_branch() -> None:
 def test_variable_that_cannot_be_replaced_in_a_tag_rule_is_a_config_error(
     rules: str, flavor: str, message: str
 ) -> None:
-    env = environment({"CHANNEL": "edge", "NPM_TOKEN": "hunter2"})
+    env = environment({"CHANNEL": "edge", "NPM_TOKEN": "hunter2", "LATIN": "f\udcfcr"})
     with pytest.raises(ConfigError, match=message):
         require_variables(rules_from_config(rules), flavor_from_config(flavor)[0], {}, env)
 
