@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from release.log import Entry
+from release.versions.semver import version_of_image_tag
 
 
 class Yank(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +69,17 @@ class Named(Protocol):
     @property
     def state(self) -> str:
         """How far the release came."""
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """The names by which a build may be taken back: its version, and for a rebuild (`1.4.2_r1`) its own name."""
+    found = version_of_image_tag(name.replace("+", "_"))
+    return (name,) if found is None or not found[1] else (str(found[0]), name)
+
+
+def yank_named(yanks: Yanks, project: str, name: str) -> Yank | None:
+    """As `yank_of`, for what an entry calls the release, such as `1.4.2_r1`."""
+    return next((yank for one in names_of(name) if (yank := yanks.get((project, one))) is not None), None)
 
 
 def yank_of(yanks: Yanks, release: Named) -> Yank | None:

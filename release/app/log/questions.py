@@ -41,7 +41,7 @@ from release.log.questions import Filter
 from release.log.records.entry_members import tags_set
 from release.log.state import ReleaseState
 from release.log.timestamps import moment
-from release.log.yanked import Yank, Yanks, yank_of
+from release.log.yanked import Yank, Yanks, yank_named, yank_of
 from release.ref_names import is_commit
 
 
@@ -192,7 +192,7 @@ def deployed(workspace: Session, request: DeploymentsRequest) -> DeploymentsRepo
 
 
 def _running(one: Deployment, yanks: Yanks) -> RunningImage:
-    yank = yanks.get((one.project, one.version))
+    yank = yank_named(yanks, one.project, one.version)
     return RunningImage(
         deployment=one, yanked_at=yank.at if yank else "", yank_reason=yank.reason if yank else ""
     )
@@ -204,7 +204,7 @@ def diff(workspace: Session, request: DiffRequest) -> DiffReport:
     Raises `RefusedError` if the log has something else than a commit id for one of the releases.
     """
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
-    old, new = (releases_named(workspace, name, scope)[-1] for name in (request.before, request.after))
+    old, new = (newest_named(workspace, name, scope) for name in (request.before, request.after))
     found = questions.difference(old, new)
     commits, removed = _commits(workspace, old.commit, new.commit)
     return DiffReport(
@@ -213,6 +213,13 @@ def diff(workspace: Session, request: DiffRequest) -> DiffReport:
         commits_removed=removed,
         names=(old.name, new.name),
     )
+
+
+def newest_named(workspace: Session, name: str, scope: Scope) -> ReleaseState:
+    """The newest release that `name` means; of the builds of a version or git tag, the one with exactly this name."""
+    found = releases_named(workspace, name, scope)
+    own = [one for one in found if one.name == name or (one.git_tag == name and not one.rebuild)]
+    return (own or found)[-1]
 
 
 def releases_named(workspace: Session, name: str, scope: Scope) -> tuple[ReleaseState, ...]:

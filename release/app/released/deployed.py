@@ -86,7 +86,7 @@ def _append(workspace: Session, request: DeployedRequest, origin: Origin, last: 
         "project": origin.project,
         "release": origin.release,
         "commit": origin.commit,
-        "version": origin.version,
+        "version": origin.build,
         "environment": request.environment,
         "image": {"digest": origin.digest, "media_type": held.media_type, "size": held.size},
         "target": origin.name,

@@ -15,6 +15,7 @@ from release.events import Note
 from release.facts import Facts
 from release.log import Entry
 from release.log.state import LogState, ReleaseState, rebuild_name
+from release.log.yanked import names_of
 from release.plan.release import release_key
 from release.plan.rollback import RestoreTarget, TagRestore, commit_of
 from release.plan.tag_kind import fixed_policy
@@ -173,7 +174,9 @@ def still_standing(
 def _promoted(state: LogState, own: frozenset[str], gone: frozenset[str]) -> list[Note]:
     found: dict[tuple[str, str], list[str]] = {}
     for (target, tag), holds in state.holds.items():
-        if target not in own and holds and holds[-1].version in gone and fixed_policy(tag) is None:
+        if target in own or not holds or fixed_policy(tag) is not None:
+            continue
+        if gone.intersection(names_of(holds[-1].version)):
             found.setdefault((target, holds[-1].version), []).append(tag)
     return [
         Note(
@@ -194,5 +197,5 @@ def _deployed(entries: Iterable[Entry], project: str, gone: frozenset[str]) -> l
     return [
         Note(level="warning", text=f"environment `{name}` runs {fields['version']}, as far as the log knows")
         for name, fields in last.items()
-        if fields.get("version") in gone
+        if gone.intersection(names_of(str(fields.get("version", ""))))
     ]

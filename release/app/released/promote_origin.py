@@ -52,6 +52,12 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     release: str | None = None
 
     @property
+    def build(self) -> str | None:
+        """What records call the image: its version, or for a rebuild the rebuild's tag, such as `1.4.2_r1`."""
+        found = version_of_image_tag(self.released or "")
+        return self.released if found is not None and found[1] else self.version
+
+    @property
     def candidate(self) -> Candidate | None:
         """Commit, version and rebuild of the image, for the moving tags' guard; None without a version.
 

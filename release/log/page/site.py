@@ -22,6 +22,7 @@ from release.log.page.markup import script_json
 from release.log.page.reading import Reading
 from release.log.page.rows import Cells, Lines, Row, later_of, line_of, states_of
 from release.log.records.members import text_of
+from release.log.yanked import yank_named
 
 Mask = Callable[[str], str]
 
@@ -117,7 +118,7 @@ class Site:
         )
 
     def _running(self, one: Deployment) -> Running:
-        yank = self._reading.yanks.get((one.project, one.version))
+        yank = yank_named(self._reading.yanks, one.project, one.version)
         return Running(
             environment=one.environment,
             project=one.project,

@@ -21,6 +21,7 @@ from release.app.log.reports import (
     ListRequest,
     ShowRequest,
 )
+from release.app.log.scope import scope_of
 from release.app.session import Session
 from release.errors import ConfigError
 from tests.support.logs.descriptions import STORES, describe
@@ -171,6 +172,13 @@ ANSWERS: dict[str, tuple[Callable[[Session], object], object]] = {
         ["1.0.0_r1"],
     ),
     "one build": (lambda on: shown(on, "1.0.0_r1"), [BUILD_1]),
+    "one of the builds, for a comparison": (
+        lambda on: [
+            questions.newest_named(on, name, scope_of(on, project=None, all_projects=False)).name
+            for name in ("1.0.0", "1.0.0_r1")
+        ],
+        ["1.0.0", "1.0.0_r1"],
+    ),
     "a version with all of its builds": (
         lambda on: sorted(shown(on, "1.0.0")),
         [("1.0.0", "released", (EU, US)), BUILD_1, BUILD_2],

@@ -13,7 +13,7 @@ from release.log.questions import Filter, difference, find, resolve, select, tag
 from release.log.state import LogState, ReleaseState
 from release.log.timestamps import moment, timestamp
 from release.log.writer import Writer
-from release.log.yanked import yank_of, yanks_of
+from release.log.yanked import yank_named, yank_of, yanks_of
 from tests.support.logs.facts import (
     COMMIT,
     PROJECT,
@@ -279,3 +279,12 @@ def test_rebuild_of_a_version_with_build_metadata_has_the_name_of_its_fixed_tag(
     yanked = {"kind": "yanked", "project": PROJECT, "versions": ["1.0.0_a_r1"], "number": 1}
     log.append([yanked])
     assert yank_of(yanks_of(log.entries()), release) is not None
+
+
+def test_yank_of_a_version_is_about_its_rebuilds_and_that_of_a_rebuild_about_itself_alone() -> None:
+    log = writer(MemoryStore())
+    for version in ("1.4.2", "1.5.0_r1"):
+        log.append([{"kind": "yanked", "project": PROJECT, "versions": [version], "number": 1}])
+    yanks = yanks_of(log.entries())
+    names = ("1.4.2", "1.4.2_r1", "1.5.0", "1.5.0_r1", "1.5.0_r2", "edge", "")
+    assert [name for name in names if yank_named(yanks, PROJECT, name)] == ["1.4.2", "1.4.2_r1", "1.5.0_r1"]

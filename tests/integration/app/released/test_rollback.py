@@ -383,12 +383,17 @@ def test_rollback_to_a_version_yanks_its_rebuild_and_moves_the_tags_back(project
     assert {project.tags[tag] for tag in ("1.4", "1", "latest")} == {project.tags["1.4.2_r1"]}
     preview = back(project, "1.4.2_r1", "--preview").stdout
     assert "record:yanked" not in preview
+    project.must("deployed", "production", f"{project.image}:1.4.2_r1")
     result = back(project, "1.4.2", "--json")
+    assert "environment `production` runs 1.4.2_r1" in result.stderr
     assert result.json["yanked"] == ["1.4.2_r1"]
     assert "taken back: 1.4.2_r1" in result.stderr
     assert {project.tags[tag] for tag in ("1.4", "1", "latest")} == {first}
     listed = {one["release"]: one["state"] for one in project.must("log", "list", "--json").json["releases"]}
     assert listed == {"1.4.2_r1": "yanked", "1.4.2": "released"}
+    runs = project.must("log", "deployed").stdout
+    assert "production  1.4.2_r1" in runs
+    assert "taken back" in runs
     project.configure()
     project.must("run")
     assert project.tags["latest"] == first
