@@ -28,7 +28,8 @@ def looks_secret(name: str) -> bool:
     """Whether a variable called `name` probably holds a secret: `NPM_TOKEN`, `supersecret`, `awsSecretAccessKey`."""
     # 512 characters: names of variables are far shorter, and a name in an untrusted file may be as long as the file.
     words = [word.lower() for word in _WORD.findall(name[:512])]
-    if any(word.endswith(_ENDINGS) for word in words):
+    # `DB_PASS`; a first or middle word, as in `PASS_THROUGH`, means something else.
+    if any(word.endswith(_ENDINGS) for word in words) or words[-1:] == ["pass"]:
         return True
     hits = [word for word in words if word in _WORDS]
     if hits and all(word in {"key", "keys"} for word in hits) and _PUBLIC.intersection(words):

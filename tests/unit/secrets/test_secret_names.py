@@ -27,6 +27,8 @@ from release.secrets.names import looks_secret
         "REGISTRY_AUTH",
         "mytoken2",
         "PW",
+        "DB_PASS",
+        "dockerPass",
     ],
 )
 def test_a_variable_name_with_a_word_such_as_token_or_password_looks_secret(name: str) -> None:
@@ -49,6 +51,8 @@ def test_a_variable_name_with_a_word_such_as_token_or_password_looks_secret(name
         "SECRETARY",
         "PATCH",
         "KEYBOARD",
+        "COMPASS",
+        "PASS_THROUGH",
         "",
     ],
 )
