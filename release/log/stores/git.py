@@ -174,12 +174,16 @@ class GitStore:
         # The tip that this user's runs verified last, by whichever of them; `resume` may have begun before it.
         known = seen or self._tip
         if known is not None and tip != known and not self._continues(known, tip):
+            how = (
+                f"was rewritten: it ended with commit {known[:12]}, which {tip[:12]} does not continue"
+                if tip
+                else f"was deleted: it ended with commit {known[:12]}, and the remote no longer has the ref"
+            )
             raise LogCorrupt(
-                f"version log `{self._name}` was rewritten: it ended with commit {known[:12]}, "
-                f"which {tip[:12] if tip else 'nothing'} does not continue",
+                f"version log `{self._name}` {how}",
                 hint="this machine has a copy of the earlier log: "
                 f"`git --git-dir {self._remote.folder} push --force URL {_SEEN}:{self._ref}` restores it, with the "
-                "remote's URL; if the log was replaced on purpose, `shipmark cache clean` deletes the copy",
+                "remote's URL; if that was done on purpose, `shipmark cache clean` deletes the copy",
             )
         return tip
 

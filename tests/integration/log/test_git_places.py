@@ -73,15 +73,30 @@ def test_error_for_a_log_push_that_a_hook_declined_names_the_hook(bare: Path, tm
     assert "a rule or a hook of the remote refuses the ref" in str(caught.value.hint)
 
 
-def test_command_in_the_hint_after_a_remote_was_set_back_restores_the_log(bare: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("update-ref", REF, f"{REF}~1"),
+            "was rewritten: it ended with commit [0-9a-f]{12}, which [0-9a-f]{12} does not",
+        ),
+        (
+            ("update-ref", "-d", REF),
+            "was deleted: it ended with commit [0-9a-f]{12}, and the remote no longer has",
+        ),
+    ],
+)
+def test_command_in_the_hint_after_a_remote_was_set_back_restores_the_log(
+    bare: Path, tmp_path: Path, change: tuple[str, ...], message: str
+) -> None:
     session = opened(tmp_path, "../o.git")
     session.log.append([planned()])
     session.log.append([planned(attempt="b")])
     tip = git(bare, "rev-parse", REF)
-    git(bare, "update-ref", REF, f"{REF}~1")
+    git(bare, *change)
     git(bare, "reflog", "expire", "--expire=now", "--all")
     git(bare, "gc", "--quiet", "--prune=now")
-    with pytest.raises(LogCorrupt, match="was rewritten") as caught:
+    with pytest.raises(LogCorrupt, match=message) as caught:
         opened(tmp_path, "../o.git").log.entries()
     hint = str(caught.value.hint)
     assert tip not in hint  # the clone of whoever reads the hint does not have that commit
