@@ -11,30 +11,20 @@ from release import __version__
 from release.app.released.deployed import DeployedReport, DeployedRequest, deployed
 from release.app.released.promote import PromoteRequest, promote
 from release.app.released.restore import RestoreRequest, restore
-from release.app.released.rollback import RollbackRequest, rollback
-from release.app.releases.build import BuildReport, BuildRequest, BuiltPlatform, build
-from release.app.releases.matrix import (
-    MatrixReport,
-    MatrixRequest,
-    MatrixRow,
-    UnchangedRow,
-    changed_matrix,
-)
-from release.app.releases.metadata import MetadataRequest, metadata
-from release.app.releases.request import RunRequest, version_of
-from release.app.releases.results import (
+from release.app.released.results import (
     ChangeResult,
-    ErrorReport,
     PlaceReport,
     PromoteReport,
-    ReleaseReport,
     RestoreReport,
     RollbackReport,
-    RunReport,
-    RunResult,
-    StepReport,
     WithheldAt,
 )
+from release.app.released.rollback import RollbackRequest, rollback
+from release.app.releases.build import BuildReport, BuildRequest, BuiltPlatform, build
+from release.app.releases.matrix import MatrixReport, MatrixRequest, MatrixRow, UnchangedRow, changed_matrix
+from release.app.releases.metadata import MetadataRequest, metadata
+from release.app.releases.request import RunRequest, version_of
+from release.app.releases.results import ErrorReport, ReleaseReport, RunReport, RunResult, StepReport
 from release.app.releases.run import preview, run
 from release.app.releases.tags import TagsRequest, tags
 from release.app.report import DecisionReport, WithheldTag

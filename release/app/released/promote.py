@@ -7,19 +7,11 @@ import msgspec
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.released.promote_origin import Origin, origin_of, yanked_version
 from release.app.released.promote_places import destinations, history
+from release.app.released.results import Changed, ChangeResult, PlaceReport, PromoteReport, WithheldAt
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import at_destinations, known_at
 from release.app.releases.request import require_said
-from release.app.releases.results import (
-    Changed,
-    ChangeResult,
-    PlaceReport,
-    PromoteReport,
-    WithheldAt,
-    error_report,
-    exit_code,
-    step_reports,
-)
+from release.app.releases.results import error_report, exit_code, step_reports
 from release.app.session import Session
 from release.errors import RefusedError, TagConflict
 from release.events import Note

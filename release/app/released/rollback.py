@@ -7,10 +7,11 @@ import msgspec
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.released.landings import Ground, still_standing
 from release.app.released.new_status import changed, ground_of, proposal, statuses_for
+from release.app.released.results import ChangeResult, RollbackReport
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import with_decided
 from release.app.releases.request import require_said
-from release.app.releases.results import ChangeResult, RollbackReport, error_report, exit_code, step_reports
+from release.app.releases.results import error_report, exit_code, step_reports
 from release.app.session import Session
 from release.errors import ConfigError, LogError
 from release.events import Note

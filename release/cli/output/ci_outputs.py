@@ -14,7 +14,7 @@ import msgspec
 
 from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
 from ci.summary import Summary, comment_of, markdown_of
-from release.app.releases.results import ChangeResult, RunReport
+from release.app.releases.results import RunReport
 from release.app.report import DecisionReport
 from release.app.session import Session
 from release.cli.options import SUMMARY_WRITTEN
@@ -29,6 +29,7 @@ from release.plan.outcome import Outcome
 from release.tagging.model import FixedTag
 
 if TYPE_CHECKING:
+    from release.app.released.results import ChangeResult
     from release.app.releases.build import BuildReport
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ci.context import CiContext
 from ci.outputs import Outputs
 from ci.summary import Summary, Table
-from release.app.releases.results import ChangeResult, RunReport
+from release.app.releases.results import RunReport
 from release.cli.output.ci_outputs import tag_of
 from release.errors import ReleaseError
 from release.plan.operands import MoveTag, PushContent, PutTag, SetTag, built_of
 from release.plan.outcome import Outcome, Report
 from release.tagging.model import FixedTag
+
+if TYPE_CHECKING:
+    from release.app.released.results import ChangeResult
 
 #: Steps that took less are left out of the table of steps, unless they failed.
 _SHORT_MS = 100
