@@ -12,7 +12,8 @@ from release import __version__
 from release.app.component_policy import policy_of
 from release.app.obtain.builds import contexts_of, outputs_of
 from release.app.releases.decide import Situation, decide_component
-from release.app.releases.known import known_everywhere, project_of
+from release.app.releases.known import project_of
+from release.app.releases.known_everywhere import known_everywhere
 from release.app.releases.results import RunReport, Schema, run_report
 from release.app.session import Session
 from release.build import Builder, BuildTask, BuildValues, Problem

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from release.app.component_policy import policy_of
-from release.app.releases import known
-from release.app.releases.known import known_everywhere
+from release.app.releases.known import unite, with_statuses
+from release.app.releases.known_everywhere import from_registry_tags, known_everywhere
 from release.app.session import Session
 from release.config.load import Component
 from release.effects.version_status import told_in
@@ -47,7 +47,7 @@ def with_decided(session: Session, component: Component, statuses: Sequence[Know
         del scope, line
         again = session.again()
         found = known_everywhere(again, component, policy_of(component), [repository], summary=True)
-        return known.with_statuses(found, statuses)
+        return with_statuses(found, statuses)
 
     return releases
 
@@ -63,10 +63,10 @@ def known_at(session: Session, project: str, repository: Repository) -> KnownRel
             return known_everywhere(session, component, policy_of(component), [repository], summary=True)
     try:
         tags = session.tags.listing(repository)
-        there = known.from_registry_tags(tags, statuses=told_in(repository, tags))
+        there = from_registry_tags(tags, statuses=told_in(repository, tags))
     except RegistryError:
-        there = known.from_registry_tags(None)
-    of_log = known.with_statuses(
+        there = from_registry_tags(None)
+    of_log = with_statuses(
         KnownReleases(known_from=KnownFrom(log="complete")), session.log_state.statuses_of(project)
     )
-    return known.unite(there, of_log)
+    return unite(there, of_log)

@@ -10,7 +10,7 @@ import msgspec
 from ci.remedies import remedy
 from release.app.clone_history import edge_of, lacks_trees, tag_of_the_clone_only
 from release.app.component_policy import policy_of
-from release.app.releases.known import known_for_next
+from release.app.releases.known_everywhere import known_for_next
 from release.app.releases.log_base import log_listing, tag_style
 from release.app.session import Session
 from release.app.versions.next_step import Due, NextPart, Wish, next_due

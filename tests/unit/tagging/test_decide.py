@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.context import CiContext, PullRequest
-from release.app.releases.known import from_git, from_log_versions, from_registry_tags, unite
+from release.app.releases.known import from_git, from_log_versions, unite
+from release.app.releases.known_everywhere import from_registry_tags
 from release.errors import AmbiguousVersion, ConfigError, GitError, ShallowClone, TagConflict
 from release.facts import Facts, reconcile
 from release.git.model import Describe, Snapshot

@@ -17,7 +17,8 @@ from release.app.releases.gathering.evidence import places_of, recorded_of
 from release.app.releases.gathering.held_tags import gather_held, read_ahead
 from release.app.releases.gathering.rebuild import rebuild_number, require_checked_out, scheduled_rebuild
 from release.app.releases.gathering.status import learned, require_not_yanked, status_change, told
-from release.app.releases.known import known_everywhere, project_of
+from release.app.releases.known import project_of
+from release.app.releases.known_everywhere import known_everywhere
 from release.app.releases.log_base import with_log_base
 from release.app.releases.request import RunRequest
 from release.app.session import Session

@@ -5,12 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from release.app.releases.known import (
-    from_git,
-    from_log_versions,
-    from_registry_tags,
-    unite,
-)
+from release.app.releases.known import from_git, from_log_versions, unite
+from release.app.releases.known_everywhere import from_registry_tags
 from release.git.model import RemoteState, Snapshot
 from release.tagging.model import Knowledge, KnownFrom, KnownReleases
 from tests.support.releases.statuses import yanked

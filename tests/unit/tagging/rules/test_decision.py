@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.context import CiContext, PullRequest
-from release.app.releases.known import from_git, from_registry_tags, unite
+from release.app.releases.known import from_git, unite
+from release.app.releases.known_everywhere import from_registry_tags
 from release.errors import ConfigError, GitError, TagConflict
 from release.facts import Facts, reconcile
 from release.git.model import Describe, Snapshot
