@@ -21,7 +21,8 @@ from release.plan.model import Bindings, Done, Free, Judgement, Slot
 from release.plan.operands import Attest
 from release.plan.ownership import short
 from release.statements.release_statement import PREDICATE, Attested
-from release.transfer.referrers import IN_TOTO, Artifact, find_referrers, make_statement, push_artifact
+from release.transfer.referrers import find_referrers
+from release.transfer.statement_artifacts import IN_TOTO, Artifact, make_statement, push_artifact
 
 RELEASE = "dev.shipmark.release"  # annotation with the release key
 ANCHOR = "dev.shipmark.log"  # annotation with `seq:hash` of the log entry

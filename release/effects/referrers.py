@@ -12,7 +12,8 @@ from release.oci import Registries, Repository
 from release.oci.graph import read_manifests
 from release.plan.model import Bindings, Done, Free, Judgement
 from release.plan.operands import CopyReferrers
-from release.transfer.referrers import copy_attached, find_attached
+from release.transfer.copy_referrers import copy_attached
+from release.transfer.referrers import find_attached
 
 
 class ReferrersObservation(msgspec.Struct, frozen=True, kw_only=True):

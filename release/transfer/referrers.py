@@ -1,4 +1,4 @@
-"""Referrers of an image: signatures, attestations, SBOMs. Listed, created and copied.
+"""Referrers of an image, such as signatures, attestations, SBOMs: found, and listed for their subject.
 
 Source: OCI distribution-spec v1.1, "Listing Referrers" and "Pushing Manifests with Subject"; image-spec v1.1,
 "Guidelines for Artifact Usage". In registries without the API, clients keep an index under the tag `sha256-HEX`.
@@ -6,28 +6,18 @@ Source: OCI distribution-spec v1.1, "Listing Referrers" and "Pushing Manifests w
 
 from __future__ import annotations
 
-import io
 import random
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from release.control import Cancel
 from release.errors import Invalid, NotFound, Unreachable
-from release.events import Note, Sink
-from release.oci import OCI_MANIFEST, Descriptor, Manifest, Repository
+from release.oci import Descriptor, Manifest, Repository
 from release.oci.attached import COSIGN, lists, referrers_tag, with_referrer, without_referrer
-from release.oci.manifest import EMPTY, EMPTY_CONTENT, children, digest_bytes, encode_manifest, subject
-from release.transfer.copy import BLOBS, copy_image
+from release.oci.manifest import children, subject
 
-# Levels of referrers of referrers that are copied, below the referrers of the image.
-# Deeper ones are left out: whoever can push to the source could nest them without end.
-_DEEPEST = 4
-# Referrers and tags of cosign that one call copies. Whoever can push to the source can attach any number; one more
-# raises `Invalid`.
-_MOST = 1000
 # Times that the list under a tag is written and read back, or the API is read until it shows a new referrer.
 # If other writers have overwritten the list each time, `Unreachable` is raised.
 # The pauses come to 3.15 s at most.
@@ -66,82 +56,6 @@ def find_attached(repository: Repository, digest: str) -> Attached:
         if repository.resolve(tag) is not None
     )
     return Attached(referrers=find_referrers(repository, digest), tags=tags)
-
-
-def copy_attached(
-    source: Repository,
-    destination: Repository,
-    digests: Iterable[str],
-    *,
-    jobs: int = BLOBS,
-    sink: Sink,
-    cancel: Cancel,
-    mount_from: tuple[str, ...] = (),
-) -> tuple[str, ...]:
-    """Copy the attachments of `digests` (an index and its children), and their own attachments, up to a depth.
-
-    Returns the copied digests. Raises `Invalid` for more than 1000.
-
-    A tag of cosign with other content at the destination is replaced only if the source's content includes all of it.
-    A tag that is not replaced is warned of if the destination lacks something.
-    """
-    copied: dict[str, None] = {}
-
-    def take(digest: str) -> None:
-        if digest not in copied and len(copied) >= _MOST:
-            raise Invalid(f"more than {_MOST} manifests refer to what is copied")
-        copy_image(source, destination, digest, jobs=jobs, sink=sink, cancel=cancel, mount_from=mount_from)
-        copied[digest] = None
-
-    waiting = [(digest, 0) for digest in digests]
-    while waiting:
-        cancel.check()
-        digest, depth = waiting.pop()
-        attached = find_attached(source, digest)
-        for tag in attached.tags:
-            manifest = source.manifest(tag)
-            if _may_take(destination, tag, manifest, sink):
-                take(manifest.digest)
-                destination.put_manifest(manifest, tag=tag)
-        for descriptor in attached.referrers:
-            if descriptor.digest not in copied:
-                take(descriptor.digest)
-                attach(destination, destination.manifest(descriptor.digest), cancel=cancel)
-                if depth < _DEEPEST:
-                    waiting.append((descriptor.digest, depth + 1))
-    return tuple(copied)
-
-
-def _may_take(destination: Repository, tag: str, manifest: Manifest, sink: Sink) -> bool:
-    """Whether a tag of cosign may be set to the source's manifest: nothing is lost, and something is gained."""
-    held = destination.resolve(tag)
-    if held is None:
-        return True
-    ours, theirs = _layers(destination.manifest(held.digest)), _layers(manifest)
-    if held.digest == manifest.digest or theirs < ours:
-        return False
-    if ours <= theirs:
-        return True
-    sink.emit(
-        Note(
-            level="warning",
-            text=f"`{destination.name}:{tag}` holds other content than the source's, and was left as it is: "
-            f"{len(theirs - ours)} of the source's {len(theirs)} entries are missing there",
-        )
-    )
-    return False
-
-
-def _layers(manifest: Manifest) -> frozenset[tuple[str, frozenset[tuple[str, str]]]]:
-    """The signatures or attestations in a manifest of cosign, by digest and annotations.
-
-    The digest alone does not tell them apart: two keys may sign the same payload, and the signature is an annotation.
-    """
-    below = children(manifest)
-    return frozenset(
-        (child.digest, frozenset((child.annotations or {}).items()))
-        for child in (below if manifest.is_index else below[1:])
-    )
 
 
 def attach(
@@ -223,49 +137,3 @@ def _index(repository: Repository, digest: str) -> Manifest | None:
             f"`{repository.name}:{referrers_tag(digest)}` should list referrers and is not an index"
         )
     return index
-
-
-IN_TOTO = "application/vnd.in-toto+json"
-PREDICATE_TYPE = "in-toto.io/predicate-type"  # the annotation that BuildKit uses for attestations
-
-
-class Artifact(msgspec.Struct, frozen=True, kw_only=True):
-    """A manifest with `subject`, an empty config, and `payload` as its only layer."""
-
-    manifest: Manifest
-    layer: Descriptor
-    payload: bytes
-
-
-def make_statement(
-    payload: bytes, subject: Descriptor, *, predicate_type: str, annotations: Mapping[str, str]
-) -> Artifact:
-    """An artifact that attaches an in-toto statement to `subject`. Equal arguments give equal bytes."""
-    layer = Descriptor(
-        media_type=IN_TOTO,
-        digest=digest_bytes(payload),
-        size=len(payload),
-        annotations={PREDICATE_TYPE: predicate_type},
-    )
-    about = Descriptor(media_type=subject.media_type, digest=subject.digest, size=subject.size)
-    manifest = encode_manifest(
-        {
-            "schemaVersion": 2,
-            "mediaType": OCI_MANIFEST,
-            "artifactType": IN_TOTO,
-            "config": EMPTY,
-            "layers": [layer],
-            "subject": about,
-            "annotations": {**annotations, PREDICATE_TYPE: predicate_type},
-        },
-        OCI_MANIFEST,
-    )
-    return Artifact(manifest=manifest, layer=layer, payload=payload)
-
-
-def push_artifact(repository: Repository, artifact: Artifact, *, cancel: Cancel) -> None:
-    """Push the artifact by digest and list it as a referrer of its subject. Repeating this changes nothing."""
-    repository.put_blob(EMPTY, partial(io.BytesIO, EMPTY_CONTENT))
-    repository.put_blob(artifact.layer, partial(io.BytesIO, artifact.payload))
-    repository.put_manifest(artifact.manifest)
-    attach(repository, artifact.manifest, cancel=cancel)

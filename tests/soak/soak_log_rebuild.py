@@ -11,7 +11,7 @@ from release.effects.attest import ANCHOR, RELEASE
 from release.plan.release import release_key
 from release.statements.release_statement import PREDICATE, Attested
 from release.statements.version_status import StatusDocument, artifact_of
-from release.transfer.referrers import make_statement, push_artifact
+from release.transfer.statement_artifacts import make_statement, push_artifact
 from release.versions.status import STATUS_TAG, KnownStatus
 from tests.support.registries.images import Image, make_image, make_index, store
 from tests.support.registries.targets import TargetsFactory

@@ -26,8 +26,8 @@ from release.oci import Manifest
 from release.oci.graph import read_manifests
 from release.task_group import run_all
 from release.transfer.copy import BLOBS, Survey, carry, read_back, survey
+from release.transfer.copy_referrers import copy_attached
 from release.transfer.prefetch import Converts, Prefetch
-from release.transfer.referrers import copy_attached
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")

@@ -16,7 +16,8 @@ from release.oci.image_config import manifest_facts, named_entries
 from release.oci.manifest import children, platform_of
 from release.statements.release_statement import ReadStatement, read_statement
 from release.task_group import run_all
-from release.transfer.referrers import IN_TOTO, find_referrers
+from release.transfer.referrers import find_referrers
+from release.transfer.statement_artifacts import IN_TOTO
 from release.versions.status import STATUS_TAG
 
 # Images that are read at once. Registries answer a few requests of one client side by side; more would be throttled.

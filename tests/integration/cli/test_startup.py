@@ -73,7 +73,9 @@ _NOT_FOR_NOTHING_TO_DO = (
     "release.log.catalog.index",
     "release.registry.repository",
     "release.tagging.expressions",
+    "release.transfer.copy_referrers",
     "release.transfer.referrers",
+    "release.transfer.statement_artifacts",
     "urllib3",
 )
 

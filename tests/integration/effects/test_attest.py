@@ -17,7 +17,8 @@ import pytest
 from release.control import Cancel
 from release.oci import Descriptor, Repository
 from release.oci.attached import referrers_tag
-from release.transfer.referrers import find_referrers, make_statement, push_artifact
+from release.transfer.referrers import find_referrers
+from release.transfer.statement_artifacts import make_statement, push_artifact
 from tests.support.programs.command import Shipmark
 from tests.support.registries.gate import Gate, Passage
 from tests.support.registries.images import make_image, store

@@ -15,8 +15,9 @@ from release.events import NullSink
 from release.layout.layout import Layout
 from release.oci import Repository
 from release.oci.attached import referrers_tag
+from release.transfer.copy_referrers import copy_attached
 from release.transfer.delete import delete_digest, delete_tag, find_holders, resolve_tags
-from release.transfer.referrers import attach, copy_attached, find_attached, find_referrers
+from release.transfer.referrers import attach, find_attached, find_referrers
 from tests.support.registries.faults import Do, FaultProxy, Rule, Status
 from tests.support.registries.hostile import HostileServer, Reply, Request
 from tests.support.registries.images import Image, digest, make_image, make_index, store

@@ -11,8 +11,8 @@ from release.errors import Invalid
 from release.events import NullSink
 from release.layout.layout import Layout
 from release.oci.attached import COSIGN, referrers_tag
-from release.transfer import referrers
-from release.transfer.referrers import copy_attached
+from release.transfer import copy_referrers
+from release.transfer.copy_referrers import copy_attached
 from tests.support.registries.images import make_image, store
 
 IMAGE = make_image()
@@ -39,7 +39,7 @@ def test_copy_of_more_attached_manifests_than_the_limit_is_refused(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(referrers, "_MOST", most)
+    monkeypatch.setattr(copy_referrers, "_MOST", most)
     source, destination = Layout(str(tmp_path / "source")), Layout(str(tmp_path / "destination"))
     for layout in (source, destination):
         store(IMAGE, layout, "1.0")

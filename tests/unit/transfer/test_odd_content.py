@@ -19,7 +19,8 @@ from release.oci import OCI_INDEX, Manifest, Repository
 from release.oci.attached import referrers_tag
 from release.oci.image_config import image_facts
 from release.transfer.copy import copy_image
-from release.transfer.referrers import copy_attached, find_attached
+from release.transfer.copy_referrers import copy_attached
+from release.transfer.referrers import find_attached
 from tests.support.registries.images import Image, digest, make_image, make_index, store
 
 URL = "http://127.0.0.1:1/layer"
