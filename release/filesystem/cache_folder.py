@@ -1,43 +1,31 @@
 """Finds the folder where shipmark keeps state between runs, and makes sure that nobody else can write there.
 
 The workspace is not safe: a pull request may have written all of it. The state lies in the user's cache folder, in one
-folder for each repository, named by a hash of the user id and the real path of git's common folder. A process that uses
-a repository's folder holds a shared lock on its file `lease`; a process that deletes the folder locks it exclusively.
+folder for each repository, named by a hash of the user id and the real path of git's common folder.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
-import stat
 import time
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from release.errors import ConfigError, RefusedError, ReleaseError
-from release.filesystem.folders import OpenFolder, open_folder, open_parent
+from release.filesystem.cache_lease import Unsafe, lease, open_own_folder
+from release.filesystem.folders import open_folder, open_parent
 from release.filesystem.workspace_paths import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Name of the lock file in a repository's folder.
-LEASE = "lease"
-# Permission bits with which group or others could create files in the folder, such as forged cache entries.
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # Variables that name temporary folders of CI systems: GitHub and Gitea, Azure Pipelines, Jenkins.
 _RUNNERS = ("RUNNER_TEMP", "AGENT_TEMPDIRECTORY", "WORKSPACE_TMP")
-# Seconds between two attempts to lock the lease. A deletion usually holds the lock for less than a second; a longer
-# pause would delay the start of a command, a shorter one would burn CPU time.
-_PAUSE = 0.05
-# Seconds to wait for the lease, for deletions of many files on a slow disk. Then a temporary folder is used, which
-# costs only a cold cache.
-_PATIENCE = 30.0
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +58,6 @@ class Cache:
         if self._held is not None:
             os.close(self._held)
             self._held = None
-
-
-class Unsafe(Exception):
-    """Somebody else could have written to the folder. Caught in this module."""
 
 
 def open_cache(around: Surroundings) -> Cache:
@@ -177,7 +161,7 @@ def _opened_root(path: str, around: Surroundings, *, chosen: bool) -> str:
         _hide_from_git(workspace)
     else:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    with open_parent(path, workspace, make=True) as (parent, name), _opened(parent, name) as folder:
+    with open_parent(path, workspace, make=True) as (parent, name), open_own_folder(parent, name) as folder:
         if not folder.can_write():
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     return path
@@ -189,85 +173,6 @@ def _hide_from_git(workspace: str) -> None:
         if folder.status(".gitignore") is None:
             with suppress(FileExistsError), open(folder.create(".gitignore", 0o666), "wb") as file:
                 file.write(b"*\n")
-
-
-def _opened(parent: OpenFolder, name: str) -> OpenFolder:
-    """A folder that only this user can write, created if it is missing. Raises `Unsafe`, `OSError`."""
-    try:
-        folder = parent.folder(name, make=True, mode=0o700)
-    except RefusedError as error:
-        raise Unsafe(error.message) from error
-    found = folder.own_status()
-    reason = None
-    if found.st_uid != os.geteuid():
-        reason = f"it belongs to user id {found.st_uid}, not to this user"
-    elif found.st_mode & _OTHERS_WRITE:
-        reason = f"others may write there (`chmod go-w {folder.path}` helps)"
-    if reason is not None:
-        folder.close()
-        raise Unsafe(reason)
-    return folder
-
-
-def lease(root: str, key: str, wait: Callable[[float], None] = time.sleep) -> int:
-    """Create the repository's folder in `root`, and return the locked descriptor of its lease.
-
-    Raises `Unsafe`, `OSError`; `TimeoutError` if a deletion holds the lock longer than `_PATIENCE`.
-    """
-    end = time.monotonic() + _PATIENCE
-    with open_folder(root, None) as above:
-        while time.monotonic() < end:
-            with _opened(above, key) as folder:
-                folder.chmod(0o700)
-                held = _locked(folder, fcntl.LOCK_SH)
-                if held is None:
-                    wait(_PAUSE)
-                elif _is_still(above, key, folder.own_status()) and _is_still(folder, LEASE, os.fstat(held)):
-                    os.utime(held)  # the time of the last use, by which `cache_limit` deletes folders
-                    return held
-                else:
-                    os.close(held)  # deleted between opening and locking: create it again
-    raise TimeoutError(errno.ETIMEDOUT, "another process is deleting the repository's folder", root)
-
-
-@contextmanager
-def alone(above: OpenFolder, key: str) -> Iterator[OpenFolder | None]:
-    """A repository's folder, locked exclusively for the body.
-
-    None if a process uses the folder, or the folder has no lease or cannot be opened.
-    """
-    held = folder = None
-    try:
-        with suppress(OSError, RefusedError):
-            folder = above.folder(key)
-            # Without a lease the folder may belong to somebody else: leave it alone.
-            if folder.status(LEASE) is not None:
-                held = _locked(folder, fcntl.LOCK_EX)
-        yield folder if held is not None else None
-    finally:
-        if held is not None:
-            os.close(held)
-        if folder is not None:
-            folder.close()
-
-
-def _locked(folder: OpenFolder, kind: int) -> int | None:
-    """The descriptor of the lease with a lock of this `kind` (of flock(2)); None if other processes hold the lock."""
-    held = folder.open(LEASE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(held, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(held)
-        return None
-    except BaseException:
-        os.close(held)
-        raise
-    return held
-
-
-def _is_still(folder: OpenFolder, name: str, opened: os.stat_result) -> bool:
-    found = folder.status(name)
-    return found is not None and os.path.samestat(found, opened)
 
 
 def _is_ours(path: str) -> bool:

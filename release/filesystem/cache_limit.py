@@ -16,7 +16,7 @@ from contextlib import suppress
 import msgspec
 
 from release.errors import ConfigError, RefusedError
-from release.filesystem.cache_folder import LEASE, alone
+from release.filesystem.cache_lease import LEASE, alone
 from release.filesystem.folders import OpenFolder, open_folder
 from release.filesystem.new_files import NewFile
 from release.lazy_pattern import pattern

@@ -28,8 +28,8 @@ MAY_WRITE: dict[str, dict[str, str]] = {
         "shutil.rmtree": "the same folder",
         "os.makedirs": "above the cache folder, outside of the workspace",
         "open": "a descriptor of release.filesystem.folders",
-        "os.utime": "a descriptor that is held",
     },
+    "release.filesystem.cache_lease": {"os.utime": "a descriptor that is held"},
     "release.app.session": {"os.makedirs": "in our cache folder"},
     "release.effects.local_store": {"os.utime": "a blob in our cache folder; symlinks are not followed"},
     "release.log.stores.git_remote": {

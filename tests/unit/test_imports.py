@@ -232,11 +232,8 @@ CAUGHT_INSIDE = {
     "release.patterns": {"ValueError"},  # likewise
     "release.build.dockerfile.scope": {"ExpansionError"},  # caught where it is raised, with the line
     "release.build.embedded.tree": {"Escape", "LinkLoop"},  # likewise
-    "release.filesystem.cache_folder": {
-        "PermissionError",
-        "TimeoutError",
-        "Unsafe",
-    },  # becomes a temporary folder
+    "release.filesystem.cache_folder": {"PermissionError", "Unsafe"},  # become a temporary folder
+    "release.filesystem.cache_lease": {"TimeoutError", "Unsafe"},  # likewise
     "release.canonical_json": {"ValueError"},  # a value without a canonical form is a defect of ours
     "release.cli.*": {"UsageError"},  # click's, printed by it with the usage
     "release.step_scheduler": {"RuntimeError"},  # steps that wait for one another are a defect of ours

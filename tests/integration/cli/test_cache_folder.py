@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from release.filesystem.cache_folder import lease, repository_key
+from release.filesystem.cache_folder import repository_key
+from release.filesystem.cache_lease import lease
 from tests.support.programs.command import Result
 from tests.support.registries.gate import Gate, Passage
 from tests.support.releases.git import GitRepo

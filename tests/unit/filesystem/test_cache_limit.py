@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from release.errors import ConfigError
-from release.filesystem.cache_folder import lease, repository_key
+from release.filesystem.cache_folder import repository_key
+from release.filesystem.cache_lease import lease
 from release.filesystem.cache_limit import DEFAULT_LIMIT, clean, limit_of, sizes, trim
 
 
