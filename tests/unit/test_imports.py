@@ -95,6 +95,7 @@ PURE = (
     "release.log.page.bars",
     "release.log.page.html",
     "release.log.page.lanes",
+    "release.log.page.lines",
     "release.log.page.links",
     "release.log.page.markup",
     "release.log.page.rows",

@@ -11,8 +11,9 @@ import msgspec
 
 from release.log.page.axis import Axis
 from release.log.page.bars import TagBar, legend_chip, state_chip, tags_table
+from release.log.page.lines import Cells
 from release.log.page.markup import Html, element, script_json, shown, together
-from release.log.page.rows import STATES, Cells
+from release.log.page.rows import STATES
 
 #: Releases on one page of the table.
 ROWS = 50

@@ -106,7 +106,7 @@ class MovingTags:
         self._lanes: dict[tuple[str, str], Lane] = {}
 
     def add(self, fields: Fields) -> None:
-        """Take an entry that says what tags hold (`fold.SETS_TAGS`)."""
+        """Take an entry that says what tags hold (`entry_members.SETS_TAGS`)."""
         kind = text_of(fields, "kind")
         if kind == "pushed" and not self._has(fields):
             return

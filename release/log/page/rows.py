@@ -1,14 +1,11 @@
-"""What the page shows of one release: what its own entries say, what later ones say, and its line of text. Pure."""
+"""What the log says of one release, for the page: its own entries, and later ones about it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
-from release.log.page.links import commit_folder, image_page, is_commit_id, web_address
-from release.log.page.markup import shown
 from release.log.questions import tags_of
 from release.log.records.entry_members import commit_of, digest_of
 from release.log.records.members import Fields, dicts_of, number_of, object_of, text_of
@@ -26,11 +23,6 @@ STATES: Mapping[str, tuple[str, str]] = {
     "promoted": ("↑", "the same image was given a place in another repository"),
     "deployed": ("▸", "the image runs in an environment now"),
 }
-# Addresses that are written once and named by number. A log of which every entry names another host gets no more links
-# than this, so that the page's memory has a bound.
-_MOST_BASES = 2000
-# Characters of all tags of one release; a build rarely has more than a dozen tags.
-_TAGS = 1000
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -52,31 +44,6 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     remote: str
     run: str
     run_id: str
-
-
-class Cells(NamedTuple):
-    """What one line about a release holds, in the order that `page.js` reads. All are texts without tabs.
-
-    `place`: number of the project and component. `remote`, `runs`, `image`: number of the beginning of the address of
-    the commit, of the CI run and of the image; `""`: no link. `run`: the end of the run's address.
-    """
-
-    name: str
-    states: str
-    at: str
-    channel: str
-    place: str
-    tags: str
-    commit: str
-    digest: str
-    remote: str
-    runs: str
-    run: str
-    run_id: str
-    image: str
-    why: str
-    promoted: str
-    running: str
 
 
 class Later(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,83 +167,3 @@ def states_of(row: Row, later: Later) -> tuple[str, ...]:
         *(["promoted"] if later.promoted else []),
         *(["deployed"] if later.running else []),
     )
-
-
-class Numbers:
-    """Texts that many rows share, by number."""
-
-    def __init__(self, most: int | None = None) -> None:
-        self._known: dict[str, int] = {}
-        self._most = most
-
-    def number(self, text: str) -> str:
-        """The number of a text, as text; `""` for an empty text, and for new ones where there are too many."""
-        if not text:
-            return ""
-        found = self._known.get(text)
-        if found is None:
-            if self._most is not None and len(self._known) >= self._most:
-                return ""
-            found = self._known[text] = len(self._known)
-        return str(found)
-
-    @property
-    def texts(self) -> list[str]:
-        """The texts; the first has the number 0."""
-        return list(self._known)
-
-
-class Lines:
-    """Makes the cells of releases."""
-
-    def __init__(self) -> None:
-        #: Beginnings of addresses.
-        self.bases = Numbers(_MOST_BASES)
-        #: Projects with their components.
-        self.places = Numbers()
-        self._pages: dict[str, str] = {}  # a remote or a target -> its address, which takes long to make
-
-    def cells(self, row: Row, later: Later) -> Cells:
-        """The cells of a release: texts without tabs, line breaks and characters that are not shown."""
-        run, _, run_end = web_address(row.run).rpartition("/") if row.run else ("", "", "")
-        digest = row.digest
-        named = row.component and not row.project.endswith(f"/{row.component}")
-        where = f"{row.project} · {row.component}" if named else row.project
-        texts = (
-            row.name or row.channel,
-            ",".join(states_of(row, later)),
-            row.at,
-            row.channel,
-            self.places.number(shown(where)),
-            shown(" ".join(row.tags), _TAGS),
-            row.commit,
-            digest.removeprefix("sha256:"),
-            self._page("commit", row.remote) if is_commit_id(row.commit) else "",
-            self.bases.number(f"{run}/") if run else "",
-            run_end,
-            row.run_id,
-            self._page("image", row.target),
-            later.yanked or "",
-            later.promoted,
-            ", ".join(later.running),
-        )
-        together = "".join(texts)
-        if together.isascii() and together.isprintable() and len(together) < _TAGS:
-            return Cells(*texts)
-        return Cells(*(shown(one, _TAGS) for one in texts))
-
-    def _page(self, kind: str, of: str) -> str:
-        if not of:
-            return ""
-        key = f"{kind} {of}"
-        if key not in self._pages:
-            if len(self._pages) > _MOST_BASES:
-                return ""
-            address = commit_folder(of) if kind == "commit" else image_page(of)
-            self._pages[key] = self.bases.number(address)
-        return self._pages[key]
-
-
-def line_of(cells: Sequence[str]) -> str:
-    """The cells as one line."""
-    return "\t".join(cells)

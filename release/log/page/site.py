@@ -18,9 +18,10 @@ from release.log.page.axis import Axis, axis_over, moment_of
 from release.log.page.bars import Held, TagBar
 from release.log.page.html import ROWS, Assets, Document, Running
 from release.log.page.lanes import Lane, Stretch, axis_start
+from release.log.page.lines import Cells, Lines, line_of
 from release.log.page.markup import script_json
 from release.log.page.reading import Reading
-from release.log.page.rows import Cells, Lines, Row, later_of, line_of, states_of
+from release.log.page.rows import Row, later_of, states_of
 from release.log.records.members import text_of
 from release.log.yanked import yank_named
 
