@@ -80,6 +80,12 @@ _NOT_FOR_NOTHING_TO_DO = (
 )
 
 
+#: What carries builds out, which a preview has no use for.
+_BUILDS = (
+    "release.build.buildkit.building",
+    "release.build.embedded.building",
+    "release.build.embedded.stages",
+)
 #: What a build by `layers` has no use for.
 _OTHER_BUILDERS = ("release.build.buildah", "release.build.buildkit", "release.build.docker", "docker")
 
@@ -181,8 +187,8 @@ def test_builders_are_tried_without_the_docker_sdk_if_no_daemon_listens(git_repo
     git_repo.tag("v1.0.0")
     git_repo.env["DOCKER_HOST"] = "unix:///nowhere"
     names = modules_after(git_repo, "preview")
-    assert "release.docker.engine" in names
-    assert loaded_below(names, ("docker", "requests", "urllib3")) == []
+    assert {"release.docker.engine", "release.build.embedded.builder"} <= names
+    assert loaded_below(names, ("docker", "requests", "urllib3", *_BUILDS)) == []
 
 
 @pytest.mark.parametrize("command", ["preview", "run"])
