@@ -200,6 +200,9 @@ class GitRemote:
             )
             if done.code != 0:
                 raise LogError(f"version log `{self._name}`: no cache can be made: {_first_line(done)}")
+        for name in ("HEAD", "config"):
+            if not os.path.getsize(os.path.join(self._cache, name)):
+                raise self._damaged(f"cannot be used: `{name}` of its copy is empty")
         self._turn_conversion_off()
         # Lock files of killed git processes: this process holds `exclusive`, so no other git runs here.
         for pattern in ("*.lock", "refs/**/*.lock"):
@@ -228,10 +231,23 @@ class GitRemote:
                 f"version log `{self._name}` did not answer within {self._timeout:g} s", hint="run again"
             ) from error
 
+    def _damaged(self, found: str) -> LogError:
+        """The error for a private repository that git cannot use.
+
+        A power cut leaves files in it empty, since git does not sync what it fetches.
+        """
+        return LogError(
+            f"version log `{self._name}` {found}",
+            hint="this machine's copy of the log is damaged, as a power cut leaves it "
+            f"(`{self._cache}`): `shipmark cache clean` removes it, and the next command fetches the log again",
+        )
+
     def _failure(self, push: Push, done: str) -> LogError:
         message = f"version log `{self._name}` cannot be {done}: {safe_message(push.reason)}"
         if (cause := cause_of(push.reason)) is not None:
             return cause.error(message, hint=cause.hint)
+        if self._cache in push.reason or "bad object refs/" in push.reason:
+            return self._damaged(f"cannot be {done}: {safe_message(push.reason)}")
         if push.outcome == "refused":
             return LogError(
                 message,

@@ -134,6 +134,23 @@ def test_append_to_a_git_log_succeeds_after_the_cache_was_removed(store: Make, t
     assert store().head().seq == 1
 
 
+@pytest.mark.parametrize("damage", ["HEAD", "config", "refs/seen/log", "refs/fetched/log", "objects/??/*"])
+def test_cache_of_a_git_log_that_a_power_cut_emptied_is_named_and_not_the_network(
+    store: Make, tmp_path: Path, damage: str
+) -> None:
+    writer(store()).append(whole_release("r", "1.4.2"))
+    assert len(list(store().read())) == 5
+    for path in (tmp_path / "cache" / "log.git").glob(damage):
+        path.chmod(0o600)
+        path.write_bytes(b"")
+    with pytest.raises(LogError, match="cannot be") as caught:
+        writer(store()).append([planned("after")])
+    assert type(caught.value) is LogError, "trying again does not help"
+    assert f"(`{tmp_path}/cache/log.git`): `shipmark cache clean`" in str(caught.value.hint)
+    shutil.rmtree(tmp_path / "cache")  # as that command does
+    writer(store()).append([planned("after")])
+
+
 def test_stale_git_lock_files_in_the_cache_are_removed(store: Make, tmp_path: Path) -> None:
     writer(store()).append([planned()])
     for name in ("packed-refs.lock", "refs/fetched/log.lock", "config.lock", "shallow.lock"):
