@@ -20,6 +20,7 @@ import itertools, json, os, sys
 from tests.support.logs.stores import open_writer
 
 writer = open_writer(json.loads(sys.argv[1]))
+writer._patience = 600  # tests stop this process for longer than a database waits for it
 with open(sys.argv[2], "a") as acks:
     for number in itertools.count():
         writer.view()
