@@ -58,7 +58,8 @@ def append_from(workspace: Session, request: ImportRequest) -> Imported:
     facts = read_unrecorded(os.path.join(workspace.directory, request.file), request.file)
     before = len(workspace.log.entries())
     entries = workspace.log.append(facts)
-    added = len(workspace.log.entries()) - before
+    # Others may append meanwhile: what they appended is not among `entries`.
+    added = len({entry.seq for entry in entries if entry.seq >= before})
     return Imported(entries=entries, added=added, facts=len(facts))
 
 

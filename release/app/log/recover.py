@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -11,6 +10,7 @@ from release.app.log.scope import scope_of
 from release.app.session import Session
 from release.errors import ConfigError
 from release.log.state import Attempt
+from release.log.waiters import lease_end
 
 
 class RecoverRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +95,7 @@ def _evidence(one: Attempt, now: int, request: RecoverRequest) -> str | None:
     """The reason why the attempt can be settled, or None. `now`: milliseconds since the epoch."""
     if request.attempt is not None:
         return request.evidence if one.id == request.attempt else None
-    begun = datetime.fromisoformat(one.at).astimezone(UTC).timestamp() * 1000
-    if one.lease_ms and now > begun + one.lease_ms:
+    if 0 < lease_end(one) < now:
         return f"its stated time of {one.lease_ms // 60_000} minutes has passed"
     return None
 

@@ -259,7 +259,7 @@ def _parked_name(facts: Sequence[Mapping[str, Any]]) -> str:
 def _seconds(fields: Mapping[str, Any]) -> int:
     try:
         return int(datetime.fromisoformat(str(fields.get("at"))).timestamp())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from release.app.images.list_tags import ListTagsRequest, list_tags
 from release.app.images.tag import PlacedTag, TagRequest, tag
 from release.app.log import questions, reports
 from release.app.log.export import export
+from release.app.log.import_entries import ImportRequest, import_entries
 from release.app.log.recover import RecoverRequest, recover
 from release.app.log.verify import TagFinding, VerifyReport, VerifyRequest, fault, verify
 from release.app.releases.metadata import MetadataRequest, metadata
 from release.app.releases.tags import TagsRequest, tags
+from release.app.releases.unrecorded import UNRECORDED_SCHEMA
 from release.app.session import Session
 from release.app.versions.next_version import NextVersionRequest, next_version
 from release.app.versions.version import VersionRequest, version
@@ -30,6 +33,9 @@ from release.control import Cancel
 from release.errors import ConfigError, RefusedError, RegistryError
 from release.events import Event, Note
 from release.layout.layout import Layout
+from release.log import Entry
+from release.log.identity import checked, fact_id
+from release.log.sealing import seal_all
 from release.log.stores.file import FileStore
 from tests.support.logs.facts import PROJECT, built, digest, moved, planned, pushed, released, writer
 from tests.support.programs.command import Shipmark
@@ -210,6 +216,33 @@ class TestLog:
         assert recover(opened(logged), RecoverRequest()).settled == ()
         kinds = [entry["kind"] for entry in export(opened(logged)).entries]
         assert kinds[-2:] == ["planned", "abandoned"]
+
+    @pytest.mark.parametrize("at", ["someday", "", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00"])
+    def test_recover_leaves_an_attempt_open_that_began_at_no_time(self, logged: GitRepo, at: str) -> None:
+        """Another program wrote it; its hashes are right."""
+        log = FileStore(str(logged.path / ".shipmark/log.jsonl"), cancel=Cancel(), monotonic=time.monotonic)
+        fact = checked(planned("c", "odd", version="1.5.0", lease_ms=1))
+        (entry,) = seal_all({fact_id(fact): fact}, log.head(), at)
+        log.append([entry.raw], log.head())
+        found = recover(opened(logged), RecoverRequest())
+        assert "odd" in found.open
+        assert recover(opened(logged), RecoverRequest(attempt="odd", evidence="seen")).settled == ("odd",)
+
+    def test_import_counts_no_entries_of_others(
+        self, logged: GitRepo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = FileStore(str(logged.path / ".shipmark/log.jsonl"), cancel=Cancel(), monotonic=time.monotonic)
+        session = opened(logged)
+        line = json.dumps({"schema": UNRECORDED_SCHEMA, "fact": planned("c", "mine", version="1.5.0")})
+        (logged.path / "left.jsonl").write_text(f"{line}\n")
+        append = session.log.append
+
+        def after_another(facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
+            writer(log).append([planned("d", "other", version="1.6.0")])
+            return append(facts)
+
+        monkeypatch.setattr(session.log, "append", after_another)
+        assert import_entries(session, ImportRequest(file="left.jsonl")).added == 1
 
     def test_verify_report_gives_an_error_for_moved_differing_and_unreadable_tags(self) -> None:
         found = {"target": "r.example/app", "tag": "1", "detail": "d"}
