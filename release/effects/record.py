@@ -66,7 +66,10 @@ class Records:
                 if self._log.append_at([said], head):
                     return Bindings()
             except LogUnavailable:
-                break  # `append` tries again for some time
+                # The fact may be there or not, and other runs may have moved the tags in the meantime: `find` waits
+                # for the log, and then the tags are read again.
+                if self._log.find(said) is not None:
+                    break  # `append` makes it durable
         self._log.append([said])
         return Bindings()
 
