@@ -11,6 +11,9 @@ from release.log import Entry
 from release.log.records.kinds import ENDS
 from release.log.state import Attempt, LogState, ReleaseState
 
+# Milliseconds since the epoch.
+_YEAR_10000 = 253_402_300_800_000
+
 
 def ahead(
     state: LogState,
@@ -56,9 +59,10 @@ def lease_end(attempt: Attempt) -> int:
     if not attempt.lease_ms:
         return 0
     try:
-        return int(datetime.fromisoformat(attempt.at).timestamp() * 1000) + attempt.lease_ms
+        end = int(datetime.fromisoformat(attempt.at).timestamp() * 1000) + attempt.lease_ms
     except (ValueError, OverflowError):  # `at` is not a time: treat the attempt as if it announced no time
         return 0
+    return end if end < _YEAR_10000 else 0  # nobody can wait that long, and no text can say when it ends
 
 
 def _targets(release: ReleaseState) -> frozenset[str]:

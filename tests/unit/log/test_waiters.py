@@ -72,8 +72,9 @@ def test_released_release_whose_moving_tags_are_not_recorded_is_waited_for() -> 
     assert waits_for(*begun, planned(kind="moved", target=IMAGE, image={"digest": digest})) == []
 
 
-def test_release_attempt_without_a_lease_is_not_waited_for() -> None:
-    assert waits_for(planned(lease_ms=0)) == []
+@pytest.mark.parametrize("odd", [{"lease_ms": 0}, {"lease_ms": 2**53 - 1}, {"at": "someday"}])
+def test_release_attempt_without_an_end_that_has_a_date_is_not_waited_for(odd: dict[str, Any]) -> None:
+    assert waits_for(planned(**odd)) == []
 
 
 def test_attempt_of_a_run_outside_of_ci_is_waited_for_by_another_such_run() -> None:
