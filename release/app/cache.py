@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from release.app.session import Session
 from release.errors import GitError, RefusedError
-from release.filesystem.cache_folder import Cache, Surroundings, open_cache
+from release.filesystem.cache_folder import Cache, Surroundings, fresh_folder, open_cache
 from release.filesystem.cache_limit import IMAGES, limit_of, trim
+
+if TYPE_CHECKING:
+    from release.app.session import Session
 
 
 def open_cache_of(session: Session) -> Cache:
@@ -62,3 +66,11 @@ def trim_at_exit(session: Session) -> None:
                 trim(cache.root, limit)
 
     session.ports.at_exit(make_room)
+
+
+def image_store(session: Session) -> str:
+    """The folder for converted images: the repository's content store, or without a repository a temporary folder."""
+    if common_dir(session) is None:
+        return fresh_folder()
+    trim_at_exit(session)
+    return store_path(session)

@@ -246,7 +246,7 @@ class Session:
     @cached_property
     def image_store(self) -> str:
         """The folder for images that need a conversion, such as those of a Docker daemon."""
-        from release.app.image_store import image_store
+        from release.app.cache import image_store
 
         return image_store(self)
 
