@@ -43,7 +43,7 @@ def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dic
     Raises `OSError`.
     """
     # Its storage is new for each build, so that a time which no later commit changes would save nothing.
-    farm = Farm(created=read.task.created, check=cancel.check, for_run=True)
+    farm = Farm(created=read.task.created, check=cancel.check, for_run=True, drops_attributes=True)
     farm.lay_out(read.chosen.files, os.path.join(folder, CONTEXT))
     contexts = {name: _with_registry(text) for name, text in extras.contexts.items()}
     for number, (name, path) in enumerate(extras.folders.items()):

@@ -44,6 +44,11 @@ _HINTS = (
         "the builder cannot run programs of this platform: install QEMU (binfmt), or copy files only",
     ),
     ("no space left on device", "make room where BuildKit keeps its state: `docker buildx prune`"),
+    ("digest mismatch", "the address has other bytes than `--checksum` says: check them, and correct it"),
+    (
+        "lint violation found",
+        "the warnings above name the lines; `# check=` in the Dockerfile makes errors of them",
+    ),
     ("did not complete successfully", "the lines above are what the command wrote"),
     (
         "no match for platform",

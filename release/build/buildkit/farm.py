@@ -34,15 +34,20 @@ class Farm:
     In layers, BuildKit replaces times after `created` by `created` (`rewrite-timestamp`). So each file here gets a time
     that is not before `created`, and the same commit gives the same layers in every clone.
 
+    `drops_attributes`: copy files with extended attributes, which no commit has; BuildKit drops them itself.
+
     `for_run`: whether a command of the build sees the files. `make` warns of times in the future, takes what it made
     for older than such a source, and makes it again each time. So all copies get one time then, in the second after
     `created`; BuildKit reads them again for each commit. Copies that no command sees have times in the future.
     """
 
-    def __init__(self, *, created: int, check: Callable[[], None], for_run: bool) -> None:
+    def __init__(
+        self, *, created: int, check: Callable[[], None], for_run: bool, drops_attributes: bool = False
+    ) -> None:
         self._created = created
         self._check = check
         self._for_run = for_run
+        self._drops_attributes = drops_attributes
         self._linked: set[tuple[int, int]] = set()
 
     def lay_out(self, tree: Tree, folder: str) -> None:
@@ -86,6 +91,7 @@ class Farm:
             return False  # copying the file raises the error, with its reason
         inode = (found.st_dev, found.st_ino)
         fits = stat.S_IMODE(found.st_mode) == mode and found.st_mtime_ns >= self._created * _NANO
+        fits = fits and not (self._drops_attributes and _has_attributes(content.path))
         # BuildKit would turn two links of one file into a hard link in the image, which other clones do not have.
         if not fits or inode in self._linked or content.inode not in (None, inode):
             return False
@@ -123,6 +129,13 @@ class Farm:
         number = int.from_bytes(digest[:8], "big")
         seconds = (self._created // _SPAN + 1) * _SPAN + number % _SPAN
         return seconds * _NANO + (number // _SPAN) % _NANO
+
+
+def _has_attributes(path: str) -> bool:
+    try:
+        return bool(os.listxattr(path, follow_symlinks=False))
+    except (OSError, AttributeError):
+        return False  # a file system, or a system, without them
 
 
 def _make_folder(path: str) -> None:

@@ -609,6 +609,10 @@ class TestSources:
             assert "`sock` is a device, pipe or socket" in str(problem(git_repo))
         assert paths(git_repo, files="tracked") == ["Dockerfile"]
 
+    def test_names_that_mark_removed_files_are_refused(self, git_repo: GitRepo) -> None:
+        dockerfile(git_repo, COPY_ALL, **{".wh.x": ""})
+        assert str(problem(git_repo)).startswith("Dockerfile:2: `.wh.x` begins with `.wh.`")
+
     def test_pipe_that_no_instruction_copies_is_accepted(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, "FROM scratch\nCOPY a /\n", a="")
         os.mkfifo(git_repo.path / "pipe")

@@ -354,6 +354,14 @@ def test_builder_layers_refuses_run_before_anything_is_written(tmp_path: Path) -
     assert not (tmp_path / "store").exists()
 
 
+def test_builder_layers_refuses_names_that_are_not_utf_8_before_the_build(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")).write_text("")
+    found = problem(builder(), request(tmp_path))
+    assert found is not None
+    assert (found.kind, found.reason) == ("lacks", "Dockerfile:2: the name 'caf\\udce9' is not UTF-8")
+
+
 def test_builder_layers_refuses_an_image_without_a_file(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nUSER 1\n")
     with pytest.raises(BuildError, match="would contain no file"):

@@ -21,7 +21,7 @@ from release.errors import BuildError
 def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]:
     """The nodes that the transfer adds to the image, by path, with missing parent folders. Raises `BuildError`."""
     found = find_sources(transfer, source)
-    target, is_folder = _destination(transfer, found, image)
+    target, says_folder = _destination(transfer, image)
     changes = _Changes(transfer, image)
     for each in found:
         for folder, node in each.above:
@@ -34,6 +34,10 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
         elif each.node.kind == "dir":
             changes.add_below(join(target, inner), source, each.path, inner=inner)
         elif not inner or not transfer.leaves_out(inner):
+            # As in BuildKit, what an earlier source made of the destination counts for the next one.
+            is_folder = says_folder or changes.has_folder(target)
+            if not is_folder and target in changes.nodes:
+                raise _lost(transfer)
             changes.add(join(target, each.name) if is_folder else target, each.node, origin=each.path)
     return changes.nodes
 
@@ -67,21 +71,24 @@ def missing_folders(path: str, image: Tree, owner: Owner, *, where: str) -> dict
     return missing
 
 
-def _destination(transfer: Transfer, found: list[FoundSource], image: Tree) -> tuple[str, bool]:
-    """The destination, with symlinks in the image followed, and whether it is a folder to copy into."""
+def _lost(transfer: Transfer) -> BuildError:
+    """The error for a file that would be replaced by the next source, which BuildKit does without a word."""
+    text = transfer.destination
+    return BuildError(
+        f"{transfer.where}: more than one source, but the destination `{text}` does not end with `/`",
+        hint=f"write `{text}/`",
+    )
+
+
+def _destination(transfer: Transfer, image: Tree) -> tuple[str, bool]:
+    """The destination, with symlinks in the image followed, and whether it is written as a folder."""
     text = transfer.destination
     says_folder = transfer.keeps_parents or text.endswith(("/", "/.")) or text in (".", "..")
-    if len(found) > 1 and not says_folder:
-        raise BuildError(
-            f"{transfer.where}: more than one source, but the destination `{text}` does not end with `/`",
-            hint=f"write `{text}/`",
-        )
     absolute = posixpath.normpath(posixpath.join("/", transfer.working_dir, text)).lstrip("/")
     resolved = image.resolve(absolute)
     if transfer.is_linked and resolved != absolute:
         raise _through_symlink(transfer, absolute, resolved)
-    node = image.get(resolved)
-    return resolved, says_folder or (node is not None and node.kind == "dir")
+    return resolved, says_folder
 
 
 def _through_symlink(transfer: Transfer, path: str, resolved: str) -> BuildError:
@@ -109,6 +116,11 @@ class _Changes:
         self._result = Tree(self._after)
         self._known = Tree(self.nodes) if transfer.is_linked else self._result  # folders that are not made
         self._folders: dict[str, str] = {}  # folder -> the folder with symlinks followed
+
+    def has_folder(self, path: str) -> bool:
+        """Whether `path` is a folder, of the image or of an earlier source."""
+        node = self._result.get(path)
+        return node is not None and node.kind == "dir"
 
     def add(self, path: str, node: Node, *, origin: str) -> None:
         """Add one node, with symlinks followed in the folders of its path. A symlink is added as it is."""

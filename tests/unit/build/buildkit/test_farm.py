@@ -57,6 +57,21 @@ def test_context_files_are_hard_linked_if_mode_and_time_fit(root: Path, tmp_path
     assert after == before
 
 
+@pytest.mark.parametrize("drops", [True, False])
+def test_extended_attributes_are_dropped_where_the_builder_would_keep_them(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drops: bool
+) -> None:
+    """Not every file system has them, so here the file only seems to have one."""
+    monkeypatch.setattr(
+        os, "listxattr", lambda path, **_: ["user.note"] if str(path).endswith("plain") else []
+    )
+    tree = walk(open_context(build_of(root).task))
+    farm = Farm(created=CREATED, check=lambda: None, for_run=True, drops_attributes=drops)
+    farm.lay_out(tree, str(tmp_path / "farm"))
+    linked = {name for name in ("plain", "tool") if (tmp_path / "farm" / name).samefile(root / name)}
+    assert linked == ({"tool"} if drops else {"plain", "tool"})
+
+
 def test_copied_file_keeps_its_time_from_commit_to_commit_until_its_content_changes(
     root: Path, tmp_path: Path
 ) -> None:

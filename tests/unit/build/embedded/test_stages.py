@@ -459,6 +459,15 @@ class TestCopy:
         error = refusal(f"FROM scratch\nUSER 1\nCOPY {operands}")
         assert str(error) == f"Dockerfile:3: {message}"
 
+    def test_several_sources_go_into_a_folder_that_exists_or_that_the_first_of_them_makes(self) -> None:
+        image = build(
+            "FROM scratch\nCOPY conf /x\nCOPY app README.md /x\nCOPY conf app /y\nWORKDIR /z\nCOPY app README.md .\n"
+        )
+        new = [[path for path, node in layer if node.kind == "file"] for layer in image.layers]
+        assert new[1] == ["x/README.md", "x/app"]
+        assert {"y/app", "y/deep/c"} <= set(new[2])
+        assert new[-1] == ["z/README.md", "z/app"]
+
     def test_sources_that_are_symlinks_lead_somewhere_inside_of_the_context(self) -> None:
         context = {
             "d": folder(),
