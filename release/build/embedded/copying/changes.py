@@ -118,8 +118,8 @@ class _Changes:
         self._folders: dict[str, str] = {}  # folder -> the folder with symlinks followed
 
     def has_folder(self, path: str) -> bool:
-        """Whether `path` is a folder, of the image or of an earlier source."""
-        node = self._result.get(path)
+        """Whether `path` is a folder, of an earlier source or, without `--link`, of the image."""
+        node = self._known.get(path)
         return node is not None and node.kind == "dir"
 
     def add(self, path: str, node: Node, *, origin: str) -> None:
@@ -133,7 +133,7 @@ class _Changes:
         if existing is not None and existing.kind == "dir":
             raise self._error(
                 f"`/{resolved}` is a folder in the image, but `{origin}` is not a folder",
-                "copy to another name",
+                f"copy to another name, or into it: `/{resolved}/`",
             )
         self._add_parents(resolved)
         self._put(resolved, self._stamped(node))

@@ -468,6 +468,13 @@ class TestCopy:
         assert {"y/app", "y/deep/c"} <= set(new[2])
         assert new[-1] == ["z/README.md", "z/app"]
 
+    def test_copy_of_a_file_with_link_does_not_replace_a_folder_as_buildkit_would(self) -> None:
+        error = refusal("FROM scratch\nCOPY conf /x\nCOPY --link app /x\n")
+        assert str(error) == "Dockerfile:3: `/x` is a folder in the image, but `app` is not a folder"
+        assert error.hint == "copy to another name, or into it: `/x/`"
+        text = "FROM scratch\nCOPY conf /x\nCOPY --link app /x/\nCOPY --link conf app /y\n"
+        assert "y/app" in dict(build(text).layers[-1])
+
     def test_sources_that_are_symlinks_lead_somewhere_inside_of_the_context(self) -> None:
         context = {
             "d": folder(),
