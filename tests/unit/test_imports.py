@@ -239,6 +239,7 @@ CAUGHT_INSIDE = {
     "release.cli.*": {"UsageError"},  # click's, printed by it with the usage
     "release.step_scheduler": {"RuntimeError"},  # steps that wait for one another are a defect of ours
     "release.git.describe": {"ValueError"},  # becomes GitError in `understood`
+    "release.log.stores.git_segments": {"Unfit"},  # becomes a reading of all commits
     "release.log.catalog.*": {"IndexFailed", "Unfit", "_RollBack"},  # become a new index, or none
     "release.log.chain": {"Malformed"},  # becomes LogCorrupt or a torn last line, by its place
     "release.log.stores.sql_transaction": {

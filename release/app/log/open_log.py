@@ -187,7 +187,8 @@ def _git(section: LogSection, ground: LogContext) -> LogStore:
         monotonic=ground.clock.monotonic,
         credentials=credentials,
     )
-    return GitStore(remote, name=name, ref=section.ref)
+    # A CI job has little use for the older commits, and its machine is often gone afterwards.
+    return GitStore(remote, name=name, ref=section.ref, stays_partial=bool(ground.env.get("CI")))
 
 
 def _from_root(url: str, root: str) -> str:

@@ -2,12 +2,14 @@
 
 A commit's tree holds only `entry.json`: the entry's bytes and a newline. A commit's parent is that of the entry before.
 A writer that lost a race parks its facts under a ref of their own, which cannot conflict; the next writer appends them.
+The entries of a long log are under refs of their own a second time: see `git_segments.py`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -17,17 +19,17 @@ from release.canonical_json import canonical
 from release.decoding import decode
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head, HeadMoved
-from release.log.chain import head_of, verify_all, verify_line
+from release.log.chain import head_of, read_line, verify_line
 from release.log.identity import fact_id
+from release.log.stores.git_history import FILE, PORTION, History, Place
 from release.log.stores.git_outcome import Push
 from release.log.stores.git_remote import GitRemote
+from release.log.stores.git_segments import SIZE, Segments, Unfit
 
 DEFAULT_REF = "refs/shipmark/log"
 _INBOX = "refs/shipmark/inbox"
 _FETCHED = "refs/fetched/log"
 _FETCHED_INBOX = "refs/fetched-inbox"
-# Commits whose entries are read at once. Bounds memory; fewer would need more git processes for a long log.
-_PORTION = 4000
 # Ends of the log that are kept besides the newest one, each with the commit that held it.
 _EARLIER = 16
 # The newest commit of the log that was verified, kept between runs: a fetched log without it was rewritten.
@@ -35,9 +37,22 @@ _SEEN = "refs/seen/log"
 
 
 class GitStore:
-    """A `LogStore` in a git remote. `name`: for messages, `refs/shipmark/log at origin`. `ref`: holds the log."""
+    """A `LogStore` in a git remote. `name`: for messages, `refs/shipmark/log at origin`. `ref`: holds the log.
 
-    def __init__(self, remote: GitRemote, *, name: str, ref: str = DEFAULT_REF) -> None:
+    `segment`: entries in a segment, the same for all that use the log. `stays_partial`: a private repository without
+    the older commits stays as it is; otherwise the next process that uses it fetches them, so that this machine has
+    what a remote may lose.
+    """
+
+    def __init__(
+        self,
+        remote: GitRemote,
+        *,
+        name: str,
+        ref: str = DEFAULT_REF,
+        segment: int = SIZE,
+        stays_partial: bool = False,
+    ) -> None:
         self._remote = remote
         self._name = name
         self._ref = ref
@@ -45,9 +60,9 @@ class GitStore:
         self._head = Head()
         # Ends of the log before that one. A mirror, or a copy, asks again for the newest entries.
         self._earlier: deque[tuple[str | None, Head]] = deque(maxlen=_EARLIER)
-        self._commits: dict[
-            int, str
-        ] = {}  # position of an entry that this process read or appended: its commit
+        self._history = History(remote, name)
+        self._segments = Segments(remote, self._history, ref, segment)
+        self._stays_partial = stays_partial
         # Name of parked facts: commit that holds them. Each fetch replaces all.
         self._parked: dict[str, str] = {}
 
@@ -72,16 +87,55 @@ class GitStore:
         with self._remote.exclusive():
             tip = self._fetch()
             base, head = self._before(after)
-            commits = self._commits_behind(base, tip)
+            commits = self._history.behind(base, tip)
+            lacks_older = base is None and self._remote.is_shallow()
         # The lock is not held while the caller uses the entries: the caller may need it.
-        for start in range(0, len(commits), _PORTION):
+        if lacks_older and commits:
+            commits, head = yield from self._older(commits, tip, after)
+        for start in range(0, len(commits), PORTION):
             with self._remote.exclusive():
-                entries = self._load(commits[start : start + _PORTION], head)
+                entries = self._history.entries(commits[start : start + PORTION], head)
             head = head_of(entries[-1])
             yield from (entry for entry in entries if entry.seq > after)
         if tip != self._tip:
             with self._remote.exclusive():
                 self._remember(tip, head)
+
+    def _older(
+        self, commits: list[Place], tip: str | None, after: int
+    ) -> Generator[Entry, None, tuple[list[Place], Head]]:
+        """Yield the entries above `after` that are before those of `commits`, and come out of segments.
+
+        Returns the commits that are left to be read, and the entry before theirs.
+        """
+        head = Head()
+        try:
+            with self._remote.exclusive():
+                first, segments = self._segments.before(commits)
+            for segment in segments:
+                with self._remote.exclusive():
+                    entries = self._segments.entries(segment, head)
+                entries = entries[: first - entries[0].seq]
+                head = head_of(entries[-1])
+                yield from (entry for entry in entries if entry.seq > after)
+        except Unfit:
+            with self._remote.exclusive():
+                self._remote.fetch(f"+{self._ref}*:{_FETCHED}*", whole=True)
+                commits = self._history.behind(None, tip)
+                self._require_at(commits, head)
+            return commits[head.seq + 1 :], head
+        return commits, head
+
+    def _require_at(self, commits: Sequence[Place], head: Head) -> None:
+        """Raise `LogCorrupt` unless the log has entry `head`, which came out of a segment."""
+        if head.seq < 0:
+            return
+        lines = self._history.lines(commits[head.seq : head.seq + 1])
+        if not lines or head_of(read_line(lines[0] or b"")) != head:
+            raise LogCorrupt(
+                f"entry {head.seq} of version log `{self._name}` is another one in its segments than in its commits",
+                hint="delete the refs below `refs/shipmark/segments` on the remote: they are made anew; then run again",
+            )
 
     def _before(self, after: int) -> tuple[str | None, Head]:
         """The latest verified commit that is not behind entry `after`, and its entry; else the log's beginning."""
@@ -89,13 +143,13 @@ class GitStore:
         return next((one for one in known if one[1].seq <= after), (None, Head()))
 
     def resume(self, head: Head, commit: str) -> bool:
-        """Continue behind entry `head`, which an earlier process verified, and which `commit` holds.
+        """Continue behind entry `head`, which an earlier process verified, and which `commit` holds; "" if unknown.
 
         Returns False, and changes nothing, unless the commit is part of the log that was verified last. The next read
         checks that the log on the remote continues that one.
         """
         with self._remote.exclusive():
-            if not self._remote.succeeds("merge-base", "--is-ancestor", commit, _SEEN):
+            if not commit or not self._remote.succeeds("merge-base", "--is-ancestor", commit, _SEEN):
                 return False
         self._tip, self._head = commit, head
         return True
@@ -106,8 +160,8 @@ class GitStore:
         return self._remote.folder
 
     def commit_of(self, seq: int) -> str:
-        """The commit of an entry that this process read or appended."""
-        return self._commits[seq]
+        """The commit of an entry that this process read or appended; "" for one that it read from a segment."""
+        return self._history.commits.get(seq, "")
 
     def append(self, lines: Sequence[bytes], expected: Head) -> None:
         """See `LogStore.append`. How durable an entry is depends on the remote: many do not fsync by default."""
@@ -121,10 +175,13 @@ class GitStore:
                 entry = verify_line(line, head)
                 head = head_of(entry)
                 tip = self._commit(entry, tip)
-                self._commits[head.seq] = tip
+                self._history.commits[head.seq] = tip
             (push,) = self._remote.push(f"{tip}:{self._ref}")
             self._require_done(push)
             self._remember(str(tip), head)
+            # The entries are in the log already, whatever becomes of their second place.
+            with suppress(LogError):
+                self._segments.add(expected, head, str(tip))
 
     def check_writable(self) -> None:
         """See `LogStore.check_writable`. Pushes a commit to the remote as a dry run."""
@@ -165,7 +222,13 @@ class GitStore:
 
     def _fetch(self) -> str | None:
         # The `*` makes the ref a pattern: git fails for a missing ref, but not for a pattern that matches nothing.
-        refs = self._remote.fetch(f"+{self._ref}*:{_FETCHED}*", f"+{_INBOX}/*:{_FETCHED_INBOX}/*")
+        wanted = (f"+{self._ref}*:{_FETCHED}*", f"+{_INBOX}/*:{_FETCHED_INBOX}/*")
+        if self._remote.is_new:
+            refs = self._remote.fetch(*wanted, self._segments.refspec, newest=self._segments.newest)
+            self._segments.saw(refs)
+            self._stays_partial = True  # in this process
+        else:
+            refs = self._remote.fetch(*wanted, whole=not self._stays_partial)
         start = f"{_FETCHED_INBOX}/"
         self._parked = {
             ref.removeprefix(start): commit for ref, commit in refs.items() if ref.startswith(start)
@@ -190,47 +253,6 @@ class GitStore:
     def _continues(self, known: str, tip: str | None) -> bool:
         return tip is not None and self._remote.succeeds("merge-base", "--is-ancestor", known, tip)
 
-    def _commits_behind(self, base: str | None, tip: str | None) -> list[tuple[str, str]]:
-        """The commits after `base`, up to `tip`, oldest first, each with the name of its entry.
-
-        Raises `LogCorrupt` unless each continues the last.
-        """
-        if tip is None or tip == base:
-            return []
-        span = f"{base}..{tip}" if base else tip
-        # Lines `commit ID`, `parents ID`, and behind the first commit that has an object, `ID PATH`.
-        options = ("--reverse", "--topo-order", "--objects", "--in-commit-order", "--format=parents %P")
-        lines = iter(self._remote.read("rev-list", *options, span).decode(errors="replace").split("\n"))
-        commits: list[tuple[str, str]] = []
-        parent = base or ""
-        for line in lines:
-            word, _, rest = line.partition(" ")
-            if word == "commit":
-                if next(lines) != f"parents {parent}":
-                    raise LogCorrupt(
-                        f"version log `{self._name}` is not a single line of commits at {rest[:12]}"
-                    )
-                parent = rest
-                # An object that an earlier commit has, too, is not listed again.
-                commits.append((rest, f"{rest}:entry.json"))
-            elif rest == "entry.json":
-                commits[-1] = (parent, word)
-        return commits
-
-    def _load(self, commits: Sequence[tuple[str, str]], head: Head) -> list[Entry]:
-        """The verified entries of `commits`, which follow entry `head`."""
-        # Newest first: git stores an older entry as what differs from a newer one, and has that at hand then.
-        found = list(_blobs(self._remote.contents([name for _, name in reversed(commits)])))[::-1]
-        cause = "git does not give its commit"
-        if None in found:
-            found, cause = found[: found.index(None)], "a commit of the log has no `entry.json`"
-        lines = [content.removesuffix(b"\n") for content in found if content is not None]
-        entries = list(verify_all(lines, head))
-        self._commits |= {entry.seq: commit for entry, (commit, _) in zip(entries, commits, strict=False)}
-        if len(entries) < len(commits):
-            raise LogCorrupt(f"entry {head.seq + 1 + len(entries)} is missing: {cause}")
-        return entries
-
     def _remember(self, tip: str | None, head: Head) -> None:
         self._earlier.append((self._tip, self._head))
         self._tip, self._head = tip, head
@@ -242,7 +264,7 @@ class GitStore:
         subject = " ".join(str(fields[name]) for name in ("kind", "version") if fields.get(name))
         subject = " ".join(subject.split())[:100] or "entry"
         message = f"{subject}\n\nShipmark-Seq: {entry.seq}\nShipmark-Hash: {fields['hash']}\n"
-        return self._remote.store_commit("entry.json", entry.raw + b"\n", parent, message, _seconds(fields))
+        return self._remote.store_commit(FILE, entry.raw + b"\n", parent, message, _seconds(fields))
 
     def _require_done(self, push: Push) -> None:
         if push.outcome == "race":
@@ -261,18 +283,3 @@ def _seconds(fields: Mapping[str, Any]) -> int:
         return int(datetime.fromisoformat(str(fields.get("at"))).timestamp())
     except (ValueError, OverflowError):
         return 0
-
-
-def _blobs(output: bytes) -> Iterator[bytes | None]:
-    """The contents in the output of `git cat-file --batch`; None for a missing object."""
-    position = 0
-    while position < len(output):
-        end = output.index(b"\n", position)
-        words = output[position:end].split(b" ")
-        position = end + 1
-        if len(words) != 3 or words[1] != b"blob":
-            yield None
-            continue
-        size = int(words[2])
-        yield output[position : position + size]
-        position += size + 1

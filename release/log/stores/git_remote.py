@@ -97,6 +97,8 @@ class GitRemote:
             git_environment(env), ((f"remote.{_REMOTE}.url", url), *credentials.settings)
         )
         self._stays = keeps_to_its_host(credentials)
+        #: Whether this process made the private repository, and has not fetched yet.
+        self.is_new = False
         # Keeps other processes out of the private repository.
         # `_prepare` deletes the lock files of killed git processes, so no other git process may be running there.
         # Each holder runs one remote command; the wait covers two.
@@ -126,13 +128,22 @@ class GitRemote:
                 hint="check the rights of that folder; `shipmark cache clean` removes it",
             ) from error
 
-    def fetch(self, *refspecs: str) -> dict[str, str]:
-        """Fetch and prune; returns the private repository's refs. Raises `LogError` if the fetch fails."""
-        done = self._git(
-            "fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", _REMOTE, *refspecs
-        )
+    def fetch(self, *refspecs: str, newest: int | None = None, whole: bool = False) -> dict[str, str]:
+        """Fetch and prune; returns the private repository's refs. Raises `LogError` if the fetch fails.
+
+        `newest`: commits of each ref that are enough, where the remote can send less than all. `whole`: older commits,
+        too, that such a fetch left out.
+        """
+        options = ["--quiet", "--no-tags", "--prune", "--no-write-fetch-head"]
+        depth = [f"--depth={newest}"] if newest else ["--unshallow"] if whole and self.is_shallow() else []
+        done = self._git("fetch", *options, *depth, _REMOTE, *refspecs)
+        if done.code != 0 and newest and (b"shallow" in done.stderr or not done.stderr):
+            # A web server without git's program sends all or nothing, and so do some old ones. Of a repository
+            # without commits git wants no depth, and does not say so.
+            done = self._git("fetch", *options, _REMOTE, *refspecs)
         if done.code != 0:
             raise self._failure(outcome_of(done.code, "", _text(done.stderr), ""), "read")
+        self.is_new = False
         lines = self.read("for-each-ref", "--format=%(objectname) %(refname)").decode().splitlines()
         return {ref: commit for commit, ref in (line.split(" ", 1) for line in lines)}
 
@@ -168,6 +179,10 @@ class GitRemote:
         wanted = "".join([f"{name} blob\n" for name in names]).encode()
         return self.read("cat-file", "--batch", "--buffer", "--textconv", stdin=wanted)
 
+    def is_shallow(self) -> bool:
+        """Whether the private repository lacks older commits."""
+        return os.path.exists(os.path.join(self._cache, "shallow"))
+
     def succeeds(self, *arguments: str) -> bool:
         """Whether a local git command exits with 0."""
         return self._git(*arguments).code == 0
@@ -200,6 +215,7 @@ class GitRemote:
             )
             if done.code != 0:
                 raise LogError(f"version log `{self._name}`: no cache can be made: {_first_line(done)}")
+            self.is_new = True
         for name in ("HEAD", "config"):
             if not os.path.getsize(os.path.join(self._cache, name)):
                 raise self._damaged(f"cannot be used: `{name}` of its copy is empty")

@@ -1,0 +1,91 @@
+"""Reads entries of a git log from the commits that its private repository has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from release.errors import LogCorrupt
+from release.log import Entry, Head
+from release.log.chain import verify_all
+from release.log.stores.git_remote import GitRemote
+
+#: The only file in the tree of a commit.
+FILE = "entry.json"
+#: Commits whose entries are read at once. Bounds memory; fewer would need more git processes for a long log.
+PORTION = 4000
+
+#: A commit of the log, and the name of its entry for git.
+Place = tuple[str, str]
+
+
+class History:
+    """The log's commits in the private repository of `remote`, which the caller has locked. `name`: for messages."""
+
+    def __init__(self, remote: GitRemote, name: str) -> None:
+        self._remote = remote
+        self._name = name
+        # Position of an entry that this process read or appended: its commit.
+        self.commits: dict[int, str] = {}
+
+    def behind(self, base: str | None, tip: str | None, *, newest: int | None = None) -> list[Place]:
+        """The commits after `base`, up to `tip`, oldest first; at most the `newest` ones.
+
+        A repository without the older commits gives those that it has. Raises `LogCorrupt` unless each continues the
+        last.
+        """
+        if tip is None or tip == base:
+            return []
+        span = f"{base}..{tip}" if base else tip
+        # Lines `commit ID`, `parents ID`, and behind the first commit that has an object, `ID PATH`.
+        options = ["--reverse", "--topo-order", "--objects", "--in-commit-order", "--format=parents %P"]
+        if newest is not None:
+            options.append(f"--max-count={newest}")
+        lines = iter(self._remote.read("rev-list", *options, span).decode(errors="replace").split("\n"))
+        commits: list[Place] = []
+        parent = base or ""
+        for line in lines:
+            word, _, rest = line.partition(" ")
+            if word == "commit":
+                parents = next(lines)
+                if parents != f"parents {parent}" and (commits or newest is None):
+                    raise LogCorrupt(
+                        f"version log `{self._name}` is not a single line of commits at {rest[:12]}"
+                    )
+                parent = rest
+                # An object that an earlier commit has, too, is not listed again.
+                commits.append((rest, f"{rest}:{FILE}"))
+            elif rest == FILE:
+                commits[-1] = (parent, word)
+        return commits
+
+    def entries(self, commits: Sequence[Place], head: Head) -> list[Entry]:
+        """The verified entries of `commits`, which follow entry `head`. Raises `LogCorrupt`."""
+        found, cause = self.lines(commits), "git does not give its commit"
+        if None in found:
+            found, cause = found[: found.index(None)], f"a commit of the log has no `{FILE}`"
+        entries = list(verify_all([line for line in found if line is not None], head))
+        self.commits |= {entry.seq: commit for entry, (commit, _) in zip(entries, commits, strict=False)}
+        if len(entries) < len(commits):
+            raise LogCorrupt(f"entry {head.seq + 1 + len(entries)} is missing: {cause}")
+        return entries
+
+    def lines(self, commits: Sequence[Place]) -> list[bytes | None]:
+        """The line in each of `commits`, not verified; None for a commit without one."""
+        # Newest first: git stores an older entry as what differs from a newer one, and has that at hand then.
+        found = list(blobs(self._remote.contents([name for _, name in reversed(commits)])))[::-1]
+        return [content if content is None else content.removesuffix(b"\n") for content in found]
+
+
+def blobs(output: bytes) -> Iterator[bytes | None]:
+    """The contents in the output of `git cat-file --batch`; None for a missing object."""
+    position = 0
+    while position < len(output):
+        end = output.index(b"\n", position)
+        words = output[position:end].split(b" ")
+        position = end + 1
+        if len(words) != 3 or words[1] != b"blob":
+            yield None
+            continue
+        size = int(words[2])
+        yield output[position : position + size]
+        position += size + 1
