@@ -6,11 +6,23 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from release.errors import ConfigError
+
 #: The reserved tag under which a repository tells the statuses of its versions. It names no release.
 STATUS_TAG = "shipmark-status"
 #: Statuses from the least to the most cautious one. Among statuses with equal numbers the most cautious one counts: two
 #: people who decided at once without seeing each other are both heard that way.
 _CAUTION = {"stable": 0, "restored": 0, "prerelease": 1, "yanked": 2}
+
+
+def require_free(tag: str) -> str:
+    """`tag`, for an image. Raises `ConfigError` for the reserved tag: an image there would hide what was taken back."""
+    if tag == STATUS_TAG:
+        raise ConfigError(
+            f"the tag `{STATUS_TAG}` is reserved: it says which versions were taken back",
+            hint="choose another tag",
+        )
+    return tag
 
 
 class KnownStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

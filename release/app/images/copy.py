@@ -28,6 +28,7 @@ from release.task_group import run_all
 from release.transfer.copy import BLOBS, Survey, carry, read_back, survey
 from release.transfer.copy_referrers import copy_attached
 from release.transfer.prefetch import Converts, Prefetch
+from release.versions.status import STATUS_TAG, require_free
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -94,6 +95,10 @@ def _copy_from(workspace: Session, origin: ImageLocation, request: CopyRequest) 
             f"`{request.destination}` names no tag, and the image in `{request.source}` {shown}",
             hint=f"write `{target.name}:TAG`",
         )
+    if (
+        tag is not None and origin.tag != STATUS_TAG
+    ):  # from the same tag it is a mirror, of the statuses themselves
+        require_free(tag)
     placed = _copy(workspace, origin, target, manifest, tag, request)
     return CopyReport(repository=target.name, digest=manifest.digest, tags=placed_tags(placed))
 

@@ -11,6 +11,7 @@ from release.app.session import Session
 from release.image_names.choose_image import read
 from release.image_names.image_location import locate_target
 from release.oci.reference import require_tag
+from release.versions.status import require_free
 
 
 class TagRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +44,7 @@ def tag(workspace: Session, request: TagRequest) -> TagReport:
     if location.registry is not None:
         workspace.require_trusted("image tag")
     for name in request.tags:
-        require_tag(name)
+        require_free(require_tag(name))
     manifest = read(location)
     names = tuple(dict.fromkeys(request.tags))
     placed = place_tags(location.repository, manifest, names, move=request.move, cancel=workspace.cancel)

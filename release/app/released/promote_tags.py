@@ -15,6 +15,7 @@ from release.oci.reference import Reference, require_tag
 from release.plan.tag_kind import fixed_policy, release_line
 from release.tagging.default_scheme import release_lines
 from release.tagging.model import Candidate, FixedTag, MovingTag, TagPolicy
+from release.versions.status import require_free
 
 _ASKED = "asked for"
 
@@ -64,7 +65,9 @@ def split_place(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def named_tags(names: Sequence[str]) -> Tags:
-    """Sort tags that `--to` names into fixed tags, moving tags and other names."""
+    """Sort tags that `--to` names into fixed tags, moving tags and other names. Raises `ConfigError`."""
+    for name in names:
+        require_free(name)
     return Tags(
         fixed=tuple(
             FixedTag(name=name, reason=_ASKED, policy=policy)

@@ -39,6 +39,7 @@ from release.tagging.warnings import idle
 from release.versions.git_tags import VersionTags, versions_in
 from release.versions.model import Version
 from release.versions.semver import precedence_key
+from release.versions.status import STATUS_TAG
 
 _BRANCH = "branch-"  # in front of a branch's name that reads like a release tag
 _VERSION_LABEL = "org.opencontainers.image.version"
@@ -76,6 +77,8 @@ def rules_decision(
     outcomes = [evaluate_rules(rules, flavor or Flavor(), run) for run in runs]
     tags: dict[str, RuleTag] = {}
     for tag in (tag for outcome in outcomes for tag in outcome.tags):
+        if tag.name == STATUS_TAG:
+            raise tag.rule.item.error(0, f"the tag `{STATUS_TAG}` is reserved", hint="choose another tag")
         tags.setdefault(tag.name, tag)
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
     unseen = () if policy.as_action else _unseen(basis.unread, rules, tags.values())

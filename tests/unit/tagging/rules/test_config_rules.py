@@ -123,3 +123,8 @@ def test_environment_variable_in_a_rule_is_replaced_in_the_config_and_left_empty
         inputs, MetadataContext(run=RuleContext(now=0, ref="refs/heads/main", sha=HEAD))
     ).tag_names
     assert named == ("x", "1-j-BUILD_NUMBER-")
+
+
+def test_rule_that_makes_the_reserved_tag_is_an_error_with_its_place() -> None:
+    with pytest.raises(ConfigError, match=r"tags:1:1: the tag `shipmark-status` is reserved"):
+        kinds("type=raw,value=shipmark-status")
