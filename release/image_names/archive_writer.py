@@ -21,7 +21,7 @@ from release.layout.entry_names import CONTAINERD_NAME, REF_NAME
 from release.layout.files import MARKER
 from release.layout.layout import Layout
 from release.oci import DOCKER_CONFIG, INDEX_TYPES, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
-from release.oci.graph import manifests_in
+from release.oci.image_config import named_entries
 from release.oci.manifest import children, describe
 from release.oci.platforms import normal
 
@@ -178,7 +178,10 @@ def _image(layout: Layout, top: Manifest, platform: str | None, *, needed: bool)
     if found is None:
         if needed:
             wanted = f"`{platform}`" if platform else "any platform"
-            raise Invalid(f"`{top.digest}` has no image for {wanted}", hint="see its platforms")
+            raise Invalid(
+                f"`{top.digest}` has no image for {wanted}",
+                hint=f"`shipmark image inspect` lists its platforms{'' if platform else ': it has none'}",
+            )
         return None
     config, *layers = children(found)
     lacking = [layer.digest for layer in layers if not layout.has_blob(layer)]
@@ -210,7 +213,9 @@ def _is_tar(layer: Descriptor) -> bool:
 def _first(layout: Layout, top: Manifest, platform: str | None) -> Manifest | None:
     if not top.is_index:
         return top
-    for child in manifests_in(top):
+    for child in named_entries(layout, top):
+        if not child.is_manifest:
+            continue
         if child.media_type in INDEX_TYPES:
             found = _first(layout, layout.manifest(child.digest), platform)
             if found is not None:

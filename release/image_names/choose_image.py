@@ -79,7 +79,7 @@ def read(location: ImageLocation, *, platform: str | None = None) -> Manifest:
 
 
 def _of_platform(repository: Repository, manifest: Manifest, platform: str) -> Manifest:
-    found = _platforms(repository, manifest, _DEEPEST)
+    found = platforms_in(repository, manifest)
     by_name = {normal(name): digest for name, digest in reversed(found)}
     digest = next((by_name[name] for name in acceptable(platform) if name in by_name), None)
     if digest is None:
@@ -91,7 +91,7 @@ def _of_platform(repository: Repository, manifest: Manifest, platform: str) -> M
     return manifest if digest == manifest.digest else repository.manifest(digest)
 
 
-def _platforms(repository: Repository, top: Manifest, levels: int) -> list[tuple[str, str]]:
+def platforms_in(repository: Repository, top: Manifest, levels: int = _DEEPEST) -> list[tuple[str, str]]:
     """Platform and digest of each image, also in nested indexes. Of several for one platform the first counts."""
     if not top.is_index:
         return [(_platform_text(read_config(repository, top)), top.digest)]
@@ -99,7 +99,7 @@ def _platforms(repository: Repository, top: Manifest, levels: int) -> list[tuple
     for child in named_entries(repository, top):
         name = platform_of(child)
         if child.media_type in INDEX_TYPES:
-            found += _platforms(repository, repository.manifest(child.digest), levels - 1) if levels else []
+            found += platforms_in(repository, repository.manifest(child.digest), levels - 1) if levels else []
         elif name is not None:
             found.append((name, child.digest))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -172,8 +173,13 @@ def locate_repository(context: LocationContext, text: str) -> ImageLocation:
     """Parse the name of a repository in a registry or of a layout. Raises `ConfigError`, also for a tag or digest."""
     found = locate_target(context, text)
     if found.reference is not None:
+        host = text.removeprefix("docker://")
+        # It reads like a repository of Docker Hub with a tag of digits.
+        is_host = re.fullmatch(r"(localhost|[\w-]+(\.[\w-]+)+):[0-9]{1,5}", host, re.ASCII) is not None
         raise ConfigError(
-            f"`{text}` names a tag or digest where a repository is expected", hint=f"write `{found.name}`"
+            f"`{text}` names a tag or digest where a repository is expected",
+            hint=f"write `{found.name}`"
+            + (f"; for a repository of that registry, `{host}/NAME`" if is_host else ""),
         )
     return found
 

@@ -59,7 +59,7 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
         )
     held = location.repository.resolve(location.tag)
     if held is None:
-        raise NotFound(f"`{location.name}` has no tag `{location.tag}`")
+        raise _absent(location, f"tag `{location.tag}`")
     if location.digest is not None and held.digest != location.digest:
         raise RefusedError(
             f"`{location.name}:{location.tag}` holds {held.digest}, not {location.digest}",
@@ -97,7 +97,7 @@ def _delete_digest(
         )
     held = location.repository.resolve(location.reference)
     if held is None:
-        raise NotFound(f"`{location.name}` has no `{location.reference}`")
+        raise _absent(location, f"`{location.reference}`")
     listed = held_by(workspace, location.repository, by_version(location.repository.tags()))
     tags = tuple(
         tag for tag, one in listed.items() if isinstance(one, Descriptor) and one.digest == held.digest
@@ -113,6 +113,13 @@ def _delete_digest(
     if not preview:
         delete_manifest(location.repository, held.digest, cancel=workspace.cancel)
     return held.digest, tags
+
+
+def _absent(location: ImageLocation, what: str) -> NotFound:
+    return NotFound(
+        f"`{location.name}` has no {what}",
+        hint=f"it may be gone already; `shipmark image list --digests {location.name}` lists what is there",
+    )
 
 
 def _tags_on(workspace: Session, location: ImageLocation, digest: str) -> list[str]:

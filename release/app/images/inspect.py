@@ -10,11 +10,11 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.session import Session
-from release.image_names.choose_image import read
+from release.image_names.choose_image import platforms_in, read
 from release.image_names.image_location import ImageLocation, locate
 from release.oci import Manifest, Repository
-from release.oci.image_config import named_entries, read_config
-from release.oci.manifest import children, platform_of
+from release.oci.image_config import read_config
+from release.oci.manifest import children
 from release.task_group import run_all
 from release.transfer.referrers import find_attached
 
@@ -140,10 +140,7 @@ def _referrers(repository: Repository, subject: str) -> Iterator[Referrer]:
 def _platforms(workspace: Session, repository: Repository, top: Manifest) -> tuple[PlatformImage, ...]:
     if not top.is_index:
         return (_image(repository, top, None),)
-    wanted = [(child.digest, platform_of(child)) for child in named_entries(repository, top)]
-    tasks = [
-        partial(_nested, repository, digest, platform) for digest, platform in wanted if platform is not None
-    ]
+    tasks = [partial(_nested, repository, digest, name) for name, digest in platforms_in(repository, top)]
     return tuple(run_all(tasks, jobs=_AT_ONCE, cancel=workspace.cancel)) if tasks else ()
 
 

@@ -73,3 +73,14 @@ def test_index_entry_that_is_no_image_or_not_there_stays_without_a_platform(layo
     raw = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [absent, entry]}).encode()
     index = Manifest(media_type=OCI_INDEX, digest=images.digest(raw), raw=raw)
     assert [one.platform for one in named_entries(layout, index)] == [None, None]
+
+
+def test_inspect_lists_the_platforms_of_an_index_in_an_index(layout: Layout, tmp_path: Path) -> None:
+    top = layout.manifest("1.0")
+    entry = {"mediaType": OCI_INDEX, "digest": top.digest, "size": len(top.raw)}
+    raw = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
+    layout.put_manifest(Manifest(media_type=OCI_INDEX, digest=images.digest(raw), raw=raw), tag="nested")
+    session = Session(Settings(directory=str(tmp_path), env={"HOME": str(tmp_path)}))
+    assert [
+        one.platform for one in inspect(session, InspectRequest(image="oci:image:nested")).platforms
+    ] == list(BOTH)
