@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from release.errors import DigestMismatch, Invalid
 from release.oci import ACCEPTED_TYPES, Descriptor, Manifest
-from release.oci.manifest import read_manifest
+from release.oci.manifest import digest_bytes, read_manifest
 from release.oci.reference import is_digest
 from release.registry.http.encoding import is_encoded
 
@@ -44,13 +44,12 @@ def manifest_in(headers: Mapping[str, str], raw: bytes, name: str, reference: st
     """The manifest in an answer, checked. Raises `Invalid` and `DigestMismatch`."""
     where = named(name, reference)
     expected = reference if is_digest(reference) else None
-    manifest = read_manifest(raw, headers.get("Content-Type") or "", expected=expected, source=where)
-    stated = headers.get("Docker-Content-Digest")
-    if stated and algorithm(stated) == algorithm(manifest.digest) and stated != manifest.digest:
-        raise DigestMismatch(
-            f"{where} is said to be `{printable(stated)}` but its bytes are `{manifest.digest}`"
-        )
-    return manifest
+    stated = headers.get("Docker-Content-Digest") or ""
+    # Compared before the bytes are parsed: what was damaged is mostly no manifest any more.
+    found = digest_bytes(raw, algorithm(expected or "sha256:"))
+    if expected in (None, found) and algorithm(stated) == algorithm(found) and stated != found:
+        raise DigestMismatch(f"{where} is said to be `{printable(stated)}` but its bytes are `{found}`")
+    return read_manifest(raw, headers.get("Content-Type") or "", expected=expected, source=where)
 
 
 def named(name: str, reference: str) -> str:

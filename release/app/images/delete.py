@@ -59,7 +59,8 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
         )
     held = location.repository.resolve(location.tag)
     if held is None:
-        raise _absent(location, f"tag `{location.tag}`")
+        is_listed = location.tag in location.repository.tags()
+        raise _absent(location, f"{'manifest under the tag' if is_listed else 'tag'} `{location.tag}`")
     if location.digest is not None and held.digest != location.digest:
         raise RefusedError(
             f"`{location.name}:{location.tag}` holds {held.digest}, not {location.digest}",

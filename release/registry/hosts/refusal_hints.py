@@ -16,6 +16,7 @@ _BY_STATUS = {
 # Codes of the OCI distribution specification, "Error Codes".
 _ABSENT = {
     "MANIFEST_UNKNOWN": "there is no such tag or digest: `shipmark image list REPOSITORY` lists the tags",
+    "BLOB_UNKNOWN": "the registry has lost a part of the image: push the image there again, from where it was built",
     "NAME_UNKNOWN": "there is no such repository, or none that this credential may see: check the name",
 }
 # Words in the refusals of tags that a rule of the registry protects: Harbor, Amazon ECR and Quay say `immutable`, Azure

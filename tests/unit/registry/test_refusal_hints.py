@@ -13,7 +13,7 @@ from release.registry.http.error_body import Refusal
     [
         (404, "MANIFEST_UNKNOWN", "`shipmark image list REPOSITORY`"),
         (404, "NAME_UNKNOWN", "check the name"),
-        (404, "BLOB_UNKNOWN", None),
+        (404, "BLOB_UNKNOWN", "push the image there again"),
         (404, "", None),
         (400, "MANIFEST_UNKNOWN", None),
         (507, "", "free some space"),

@@ -36,4 +36,4 @@ def command(ctx: click.Context, repository: str, digests: bool, as_json: bool) -
 def _shown(tag: ListedTag) -> str:
     if tag.error is not None:
         return f"unknown: {tag.error}"
-    return tag.digest or "gone meanwhile"
+    return tag.digest or "no manifest"
