@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from release.registry.http.error_body import Refusal, rate_limit
 
 _BY_STATUS = {
-    405: "the host, or a proxy before it, does not offer this: check that the name is that of a registry",
+    # distribution answers every write so in read-only mode and as a pull-through cache.
+    405: "the registry is read-only or a pull-through cache, or the host, or a proxy before it, offers no uploads:"
+    " check the name",
     # 413: nginx takes 1 MiB without `client_max_body_size`, Cloudflare 100 MB on its free plan.
     413: "the registry, or a proxy before it, limits the size of a request: raise that limit (nginx:"
     " `client_max_body_size 0;`), or push to an address behind the proxy",

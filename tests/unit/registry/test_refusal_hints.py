@@ -16,6 +16,7 @@ from release.registry.http.error_body import Refusal
         (404, "BLOB_UNKNOWN", "push the image there again"),
         (404, "", None),
         (400, "MANIFEST_UNKNOWN", None),
+        (405, "UNSUPPORTED", "read-only or a pull-through cache"),
         (507, "", "free some space"),
     ],
 )
