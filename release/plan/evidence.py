@@ -34,11 +34,12 @@ class RecordedPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """The version log's record of one release. `pushed`, `moved`: targets for which the log has such an entry.
+    """The version log's record of one release. `pushed`, `moved`: targets with such an entry.
 
     `digest`, `inputs`: those of the image that was built. `attempt`: the last attempt. `via`: how the image was
     obtained. `as_commit`: the image was released although its labels do not name the commit. `parts`: the images of
-    single platforms, the newest last.
+    single platforms, the newest last. `apart`: targets for which a later entry says that a moving tag of the release
+    holds something else, with the entry's position: a runner with another log may have moved the tag back since.
     """
 
     digest: str | None = None
@@ -46,6 +47,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     attempt: str | None = None
     pushed: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
+    apart: Mapping[str, int] = {}
     released: bool = False
     via: str = ""
     as_commit: bool = False

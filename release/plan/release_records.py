@@ -128,9 +128,16 @@ def released(release: Release, image: op.Image, obtain: Obtain) -> Fact:
     return {"version": release.decision.version, "image": {"digest": image}, "via": via}
 
 
-def moved(target: str, moves: Sequence[Step], withheld: Sequence[Withheld]) -> Fact:
-    """The fact `moved`: which moving tags the release got on the target, what each held before, which were withheld."""
-    return {"target": target, "tags": [*taken(moves), *left(withheld)]}
+def moved(
+    target: str, moves: Sequence[Step], withheld: Sequence[Withheld], follows: int | None = None
+) -> Fact:
+    """The fact `moved`: which moving tags the release got on the target, what each held before, which were withheld.
+
+    `follows`: the position of the last entry that set one of the tags otherwise. It distinguishes the fact from an
+    equal earlier one: equal facts have one id, and are recorded once.
+    """
+    said = {} if follows is None else {"follows": follows}
+    return {"target": target, "tags": [*taken(moves), *left(withheld)], **said}
 
 
 def taken(moves: Sequence[Step]) -> list[Any]:

@@ -132,7 +132,7 @@ class ReleaseSteps:
             return [*told, *moves]
         # Recorded after all moves have ended well: the record means that the release is finished on this target.
         needs = (self._make.content_id(target), *ids(moves))
-        fact = records.moved(target.name, moves, withheld)
+        fact = records.moved(target.name, moves, withheld, self._subject.recorded.apart.get(target.name))
         return [*told, *moves, self._make.record("moved", "moving", fact, target=target, needs=needs)]
 
     def _move(self, target: Target, tag: MovingTag, *, after: tuple[str, ...]) -> Step:

@@ -35,6 +35,11 @@ class TagHolds:
         """What the tag of the target holds; None if it never had the tag."""
         return next(self._holds(target, tag), None)
 
+    def moved_off(self, target: str, tag: str, digest: str | None) -> int | None:
+        """The position of the last entry that sets the tag, if it sets or leaves something else than `digest`."""
+        entry = next(self._setting(target, tag), None)
+        return None if entry is None or _digest(target, tag, entry.fields) == digest else entry.seq
+
     def newest(self, tag: str, newest: int | None) -> NewestHolds:
         """The digests that `tag` held, at most the `newest` of each target.
 

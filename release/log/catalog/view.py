@@ -168,6 +168,11 @@ class LogView:
         with self._lock:
             return self._tags.last(target, tag)
 
+    def moved_off(self, target: str, tag: str, digest: str | None) -> int | None:
+        """See `TagHolds.moved_off`."""
+        with self._lock:
+            return self._tags.moved_off(target, tag, digest)
+
     def holds(self, tag: str, newest: int | None) -> NewestHolds:
         """See `TagHolds.newest`."""
         with self._lock:

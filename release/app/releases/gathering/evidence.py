@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from release.plan.obtain import name_of
 from release.plan.ownership import several_platforms
 from release.plan.parts import candidates
 from release.plan.release import release_key
-from release.tagging.model import Decision, Held
+from release.tagging.model import Decision, Held, MovingTag
 
 if TYPE_CHECKING:
     pass
@@ -30,11 +30,15 @@ def recorded_of(session: Session, project: str, decision: Decision) -> Recorded:
     if not decision.tags:
         return Recorded()
     primary = name_of(decision)
-    return _recorded_in(session.log_state, release_key(project, decision.commit, primary), primary)
+    moving = [tag.name for tag in decision.tags if isinstance(tag, MovingTag)]
+    return _recorded_in(session.log_state, release_key(project, decision.commit, primary), primary, moving)
 
 
-def _recorded_in(log: LogView, key: str, primary: str) -> Recorded:
-    """The log's record of the release `key`. `primary`: the release's fixed tag, for hints. Raises `LogCorrupt`."""
+def _recorded_in(log: LogView, key: str, primary: str, moving: Sequence[str]) -> Recorded:
+    """The log's record of the release `key`. Raises `LogCorrupt`.
+
+    `primary`: the release's fixed tag, for hints. `moving`: the moving tags that the release should have.
+    """
     state = log.release(key)
     if state is None:
         return Recorded()
@@ -44,12 +48,22 @@ def _recorded_in(log: LogView, key: str, primary: str) -> Recorded:
             f"the version log gives this release {digest!r} as its digest, which is not a digest",
             hint=f"somebody changed the log: look at `shipmark log show {primary}`",
         )
+    apart = {
+        one.target: max(elsewhere)
+        for one in state.moved
+        if (
+            elsewhere := [
+                seq for tag in moving if (seq := log.moved_off(one.target, tag, digest)) is not None
+            ]
+        )
+    }
     return Recorded(
         digest=digest,
         inputs=state.inputs,
         attempt=state.attempts[-1].id if state.attempts else None,
         pushed=tuple(one.target for one in state.pushed),
-        moved=tuple(one.target for one in state.moved),
+        moved=tuple(one.target for one in state.moved if one.target not in apart),
+        apart=apart,
         released=state.state == "released",
         via=state.via,
         as_commit=state.as_commit,

@@ -400,3 +400,20 @@ def test_rollback_to_a_version_yanks_its_rebuild_and_moves_the_tags_back(project
     refused = project("rollback", "--to", "1.4.2_r1", "--reason", "no")
     assert refused.code == 6
     assert "1.4.2_r1 was taken back itself" in refused.stderr
+
+
+def test_run_records_that_a_tag_is_right_again_which_another_log_moved_back(released: Project) -> None:
+    log = released.repo.path / ".shipmark" / "log.jsonl"
+    for _ in range(2):  # the second record is not taken for the first
+        back(released, "1.4.2")
+        kept = log.read_bytes()
+        log.unlink()  # a runner with a log of its own
+        released.must("restore", "1.5.0", "--reason", "it works")
+        log.write_bytes(kept)
+        released.must("run")
+        assert (
+            released.must("log", "at", "latest", "2100-01-01", "--json").json["tags"][0]["hold"]["version"]
+            == "1.5.0"
+        )
+        released.must("log", "verify", "--registry")
+        assert "nothing to do" in released.must("run").stderr
