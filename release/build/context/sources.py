@@ -126,6 +126,12 @@ def _cause(context: Context, chosen: Selection, path: str | None) -> tuple[str, 
             f": shipmark writes `{hidden}` itself, and never sends it",
             "copy the file to another folder first",
         )
+    own = next((one for one in context.hidden if one.startswith(f"{path}/")), None)
+    if own is not None and not any(one.startswith(f"{path}/") for one in chosen.untracked or ()):
+        return (
+            f": it holds only `{own}`, which shipmark writes itself and never sends",
+            "copy the files to another folder first",
+        )
     if GIT_FOLDER in path.split("/"):
         return ": `.git` is not part of it", "set `build: {keep_git: true}`"
     line = context.ignore.line_that_hides(path)

@@ -548,6 +548,13 @@ class TestSources:
                 "shipmark writes `dist` itself",
                 "another folder",
             ),
+            (
+                "dist",
+                {"dist/x/i": ""},
+                {"outputs": ("dist/x",)},
+                "the context has no `dist`: it holds only `dist/x`, which shipmark writes itself",
+                "another folder",
+            ),
             (".shipmark/x", {".shipmark/x": ""}, {}, "shipmark writes `.shipmark` itself", "another folder"),
         ],
     )
