@@ -72,8 +72,13 @@ def _as_if_tagged(facts: Facts, policy: TagPolicy, version: Version) -> Facts:
     )
 
 
-def landings(ground: Ground, aims: Sequence[TagRestore]) -> tuple[tuple[RestoreTarget, ...], dict[str, str]]:
+def landings(
+    ground: Ground, aims: Sequence[TagRestore], *, higher_may_lack: bool = False
+) -> tuple[tuple[RestoreTarget, ...], dict[str, str]]:
     """One `RestoreTarget` for each version and target, and what the tags hold now.
+
+    `higher_may_lack`: tags of another version than the one in question, which has no image in a target yet, stay there
+    with a warning: its git tag was pushed, and its release has not ended.
 
     Raises `NotFound` if a required target has no image of a version, and `TagConflict` if the image is another one than
     the log recorded. A target that is not required, and has no such image or does not answer, is left out with a
@@ -89,6 +94,13 @@ def landings(ground: Ground, aims: Sequence[TagRestore]) -> tuple[tuple[RestoreT
             try:
                 landing, held = _land(ground, target.image, of_version, required=target.required)
             except RegistryError as error:
+                if (
+                    higher_may_lack
+                    and isinstance(error, NotFound)
+                    and of_version[0].version != ground.version
+                ):
+                    ground.session.sink.emit(_not_there_yet(of_version, target.image))
+                    continue
                 if target.required:
                     raise
                 ground.session.sink.emit(Note(level="warning", text=error.message, hint=error.hint))
@@ -96,6 +108,13 @@ def landings(ground: Ground, aims: Sequence[TagRestore]) -> tuple[tuple[RestoreT
             landed.append(landing)
             basis |= {f"{one.target}:{one.tag}": one.digest or one.state for one in held}
     return tuple(landed), basis
+
+
+def _not_there_yet(aims: Sequence[TagRestore], target: str) -> Note:
+    text = (
+        f"{_listed(aims)} stay where they are: {aims[0].fixed} is higher, and has no image in `{target}` yet"
+    )
+    return Note(level="warning", text=text)
 
 
 def _land(

@@ -417,3 +417,14 @@ def test_run_records_that_a_tag_is_right_again_which_another_log_moved_back(rele
         )
         released.must("log", "verify", "--registry")
         assert "nothing to do" in released.must("run").stderr
+
+
+def test_restore_leaves_the_tags_of_a_higher_git_tag_that_is_not_released_yet(released: Project) -> None:
+    back(released, "1.4.2")
+    released.release_commit("v1.6.0")
+    result = released.must("restore", "1.5.0", "--reason", "it works")
+    assert "`1`, `latest` stay where they are: 1.6.0 is higher, and has no image in" in result.stderr
+    tags = released.tags
+    assert (tags["1.5"], tags["latest"]) == (tags["1.5.0"], tags["1.4.2"])
+    released.must("run")
+    assert released.tags["latest"] == released.tags["1.6.0"]
