@@ -141,6 +141,10 @@ class LayoutReader:
             waiting.extend(children(index) if index is not None else ())
         return None
 
-    def _tag_hint(self) -> str | None:
+    def _tag_hint(self) -> str:
         names = self.tags()
-        return f"tags that exist: {', '.join(names[:10])}" if names else None
+        if names:
+            return f"tags that exist: {', '.join(names[:10])}"
+        if any(self.entries().descriptors()):
+            return f"its images have no tags: write `{self.name}` if it holds one image, else `{self.name}@DIGEST`"
+        return "there is no image: check the path"

@@ -29,9 +29,18 @@ def test_a_missing_layout_reads_as_empty_and_is_not_created(tmp_path: Path) -> N
     assert layout.resolve("1.0") is None
     assert layout.tags() == ()
     layout.check_push()
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as caught:
         layout.manifest("1.0")
+    assert caught.value.hint == "there is no image: check the path"
     assert not (tmp_path / "none").exists()
+
+
+def test_the_hint_for_a_missing_tag_says_that_no_image_has_one(tmp_path: Path) -> None:
+    layout = Layout(str(tmp_path / "layout"))
+    store(make_image(), layout)
+    with pytest.raises(NotFound) as caught:
+        layout.manifest("1.0")
+    assert str(caught.value.hint).startswith("its images have no tags")
 
 
 def test_a_stored_image_is_read_back_unchanged(tmp_path: Path) -> None:
