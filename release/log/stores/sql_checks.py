@@ -13,30 +13,18 @@ from release.log.stores.syscalls import OsFiles
 def require_fit(connection: Connection, name: str, path: str | None) -> str:
     """The revision of the tables, after the checks that one process makes once. Raises `LogError`.
 
-    A SQLite file must be local, the tables must exist, and commits must be durable (`synchronous_commit`, `fsync`).
-    `name`: the log's, for messages. `path`: the SQLite file; None for PostgreSQL.
+    A SQLite file must be local, the tables must exist, and commits must be durable (`synchronous_commit`). `name`: the
+    log's, for messages. `path`: the SQLite file; None for PostgreSQL.
     """
     _require_local(name, path)
     revision = _require_tables(connection, name)
-    if connection.dialect.name == "postgresql":
-        _require_durable(connection, name)
+    is_postgres = connection.dialect.name == "postgresql"
+    if is_postgres and connection.scalar(text("SHOW synchronous_commit")) == "off":
+        raise LogError(
+            f"version log `{name}` would acknowledge entries that a power cut can lose: `synchronous_commit` is `off`",
+            hint="`ALTER ROLE … SET synchronous_commit = on` for the role that writes the log",
+        )
     return revision
-
-
-def _require_durable(connection: Connection, name: str) -> None:
-    found = connection.execute(
-        text("SELECT current_setting('synchronous_commit'), current_setting('fsync')")
-    ).one()
-    hints = {
-        "synchronous_commit": "`ALTER ROLE … SET synchronous_commit = on` for the role that writes the log",
-        "fsync": "turn it on in the server's configuration; only tests of other programs can do without",
-    }
-    for (setting, hint), value in zip(hints.items(), found, strict=True):
-        if value == "off":
-            raise LogError(
-                f"version log `{name}` would acknowledge entries that a power cut can lose: `{setting}` is `off`",
-                hint=hint,
-            )
 
 
 def _require_local(name: str, path: str | None) -> None:

@@ -207,23 +207,6 @@ def test_missing_database_server_raises_log_unavailable_without_the_password(tmp
     assert "secret" not in str(caught.value)
 
 
-def test_postgresql_log_on_a_server_without_fsync_is_refused(postgres: Postgres) -> None:
-    url = postgres.database()
-    migrate(url)
-    postgres.sql("ALTER SYSTEM SET fsync = off")
-    try:
-        postgres.sql("SELECT pg_reload_conf()")
-        while postgres.sql("SHOW fsync") == "on":
-            pass
-        store = SqlStore(url, cancel=Cancel())
-        with pytest.raises(LogError, match="a power cut can lose: `fsync` is `off`"):
-            store.head()
-        store.close()
-    finally:
-        postgres.sql("ALTER SYSTEM RESET fsync")
-        postgres.sql("SELECT pg_reload_conf()")
-
-
 def test_postgresql_log_with_synchronous_commit_off_is_refused(postgres: Postgres) -> None:
     url = postgres.database()
     migrate(url)
