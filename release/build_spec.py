@@ -7,7 +7,7 @@ that a new field needs no change in the configuration's reader, in plans, in rec
 # No `from __future__ import annotations`: reading the options of text annotations takes 1 ms of every start.
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -31,11 +31,15 @@ def _says(description: str, option: Option) -> Meta:
     return Meta(description=description, extra={"option": option})
 
 
+BuilderName = Literal["auto", "buildkit", "docker", "buildah", "podman", "layers"]
+BUILDERS: tuple[BuilderName, ...] = get_args(BuilderName)
+
+
 class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the image is built. Paths are relative to the repository's root."""
 
     builder: Annotated[
-        Literal["auto", "buildkit", "docker", "buildah", "podman", "layers"],
+        BuilderName,
         _says(
             "auto: buildkit where buildx or buildctl answers, docker where a daemon does, buildah or podman where "
             "one is installed, else layers without RUN",

@@ -82,6 +82,9 @@ def run(argv: list[str], *, given: Mapping[str, Any] | None = None) -> int:
         result = shipmark.main(args=argv, prog_name="shipmark", standalone_mode=False, obj=dict(given or {}))
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # the whole help, on stderr: a command without its subcommand
+        return 2
     except click.ClickException as error:
         return _usage(error)
     except click.Abort:

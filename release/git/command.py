@@ -86,6 +86,11 @@ def git_argv(*arguments: str) -> list[str]:
     return ["git", "--no-pager", *NEUTRAL, *arguments]
 
 
+def git_not_found() -> GitError:
+    """The error for a machine without git."""
+    return GitError("`git` was not found on PATH", hint="install git 2.25 or newer (`apt-get install git`)")
+
+
 class Git:
     """Runs git commands in one folder, one process for each call. `read` raises if the command fails.
 
@@ -131,9 +136,7 @@ class Git:
         except FileNotFoundError as error:
             if error.filename == self._directory:
                 raise NoRepository(f"there is no folder `{self._directory}`", hint="check `-C`") from error
-            raise GitError(
-                "`git` was not found on PATH", hint="install git 2.25 or newer (`apt-get install git`)"
-            ) from error
+            raise git_not_found() from error
         except PermissionError as error:
             raise GitError(
                 f"`{error.filename or 'git'}` may not be used: {error.strerror}",

@@ -44,7 +44,10 @@ class ArchiveFile:
         try:
             self._file: IO[bytes] = _plain(path)
         except FileNotFoundError as error:
-            raise NotFound(f"there is no archive `{path}`") from error
+            raise NotFound(
+                f"there is no archive `{path}`",
+                hint="check the path, which counts from the folder of the command",
+            ) from error
         except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
             raise Invalid(
                 f"`{path}` is compressed, and damaged: {error}", hint="make or download the archive again"

@@ -134,7 +134,10 @@ def is_digest(text: str) -> bool:
 def require_tag(text: str) -> str:
     """Return `text` if it is a valid tag. Raises `ConfigError`."""
     if not is_tag(text):
-        raise ConfigError(f"tag `{_shown(text)}` is invalid: {_tag_fault(text)}")
+        raise ConfigError(
+            f"tag `{_shown(text)}` is invalid: {_tag_fault(text)}",
+            hint="a tag begins with a letter, digit or `_`, and has at most 128 of `A-Za-z0-9._-`",
+        )
     return text
 
 

@@ -16,9 +16,14 @@ _NUMBERED = pattern(
 DEFAULT_CHANNEL = "rc"
 
 
+def is_channel(text: str) -> bool:
+    """Whether `text` is one identifier of SemVer that begins with a letter."""
+    return _CHANNEL.fullmatch(text) is not None
+
+
 def require_channel(channel: str) -> None:
     """Raise `ValueError` unless the channel is one identifier of SemVer that begins with a letter."""
-    if _CHANNEL.fullmatch(channel) is None:
+    if not is_channel(channel):
         raise ValueError(f"`{channel}` is not the name of a channel, such as `rc`")
 
 

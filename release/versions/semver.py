@@ -75,8 +75,11 @@ def parse_either(text: str) -> Version:
     """Parse a SemVer version, else a calendar version, if the scheme is unknown. Raises `ValueError`."""
     try:
         return parse(text)
-    except ValueError:
-        return parse_calver(text)
+    except ValueError as error:
+        try:
+            return parse_calver(text)
+        except ValueError:
+            raise error from None
 
 
 def parse_tag_name(name: str, prefix: str = "", scheme: Scheme = "semver") -> Version | None:

@@ -16,7 +16,7 @@ from release.app.releases.tags import decide_locally
 from release.app.session import Session
 from release.build import BuiltImage
 from release.build.assemble import build_whole
-from release.build_spec import BuildSpec
+from release.build_spec import BUILDERS, BuildSpec
 from release.config.load import Component
 from release.errors import ConfigError, RefusedError, ReleaseError
 from release.image_names.image_location import ImageLocation, locate_destination
@@ -98,6 +98,10 @@ def _component(session: Session, request: BuildRequest) -> Component:
 
 
 def _spec(component: Component, request: BuildRequest) -> BuildSpec:
+    if request.builder is not None and request.builder not in BUILDERS:
+        raise ConfigError(
+            f"there is no builder `{request.builder}`", hint=f"the builders are {', '.join(BUILDERS)}"
+        )
     asked = {"builder": request.builder, "platforms": request.platforms}
     return msgspec.structs.replace(component.build, **{name: value for name, value in asked.items() if value})
 

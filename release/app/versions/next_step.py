@@ -17,7 +17,13 @@ from release.versions.model import Scheme, Version
 from release.versions.next_calver import next_calver
 from release.versions.next_version import automatic_version
 from release.versions.next_version import next_version as raised_version
-from release.versions.prereleases import DEFAULT_CHANNEL, channel_of, next_prerelease, require_channel
+from release.versions.prereleases import (
+    DEFAULT_CHANNEL,
+    channel_of,
+    is_channel,
+    next_prerelease,
+    require_channel,
+)
 from release.versions.semver import precedence_key
 
 NextPart = Literal["major", "minor", "patch", "prerelease", "auto"]
@@ -78,7 +84,9 @@ def next_due(
     except ValueError as error:
         raise ConfigError(
             f"the next version cannot be worked out: {error}",
-            hint="`bump: {calver: YYYY.MM.MICRO}` in shipmark.yml says what the numbers mean"
+            hint="a channel begins with a letter, and has letters, digits and `-` only: `--channel rc`"
+            if wish.channel is not None and wish.part == "prerelease" and not is_channel(wish.channel)
+            else "`bump: {calver: YYYY.MM.MICRO}` in shipmark.yml says what the numbers mean"
             if section.versions == "calver" and not section.bump.calver and wish.part != "prerelease"
             else "give the version to `run --version`, or tag it by hand",
         ) from error

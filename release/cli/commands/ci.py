@@ -17,12 +17,12 @@ from release.cli.session import open_session
 @click.command(cls=Command)
 @global_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.ci/1`.")
-@click.argument(
-    "adapter", required=False, type=click.Choice(["github-action", "github-metadata"]), metavar=""
-)
+@click.argument("adapter", required=False, metavar="")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool, adapter: str | None) -> int:
     """Show which CI system was detected, the facts of the run with their variables, the trust, and the scope."""
+    if adapter not in (None, "github-action", "github-metadata"):
+        raise click.UsageError(f"Got unexpected extra argument ({adapter})", ctx)
     if adapter is not None:
         # An internal command: the actions of this repository call it, with their inputs in an environment variable.
         return _adapt(adapter, settings_of(ctx))

@@ -14,7 +14,7 @@ from release.cli.options import Command, global_options
 from release.cli.output.stdout import data
 from release.cli.session import open_session
 from release.errors import ReleaseError
-from release.git.command import git_argv
+from release.git.command import git_argv, git_not_found
 from release.ports import Process
 
 _DOCKERFILE = "FROM scratch\nARG VERSION\nLABEL hello=$VERSION\nCOPY hello.txt /hello.txt\n"
@@ -75,7 +75,10 @@ class _Stage:
         real = argv
         if argv[0] == "shipmark":
             real = [sys.executable, "-I", "-c", "from release.cli.entry import main; main()", *argv[1:]]
-        done = self._process.run(real, cwd=self._folder, env=self._env)
+        try:
+            done = self._process.run(real, cwd=self._folder, env=self._env)
+        except FileNotFoundError as error:
+            raise git_not_found() from error
         talk = done.stderr.decode("utf-8", "replace")
         if done.code != 0:
             raise ReleaseError(f"`{' '.join(argv)}` ended with {done.code}: {talk}")

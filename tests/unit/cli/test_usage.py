@@ -1,0 +1,68 @@
+"""Command lines that a person types wrong: the message, the hint and the exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from release.app.releases.build import BuildRequest, build
+from release.app.workspace import open_workspace
+from release.cli.main import run
+from release.errors import ConfigError, GitError
+from release.oci.reference import require_tag
+from release.versions.prereleases import require_channel
+from release.versions.semver import parse_either
+from tests.support.releases.git import GitRepo
+
+
+@pytest.mark.parametrize("argv", [[], ["log"], ["image"], ["config"], ["dockerfile"]])
+def test_command_without_its_subcommand_prints_its_help_on_stderr(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(argv) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(" ".join(["Usage: shipmark", *argv]))
+    assert "\nCommands:\n" in shown.err
+    assert "***" not in shown.err
+
+
+def test_unexpected_argument_of_ci_names_no_internal_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ci", "x"]) == 2
+    assert "unexpected extra argument (x)" in capsys.readouterr().err
+
+
+def test_demo_without_git_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(["demo"]) == GitError.exit_code
+    assert "hint: install git" in capsys.readouterr().err
+
+
+def test_text_that_is_no_version_is_not_called_a_calendar_version() -> None:
+    with pytest.raises(ValueError, match=r"`1\.2` is not a SemVer version"):
+        parse_either("1.2")
+    assert parse_either("2026.11.20.1").text == "2026.11.20.1"
+
+
+@pytest.mark.parametrize("tag", [".bad", "-x", "a" * 129])
+def test_invalid_tag_has_a_hint(tag: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        require_tag(tag)
+    assert "at most 128" in str(refused.value.hint)
+
+
+def test_unknown_builder_is_refused_with_the_names_of_the_builders(git_repo: GitRepo) -> None:
+    git_repo.commit(files={"Dockerfile": "FROM scratch\n"})
+    session = open_workspace(str(git_repo.path), env=git_repo.env, images=["oci:dist/image"])
+    with pytest.raises(ConfigError, match="no builder `foo`") as refused:
+        build(session, BuildRequest(builder="foo"))
+    assert "layers" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("channel", ["1", "rc.1", ""])
+def test_invalid_channel_is_refused(channel: str) -> None:
+    with pytest.raises(ValueError, match="is not the name of a channel"):
+        require_channel(channel)
