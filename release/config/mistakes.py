@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -42,7 +42,8 @@ def explained(document: Document, error: msgspec.ValidationError) -> ConfigError
     reason = text[: found.start()] if found else text
     unknown = _UNKNOWN_KEY.search(reason)
     if unknown is None:
-        return ConfigError(f"{document.at(path)}: `{path.removeprefix('$.')}`: {_lower(reason)}")
+        text = f"{document.at(path)}: `{path.removeprefix('$.')}`: {_lower(reason)}"
+        return ConfigError(text, hint=_hint(path, reason))
     key = unknown[1]
     where = document.keys.get(f"{path}.{key}") or document.at(path)
     import difflib  # imported late: only this error needs it
@@ -50,6 +51,26 @@ def explained(document: Document, error: msgspec.ValidationError) -> ConfigError
     near = difflib.get_close_matches(key, _fields_at(path), n=1, cutoff=0.5)
     hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(_fields_at(path))}"
     return ConfigError(f"{where}: unknown key `{key}`", hint=hint)
+
+
+def _hint(path: str, reason: str) -> str | None:
+    """What to write in place of a value of the wrong type: a list, or one of the values that the key has."""
+    key = path.rpartition(".")[2]
+    if reason.startswith("Expected `array`"):
+        return f"write a list: `{key}: [...]`"
+    if not reason.startswith("Invalid enum value"):
+        return None
+    section, _, name = re.sub(r"\[[^\]]*\]", "", path).rpartition(".")
+    fields = {one.name: one.type for one in msgspec.structs.fields(_section_at(section))}
+    values = _literals(BumpPart if section.endswith(".bump.types") else fields.get(name))
+    return f"write one of {', '.join(f'`{value}`' for value in values)}" if values else None
+
+
+def _literals(kind: Any) -> list[str]:
+    """The values of every `Literal` in a type, in order."""
+    if get_origin(kind) is Literal:
+        return [str(value) for value in get_args(kind)]
+    return [value for inner in get_args(kind) for value in _literals(inner)]
 
 
 def _real_path(document: Document, path: str) -> str:
@@ -80,6 +101,11 @@ def _fails(value: Any, wanted: Any) -> bool:
 
 
 def _fields_at(path: str) -> tuple[str, ...]:
+    return _section_at(path).__struct_fields__
+
+
+def _section_at(path: str) -> type[msgspec.Struct]:
+    """The section of the config at `path`, which is without the key."""
     last = re.sub(r"\[[^\]]*\]", "", path).rsplit(".", 1)[-1]
     sections: dict[str, type[msgspec.Struct]] = {
         "$": ConfigFile,
@@ -94,8 +120,8 @@ def _fields_at(path: str) -> tuple[str, ...]:
         "in_use": InUseSection,
     }
     if ".keep[" in path and last == "log":
-        return LogWindowSection.__struct_fields__
-    return sections.get(last, ComponentSection).__struct_fields__
+        return LogWindowSection
+    return sections.get(last, ComponentSection)
 
 
 def _lower(text: str) -> str:

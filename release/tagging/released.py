@@ -118,5 +118,6 @@ def _require_unambiguous(at_head: tuple[VersionTag, ...]) -> None:
         if precedence_key(other.version) == precedence_key(first.version) and other.version != first.version:
             raise AmbiguousVersion(
                 f"git tags `{first.git_tag}` and `{other.git_tag}` are both at HEAD and have equal precedence",
-                hint=f"delete one (`git tag -d {other.git_tag}`), or release in a run that one of the tags starts",
+                hint=f"choose one with `shipmark run --release {first.git_tag}` or a run that the tag starts; or delete"
+                f" the other: `git tag -d {other.git_tag}`",
             )

@@ -60,6 +60,8 @@ def _detached(facts: Facts, found: VersionTags) -> list[str]:
     # If the CI system names another commit, `reconcile` has warned already.
     if known or facts.snapshot.branch is not None or ci.branch is not None:
         return []
+    if facts.scope.at_head and found.at(facts.commit):
+        return []  # a laptop at a version tag: the run releases it, and moves no branch's tag anyway
     text = "HEAD is detached and nothing says which branch this is: there is no branch's tag"
     at_head = () if facts.scope.at_head else found.at(facts.commit)
     return [f"{text}; `run --release {at_head[0].git_tag}` releases the git tag at HEAD" if at_head else text]

@@ -13,8 +13,10 @@ _BY_STATUS = {
     # 413: nginx takes 1 MiB without `client_max_body_size`, Cloudflare 100 MB on its free plan.
     413: "the registry, or a proxy before it, limits the size of a request: raise that limit (nginx:"
     " `client_max_body_size 0;`), or push to an address behind the proxy",
+    429: "the registry limits how often it is asked: wait some minutes, and run again",
     507: "the storage of the registry is full: free some space there",
 }
+_BROKEN = "the fault is in the registry, or in a proxy before it: run again later; the log there says why"
 # Codes of the OCI distribution specification, "Error Codes".
 _ABSENT = {
     "MANIFEST_UNKNOWN": "there is no such tag or digest: `shipmark image list REPOSITORY` lists the tags",
@@ -37,4 +39,5 @@ def refusal_hint(status: int, refusal: Refusal, headers: Mapping[str, str]) -> s
         return _TAG
     if status == 404:
         return _ABSENT.get(refusal.code)
-    return rate_limit(status, headers) or _BY_STATUS.get(status)
+    broken = _BROKEN if status >= 500 else None
+    return rate_limit(status, headers) or _BY_STATUS.get(status, broken)

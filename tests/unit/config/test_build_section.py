@@ -24,7 +24,11 @@ def test_schema_for_editors_equals_the_published_one() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("{builder: kaniko}", "shipmark.yml:2:18: `build.builder`: invalid enum value 'kaniko'", None),
+        (
+            "{builder: kaniko}",
+            "shipmark.yml:2:18: `build.builder`: invalid enum value 'kaniko'",
+            "write one of `auto`, `buildkit`, `docker`, `buildah`, `podman`, `layers`",
+        ),
         ("{context: [a]}", "shipmark.yml:2:18: `build.context`: expected `str`, got `array`", None),
         ("{contextt: a}", "shipmark.yml:2:9: unknown key `contextt`", "did you mean `context`?"),
         ("{args: [a]}", "shipmark.yml:2:15: `build.args`: expected `object`, got `array`", None),
@@ -32,10 +36,14 @@ def test_schema_for_editors_equals_the_published_one() -> None:
         (
             "{platforms: linux/amd64}",
             "shipmark.yml:2:20: `build.platforms`: expected `array`, got `str`",
-            None,
+            "write a list: `platforms: [...]`",
         ),
         ("{platforms: [[a]]}", "shipmark.yml:2:21: `build.platforms[0]`: expected `str`, got `array`", None),
-        ("{compression: lz4}", "shipmark.yml:2:22: `build.compression`: invalid enum value 'lz4'", None),
+        (
+            "{compression: lz4}",
+            "shipmark.yml:2:22: `build.compression`: invalid enum value 'lz4'",
+            "write one of `gzip`, `gzip-reproducible`, `zstd`",
+        ),
         (
             "{target: {a: b}}",
             "shipmark.yml:2:17: `build.target`: expected `str | null`, got `object`",

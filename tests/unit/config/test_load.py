@@ -46,13 +46,13 @@ def fails(text: str, **env: str) -> ConfigError:
         (
             "build:\n  builder: kaniko\n",
             "shipmark.yml:2:12: `build.builder`: invalid enum value 'kaniko'",
-            None,
+            "write one of `auto`, `buildkit`, `docker`, `buildah`, `podman`, `layers`",
         ),
         ("image: x\nattst: release\n", "shipmark.yml:2:1: unknown key `attst`", "did you mean `attest`?"),
         (
             "image: x\nattest: sbom\n",
             "shipmark.yml:2:9: `attest`: invalid enum value 'sbom'",
-            None,
+            "write one of `never`, `release`",
         ),
         ("image: a\nimages: [b]\n", "shipmark.yml:2:9: `image` and `images` are both given", None),
         (
@@ -64,7 +64,12 @@ def fails(text: str, **env: str) -> ConfigError:
         (
             "image: a\nbump: {types: {docs: big}}\n",
             "shipmark.yml:2:22: `bump.types.docs`: invalid enum value 'big'",
-            None,
+            "write one of `major`, `minor`, `patch`, `none`",
+        ),
+        (
+            "components: {a: {image: a, paths: api/**}}\n",
+            "shipmark.yml:1:35: `components.a.paths`: expected `array`, got `str`",
+            "write a list: `paths: [...]`",
         ),
         (
             "image: a\nbump: {calver: MICRO.YY}\n",

@@ -18,6 +18,10 @@ from release.registry.http.error_body import Refusal
         (400, "MANIFEST_UNKNOWN", None),
         (405, "UNSUPPORTED", "read-only or a pull-through cache"),
         (507, "", "free some space"),
+        (429, "TOOMANYREQUESTS", "wait some minutes"),
+        (500, "", "run again later"),
+        (503, "UNAVAILABLE", "run again later"),
+        (418, "", None),
     ],
 )
 def test_hint_fits_the_answer(status: int, code: str, hint: str | None) -> None:

@@ -328,20 +328,21 @@ class TestWarnings:
         )
 
     @pytest.mark.parametrize(
-        ("ci", "told"),
+        ("tagged", "ci", "told"),
         [
-            (CiContext(), True),
-            (CiContext(system="github", commit=HEAD), True),
-            (CiContext(system="github", commit=HEAD, branch="main"), False),
-            (CiContext(system="github", commit=HEAD, git_tag="v1.4.2"), False),
-            (CiContext(commit=HEAD, merge_queue=True), False),
-            (REQUEST, False),
+            ("b" * 40, CiContext(), True),
+            (HEAD, CiContext(), False),  # a laptop at a release: no branch's tag would move anyway
+            (HEAD, CiContext(system="github", commit=HEAD), True),
+            (HEAD, CiContext(system="github", commit=HEAD, branch="main"), False),
+            (HEAD, CiContext(system="github", commit=HEAD, git_tag="v1.4.2"), False),
+            (HEAD, CiContext(commit=HEAD, merge_queue=True), False),
+            (HEAD, REQUEST, False),
         ],
     )
-    def test_detached_head_gives_a_warning_only_if_ci_does_not_name_branch_or_tag(
-        self, ci: CiContext, told: bool
+    def test_detached_head_gives_a_warning_only_if_nothing_names_a_branch_or_a_git_tag(
+        self, tagged: str, ci: CiContext, told: bool
     ) -> None:
-        warnings = decided(facts({"v1.4.2": HEAD}, branch=None, ci=ci)).warnings
+        warnings = decided(facts({"v1.4.2": tagged}, branch=None, ci=ci)).warnings
         assert any("detached" in line for line in warnings) is told
         assert len(warnings) <= 1
 
