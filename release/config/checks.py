@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from release.config.document import Document, Position
 from release.config.model import ComponentSection
 from release.errors import ConfigError
+from release.versions.status import STATUS_TAG
+
+#: Moving tags of other things, which a channel's tag would overwrite.
+RESERVED = frozenset({"latest", STATUS_TAG})
 
 
 def require_component(name: str, section: ComponentSection, document: Document) -> None:
-    """Raise `ConfigError` for an invalid glob in `paths` or `bump.paths`, or for an invalid `bump.calver`."""
+    """Raise `ConfigError` for an invalid glob in `paths` or `bump.paths`, channel, or `bump.calver`."""
     for key, globs in (("paths", section.paths), ("bump.paths", section.bump.paths)):
         if not globs:
             continue
@@ -25,6 +29,14 @@ def require_component(name: str, section: ComponentSection, document: Document) 
         except ValueError as error:
             hint = "write it as in `.dockerignore`: `api/**`, `*.proto`"
             raise ConfigError(f"{where}: `{key}`: {error}", hint=hint) from error
+    for channel in section.channels:
+        from release.versions.prereleases import is_channel  # imported late: few configs have the key
+
+        if not is_channel(channel) or channel in RESERVED:
+            raise ConfigError(
+                f"{_at(document, name, 'channels')}: `channels`: `{channel}` is not the name of a channel",
+                hint="a channel begins with a letter, has letters, digits and `-` only, and is not `latest`: `rc`",
+            )
     if section.bump.calver:
         from release.versions.next_calver import require_pattern  # imported late: few configs have the key
 

@@ -71,6 +71,14 @@ def fails(text: str, **env: str) -> ConfigError:
             "shipmark.yml:1:35: `components.a.paths`: expected `array`, got `str`",
             "write a list: `paths: [...]`",
         ),
+        *(
+            (
+                f"image: a\nchannels: [rc, {channel}]\n",
+                f"shipmark.yml:2:11: `channels`: `{channel}` is not the name of a channel",
+                "a channel begins with a letter, has letters, digits and `-` only, and is not `latest`: `rc`",
+            )
+            for channel in ("1", "rc.1", "rc 1", "latest", "shipmark-status")
+        ),
         (
             "image: a\nbump: {calver: MICRO.YY}\n",
             "shipmark.yml:2:16: `bump.calver`: `MICRO.YY` is not a pattern such as `YYYY.MM.MICRO` or `YY.0M`",
