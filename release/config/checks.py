@@ -1,4 +1,4 @@
-"""Checks of components that need more than one key: globs, dependencies, the pattern of calendar versions. Pure."""
+"""Checks of components beyond the types of their keys: globs, names, channels, dependencies, calver. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,22 @@ RESERVED = frozenset({"latest", STATUS_TAG})
 
 
 def require_component(name: str, section: ComponentSection, document: Document) -> None:
-    """Raise `ConfigError` for an invalid glob in `paths` or `bump.paths`, channel, or `bump.calver`."""
+    """Raise `ConfigError` for an invalid glob, label's name, channel, or pattern of calendar versions."""
+    _require_globs(name, section, document)
+    _require_names(name, section, document)
+    if section.bump.calver:
+        from release.versions.next_calver import require_pattern  # imported late: few configs have the key
+
+        try:
+            require_pattern(section.bump.calver)
+        except ValueError as error:
+            where = _at(document, name, "bump.calver")
+            raise ConfigError(
+                f"{where}: `bump.calver`: {error}", hint="calver.org lists the tokens"
+            ) from error
+
+
+def _require_globs(name: str, section: ComponentSection, document: Document) -> None:
     for key, globs in (("paths", section.paths), ("bump.paths", section.bump.paths)):
         if not globs:
             continue
@@ -29,6 +44,14 @@ def require_component(name: str, section: ComponentSection, document: Document) 
         except ValueError as error:
             hint = "write it as in `.dockerignore`: `api/**`, `*.proto`"
             raise ConfigError(f"{where}: `{key}`: {error}", hint=hint) from error
+
+
+def _require_names(name: str, section: ComponentSection, document: Document) -> None:
+    for key, given in (("labels", section.labels), ("annotations", section.annotations)):
+        # Source: OCI image-spec v1.1, "Annotations", "Rules": keys must not be empty. Labels follow the same rules.
+        if given and "" in _names(given):
+            hint = "write `name=text`, or a map `name: text`"
+            raise ConfigError(f"{_at(document, name, key)}: `{key}`: a name is empty", hint=hint)
     for channel in section.channels:
         from release.versions.prereleases import is_channel  # imported late: few configs have the key
 
@@ -37,16 +60,16 @@ def require_component(name: str, section: ComponentSection, document: Document) 
                 f"{_at(document, name, 'channels')}: `channels`: `{channel}` is not the name of a channel",
                 hint="a channel begins with a letter, has letters, digits and `-` only, and is not `latest`: `rc`",
             )
-    if section.bump.calver:
-        from release.versions.next_calver import require_pattern  # imported late: few configs have the key
 
-        try:
-            require_pattern(section.bump.calver)
-        except ValueError as error:
-            where = _at(document, name, "bump.calver")
-            raise ConfigError(
-                f"{where}: `bump.calver`: {error}", hint="calver.org lists the tokens"
-            ) from error
+
+def _names(given: str | Mapping[str, str] | Sequence[str]) -> list[str]:
+    """The names of labels or annotations, which are a map, or lines `name=text` of which some are comments."""
+    if isinstance(given, Mapping):
+        return [name.strip() for name in given]
+    lines = given.splitlines() if isinstance(given, str) else given
+    return [
+        line.partition("=")[0].strip() for line in lines if line.strip() and not line.lstrip().startswith("#")
+    ]
 
 
 def require_graph(sections: Mapping[str, ComponentSection], document: Document) -> None:

@@ -73,6 +73,14 @@ def fails(text: str, **env: str) -> ConfigError:
         ),
         *(
             (
+                f"image: a\n{text}\n",
+                f"shipmark.yml:2:{text.index(':') + 3}: `{text.partition(':')[0]}`: a name is empty",
+                "write `name=text`, or a map `name: text`",
+            )
+            for text in ("labels: {'': x}", "labels: [a=b, '=c']", "annotations: '=c'")
+        ),
+        *(
+            (
                 f"image: a\nchannels: [rc, {channel}]\n",
                 f"shipmark.yml:2:11: `channels`: `{channel}` is not the name of a channel",
                 "a channel begins with a letter, has letters, digits and `-` only, and is not `latest`: `rc`",
