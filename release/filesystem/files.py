@@ -175,3 +175,9 @@ def _write_stream(path: str, content: bytes) -> None:
 
 def _readable(size: int) -> str:
     return f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
+
+
+def write_hint(error: OSError, otherwise: str | None = None) -> str | None:
+    """What helps against an error of writing: room on a full disk, or over a full quota; else `otherwise`."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "make room on the disk, then run again" if full else otherwise

@@ -14,6 +14,7 @@ import msgspec
 
 from release.compression.decompress import PlainLayer, plain_layers
 from release.errors import Invalid, NotFound, RegistryError
+from release.filesystem.files import write_hint
 from release.filesystem.folders import OpenFolder, open_parent
 from release.filesystem.new_files import NewFile
 from release.layout.blob_writer import BLOB_MODE
@@ -74,7 +75,7 @@ def write_combined_archive(
     except OSError as error:
         raise RegistryError(
             f"the archive `{path}` cannot be written: {error.strerror or error}",
-            hint="check its folder and the space",
+            hint=write_hint(error, "check that its folder exists, and its rights"),
         ) from error
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RegistryError
-from release.filesystem.files import read_limited
+from release.filesystem.files import read_limited, write_hint
 from release.filesystem.folders import OpenFolder, nearest_folder, open_folder
 from release.filesystem.new_files import NewFile
 from release.layout.blob_writer import BLOB_MODE
@@ -148,7 +148,9 @@ class Folder:
                 for name in ("version", _MANIFEST) if folder.path == self.path else ():
                     folder.mode_at(name)
         except OSError as error:
-            raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
+            raise RegistryError(
+                f"`{self.name}` cannot be written: {error.strerror}", hint=write_hint(error)
+            ) from error
         if not writable:
             raise RegistryError(f"`{self.name}` cannot be written", hint=f"check the rights of `{existing}`")
 
@@ -195,7 +197,9 @@ class Folder:
             with open_folder(self.path, self._workspace, make=True) as folder:
                 yield folder
         except OSError as error:
-            raise RegistryError(f"`{self.name}` cannot be written: {error.strerror}") from error
+            raise RegistryError(
+                f"`{self.name}` cannot be written: {error.strerror}", hint=write_hint(error)
+            ) from error
 
     def _write(self, folder: OpenFolder, name: str, source: IO[bytes]) -> None:
         with NewFile(folder) as new:

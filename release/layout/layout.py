@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager
 from typing import IO
 
 from release.errors import DigestMismatch, NotFound, Obstructed, RefusedError, RegistryError
-from release.filesystem.files import read_limited
+from release.filesystem.files import read_limited, write_hint
 from release.filesystem.folders import OpenFolder
 from release.layout.blob_writer import BLOB_MODE, BlobWriter
 from release.layout.files import EMPTY_INDEX, LayoutFiles, split_digest
@@ -306,7 +306,7 @@ class Layout(LayoutReader):
 
 
 def _broken(what: str, error: OSError | Obstructed, *, hint: str | None = None) -> RegistryError:
-    """The error for a damaged layout. `hint`: used for errors of the operating system."""
+    """The error for a damaged layout. `hint`: for errors of the operating system other than a full disk."""
     if isinstance(error, Obstructed):
         return RegistryError(f"{what}: {error.message}", hint=error.hint)
-    return RegistryError(f"{what}: {error.strerror or error}", hint=hint)
+    return RegistryError(f"{what}: {error.strerror or error}", hint=write_hint(error, hint))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from release.app.session import Session
 from release.errors import ConfigError
-from release.filesystem.files import append_file, require_file, write_file
+from release.filesystem.files import append_file, require_file, write_file, write_hint
 
 
 def write_output(session: Session, path: str, text: str) -> None:
@@ -68,5 +68,5 @@ def _encoded(text: str) -> bytes:
 def _unwritable(path: str, error: OSError) -> ConfigError:
     return ConfigError(
         f"`{path}` cannot be written: {error.strerror or error}",
-        hint="name a file in a folder that can be written to",
+        hint=write_hint(error, "name a file in a folder that can be written to"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from release.errors import LogCorrupt, RefusedError
+from release.filesystem.files import write_hint
 
 
 def refused(error: RefusedError) -> LogCorrupt:
@@ -19,9 +20,9 @@ def cause_of(error: OSError) -> str:
 
 def hint_for(error: OSError) -> str:
     """What helps against the error."""
+    if (full := write_hint(error)) is not None:
+        return full
     match error.errno:
-        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            return "make room on the disk, then run again"
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return "give this user the right to write there, or name another file with `log: {path: …}`"
         case _:

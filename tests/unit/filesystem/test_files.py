@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from release.cli.output.files import _unwritable
 from release.errors import ConfigError, RefusedError
-from release.filesystem.files import append_file, read_file, remove_file, write_file
+from release.filesystem.files import append_file, read_file, remove_file, write_file, write_hint
+from release.layout.layout import _broken
+from release.log.stores.file_errors import hint_for
 
 
 @pytest.fixture
@@ -130,3 +134,18 @@ class TestRemove:
     def test_removing_a_missing_file_creates_no_folder(self, workspace: Path) -> None:
         remove_file(str(workspace / "a" / "b"), workspace=str(workspace))
         assert os.listdir(workspace) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_hint_for_a_full_disk_speaks_of_room_and_not_of_rights(number: int) -> None:
+    full = OSError(number, os.strerror(number))
+    assert "make room" in str(write_hint(full, "check the rights"))
+    assert "make room" in str(_broken("`oci:x` cannot be created", full, hint="check the rights").hint)
+    assert "make room" in str(_unwritable("plan.json", full).hint)
+    assert "make room" in hint_for(full)
+
+
+def test_hint_for_other_errors_of_writing_is_that_of_the_caller() -> None:
+    denied = OSError(errno.EACCES, os.strerror(errno.EACCES))
+    assert write_hint(denied, "check the rights") == "check the rights"
+    assert "right to write" in hint_for(denied)
