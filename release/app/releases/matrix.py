@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from ci.remedies import remedy
 from release.app.component_policy import policy_of
 from release.app.releases.concerned import follows_commits, released_by_tag
 from release.app.releases.decide import Situation, decide_alone
@@ -102,6 +103,11 @@ def changed_matrix(session: Session, request: MatrixRequest) -> MatrixReport:
         for one in components:
             if one.name not in found:
                 found[one.name] = Standing(component=one.name, changed=True, reason="it has no `paths`")
+        if facts.snapshot.shallow and any(one.unknown for one in found.values()):
+            fix = remedy(session.ci.system, "shallow")
+            session.warn(
+                f"this clone is shallow, so components whose earlier commit it lacks count as changed: {fix}"
+            )
     chosen = [(one, found[one.name]) for one in components]
     if facts.ci.pull_request is not None:
         held = {

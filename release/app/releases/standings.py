@@ -20,12 +20,16 @@ from release.tagging.names import branch_tag
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a component has to be built, and why. `since`: the commits that HEAD was compared with."""
+    """Whether a component has to be built, and why. `since`: the commits that HEAD was compared with.
+
+    `unknown`: the component counts as changed because the clone lacks the commit to compare with.
+    """
 
     component: str
     changed: bool
     reason: str
     since: tuple[str, ...] = ()
+    unknown: bool = False
 
 
 def held_on_target_branch(session: Session, component: Component, facts: Facts) -> list[Held]:
@@ -76,10 +80,11 @@ def standings(session: Session, facts: Facts, held: Mapping[str, Sequence[Held]]
     owners = Ownership(session.config.components)
     config = _config_path(session)
     found = {}
+    nameless = "the revision of its image" if request is None else "the commit where the request began"
     for name, revisions in bases.items():
         rows = held[name]
         lacks = request is None and (not rows or any(one.state == "free" for one in rows))
-        found[name] = _standing(name, [] if lacks else revisions, files, owners, config)
+        found[name] = _standing(name, [] if lacks else revisions, files, owners, config, nameless)
     return found
 
 
@@ -98,14 +103,17 @@ def _standing(
     files: Mapping[str, tuple[str, ...]],
     owners: Ownership,
     config: str | None,
+    nameless: str = "the revision of its image",
 ) -> Standing:
+    """`nameless`: what a revision of None is, for the reason."""
     if not revisions:
         return Standing(component=name, changed=True, reason="no image of it exists yet")
     since = tuple(dict.fromkeys(one for one in revisions if one is not None))
     for revision in revisions:
         if revision is None or revision not in files:
-            what = "the revision of its image" if revision is None else f"commit `{revision[:12]}`"
-            return Standing(component=name, changed=True, reason=f"{what} is not known here", since=since)
+            what = nameless if revision is None else f"commit `{revision[:12]}`"
+            reason = f"{what} is not known here"
+            return Standing(component=name, changed=True, reason=reason, since=since, unknown=True)
         changed = files[revision]
         if config is not None and config in changed:
             return Standing(component=name, changed=True, reason=f"`{config}` changed", since=since)

@@ -329,6 +329,19 @@ class TestMatrix:
         text = mono("preview", "--changed").stdout.splitlines()
         assert [line.split()[:2] for line in text] == [["+", "api"], ["+", "web"], ["=", "lib"]]
 
+    def test_the_job_matrix_from_a_shallow_clone_names_the_line_that_fetches_history(
+        self, mono: Monorepo, tmp_path: Path
+    ) -> None:
+        mono.repo.branch("topic")
+        mono.change("web/x")
+        clone = mono.repo.clone(tmp_path / "clone", "--depth=1")
+        env = {**request_of(mono)}
+        done = mono._shipmark("preview", "--changed", "--json", cwd=clone.path, env=env)
+        rows = json.loads(done.stdout)["include"]
+        assert {one["reason"] for one in rows} == {"the commit where the request began is not known here"}
+        assert "warning: this clone is shallow" in done.stderr
+        assert 'GIT_DEPTH: "0"' in done.stderr
+
     @pytest.mark.parametrize(
         "args",
         [
