@@ -66,7 +66,9 @@ def build() -> Plan:
 
 def two_components() -> Plan:
     other = msgspec.structs.replace(DECISION, component="web")
-    return plan_release([subject(), subject(component="web", project="acme/web", decision=other)])
+    image = "ghcr.io/acme/web"
+    place = {"targets": (Target(name=image),), "held": holds({}, image)}
+    return plan_release([subject(), subject(component="web", project="acme/web", decision=other, **place)])
 
 
 def adopt() -> Plan:
