@@ -90,6 +90,10 @@ def load(
         value, ignored = readable(document.value, public)
         document = msgspec.structs.replace(document, value=value)
     file = _convert(document)
+    if text is not None and "${" in text:
+        from release.config.stray_variables import require_no_stray
+
+        require_no_stray(document)
     _require_images(file, document)
     components = tuple(
         _component(name, _merged(file, section), env, images, document)

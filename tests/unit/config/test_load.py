@@ -149,10 +149,44 @@ def test_settings_of_a_component_override_those_of_the_top_level() -> None:
     assert web.targets[0].image == "shared"
 
 
-def test_variables_are_replaced_in_images_but_not_in_labels() -> None:
-    config = read("image: ${HOST}/app\nlabels: {a: '${HOST}'}\n", HOST="ghcr.io")
+def test_variables_are_replaced_in_images_and_arguments() -> None:
+    config = read("image: ${HOST}/app\nbuild: {args: {a: '${HOST}'}}\n", HOST="ghcr.io")
     assert config.components[0].targets[0].image == "ghcr.io/app"
-    assert config.components[0].section.labels == {"a": "${HOST}"}
+    assert config.components[0].build.args == {"a": "${HOST}"}  # replaced when the image is built
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("project: ${A}", "project"),
+        ("labels: {a: '${A}'}", "labels.a"),
+        ("annotations: {a: 'x ${A}'}", "annotations.a"),
+        ("ignore_tags: [x, '${A}']", "ignore_tags[1]"),
+        ("build: {context: '${A}'}", "build.context"),
+        ("build: {platforms: ['${A}']}", "build.platforms[0]"),
+        ("log: {store: git, ref: 'refs/${A}'}", "log.ref"),
+        ("log: [{store: git, remote: '${A}'}]", "log[0].remote"),
+        ("components: {x: {prefix: '${A}-'}}", "components.x.prefix"),
+        ("components: {image: {labels: {image: '${A}'}}}", "components.image.labels.image"),
+    ],
+)
+def test_variable_where_it_is_not_replaced_is_an_error(text: str, key: str) -> None:
+    error = fails(f"image: a\n{text}\n", A="b")
+    assert error.message.endswith(f"`${{A}}` is not replaced in `{key}`")
+    assert (error.hint == "write `{{env.A}}`") == ("labels" in key or "annotations" in key)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "checks: [{name: a, run: [sh, -c, 'echo ${A}']}]",
+        "log: [{path: 'x/${A}'}, {store: git}]",
+        "components: {x: {image: 'x/${A}'}, y: {images: ['y/${A}', {image: 'z/${A}'}]}}",
+        "labels: {a: '$A $(A) ${{A}} ${A'}",
+    ],
+)
+def test_variable_that_is_replaced_or_belongs_to_a_command_is_read(text: str) -> None:
+    read(f"{'' if 'image' in text else 'image: a'}\n{text}\n", A="b")
 
 
 def test_a_variable_that_is_not_set_is_an_error() -> None:
