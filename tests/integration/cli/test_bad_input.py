@@ -150,6 +150,7 @@ def _with_run(project: Project) -> None:
         (_without_dockerfile, "Dockerfile"),
         (_with_context_outside, "outside"),
         (_with_run, "Dockerfile:3"),
+        (_with_symlink_outside, "hello.txt"),
     ],
 )
 def test_build_that_layers_cannot_do_is_refused(
@@ -160,19 +161,6 @@ def test_build_that_layers_cannot_do_is_refused(
     project.repo.commit("break it")
     project.repo.tag("v1.4.2")
     refused(project, 4, word)
-
-
-def test_symlink_out_of_the_build_context_is_refused(make_project: Callable[..., Project]) -> None:
-    project = make_project()
-    _with_symlink_outside(project)
-    project.repo.commit("break it")
-    project.repo.tag("v1.4.2")
-    result = project("run")
-    assert result.code == 4
-    assert "hello.txt" in result.stderr
-    assert "hint: " in result.stderr
-    assert project.tags == {}
-    assert project.kinds() == ["planned", "failed"]
 
 
 def test_docker_daemon_that_is_down_is_reported(project: Project, tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def test_blobs_and_tags_are_found_by_get_where_the_registry_has_no_head(
         (Reply(507), "storage of the registry is full"),
         (Reply(412, {}, b'{"errors":[{"code":"PRECONDITION","message":"configured as immutable"}]}'), "moving: false"),
         (Reply(409, {}, b'{"errors":[{"code":"TAG_ALREADY_EXISTS","message":""}]}'), "moving: false"),
-        (Reply(405), "is that of a registry"),
+        (Reply(405), "pull-through cache, or the host"),
     ],
 )  # fmt: skip
 def test_a_refused_manifest_has_a_hint_about_the_reason_of_the_refusal(
