@@ -19,7 +19,7 @@ from release.canonical_json import canonical
 from release.decoding import decode
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head, HeadMoved
-from release.log.chain import Malformed, head_of, read_line, verify_line
+from release.log.chain import head_of, verify_line
 from release.log.identity import fact_id
 from release.log.stores.git_history import FILE, PORTION, History, Place
 from release.log.stores.git_outcome import Push
@@ -130,8 +130,8 @@ class GitStore:
         """Raise `LogCorrupt` unless the log has entry `head`, which came out of a segment."""
         if head.seq < 0:
             return
-        (line,) = self._history.lines(commits[head.seq : head.seq + 1]) or [None]
-        if _head_in(line) != head:
+        entry = self._history.entry(commits[head.seq]) if head.seq < len(commits) else None
+        if entry is None or head_of(entry) != head:
             raise LogCorrupt(
                 f"entry {head.seq} of version log `{self._name}` is another one in its segments than in its commits",
                 hint="delete the refs below `refs/shipmark/segments` on the remote: they are made anew; then run again",
@@ -283,11 +283,3 @@ def _seconds(fields: Mapping[str, Any]) -> int:
         return int(datetime.fromisoformat(str(fields.get("at"))).timestamp())
     except (ValueError, OverflowError):
         return 0
-
-
-def _head_in(line: bytes | None) -> Head | None:
-    """The head of a log that ends with `line`; None for what is no entry."""
-    try:
-        return head_of(read_line(line or b""))
-    except (Malformed, LogError):
-        return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from release.errors import LogCorrupt
+from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head
-from release.log.chain import verify_all
+from release.log.chain import Malformed, read_line, verify_all
 from release.log.stores.git_remote import GitRemote
 
 #: The only file in the tree of a commit.
@@ -69,11 +69,24 @@ class History:
             raise LogCorrupt(f"entry {head.seq + 1 + len(entries)} is missing: {cause}")
         return entries
 
+    def entry(self, commit: Place) -> Entry | None:
+        """The entry in a commit, checked against its own hash only; None for what is none."""
+        (line,) = self.lines([commit])
+        return read_entry(line)
+
     def lines(self, commits: Sequence[Place]) -> list[bytes | None]:
         """The line in each of `commits`, not verified; None for a commit without one."""
         # Newest first: git stores an older entry as what differs from a newer one, and has that at hand then.
         found = list(blobs(self._remote.contents([name for _, name in reversed(commits)])))[::-1]
         return [content if content is None else content.removesuffix(b"\n") for content in found]
+
+
+def read_entry(line: bytes | None) -> Entry | None:
+    """The entry in a line, checked against its own hash only; None for what is none."""
+    try:
+        return read_line(line or b"")
+    except (Malformed, LogError):
+        return None
 
 
 def blobs(output: bytes) -> Iterator[bytes | None]:

@@ -18,8 +18,8 @@ from release.errors import LogError
 from release.lazy_pattern import pattern
 from release.limits import MIB
 from release.log import Entry, Head
-from release.log.chain import Malformed, head_of, read_line, verify_all
-from release.log.stores.git_history import History, Place, blobs
+from release.log.chain import head_of, verify_all
+from release.log.stores.git_history import History, Place, blobs, read_entry
 from release.log.stores.git_remote import GitRemote
 
 #: Entries in a segment.
@@ -62,7 +62,8 @@ class Segments:
         self._root = f"refs/shipmark/segments/{ref.removeprefix('refs/')}"
         # Number and commit of what the remote has; None unless this process has asked.
         self._there: dict[int, str] | None = None
-        self._doubted: set[int] = set()
+        # Number, and commit if it has one, of segments that did not fit.
+        self._doubted: dict[int, str] = {}
 
     @property
     def refspec(self) -> str:
@@ -89,7 +90,7 @@ class Segments:
         for number in reversed(range(count)):
             if number not in have or have[number].hash != expected:
                 # Those before it led to this one, so nobody knows yet whether they are right.
-                self._doubted = set(range(number + 1))
+                self._doubted = {one: have[one].commit if one in have else "" for one in range(number + 1)}
                 raise Unfit
             expected = have[number].prev
         return first["seq"], [have[number] for number in range(count)]
@@ -99,10 +100,10 @@ class Segments:
         try:
             entries = list(verify_all(self._lines(segment.commit), head))
         except LogError as error:
-            self._doubted = {segment.number}
+            self._doubted = {segment.number: segment.commit}
             raise Unfit from error
         if len(entries) != self._size or head_of(entries[-1]).hash != segment.hash:
-            self._doubted = {segment.number}
+            self._doubted = {segment.number: segment.commit}
             raise Unfit
         return entries
 
@@ -112,9 +113,9 @@ class Segments:
         `tip`: the commit of `head`. Best effort: the next machine without a copy makes what is missing.
         """
         full = (head.seq + 1) // self._size
-        there = self._there or {}
         begin = (before.seq + 1) // self._size if self._there is None else 0
-        wanted = sorted({*range(begin, full)} - there.keys() | self._doubted)[:_AT_ONCE]
+        there = {number: commit for number, commit in self._doubted.items() if commit} | (self._there or {})
+        wanted = sorted({*range(begin, full)} - there.keys() | self._doubted.keys())[:_AT_ONCE]
         if not wanted:
             return
         commits = self._history.behind(None, tip, newest=head.seq + 1 - wanted[0] * self._size)
@@ -130,7 +131,7 @@ class Segments:
             self._remote.push(*(f":{self._ref(number)}" for number in wrong))
         if made:
             self._remote.push(*(f"{commit}:{self._ref(number)}" for number, commit in made.items()))
-        self._doubted -= set(wanted)
+        self._doubted = {number: there for number, there in self._doubted.items() if number not in wanted}
         if self._there is not None:
             self._there |= made
 
@@ -139,36 +140,30 @@ class Segments:
         form = "--format=%(objectname) %(refname) %(contents:subject)"
         lines = self._remote.read("for-each-ref", form, _FETCHED).decode(errors="replace").split("\n")
         claims = [claim.groups() for line in lines if (claim := _CLAIM.fullmatch(line))]
-        found = {
+        return {
             int(number): Segment(number=int(number), commit=commit, prev=prev, hash=end)
             for commit, number, prev, end in claims
         }
-        if self._there is None:
-            self._there = {number: one.commit for number, one in found.items()}
-        return found
 
     def _stored(self, number: int, commits: Sequence[Place]) -> str | None:
         """The commit of a segment, which is equal for equal entries; None where these are not all of its commits."""
         lines = [line for line in self._history.lines(commits) if line is not None] if commits else []
         if len(lines) != self._size or sum(map(len, lines)) > _LONGEST:
             return None
-        try:
-            first, last = read_line(lines[0]).fields, read_line(lines[-1]).fields
-        except (Malformed, LogError):
-            return None
-        if first["seq"] != number * self._size or last["seq"] != first["seq"] + self._size - 1:
+        first, last = read_entry(lines[0]), read_entry(lines[-1])
+        begin, end = number * self._size, (number + 1) * self._size - 1
+        if first is None or last is None or (first.seq, last.seq) != (begin, end):
             return None
         text = b"".join([line + b"\n" for line in lines])
-        subject = f"entries {first['seq']} to {last['seq']}, after {first['prev']}, to {last['hash']}\n"
+        subject = f"entries {begin} to {end}, after {first.fields['prev']}, to {last.fields['hash']}\n"
         return self._remote.store_commit(_FILE, gzip.compress(text, 6, mtime=0), None, subject, 0)
 
     def _fields(self, commit: Place) -> dict[str, Any]:
         """The fields of a commit's entry. Raises `Unfit` for what is none: reading all commits tells more."""
-        (line,) = self._history.lines([commit])
-        try:
-            return read_line(line or b"").fields
-        except (Malformed, LogError) as error:
-            raise Unfit from error
+        entry = self._history.entry(commit)
+        if entry is None:
+            raise Unfit
+        return entry.fields
 
     def _lines(self, commit: str) -> list[bytes]:
         """The lines of a segment; none if it has no readable ones."""
