@@ -79,12 +79,15 @@ def names_of(name: str) -> tuple[str, ...]:
 
 def yank_named(yanks: Yanks, project: str, name: str) -> Yank | None:
     """As `yank_of`, for what an entry calls the release, such as `1.4.2_r1`."""
-    return next((yank for one in names_of(name) if (yank := yanks.get((project, one))) is not None), None)
+    return _first(yanks, project, names_of(name))
 
 
 def yank_of(yanks: Yanks, release: Named) -> Yank | None:
     """The yank of the release's version, which covers its rebuilds, or of this build alone (`1.4.2_r1`)."""
     if not release.version or release.state != "released":
         return None
-    names = (release.version, release.name)
-    return next((yank for name in names if (yank := yanks.get((release.project, name))) is not None), None)
+    return _first(yanks, release.project, (release.version, release.name))
+
+
+def _first(yanks: Yanks, project: str, names: tuple[str, ...]) -> Yank | None:
+    return next((yank for name in names if (yank := yanks.get((project, name))) is not None), None)
