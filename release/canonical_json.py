@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from release.json_text import is_utf8
+
 _ENCODER = msgspec.json.Encoder(order="sorted")
 # RFC 7493 (I-JSON), section 2.2: other JSON readers hold numbers as IEEE 754 doubles and round integers from 2^53 on,
 # so that they would compute another hash.
@@ -87,7 +89,5 @@ def _require_subset(value: Any, where: str) -> None:
 
 
 def _require_text(value: str, where: str) -> None:
-    if "\0" in value or (
-        not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value)
-    ):
+    if "\0" in value or not is_utf8(value):
         raise ValueError(f"text at `{where}` holds U+0000 or a lone surrogate")

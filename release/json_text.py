@@ -13,6 +13,11 @@ from release.errors import ConfigError
 from release.limits import DOCUMENT_DEPTH
 
 
+def is_utf8(text: str) -> bool:
+    """Whether UTF-8 can hold the text: Python gives lone surrogates for other bytes of names and variables."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def parse_json(raw: bytes, source: str, *, hint: str | None = None) -> Any:
     """The value in `raw`. `source`: the name of the JSON text in messages.
 

@@ -10,8 +10,8 @@ import click
 
 from release.app.settings import Settings
 from release.cli.output.streams import use_colors
-from release.config.variables import is_utf8
 from release.errors import ReleaseError
+from release.json_text import is_utf8
 
 #: How many releases, or digests of a tag, are listed unless more are asked for.
 NEWEST = 50

@@ -8,6 +8,7 @@ from typing import Any, Literal, NoReturn
 import msgspec
 
 from release.errors import ConfigError
+from release.json_text import is_utf8
 from release.limits import DOCUMENT_DEPTH
 
 _CORE = "tag:yaml.org,2002:"
@@ -96,7 +97,7 @@ class Compose:
 
     def _scalar(self, event: Any) -> Node:
         self._require_tag(event, "scalar")
-        if "\0" in event.value or not _is_unicode(event.value):
+        if "\0" in event.value or not is_utf8(event.value):
             self._refuse(
                 self._position(event), "a character that no value may hold (NUL, or half a surrogate pair)"
             )
@@ -157,7 +158,3 @@ class Compose:
                 source=self._source, line=mark.line + 2, column=len(below) - len(below.lstrip()) + 1
             )
         return Position(source=self._source, line=mark.line + 1, column=mark.column + 1)
-
-
-def _is_unicode(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

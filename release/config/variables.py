@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from release.errors import ConfigError
+from release.json_text import is_utf8
 from release.lazy_pattern import pattern
 from release.secrets.names import looks_secret
 
@@ -15,11 +16,6 @@ _VARIABLE = pattern(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 def names_in(text: str) -> list[str]:
     """The names of the variables that `text` uses as `${NAME}`, in order."""
     return _VARIABLE.findall(text)
-
-
-def is_utf8(value: str) -> bool:
-    """Whether a variable's value is UTF-8. Python gives lone surrogates for other bytes, which no record can hold."""
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def expand(text: str, env: Mapping[str, str], *, where: str = "") -> str:

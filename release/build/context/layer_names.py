@@ -6,22 +6,16 @@ import posixpath
 from collections.abc import Collection, Iterator
 
 from release.build.context.reach import Reach, Source
-from release.build.embedded.tree import Tree
+from release.build.embedded.tree import WHITEOUT, Tree
 from release.errors import BuildError
+from release.json_text import is_utf8
 
-#: How the name of an entry begins that removes a file of a lower layer.
-WHITEOUT = ".wh."
 _RENAME = "rename it, or name it in `.dockerignore`"
 
 
 def is_whiteout(path: str) -> bool:
     """Whether a layer takes the file for a mark that another one is removed."""
     return posixpath.basename(path).startswith(WHITEOUT)
-
-
-def is_text(name: str) -> bool:
-    """Whether a name is UTF-8."""
-    return name.isascii() or not any("\udc80" <= character <= "\udcff" for character in name)
 
 
 def require_no_whiteout(files: Tree, reach: Reach, stages: Collection[int]) -> None:
@@ -41,7 +35,7 @@ def require_storable(files: Tree, reach: Reach) -> None:
     for path in files.paths():
         node = files.get(path)
         target = node.target if node is not None else ""
-        if is_whiteout(path) or not (is_text(path) and is_text(target)):
+        if is_whiteout(path) or not (is_utf8(path) and is_utf8(target)):
             for source in _takers(path, reach):
                 require_storable_name(path, target, source.where)
 
@@ -52,7 +46,7 @@ def require_storable_name(path: str, target: str, where: str) -> None:
         raise BuildError(
             f"{where}: `{path}` begins with `{WHITEOUT}`, which marks a removed file in a layer", hint=_RENAME
         )
-    if not is_text(path) or not is_text(target):
+    if not is_utf8(path) or not is_utf8(target):
         raise BuildError(f"{where}: the name {path!r} is not UTF-8", hint=_RENAME)
 
 

@@ -5,7 +5,6 @@ A source with a variable that only a base image may define counts as the whole c
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -13,6 +12,7 @@ import msgspec
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import local_sources
+from release.build.embedded.tree import below_root
 from release.build.ignore import match_component
 from release.digits import number_in
 from release.errors import BuildError
@@ -240,10 +240,10 @@ def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[s
             return (), False
         if isinstance(instruction, Add) and _REMOTE.match(text):
             return None, False
-    cleaned = posixpath.normpath(text.lstrip("/") or ".")
-    if cleaned == ".." or cleaned.startswith("../"):
+    cleaned = below_root(text)
+    if cleaned is None:
         return None, is_exact
-    names = [] if cleaned == "." else cleaned.split("/")
+    names = cleaned.split("/") if cleaned else []
     # `**` of `COPY --parents` stands for any number of names: whatever is below may be read.
     cut = next((number for number, name in enumerate(names) if name == "**"), len(names))
     return tuple(names[:cut]), is_exact and cut == len(names)

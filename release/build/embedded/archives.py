@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import posixpath
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from typing import IO, Literal, Self, cast
 
 import msgspec
 
-from release.build.embedded.tree import Tree
+from release.build.embedded.tree import Tree, below_root
 from release.compression.entries import Content, HostFile, Node
 from release.compression.host_files import open_host_file
 from release.compression.tar_header import XATTR
@@ -185,13 +184,13 @@ def _is_archive(content: HostFile) -> bool:
 
 def _inside(name: str, shown: str) -> str:
     """The entry's path below the archive's root; "" for the root."""
-    path = posixpath.normpath(name.lstrip("/") or ".")
-    if path == ".." or path.startswith("../"):
+    path = below_root(name)
+    if path is None:
         raise BuildError(
             f"the entry `{name}` of the archive `{shown}` leads out of the archive",
             hint="create the archive again, without this entry",
         )
-    return "" if path == "." else path
+    return path
 
 
 def _node(member: tarfile.TarInfo, plain: HostFile, shown: str, nodes: dict[str, Node]) -> Node:

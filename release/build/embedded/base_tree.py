@@ -18,7 +18,7 @@ import msgspec
 
 from release.build.embedded.archives import BROKEN, LimitedMember, xattrs_of
 from release.build.embedded.base_config import BaseLayer
-from release.build.embedded.tree import LinkLoop, Tree
+from release.build.embedded.tree import WHITEOUT, LinkLoop, Tree
 from release.compression.decompress import unpacked
 from release.compression.entries import HostFile, Inline, Node
 from release.errors import BuildError, RegistryError
@@ -27,7 +27,7 @@ from release.layout.layout import Layout
 from release.limits import BASE_ENTRIES, UNPACKED_BYTES, UNPACKED_RATIO
 from release.oci.verify import CHUNK
 
-_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+_OPAQUE = f"{WHITEOUT}{WHITEOUT}.opq"
 #: Files with the ids of users and groups, which `--chown=web` and `USER web` need. Their content is kept.
 _ACCOUNTS = frozenset({"etc/passwd", "etc/group"})
 # Bytes of `/etc/passwd` or `/etc/group` of a base image, which are kept in memory. Real ones have some kilobytes.
@@ -214,8 +214,8 @@ def _entries(tar: tarfile.TarFile, spool: str | None, name: str, below: Mapping[
         folder, last = posixpath.split(path)
         if last == _OPAQUE:
             emptied.append(folder)
-        elif last.startswith(_WHITEOUT):
-            removed.append(posixpath.join(folder, last.removeprefix(_WHITEOUT)))
+        elif last.startswith(WHITEOUT):
+            removed.append(posixpath.join(folder, last.removeprefix(WHITEOUT)))
         elif path:
             nodes[path] = _node(tar, member, path, spool, ChainMap(nodes, below))  # type: ignore[arg-type]  # only read
         if len(nodes) > BASE_ENTRIES:

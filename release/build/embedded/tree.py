@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from release.compression.entries import Node
 
+#: How the name of a layer's entry begins that removes a file of a lower layer.
+WHITEOUT = ".wh."
 # Symlinks that are followed in one path. Linux fails with ELOOP after as many (path_resolution(7)), so a path that
 # needs more could not be opened in the container either.
 _MOST_LINKS = 40
@@ -81,6 +83,14 @@ class Tree:
         """`path` with symlinks in its folders followed, but not in its last name."""
         folder, name = posixpath.split(path)
         return join(self.resolve(folder), name)
+
+
+def below_root(path: str) -> str | None:
+    """`path` relative to the root, without `.`, `..` and doubled slashes; "" for the root, None if it leads out."""
+    cleaned = posixpath.normpath(path.lstrip("/") or ".")
+    if cleaned == ".." or cleaned.startswith("../"):
+        return None
+    return "" if cleaned == "." else cleaned
 
 
 def join(folder: str, name: str) -> str:

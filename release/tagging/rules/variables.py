@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from release.config.variables import is_utf8
+from release.json_text import is_utf8
 from release.secrets.names import looks_secret
 from release.tagging.expressions.render import parse_template
 from release.tagging.expressions.source_text import Located, locate

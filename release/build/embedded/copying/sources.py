@@ -8,7 +8,7 @@ import re
 import msgspec
 
 from release.build.embedded.copying.transfer import Transfer
-from release.build.embedded.tree import LinkLoop, Tree, join
+from release.build.embedded.tree import LinkLoop, Tree, below_root, join
 from release.build.ignore import match_component
 from release.compression.entries import Node
 from release.errors import BuildError
@@ -55,13 +55,13 @@ def _find(transfer: Transfer, pattern: str, source: Tree) -> list[FoundSource]:
 
 def _cleaned(transfer: Transfer, pattern: str) -> str:
     """The pattern relative to the source's root; "" for the root."""
-    cleaned = posixpath.normpath(pattern.lstrip("/") or ".")
-    if cleaned == ".." or cleaned.startswith("../"):
+    cleaned = below_root(pattern)
+    if cleaned is None:
         raise BuildError(
             f"{transfer.where}: `{pattern}` leaves {transfer.origin}",
             hint="only what is inside can be copied; choose a wider `context`",
         )
-    return "" if cleaned == "." else cleaned
+    return cleaned
 
 
 def _find_with_parents(transfer: Transfer, pattern: str, source: Tree) -> list[FoundSource]:
