@@ -15,9 +15,6 @@ from release.filesystem.workspace_paths import is_within
 if TYPE_CHECKING:
     from release.app.session import Session
 
-# git-ls-files(1), `-v`: `S` is skip-worktree, which a sparse checkout sets; `s` is that and assume-unchanged.
-_SKIPPED = (b"S ", b"s ")
-
 
 def require_none(session: Session, path: str) -> None:
     """Raise if the commit has the config file `path`, which cannot be opened, or if a symlink stands there.
@@ -58,10 +55,11 @@ def _is_left_out(session: Session, path: str) -> bool:
     if os.path.lexists(path) or not is_within(path, found.root):
         return False
     from release.git.command import Git
+    from release.git.work_tree import SKIPPED
 
     git = Git(session.process, found.root, session.settings.env)
     name = os.path.relpath(path, found.root)
-    return git.read("ls-files", "-z", "-v", "--", f":(literal){name}").startswith(_SKIPPED)
+    return git.read("ls-files", "-z", "-v", "--", f":(literal){name}").startswith(SKIPPED)
 
 
 def _remedy(session: Session) -> str:

@@ -13,8 +13,9 @@ from release.git.model import CheckoutSettings, GitFiles
 from release.git.repository import discover
 from release.ports import Process
 
-# git-ls-files(1): the tag `S` is skip-worktree; a small letter is assume-unchanged.
-_SKIPPED = (b"S", b"s")
+#: Tags of files that a sparse checkout left out. git-ls-files(1), `-v`: `S` is skip-worktree, a small letter
+#: assume-unchanged.
+SKIPPED = (b"S", b"s")
 _SETTINGS = r"^core\.(symlinks|filemode|autocrlf|eol)$"
 _DRIVERS = r"^filter\..*\.(smudge|process|clean)$"
 # gitattributes(5): values that name no filter.
@@ -52,7 +53,7 @@ class WorkTree:
             for path, mode, tag, object_id in self._entries(folder, prefix):
                 if mode != _SUBMODULE:
                     modes[path] = mode
-                    skipped += [path] if tag in _SKIPPED else []
+                    skipped += [path] if tag in SKIPPED else []
                     if tag != b"H":
                         unwatched[path] = object_id
                 elif os.path.lexists(os.path.join(folder, path, ".git")):
