@@ -168,8 +168,8 @@ class NoCompare(FileStore):
 
 class NoReadingOnUnderTheLock(FileStore):
     def _append_locked(self, fd: int, facts: FileFacts, lines: Sequence[bytes], expected: Head) -> None:
-        self._scan_open = lambda *_: iter(())  # type: ignore[method-assign]
-        self._tail.repair = lambda *_: None  # type: ignore[method-assign]
+        self._scan_open = lambda *_: iter(())  # type: ignore[method-assign]  # reads nothing, so that what stands is not seen
+        self._tail.repair = lambda *_: None  # type: ignore[method-assign]  # the mutant repairs nothing
         try:
             super()._append_locked(fd, facts, lines, expected)
         finally:
