@@ -113,7 +113,6 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "tagging.released": "version-format",
         "tagging.rules.context": "expression",
         "tagging.rules.javascript": "pattern",
-        "tagging.rules.javascript_regex": "pattern",
         "tagging.version_text": "version-format",
     },
     GitError: {

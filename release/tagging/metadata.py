@@ -21,7 +21,7 @@ from release.tagging.model import Candidate, KnownReleases, Withheld
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
 from release.tagging.rules.images import parse_flavor, parse_images, repositories
-from release.tagging.rules.javascript_collation import collation_key
+from release.tagging.rules.javascript.collation import collation_key
 from release.tagging.rules.listing import parse_items
 from release.tagging.rules.model import Flavor
 from release.tagging.rules.parse import parse_rules

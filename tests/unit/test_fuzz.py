@@ -60,7 +60,7 @@ from release.tagging.names import branch_tag, is_image_tag
 from release.tagging.rules.context import global_names
 from release.tagging.rules.git_versions import read_calver, read_pep440, read_semver
 from release.tagging.rules.github import github_run
-from release.tagging.rules.javascript import parse_pattern
+from release.tagging.rules.javascript.pattern import parse_pattern
 from release.tagging.rules.parse import rules_from_config
 from release.versions.bump import part_of, step_of
 from release.versions.commits import Commit, standing_changes

@@ -176,7 +176,7 @@ HOMES = {
     "isal": ("release.compression.codecs", "release.compression.decompress"),
     "msgspec": ("*",),
     "psycopg": ("release.log.stores.*",),
-    "regex": ("release.tagging.rules.javascript",),
+    "regex": ("release.tagging.rules.javascript.pattern",),
     "requests": ("release.build.docker*", "release.docker.*"),  # the docker SDK lets its exceptions through
     "rich": ("release.cli", "release.cli.*"),
     "semver": ("release.tagging.*", "release.versions.*"),

@@ -27,7 +27,7 @@ from release.retention.policy import Policy, policy_of
 from release.retention.rails import refusals
 from release.retention.snapshot import Inventory
 from release.retention.trash import with_times
-from release.tagging.rules.javascript import parse_pattern
+from release.tagging.rules.javascript.pattern import parse_pattern
 from release.task_group import run_all
 
 _T = TypeVar("_T")

@@ -10,7 +10,7 @@ import msgspec
 from release.config.document import Position
 from release.errors import ConfigError
 from release.tagging.expressions.source_text import Located, locate
-from release.tagging.rules.javascript import Pattern
+from release.tagging.rules.javascript.pattern import Pattern
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

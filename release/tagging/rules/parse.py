@@ -11,8 +11,8 @@ from release.config.document import Position
 from release.errors import ConfigError
 from release.tagging.expressions.render import parse_template
 from release.tagging.expressions.source_text import Located, locate
-from release.tagging.rules.javascript import Pattern, parse_pattern
-from release.tagging.rules.javascript_numbers import javascript_number
+from release.tagging.rules.javascript.numbers import javascript_number
+from release.tagging.rules.javascript.pattern import Pattern, parse_pattern
 from release.tagging.rules.kinds import ATTRIBUTES, COMMON, KINDS, Kind
 from release.tagging.rules.listing import parse_fields, parse_items
 from release.tagging.rules.model import Rule

@@ -13,7 +13,7 @@ from release.facts import Facts
 from release.git.model import Snapshot
 from release.tagging.model import TagPolicy
 from release.tagging.rules.context import Described, RuleContext
-from release.tagging.rules.javascript_numbers import javascript_number
+from release.tagging.rules.javascript.numbers import javascript_number
 from release.versions.model import Version
 from release.versions.semver import off_tag_version, parse_tag_name
 

@@ -11,7 +11,7 @@ from release.config.load import load_policy
 from release.retention.decision import Decision, Deletion, Untag
 from release.retention.policy import Policy, policy_of
 from release.retention.snapshot import HeldManifest, HeldTag, History, InUse, Inventory, LoggedRelease
-from release.tagging.rules.javascript import parse_pattern
+from release.tagging.rules.javascript.pattern import parse_pattern
 
 REPOSITORY = "r.example/acme/app"
 DAY = 86_400_000

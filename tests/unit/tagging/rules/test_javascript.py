@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.errors import ConfigError
-from release.tagging.rules.javascript import parse_pattern
+from release.tagging.rules.javascript.pattern import parse_pattern
 
 
 def match(pattern: str, subject: str) -> list[str | None] | None:
@@ -178,7 +178,7 @@ SLOW = ["((((((((((a*)*)*)*)*)*)*)*)*)*)*[^a]", "(?:.|a)*[^a]", "((?:a{0,30}){0,
 def test_slow_javascript_pattern_is_an_error_with_a_hint_within_two_seconds() -> None:
     """Runs in a process of its own: without the time limit nothing could end the match, not even a signal."""
     code = (
-        "import json, sys, time; from release.tagging.rules.javascript import *\n"
+        "import json, sys, time; from release.tagging.rules.javascript.pattern import *\n"
         "for text in json.load(sys.stdin):\n"
         "    started = time.process_time()\n"
         "    try: print(parse_pattern(text).match('a' * 512))\n"

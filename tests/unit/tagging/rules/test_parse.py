@@ -12,7 +12,7 @@ from release.config.document import Position
 from release.errors import ConfigError
 from release.tagging.rules.evaluate import names_read
 from release.tagging.rules.images import flavor_from_config
-from release.tagging.rules.javascript_numbers import javascript_number
+from release.tagging.rules.javascript.numbers import javascript_number
 from release.tagging.rules.kinds import KINDS
 from release.tagging.rules.model import Flavor
 from release.tagging.rules.parse import rules_from_config

@@ -16,7 +16,7 @@ import msgspec
 from release.errors import ConfigError
 from release.lazy_pattern import pattern
 from release.limits import PATTERN_SECONDS
-from release.tagging.rules.javascript_regex import LONGEST_SUBJECT, Translator
+from release.tagging.rules.javascript.translation import LONGEST_SUBJECT, Translator
 
 # Characters of a regular expression; real ones have fewer than 100. Compiling takes time that grows with the length and
 # has no time limit.

@@ -12,15 +12,11 @@ from collections.abc import Sequence
 
 from release.errors import ConfigError
 from release.lazy_pattern import pattern
+from release.tagging.rules.javascript.characters import ANY, SETS, Characters, quoted
 
 _BREAKS = "\\n\\r\\u2028\\u2029"
-_SPACES = "\\t\\n\\x0b\\f\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"
-_SETS = {"d": "0-9", "w": "A-Za-z0-9_", "s": _SPACES}
-_CONTROLS = {"t": "\t", "n": "\n", "v": "\x0b", "f": "\f", "r": "\r"}
 # Before Python 3.14 `\B` does not match in empty text.
 _EDGES = {"b": "(?a:\\b)", "B": "(?a:(?<!\\w)(?!\\w)|(?<=\\w)(?=\\w))"}
-_NEVER = "(?!)"
-_ANY = "[\\s\\S]"
 _QUANTIFIER = pattern(r"[*+?]|\{([0-9]+)(?:(,)([0-9]*))?\}")
 _GROUP_NAME = pattern(r"([^<>=!]+)>")
 _LOOK_BEHIND = -1  # marks an open look-behind; numbers of capture groups are positive
@@ -31,11 +27,6 @@ LONGEST_SUBJECT = 512
 #: compiles a pattern, so `(?:(?:a{1000}){1000}){1000}` would take all memory. The limit is far above real
 #: patterns, which have at most `_MAX_PATTERN` characters as written; more is an error.
 _LONGEST_EXPANDED = 20_000
-_LAST_CODE_POINT = 0x10FFFF  # Unicode's last; a larger one in `\u{…}` is an error, and `chr` refuses it
-_SYNTAX = frozenset("^$\\.*+?()[]{}|/-")  # what may be escaped with the flag `u`
-_HEX = pattern(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})")
-_LONG_HEX = pattern(_HEX.pattern + r"|\\u\{0*([0-9A-Fa-f]{1,6})\}")
-_OCTAL = pattern(r"[0-3][0-7]{0,2}|[4-7][0-7]?")
 
 
 class Translator:
@@ -46,6 +37,7 @@ class Translator:
         self._multiline = "m" in flags
         self._dot_all = "s" in flags
         self._unicode = "u" in flags or "v" in flags
+        self._characters = Characters(source, is_unicode=self._unicode)
         self._position = 0
         self._names = _group_names(source)
         self._opened = 0  # number of capture groups so far
@@ -66,9 +58,7 @@ class Translator:
         return "".join(self._output)
 
     def _error(self, what: str) -> ConfigError:
-        return ConfigError(
-            f"`{self._source}` is not a regular expression: {what} (character {self._position + 1})"
-        )
+        return self._characters.error(what, self._position)
 
     def _term(self) -> None:
         character = self._source[self._position]
@@ -87,15 +77,16 @@ class Translator:
         elif character == ")":
             self._close_group()
         elif character == ".":
-            self._emit(_ANY if self._dot_all else f"[^{_BREAKS}]", size=1)
+            self._emit(ANY if self._dot_all else f"[^{_BREAKS}]", size=1)
         elif character == "[":
-            self._emit(self._character_class(), size=0)
+            text, end = self._characters.character_class(self._position)
+            self._emit(text, size=end - self._position)
         elif character == "\\":
             self._escape()
         elif self._unicode and character in "{}]":
             raise self._error(f"`{character}` has to be escaped with the flag `u`")
         else:
-            self._emit(_quoted(character), size=1)
+            self._emit(quoted(character), size=1)
 
     def _emit(self, text: str, *, size: int, quantifiable: bool = True) -> None:
         self._output.append(text)
@@ -159,11 +150,11 @@ class Translator:
             self._named_reference()
         elif following.isascii() and following.isdecimal() and following != "0" and self._back_reference():
             return
-        elif following.lower() in _SETS and following:
-            self._emit(f"[{'^' if following.isupper() else ''}{_SETS[following.lower()]}]", size=2)
+        elif following in SETS:
+            self._emit(f"[{SETS[following]}]", size=2)
         else:
-            code, size = self._character_escape(self._position)
-            self._emit(_quoted(chr(code)), size=size)
+            code, size = self._characters.escape(self._position)
+            self._emit(quoted(chr(code)), size=size)
 
     def _back_reference(self) -> bool:
         digits = re.compile("[0-9]+").match(self._source, self._position + 1)
@@ -187,87 +178,6 @@ class Translator:
     def _names_or_groups(self) -> Sequence[int]:
         return range(_count_groups(self._source))
 
-    def _character_escape(self, position: int) -> tuple[int, int]:
-        """Code point and length of the escape at `position` that stands for one character."""
-        following = self._source[position + 1 : position + 2]
-        if not following:
-            raise self._error("a backslash at the end")
-        if following in _CONTROLS:
-            return ord(_CONTROLS[following]), 2
-        if code := self._hexadecimal(position):
-            return code
-        if control := re.compile(r"\\c([A-Za-z])").match(self._source, position):
-            return ord(control[1]) % 32, 3
-        if following in "pP" and self._unicode:
-            raise self._error(f"`\\{following}` cannot be translated")
-        if self._unicode and following.isdecimal() and following != "0":
-            raise self._error(f"`\\{following}` refers to no group")
-        if octal := _OCTAL.match(self._source, position + 1):
-            return int(octal[0], 8), 1 + len(octal[0])
-        if following == "c":
-            return ord("\\"), 1  # annex B: the backslash itself
-        if self._unicode and following not in _SYNTAX:
-            raise self._error(f"`\\{following}` escapes nothing")
-        return ord(following), 2
-
-    def _hexadecimal(self, position: int) -> tuple[int, int] | None:
-        """Code point and length of `\\xHH`, `\\uHHHH`, and with the flag `u` `\\u{H…}`."""
-        code = (_LONG_HEX if self._unicode else _HEX).match(self._source, position)
-        if code is None:
-            return None
-        value = int(next(digits for digits in code.groups() if digits is not None), 16)
-        if value > _LAST_CODE_POINT:
-            raise self._error("a code point that does not exist")
-        return value, len(code[0])
-
-    def _character_class(self) -> str:
-        """A class as explicit code points and ranges, so that Python sees no syntax of its own in it."""
-        self._position += 1
-        negated = self._source.startswith("^", self._position)
-        self._position += negated
-        items: list[str] = []
-        while not self._source.startswith("]", self._position):
-            low = self._class_atom()
-            if self._source.startswith("-", self._position) and not self._source.startswith(
-                "-]", self._position
-            ):
-                self._position += 1
-                items.append(self._range(low, self._class_atom()))
-            else:
-                items.append(low if isinstance(low, str) else _quoted(chr(low)))
-        self._position += 1
-        if not items:
-            return _ANY if negated else _NEVER
-        return f"[{'^' if negated else ''}{''.join(items)}]"
-
-    def _range(self, low: int | str, high: int | str) -> str:
-        if isinstance(low, int) and isinstance(high, int):
-            if low > high:
-                raise self._error("a range that goes backwards")
-            return f"{_quoted(chr(low))}-{_quoted(chr(high))}"
-        if self._unicode:
-            raise self._error("a range with a set at one end")
-        return "".join(end if isinstance(end, str) else _quoted(chr(end)) for end in (low, ord("-"), high))
-
-    def _class_atom(self) -> int | str:
-        """A code point, or the inside of a set such as `\\d`."""
-        if self._position >= len(self._source):
-            raise self._error("a character class that is never closed")
-        character = self._source[self._position]
-        if character != "\\":
-            self._position += 1
-            return ord(character)
-        following = self._source[self._position + 1 : self._position + 2]
-        if following and following.lower() in _SETS:
-            self._position += 2
-            return _NEGATED_SETS[following] if following.isupper() else _SETS[following]
-        if following == "b":
-            self._position += 2
-            return 8
-        code, size = self._character_escape(self._position)
-        self._position += size
-        return code
-
 
 def _counted(few: int, many: int | None) -> tuple[str, int]:
     """The quantifier `{few,many}` with limited numbers, and how often `regex` writes out the repeated element.
@@ -281,31 +191,6 @@ def _counted(few: int, many: int | None) -> tuple[str, int]:
     return f"{{{few},{many}}}", max(many, 1)
 
 
-def _complement(ranges: Sequence[tuple[int, int]]) -> str:
-    """The inside of a character class with every code point outside of `ranges`, which are sorted."""
-    items, start = [], 0
-    for low, high in ranges:
-        if start < low:
-            items.append(f"{_quoted(chr(start))}-{_quoted(chr(low - 1))}")
-        start = high + 1
-    return "".join(items) + f"{_quoted(chr(start))}-\\U0010ffff"
-
-
-def _quoted(character: str) -> str:
-    if character.isascii() and character.isalnum():
-        return character
-    return f"\\U{ord(character):08x}"
-
-
-_SPACE_RANGES = (
-    (9, 13), (32, 32), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029),
-    (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
-)  # fmt: skip
-_NEGATED_SETS = {
-    "D": _complement(((48, 57),)),
-    "W": _complement(((48, 57), (65, 90), (95, 95), (97, 122))),
-    "S": _complement(_SPACE_RANGES),
-}
 _STRUCTURE = pattern(r"\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?<([^<>=!]+)>", re.DOTALL)
 
 
