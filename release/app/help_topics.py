@@ -140,7 +140,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "build.context": "build-context",
         "build.context.named": "build-option",
         "build.dockerfile": "dockerfile",
-        "build.dockerfile.features": "builder-feature",
+        "build.dockerfile.features.needs": "builder-feature",
         "build.embedded": "instruction",
         "build.embedded.base_config": "base-image",
         "build.embedded.base_tree": "base-image",

@@ -20,7 +20,7 @@ from release.build.docker_input import (
 )
 from release.build.docker_leftovers import Leftovers
 from release.build.docker_messages import BuildMessages
-from release.build.dockerfile.features import Feature
+from release.build.dockerfile.features.names import Feature
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.tree import Tree
 from release.build.result import built_image

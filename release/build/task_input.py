@@ -10,7 +10,8 @@ from release.build.context.contexts import Contexts
 from release.build.context.reach import Reach, reach_of
 from release.build.context.selection import Selection
 from release.build.context.sources import require_sources
-from release.build.dockerfile.features import FEATURES, Feature, needs_of
+from release.build.dockerfile.features.names import FEATURES, Feature
+from release.build.dockerfile.features.needs import needs_of
 from release.build_spec import BuildSpec
 from release.compression.codecs import Codec, codec_named
 from release.errors import BuildError

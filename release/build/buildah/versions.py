@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from release.build.dockerfile.features import Feature
+from release.build.dockerfile.features.names import Feature
 from release.lazy_pattern import pattern
 
 Version = tuple[int, int]

@@ -27,7 +27,7 @@ from release.build.buildkit.published import published_arguments
 from release.build.buildkit.request import Request
 from release.build.buildkit.secrecy import Secrecy
 from release.build.buildkit.tools import Tool
-from release.build.dockerfile.features import needs_of
+from release.build.dockerfile.features.needs import needs_of
 from release.build.task_input import TaskInput
 from release.control import Cancel
 from release.decoding import decode

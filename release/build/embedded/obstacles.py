@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from release.build.dockerfile.features import Feature, needs_of
+from release.build.dockerfile.features.names import Feature
+from release.build.dockerfile.features.needs import needs_of
 from release.build.dockerfile.instructions import Dockerfile, From, Instruction, OnBuild, Stage
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import base_of, source_of, stage_platform, target_stage

@@ -20,7 +20,7 @@ from release.build.buildah.request import Request, build_call, export_call, is_o
 from release.build.buildah.tools import Tool, find_program, find_tool
 from release.build.buildah.versions import abilities_of, buildah_version, shown_version
 from release.build.buildah.working_dir import with_working_dirs
-from release.build.dockerfile.features import FEATURES
+from release.build.dockerfile.features.names import FEATURES
 from release.build.dockerfile.parser import parse
 from release.build.dockerfile.scope import global_scope
 from release.errors import BuildError, BuilderUnavailable

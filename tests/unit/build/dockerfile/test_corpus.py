@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from release.build.dockerfile.features import FEATURES, needs_of
+from release.build.dockerfile.features.names import FEATURES
+from release.build.dockerfile.features.needs import needs_of
 from release.build.dockerfile.parser import parse
 from release.oci.image_json import parse_platform
 from tests.support.corpus import Case, cases, files

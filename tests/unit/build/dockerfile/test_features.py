@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from release.build.dockerfile.features import FEATURES, Needs, needs_of
+from release.build.dockerfile.features.names import FEATURES
+from release.build.dockerfile.features.needs import Needs, needs_of
 from release.build.dockerfile.parser import parse
 from release.errors import BuildError
 from release.oci.image_json import parse_platform

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from release.build.dockerfile.feature_names import FEATURES, Feature, Need
-from release.build.dockerfile.feature_rules import Place, needs_in
+from release.build.dockerfile.features.names import Feature, Need
+from release.build.dockerfile.features.new_folders import StageFolders
+from release.build.dockerfile.features.place import Place
+from release.build.dockerfile.features.rules import needs_in
 from release.build.dockerfile.instructions import Dockerfile, Stage
-from release.build.dockerfile.new_folders import StageFolders
 from release.build.dockerfile.scope import DEFAULT_PATH, Scope, global_scope
 from release.build.dockerfile.stage_graph import (
     base_of,
@@ -27,8 +28,6 @@ from release.build.dockerfile.stage_graph import (
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 from release.oci.image_json import Platform
-
-__all__ = ["FEATURES", "Feature", "Need", "Needs", "needs_of"]
 
 # The frontends that are BuildKit's own Dockerfile frontend. Any other image may read the file in another way.
 _OWN_FRONTEND = pattern(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?")

@@ -1,0 +1,1 @@
+"""The features that a Dockerfile needs and a builder may lack. Pure."""

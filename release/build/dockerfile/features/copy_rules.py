@@ -1,0 +1,109 @@
+"""Finds the features that a `COPY` or `ADD` needs. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from release.build.dockerfile.expand import expand_body
+from release.build.dockerfile.features.names import Feature
+from release.build.dockerfile.features.place import Found, Place, expanded
+from release.build.dockerfile.instructions import (
+    Add,
+    Copy,
+    Stage,
+)
+from release.build.dockerfile.stage_graph import is_place, local_sources, source_of
+from release.lazy_pattern import pattern
+
+# `ParseGitRef` of BuildKit; `github.com/a/b` without a scheme is a local path to it.
+_GIT = pattern(r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#?]*\.git(/?[#?].*)?\Z", re.IGNORECASE)
+_ADDRESS = pattern(r"https?://", re.IGNORECASE)
+_OCTAL = pattern(r"0*[0-7]{1,4}")
+# Sources of `ADD` that may be archives, from which any folder may come.
+_ARCHIVE = pattern(r"\.(tar|t[abglx]z\w*|tzst|gz|bz2|xz|zst)\b|[*?\[$]|:", re.IGNORECASE)
+_USUAL_FOLDER = 0o755  # the mode of a new folder where nothing says another
+_SYMBOLIC = pattern(r"[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*")
+_ADD_FLAGS: Mapping[str, Feature] = {
+    "checksum": "add-checksum",
+    "keep-git-dir": "add-keep-git-dir",
+    "unpack": "add-unpack",
+}
+_COPY_FLAGS: Mapping[str, Feature] = {
+    "chown": "copy-chown",
+    "exclude": "copy-exclude",
+    "link": "copy-link",
+    "parents": "copy-parents",
+}
+
+
+def features_of_copy(transfer: Copy | Add, place: Place) -> Found:
+    """The features of the instruction, its flags and its sources. Raises `BuildError` with the line."""
+    sources = local_sources(transfer)
+    flags = [transfer.flag(name) or "" for name in ("chown", "chmod", "checksum")]
+    yield from expanded(transfer, place, *sources, transfer.destination, *flags)
+    for heredoc in transfer.heredocs:
+        yield "heredoc", "here-documents"
+        if heredoc.expand:
+            place.scope.apply(transfer, heredoc.body, expand_body)
+    for name, feature in _COPY_FLAGS.items():
+        if transfer.is_set(name):
+            yield feature, f"`{transfer.keyword} --{name}`"
+    yield from _mode(transfer, place)
+    yield from _new_folders(transfer, place, sources)
+    source = source_of(place.dockerfile, place.stage, transfer)
+    if source is not None:
+        feature = "copy-from-stage" if isinstance(source, Stage) else "copy-from-image"
+        if isinstance(source, str) and is_place(source):
+            yield "from-place", f"`COPY --from={source}`"
+        yield feature, f"`COPY --from={transfer.flag('from')}`"
+    if isinstance(transfer, Add):
+        yield from _add(transfer, place, sources)
+
+
+def _mode(transfer: Copy | Add, place: Place) -> Found:
+    text = place.expand(transfer, transfer.flag("chmod") or "")
+    if not text or "$" in text:
+        return
+    if not _OCTAL.fullmatch(text) and not _SYMBOLIC.fullmatch(text):
+        raise place.error(
+            transfer,
+            f"`--chmod={text}` is not a mode",
+            "write it like `--chmod=0755` or `--chmod=u+x`",
+        )
+    yield (
+        ("copy-chmod" if _OCTAL.fullmatch(text) else "copy-chmod-symbolic"),
+        f"`{transfer.keyword} --chmod={text}`",
+    )
+
+
+def _new_folders(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> Found:
+    """Folders on the way to the destination, whose owner and mode depend on the builder."""
+    destination = place.expand(transfer, transfer.destination)
+    is_within = destination.endswith("/")
+    owner, mode = (place.expand(transfer, transfer.flag(name) or "") for name in ("chown", "chmod"))
+    has_folder = any(source.endswith(("/", "/.")) or source == "." for source in sources)
+    lacking = place.folders.lacks(destination, itself=False)
+    if lacking and has_folder and owner.partition(":")[0] not in ("", "0", "root"):
+        yield (
+            "copy-chown-new-folder",
+            f"`{transfer.keyword} --chown` of a folder below `{lacking}`, which does not exist",
+        )
+    lacking = place.folders.lacks(destination, itself=is_within)
+    if lacking and _OCTAL.fullmatch(mode) and int(mode, 8) & 0o777 != _USUAL_FOLDER:
+        yield "copy-chmod-new-folder", f"`{transfer.keyword} --chmod` below `{lacking}`, which does not exist"
+    if isinstance(transfer, Add) and any(map(_ARCHIVE.search, sources)):
+        place.folders.forget()
+    place.folders.fill(destination)
+
+
+def _add(add: Add, place: Place, sources: tuple[str, ...]) -> Found:
+    for source in sources:
+        expanded = place.expand(add, source)
+        if _GIT.match(expanded):
+            yield "add-git", "`ADD` of a git repository"
+        elif _ADDRESS.match(expanded):
+            yield "add-url", "`ADD` of an address"
+    for name, feature in _ADD_FLAGS.items():
+        if add.flag(name) is not None:
+            yield feature, f"`ADD --{name}`"

@@ -1,0 +1,178 @@
+"""Finds the features that one instruction needs. Pure.
+
+Operands are expanded, as a builder would, so that a text which no builder can expand is found before the build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from release.build.dockerfile.expand import expand_words
+from release.build.dockerfile.features.copy_rules import features_of_copy
+from release.build.dockerfile.features.names import Feature, Need
+from release.build.dockerfile.features.place import Found, Place, expanded, patterns
+from release.build.dockerfile.instructions import (
+    Add,
+    Arg,
+    Copy,
+    Env,
+    Expose,
+    From,
+    Healthcheck,
+    Instruction,
+    Label,
+    Maintainer,
+    OnBuild,
+    Run,
+    Shell,
+    StopSignal,
+    User,
+    Volume,
+    Workdir,
+)
+from release.build.dockerfile.mounts import MountError, read_mount
+from release.build.dockerfile.values import is_signal, parse_ports
+from release.errors import BuildError
+from release.lazy_pattern import pattern
+
+PLATFORM_ARGUMENTS = frozenset(
+    f"{side}{name}" for side in ("TARGET", "BUILD") for name in ("PLATFORM", "OS", "ARCH", "VARIANT")
+)
+_VARIABLE = pattern(r"(?<!\\)\$\{?(\w+)")
+
+
+def needs_in(instruction: Instruction, place: Place) -> Iterator[Need]:
+    """The features that one instruction needs. Raises `BuildError` with the line."""
+    rule = _RULES.get(type(instruction))
+    for feature, what in rule(instruction, place) if rule is not None else ():
+        yield Need(feature=feature, line=instruction.line, what=what, text=instruction.text)
+
+
+def _from(base: From, place: Place) -> Found:
+    platform = base.flag("platform")
+    yield from expanded(base, place, base.image, platform or "")
+    if platform:
+        yield "from-platform", f"`FROM --platform={platform}`"
+    declared = {name for each in place.dockerfile.arguments for name in each.names}
+    for name in _VARIABLE.findall(f"{base.image} {platform or ''}"):
+        if name in PLATFORM_ARGUMENTS - declared:
+            yield "from-platform-argument", f"`${name}` in `FROM`"
+    before = {stage.name for stage in place.dockerfile.stages[: place.stage.index]}
+    if "$" in base.image and place.expand(base, base.image).lower() in before:
+        for name in _VARIABLE.findall(base.image):
+            if name in declared and not place.scope.is_given(name):
+                yield "from-stage-argument", f"a stage that the default of `ARG {name}` names in `FROM`"
+
+
+def _arg(arg: Arg, place: Place) -> Found:
+    for name, default in arg.pairs:
+        if name in PLATFORM_ARGUMENTS and default is None:
+            yield "platform-argument", f"`ARG {name}`"
+        yield from patterns(default or "")
+    place.scope.declare(arg)
+
+
+def _env(env: Env, place: Place) -> Found:
+    values: dict[str, str] = {}
+    for pair in env.pairs:
+        yield from patterns(f"{pair.key} {pair.value}")
+        values[place.expand(env, pair.key)] = place.expand(env, pair.value)
+    place.scope.set_env(values)  # set after all values are expanded: `ENV a=1 b=$a` uses the earlier `a`
+
+
+def _label(label: Label, place: Place) -> Found:
+    for pair in label.pairs:
+        yield from expanded(label, place, pair.key, pair.value)
+
+
+def _run(run: Run, place: Place) -> Found:
+    yield "run", "`RUN`"
+    place.folders.forget()
+    if run.heredocs:
+        yield "heredoc", "here-documents"
+    for name, feature in _RUN_FLAGS.items():
+        if run.flag(name) is not None:
+            yield feature, f"`RUN --{name}`"
+    for text in run.flag_values("mount"):
+        yield from _mount(run, place, text)
+
+
+def _mount(run: Run, place: Place, text: str) -> Found:
+    try:
+        mount = read_mount(text, lambda value: place.expand(run, value))
+    except MountError as error:
+        if place.is_open and "$" in text:
+            return  # the base image's variables decide the value
+        raise BuildError(
+            f"{place.dockerfile.name}:{run.line}: `--mount={text}` cannot be read: {error}",
+            hint="see the Dockerfile reference, `RUN --mount`",
+        ) from error
+    yield _MOUNTS[mount.type], f"`RUN --mount=type={mount.type}`"
+    if mount.env:
+        yield "mount-secret-env", f"`RUN --mount=type={mount.type},env=…`"
+
+
+def _healthcheck(healthcheck: Healthcheck, _: Place) -> Found:
+    yield "healthcheck", "`HEALTHCHECK`"
+    if healthcheck.flag("start-interval") is not None:
+        yield "healthcheck-start-interval", "`HEALTHCHECK --start-interval`"
+
+
+def _expose(expose: Expose, place: Place) -> Found:
+    yield from expanded(expose, place, *expose.ports)
+    for text in expose.ports:
+        for word in () if "?" in text and place.is_open else place.scope.apply(expose, text, expand_words):
+            if parse_ports(word) is None and "$" not in text * place.is_open:
+                raise place.error(expose, f"`{word}` is not a port", "write `8080`, `53/udp` or `8000-8010`")
+
+
+def _stopsignal(stopsignal: StopSignal, place: Place) -> Found:
+    yield from expanded(stopsignal, place, stopsignal.signal)
+    signal = place.expand(stopsignal, stopsignal.signal)
+    if not is_signal(signal) and "$" not in stopsignal.signal * place.is_open:
+        raise place.error(stopsignal, f"`{signal}` is not a signal", "write `SIGTERM` or a number")
+
+
+def _volume(volume: Volume, place: Place) -> Found:
+    yield from expanded(volume, place, *volume.paths)
+    for path in volume.paths:
+        if not place.expand(volume, path) and not place.is_open:
+            raise place.error(volume, "a `VOLUME` is empty", "give its variable a value")
+
+
+def _workdir(workdir: Workdir, place: Place) -> Found:
+    yield from expanded(workdir, place, workdir.path)
+    place.folders.enter(place.expand(workdir, workdir.path))
+
+
+_RUN_FLAGS: Mapping[str, Feature] = {
+    "device": "run-device",
+    "network": "run-network",
+    "security": "run-security",
+}
+_MOUNTS: Mapping[str, Feature] = {
+    "bind": "mount-bind",
+    "cache": "mount-cache",
+    "secret": "mount-secret",
+    "ssh": "mount-ssh",
+    "tmpfs": "mount-tmpfs",
+}
+_RULES: Mapping[type[Instruction], Callable[[Any, Place], Found]] = {
+    Add: features_of_copy,
+    Arg: _arg,
+    Copy: features_of_copy,
+    Env: _env,
+    Expose: _expose,
+    From: _from,
+    Healthcheck: _healthcheck,
+    Label: _label,
+    Maintainer: lambda _, __: iter((("maintainer", "`MAINTAINER`"),)),
+    OnBuild: lambda _, __: iter((("onbuild", "`ONBUILD`"),)),
+    Run: _run,
+    Shell: lambda _, __: iter((("shell", "`SHELL`"),)),
+    StopSignal: _stopsignal,
+    User: lambda each, place: expanded(each, place, each.user),
+    Volume: _volume,
+    Workdir: _workdir,
+}
