@@ -59,14 +59,30 @@ def after(base: Version, suffix: str) -> Version:
     `2024.10.03` gives `2024.10.04-<suffix>`. A version of two numbers gets a third: `24.04` gives `24.04.1-<suffix>`. A
     prerelease keeps its numbers: `24.04-rc1` gives `24.04-rc1.<suffix>`. The result sorts above `base`.
     """
-    match = _calver().fullmatch(base.text)
-    if match is None:
-        raise ValueError(f"`{base.text}` is not a calendar version")
-    numbers = [match[name] for name in ("year", "second", "third", "fourth") if match[name]]
     if base.prerelease:
-        return parse_calver(f"{match['dot'].join(numbers)}-{base.prerelease}.{suffix}")
+        match = _match(base)
+        numbers = match["dot"].join(_numbers(match))
+        return parse_calver(f"{numbers}-{base.prerelease}.{suffix}")
+    return parse_calver(f"{raised(base)}-{suffix}")
+
+
+def raised(base: Version) -> Version:
+    """The version of `base` with its last number plus one: `2024.10.04` for `2024.10.03`, `24.04.1` for `24.04`."""
+    match = _match(base)
+    numbers = _numbers(match)
     if len(numbers) == 2:
         numbers.append("1")
     else:
         numbers[-1] = f"{int(numbers[-1]) + 1:0{len(numbers[-1])}}"
-    return parse_calver(f"{match['dot'].join(numbers)}-{suffix}")
+    return parse_calver(match["dot"].join(numbers))
+
+
+def _match(version: Version) -> re.Match[str]:
+    match = _calver().fullmatch(version.text)
+    if match is None:
+        raise ValueError(f"`{version.text}` is not a calendar version")
+    return match
+
+
+def _numbers(match: re.Match[str]) -> list[str]:
+    return [match[name] for name in ("year", "second", "third", "fourth") if match[name]]

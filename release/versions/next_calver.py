@@ -6,10 +6,11 @@ Source: calver.org. The tokens of a version come from the config, else from the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 from release.lazy_pattern import pattern
-from release.versions.calver import parse_calver
+from release.versions.calver import parse_calver, raised
 from release.versions.model import Version
 from release.versions.semver import precedence_key
 
@@ -17,7 +18,29 @@ _TOKEN = pattern(r"YYYY|YY|0Y|MM|0M|WW|0W|DD|0D|MICRO")
 _PATTERN = pattern(rf"(?:YYYY|YY|0Y)(?P<dot>[.-])(?:{_TOKEN.pattern})(?:(?P=dot)(?:{_TOKEN.pattern})){{0,2}}")
 #: The pattern of the first version if the config has none; the most frequent one in calver.org's examples.
 DEFAULT_PATTERN = "YYYY.MM.MICRO"
+# Patterns of calver.org's examples, behind the year, that a hint proposes where the versions do not show theirs.
+_USUAL = ("MM.MICRO", "WW.MICRO", "MM.DD", "MM.DD.MICRO")
 _DECEMBER = 12
+
+
+class UnclearPatternError(ValueError):
+    """The versions that exist do not show what their numbers mean. `usual`: a pattern that gives a higher version."""
+
+    def __init__(self, highest: str, usual: str) -> None:
+        super().__init__(f"the versions that exist, such as {highest}, do not show what their numbers mean")
+        self.usual = usual
+
+
+class LaterVersionError(ValueError):
+    """A version exists that is not lower than the one that the date gives.
+
+    `version`: the highest such version. `above`: the version that follows it, whatever the date.
+    """
+
+    def __init__(self, today: Version, version: Version) -> None:
+        super().__init__(f"today gives {today}, and {version} exists, which is not lower")
+        self.version = version
+        self.above = raised(version)
 
 
 def require_pattern(pattern: str) -> None:
@@ -31,9 +54,10 @@ def next_calver(known: Sequence[Version], now: int, pattern: str = "") -> Versio
 
     `known`: all versions of the component. `pattern`: tokens of calver.org; empty: taken from `known`. A second release
     with the same date raises the last number, or gets one: `24.04`, `24.04.1`. A version whose prerelease exists is not
-    raised. Raises `ValueError` if `known` shows no pattern, or if its highest version is later than `now`.
+    raised. Raises `UnclearPatternError` if `known` shows no pattern, `LaterVersionError` if its highest version is
+    later than `now`.
     """
-    pattern = pattern or _pattern_of(known)
+    pattern = pattern or _pattern_of(known, now)
     today = datetime.fromtimestamp(now / 1000, UTC).date()
     tokens = _tokens(pattern)
     dot = _dot(pattern)
@@ -48,9 +72,7 @@ def next_calver(known: Sequence[Version], now: int, pattern: str = "") -> Versio
         made = parse_calver(dot.join([*numbers, str(micro)]))
     later = [one for one in known if one.is_stable and precedence_key(one) >= precedence_key(made)]
     if later:
-        raise ValueError(
-            f"today gives {made}, and {max(later, key=precedence_key)} exists, which is not lower"
-        )
+        raise LaterVersionError(made, max(later, key=precedence_key))
     return made
 
 
@@ -67,17 +89,17 @@ def _micro(known: Iterable[Version], numbers: Sequence[str], dot: str, *, first:
     return number + 1 if is_stable else number
 
 
-def _pattern_of(known: Sequence[Version]) -> str:
+def _pattern_of(known: Sequence[Version], now: int) -> str:
     texts = [one.text for one in known if one.is_stable and one.text]
     if not texts:
         return DEFAULT_PATTERN
     highest = max((one for one in known if one.is_stable and one.text), key=precedence_key).text
     dot = "." if "." in highest else "-"
+    year = "YYYY" if len(highest.split(dot)[0]) == 4 else "YY"
     rows = [text.split("+")[0].split(dot) for text in texts]
     seconds, thirds = [row[1] for row in rows], [row[2] for row in rows if len(row) > 2]
     if any(int(text) > _DECEMBER for text in seconds) or any(len(row) > 3 for row in rows):
-        raise ValueError(f"the versions that exist, such as {highest}, do not show what their numbers mean")
-    year = "YYYY" if len(highest.split(dot)[0]) == 4 else "YY"
+        raise UnclearPatternError(highest, _usual(known, now, rows, year, dot))
     is_padded = any(text.startswith("0") for text in seconds)
     if not is_padded and not any(len(text) == 1 for text in seconds):
         is_padded = (
@@ -89,6 +111,19 @@ def _pattern_of(known: Sequence[Version]) -> str:
     return dot.join(
         [year, month, "0D" if any(len(text) > 1 and text[0] == "0" for text in thirds) else "MICRO"]
     )
+
+
+def _usual(known: Sequence[Version], now: int, rows: Sequence[Sequence[str]], year: str, dot: str) -> str:
+    """The usual pattern of the form of the versions, if it gives a higher version, else the first that does."""
+    length = max(map(len, rows))
+    is_week = any(int(row[1]) > _DECEMBER for row in rows)
+    order = sorted(_USUAL, key=lambda rest: (is_week != rest.startswith("WW"), rest.count(".") + 2 != length))
+    patterns = [dot.join([year, *rest.split(".")]) for rest in order]
+    for one in patterns:
+        with suppress(LaterVersionError):
+            next_calver(known, now, one)
+            return one
+    return patterns[0]
 
 
 def _written(token: str, today: date) -> str:

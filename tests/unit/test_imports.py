@@ -257,8 +257,10 @@ CAUGHT_INSIDE = {
     "release.versions.calver": {"ValueError"},  # not a version: the caller knows where it stood
     "release.versions.semver": {"ValueError"},  # likewise
     "release.versions.next_calver": {
-        "ValueError"
-    },  # becomes ConfigError, with the place of the key or the command
+        "LaterVersionError",
+        "UnclearPatternError",
+        "ValueError",
+    },  # become ConfigError with the place in the config, or in `next_due`
     "release.versions.prereleases": {"ValueError"},  # becomes ConfigError in `next_due`
     "release.config.path_globs": {"ValueError"},  # becomes ConfigError with the place of the list
 }

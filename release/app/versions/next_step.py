@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from contextlib import suppress
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -14,7 +15,7 @@ from release.versions.bump import BumpRules, Part, Reach, Step, step_of
 from release.versions.commits import standing_changes
 from release.versions.free_version import FreeVersion, first_free
 from release.versions.model import Scheme, Version
-from release.versions.next_calver import next_calver
+from release.versions.next_calver import LaterVersionError, UnclearPatternError, next_calver
 from release.versions.next_version import automatic_version
 from release.versions.next_version import next_version as raised_version
 from release.versions.prereleases import (
@@ -48,6 +49,13 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     channel: str | None = None
 
 
+class GitTags(NamedTuple):
+    """`named`: the git tags of a version. `remote`: the clone's remote, which has them too."""
+
+    named: Callable[[Version], Sequence[str]]
+    remote: str | None
+
+
 def next_due(
     component: Component,
     found: History,
@@ -56,11 +64,13 @@ def next_due(
     now: int,
     *,
     reach: Callable[[Sequence[str]], Reach] | None = None,
+    tags: GitTags | None = None,
 ) -> Due | None:
     """The next version of a component; None if the wish is `auto` and no commit requires a release.
 
     `known`: the component's versions, reachable or not. `now`: milliseconds since the epoch. `reach`: how files concern
-    the component. Raises `ConfigError` if the wish fits neither the scheme nor the versions that exist.
+    the component. `tags`: git tags that hints name. Raises
+    `ConfigError` if the wish fits neither the scheme nor the versions that exist.
     """
     section = component.section
     rules = BumpRules(
@@ -84,17 +94,50 @@ def next_due(
     except ValueError as error:
         raise ConfigError(
             f"the next version cannot be worked out: {error}",
-            hint="a channel begins with a letter, and has letters, digits and `-` only: `--channel rc`"
-            if wish.channel is not None and wish.part == "prerelease" and not is_channel(wish.channel)
-            else "`bump: {calver: YYYY.MM.MICRO}` in shipmark.yml says what the numbers mean"
-            if section.versions == "calver" and not section.bump.calver and wish.part != "prerelease"
-            else "give the version to `run --version`, or tag it by hand",
+            hint=_hint_for(error, component, wish, known, now, tags),
         ) from error
     return Due(
         version=version,
         passed=free.passed,
         reason=None if step is None else step.reason,
         warning=_overtaken(version, known),
+    )
+
+
+def _hint_for(
+    error: ValueError,
+    component: Component,
+    wish: Wish,
+    known: Sequence[Version],
+    now: int,
+    tags: GitTags | None,
+) -> str:
+    section = component.section
+    if isinstance(error, LaterVersionError):
+        if section.bump.calver:
+            with suppress(ValueError):
+                made = next_calver(known, now)
+                pattern = f"take `bump.calver: {section.bump.calver}` out of shipmark.yml"
+                return f"{pattern}: the versions that exist then give {made}"
+        return _hint_for_later(error, section.prefix, tags)
+    if wish.channel is not None and wish.part == "prerelease" and not is_channel(wish.channel):
+        return "a channel begins with a letter, and has letters, digits and `-` only: `--channel rc`"
+    if isinstance(error, UnclearPatternError):
+        return f"`bump: {{calver: {error.usual}}}` in shipmark.yml says what the numbers mean"
+    return "give the version to `run --version`, or tag it by hand"
+
+
+def _hint_for_later(error: LaterVersionError, prefix: str, tags: GitTags | None) -> str:
+    """What helps against a version that is later than today: a version above it, or that its git tag is deleted."""
+    names = [] if tags is None else tags.named(error.version)
+    style = "v" if names and names[0].removeprefix(prefix).startswith("v") else ""
+    hint = f"release a version above it: `git tag {prefix}{style}{error.above}`"
+    if tags is None or not names:
+        return hint
+    commands = ["git tag -d"] if tags.remote is None else ["git tag -d", f"git push --delete {tags.remote}"]
+    deleted = " and ".join(f"`{command} {' '.join(names)}`" for command in commands)
+    return (
+        f"{hint}; or, if {error.version} is a mistake and was never released, delete its git tag: {deleted}"
     )
 
 

@@ -13,7 +13,7 @@ from release.app.component_policy import policy_of
 from release.app.releases.known_everywhere import known_for_next
 from release.app.releases.log_base import log_listing, tag_style
 from release.app.session import Session
-from release.app.versions.next_step import Due, NextPart, Wish, next_due
+from release.app.versions.next_step import Due, GitTags, NextPart, Wish, next_due
 from release.app.versions.version import Found, VersionReport, version_report
 from release.app.versions.version_tag import make_tag, require_taggable, require_unreleased
 from release.config.components import Ownership
@@ -26,6 +26,7 @@ from release.tagging.guard import highest
 from release.tagging.model import Line
 from release.tagging.version_text import VersionFacts
 from release.tagging.warnings import clone_cautions
+from release.versions.git_tags import versions_in
 from release.versions.semver import precedence_key
 
 if TYPE_CHECKING:
@@ -85,9 +86,9 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     logged = log_listing(snapshot, known, policy)
     listed = msgspec.structs.replace(snapshot, tag_listing=snapshot.tag_listing + logged)
     found = history_of(session, listed, policy, paths=reach is not None)
-    wish = Wish(part=request.part, channel=request.channel)
-    taken = [one.version for one in known.listed]
-    due = next_due(component, found, wish, taken, session.clock.now(), reach=reach)
+    wish, taken = Wish(part=request.part, channel=request.channel), [one.version for one in known.listed]
+    now, tags = session.clock.now(), _git_tags(snapshot, policy)
+    due = next_due(component, found, wish, taken, now, reach=reach, tags=tags)
     if due is None:
         session.sink.emit(Note(level="info", text=f"note: {_nothing_asked(found)}"))
         return None
@@ -120,6 +121,11 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     )
     warnings = (*facts.warnings, *clone_cautions(facts, known, has_version=True))
     return Found(facts=of_version, known_from=known.known_from, warnings=warnings)
+
+
+def _git_tags(snapshot: Snapshot, policy: TagPolicy) -> GitTags:
+    tags = versions_in(snapshot.tag_listing, policy.prefix, policy.versions)
+    return GitTags(named=lambda version: [one.git_tag for one in tags.of(version)], remote=snapshot.remote)
 
 
 def history_of(session: Session, snapshot: Snapshot, policy: TagPolicy, *, paths: bool = False) -> History:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from release.versions.calver import parse_calver
-from release.versions.next_calver import next_calver, require_pattern
+from release.versions.next_calver import UnclearPatternError, next_calver, require_pattern
 from release.versions.prereleases import channel_of, next_prerelease, require_channel
 from release.versions.semver import parse, precedence_key
 
@@ -113,6 +113,24 @@ def test_a_next_calendar_version_that_cannot_be_derived_from_the_known_ones_is_a
 ) -> None:
     with pytest.raises(ValueError, match=message):
         next_calver([parse_calver(one) for one in known], moment("2024-10-03"), pattern)
+
+
+@pytest.mark.parametrize(
+    ("existing", "usual"),
+    [
+        ("2024.48.1", "YYYY.WW.MICRO"),
+        ("2026.48.1", "YYYY.WW.MICRO"),
+        ("26-30", "YY-WW-MICRO"),
+        ("2026.11.1.2", "YYYY.MM.DD.MICRO"),
+        ("2026.50.1", "YYYY.WW.MICRO"),
+    ],
+)
+def test_pattern_proposed_for_versions_of_unclear_form_gives_a_higher_one_where_a_usual_one_does(
+    existing: str, usual: str
+) -> None:
+    with pytest.raises(UnclearPatternError) as caught:
+        next_calver([parse_calver(existing)], moment("2026-11-30"))
+    assert caught.value.usual == usual
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+import shipmark
 from release.app.releases.request import RunRequest
 from release.app.releases.run import run
 from release.app.session import Session
@@ -15,7 +17,7 @@ from release.app.versions.next_step import NextPart
 from release.app.versions.next_version import NextVersionRequest, next_version
 from release.app.versions.version import VersionReport
 from release.app.workspace import open_workspace
-from release.errors import GitError, RefusedError, ReleaseError
+from release.errors import ConfigError, GitError, RefusedError, ReleaseError
 from release.events import Event, Note
 from release.versions.semver import parse
 from tests.support.releases.git import GitRepo
@@ -71,6 +73,67 @@ def asked(clone: GitRepo, part: NextPart, notes: Notes | None = None, **more: ob
     found = next_version(opened(clone, notes), NextVersionRequest(part=part, **more))  # type: ignore[arg-type]
     assert found is not None
     return found
+
+
+#: A calendar version later than today, the config's pattern, and the git tag above it that the hint names.
+LATER: list[tuple[str, str, str]] = [
+    ("v2099.11.1", "", "v2099.11.2"),
+    ("2099.11", "", "2099.11.1"),
+    ("v2099.01.09", "YYYY.0M.0D", "v2099.01.10"),
+]
+
+
+@pytest.mark.parametrize(("later", "pattern", "above"), LATER, ids=[row[0] for row in LATER])
+def test_hint_for_a_calendar_version_later_than_today_gives_a_version_when_followed(
+    git_repo: GitRepo, tmp_path: Path, later: str, pattern: str, above: str
+) -> None:
+    bump = f"bump: {{calver: {pattern}}}\n" if pattern else ""
+    git_repo.commit("feat: one", {"shipmark.yml": f"image: oci:dist/x\nversions: calver\n{bump}"})
+    git_repo.tag(later)
+    git_repo.commit("feat: two")
+    remote = git_repo.clone(tmp_path / "remote.git", "--bare")
+    clone = remote.clone(tmp_path / "clone")
+    for part in ("auto", "prerelease"):
+        with pytest.raises(ConfigError, match="is not lower") as caught:
+            next_version(opened(clone), NextVersionRequest(part=part))
+        made, *deleting = re.findall("`git ([^`]+)`", caught.value.hint or "")
+        assert made == f"tag {above}"
+    for command in deleting:
+        clone.git(*command.split())
+    assert asked(clone, "auto").version.startswith("20")
+    clone.git(*made.split())
+    tags = shipmark.tags(opened(clone, image="oci:dist/x"), shipmark.TagsRequest())
+    assert tags.version == above.removeprefix("v")
+
+
+@pytest.mark.parametrize("existing", ["v2024.53.1", "2025-1-2-3", "23.40"])
+def test_hint_for_calendar_versions_of_unclear_form_gives_a_version_when_followed(
+    git_repo: GitRepo, existing: str
+) -> None:
+    git_repo.commit("feat: one", {"shipmark.yml": "image: oci:dist/x\nversions: calver\n"})
+    git_repo.tag(existing)
+    git_repo.commit("feat: two")
+    for part in ("auto", "prerelease"):
+        with pytest.raises(ConfigError, match="do not show what") as caught:
+            next_version(opened(git_repo), NextVersionRequest(part=part))
+    line = (caught.value.hint or "").split("`")[1]
+    git_repo.write({"shipmark.yml": f"image: oci:dist/x\nversions: calver\n{line}\n"})
+    assert asked(git_repo, "auto").version[:2] in ("20", "26")
+
+
+def test_hint_for_a_calendar_pattern_that_gives_lower_versions_gives_a_version_when_followed(
+    git_repo: GitRepo,
+) -> None:
+    git_repo.commit("feat: one", {"shipmark.yml": "versions: calver\nbump: {calver: YY.MM.MICRO}\n"})
+    git_repo.tag("v2024.10.3")
+    git_repo.commit("feat: two")
+    with pytest.raises(ConfigError) as caught:
+        next_version(opened(git_repo, image="oci:dist/x"), NextVersionRequest(part="auto"))
+    hint = caught.value.hint or ""
+    assert hint.startswith("take `bump.calver: YY.MM.MICRO` out of shipmark.yml")
+    git_repo.write({"shipmark.yml": "versions: calver\n"})
+    version = asked(git_repo, "auto").version
+    assert hint.endswith(f"give {version}") or version.startswith("20")  # the month may have just ended
 
 
 FREE: list[tuple[str, str, NextPart, str, str]] = [
