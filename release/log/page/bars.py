@@ -8,13 +8,11 @@ import msgspec
 
 from release.log.page.axis import Axis
 from release.log.page.markup import Html, element, shown, together
-from release.log.page.rows import STATES
+from release.log.page.table_parts import legend_chip, state_chip
 from release.log.timestamps import timestamp
 
 # Percent of a bar's width that a character of its label takes on a phone, where a bar has 320 pixels.
 _CHARACTER = 2.3
-#: Symbol of a stretch that is not the state of one release.
-_OTHER = {"several": "≡", "gone": "–"}
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,19 +35,6 @@ class TagBar(msgspec.Struct, frozen=True, kw_only=True):
     bar: Sequence[Held]
     newest: Sequence[Held]
     count: int
-
-
-def state_chip(name: str) -> Html:
-    """A state as a word with its symbol."""
-    symbol = STATES[name][0] if name in STATES else ""
-    return element("span", element("span", symbol, aria_hidden="true"), f" {name}", class_=f"state s-{name}")
-
-
-def legend_chip(name: str) -> Html:
-    """The sign of `several` or `gone`."""
-    return element(
-        "span", element("span", _OTHER[name], aria_hidden="true"), f" {name}", class_=f"state s-{name}"
-    )
 
 
 def tags_table(bars: Sequence[TagBar], axis: Axis, count: int) -> Html:

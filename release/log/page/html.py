@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 
 from release.log.page.axis import Axis
-from release.log.page.bars import TagBar, legend_chip, state_chip, tags_table
+from release.log.page.bars import TagBar, tags_table
 from release.log.page.lines import Cells
 from release.log.page.markup import Html, element, script_json, shown, together
+from release.log.page.releases_table import releases_table
 from release.log.page.rows import STATES
+from release.log.page.running_table import Running, running_table
+from release.log.page.table_parts import legend_chip, minute, state_chip
 
 #: Releases on one page of the table.
 ROWS = 50
-_HEADERS = ("Release", "State", "Time (UTC)", "Tags", "Commit", "Image", "CI run")
-# What a cell of the environments' table has, in its order.
-_RUNNING = ("Environment", "Project", "Release", "Since (UTC)", "Image", "Evidence")
 
 
 class Assets(msgspec.Struct, frozen=True):
@@ -28,18 +28,6 @@ class Assets(msgspec.Struct, frozen=True):
     template: str
     style: str
     script: str
-
-
-class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """An environment and what runs there. `why`: the reason if the release was taken back; None if it was not."""
-
-    environment: str
-    project: str
-    release: str
-    since: str
-    image: str
-    evidence: str
-    why: str | None = None
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +67,7 @@ def page(assets: Assets, document: Document) -> str:
         "script": script,
         "title": together([document.title]),
         "facts": _facts(document),
-        "running": _running(document.running, document.unlisted_running),
+        "running": running_table(document.running, document.unlisted_running),
         "tags": tags_table(document.bars, document.axis, document.tags),
         "states": _options((name, f"{name} ({number:,})") for name, number in document.states.items()),
         "channels": _options((name, f"{name} ({number:,})") for name, number in document.channels.items()),
@@ -87,7 +75,7 @@ def page(assets: Assets, document: Document) -> str:
         "many": Html("" if many else " hidden"),
         "status": together([_status(document)]),
         "unscripted": together(["Without JavaScript this page shows the newest releases only."]),
-        "table": _table(document, many=many),
+        "table": releases_table(document.rows, document.bases, document.places if many else ()),
         "legend": _legend(),
         "config": script_json(_config(document)),
     }
@@ -127,7 +115,7 @@ def _facts(document: Document) -> Html:
         f"{document.states[name]:,} {name}" for name in ("yanked", "deployed") if name in document.states
     ]
     first = element("p", ", ".join(said), class_="facts")
-    as_of = f"As of {_minute(document.last_at)} UTC. " if document.last_at else ""
+    as_of = f"As of {minute(document.last_at)} UTC. " if document.last_at else ""
     lines = [first, element("p", f"{as_of}{document.head}", class_="facts")]
     if document.listed < document.total:
         text = (
@@ -138,127 +126,14 @@ def _facts(document: Document) -> Html:
     return together(lines, "\n")
 
 
-def _minute(at: str) -> str:
-    return at[:16].replace("T", " ")
-
-
-def _time(at: str) -> Html:
-    return element("time", _minute(at), datetime=at) if at else Html("")
-
-
 def _options(values: Iterable[tuple[str, str]]) -> Html:
     return together(element("option", text, value=value) for value, text in values)
-
-
-def _running(running: Sequence[Running], unlisted: int) -> Html:
-    if not running:
-        return element("p", "No deployment is recorded.", class_="note")
-    head = _header(_RUNNING)
-    rows = together((_running_row(one) for one in running), "\n")
-    more = [element("p", f"{unlisted:,} more are not shown.", class_="note")] if unlisted else []
-    caption = element("caption", "The last recorded deployment of each project in each environment")
-    body = element("tbody", Html("\n"), rows, Html("\n"), role="rowgroup")
-    return together([element("table", caption, head, body, role="table"), *more])
-
-
-def _running_row(one: Running) -> Html:
-    taken = [state_chip("yanked"), _note(f"taken back: {one.why}")] if one.why is not None else []
-    return element(
-        "tr",
-        element(
-            "th",
-            state_chip("deployed"),
-            Html(" "),
-            element("b", one.environment),
-            role="rowheader",
-            scope="row",
-        ),
-        element("td", one.project, role="cell"),
-        element("td", element("b", one.release or "unknown"), Html(" "), *taken, role="cell"),
-        element("td", _time(one.since), role="cell", class_="since"),
-        element(
-            "td", element("code", one.image, class_="id") if one.image else "", role="cell", class_="image"
-        ),
-        element("td", one.evidence, role="cell"),
-        role="row",
-    )
-
-
-def _header(names: Sequence[str]) -> Html:
-    cells = [element("th", name, role="columnheader", scope="col", **_sorting(name)) for name in names]
-    return element("thead", element("tr", *cells, role="row"), role="rowgroup")
-
-
-def _sorting(name: str) -> dict[str, str]:
-    # The releases are sorted by time; the page's script makes a button of this header.
-    return {"id": "sorted", "class_": "sorted", "aria_sort": "descending"} if name == "Time (UTC)" else {}
 
 
 def _status(document: Document) -> str:
     if not document.rows:
         return "No releases"
     return f"Releases 1 to {len(document.rows):,} of {document.listed:,}, newest first"
-
-
-def _table(document: Document, *, many: bool) -> Html:
-    places = document.places if many else ()
-    rows = together((_row(cells, document.bases, places) for cells in document.rows), "\n")
-    return element(
-        "table",
-        element("caption", "Every release of the log, with its state now"),
-        _header(_HEADERS),
-        element("tbody", rows, id="rows", role="rowgroup"),
-        role="table",
-        class_="releases",
-    )
-
-
-def _row(one: Cells, bases: Sequence[str], places: Sequence[str]) -> Html:
-    """The row of a release. `row` in `page.js` makes the same from the same cells."""
-    digest = f"sha256:{one.digest}" if len(one.digest) == 64 else one.digest
-    run = f"run {one.run_id or one.run}" if one.run_id or one.run else ""
-    return element(
-        "tr",
-        element(
-            "th",
-            element("b", one.name),
-            _note(places[int(one.place)] if one.place and places else ""),
-            _note("" if one.channel in ("", "release", one.name) else one.channel),
-            role="rowheader",
-            scope="row",
-        ),
-        element(
-            "td",
-            *(state_chip(name) for name in one.states.split(",")),
-            _note(one.why and f"taken back: {one.why}"),
-            _note(one.promoted and f"promoted to {one.promoted}"),
-            _note(one.running and f"runs in {one.running}"),
-            role="cell",
-        ),
-        element("td", _time(one.at), role="cell"),
-        element(
-            "td", *(element("code", tag) for tag in one.tags.split(" ") if tag), role="cell", class_="tags"
-        ),
-        element("td", _link(bases, one.remote, one.commit, _id(one.commit)), role="cell", class_="commit"),
-        element("td", _link(bases, one.image, "", _id(digest)), role="cell", class_="image"),
-        element("td", _link(bases, one.runs, one.run, run), role="cell", class_="run"),
-        role="row",
-    )
-
-
-def _id(text: str) -> str:
-    return element("code", text, class_="id") if text else ""
-
-
-def _note(text: str) -> str:
-    return element("small", text) if text else ""
-
-
-def _link(bases: Sequence[str], base: str, end: str, content: str) -> str:
-    """A link to an address that `links` made, or its text alone."""
-    if not base or not content:
-        return content
-    return element("a", content, href=f"{bases[int(base)]}{end}", rel="noreferrer")
 
 
 def _legend() -> Html:

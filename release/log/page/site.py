@@ -16,12 +16,13 @@ from release.log.catalog.view import LogView
 from release.log.page import html
 from release.log.page.axis import Axis, axis_over, moment_of
 from release.log.page.bars import Held, TagBar
-from release.log.page.html import ROWS, Assets, Document, Running
+from release.log.page.html import ROWS, Assets, Document
 from release.log.page.lanes import Lane, Stretch, axis_start
 from release.log.page.lines import Cells, Lines, line_of
 from release.log.page.markup import script_json
 from release.log.page.reading import Reading
 from release.log.page.rows import Row, later_of, states_of
+from release.log.page.running_table import Running
 from release.log.records.members import text_of
 from release.log.yanked import yank_named
 
