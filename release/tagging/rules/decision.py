@@ -8,31 +8,19 @@ default scheme. Only what the rules make is pushed; no tag of the default scheme
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from release.errors import ConfigError
 from release.facts import Facts
-from release.tagging.decide import basis_of, guarded, require_own_version
-from release.tagging.default_scheme import Proposal, refusal
+from release.tagging.decide import basis_of, require_own_version
+from release.tagging.default_scheme import refusal
 from release.tagging.expressions.render import Names, expand, parse_template
-from release.tagging.model import (
-    Candidate,
-    Channel,
-    Decision,
-    FixedTag,
-    HeldTags,
-    KnownReleases,
-    Line,
-    MovingTag,
-    TagPolicy,
-    Withheld,
-)
-from release.tagging.names import branch_tag, is_image_tag
+from release.tagging.model import Candidate, Channel, Decision, HeldTags, KnownReleases, TagPolicy, Withheld
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
 from release.tagging.rules.model import Flavor, Rule
+from release.tagging.rules.rule_tags import tagged
 from release.tagging.rules.run import as_action, facts_run, version_of, with_history
 from release.tagging.unread import Unread
 from release.tagging.warnings import idle
@@ -41,9 +29,7 @@ from release.versions.model import Version
 from release.versions.semver import precedence_key
 from release.versions.status import STATUS_TAG
 
-_BRANCH = "branch-"  # in front of a branch's name that reads like a release tag
 _VERSION_LABEL = "org.opencontainers.image.version"
-_UNCOMPARED = "the version that it comes from cannot be compared with other releases"
 
 
 def rules_decision(
@@ -87,7 +73,7 @@ def rules_decision(
     is_release = base.candidate is not None and base.candidate.version is not None
     refused = None if is_release else _refusal(facts, policy)
     if refused is None or not tags:
-        decision = _tagged(released, tuple(tags.values()), known, held, allow_backward)
+        decision = tagged(released, tuple(tags.values()), known, held, allow_backward)
     else:
         # The run may push nothing, so all its tags are withheld.
         withheld = tuple(Withheld(name=name, reason=refused) for name in tags)
@@ -226,71 +212,3 @@ def _released(
     return msgspec.structs.replace(
         base, version=str(release), channel=channel, candidate=candidate, labels=labels
     )
-
-
-def _tagged(
-    base: Decision,
-    tags: Sequence[RuleTag],
-    known: KnownReleases,
-    held: HeldTags | None,
-    allow_backward: bool,
-) -> Decision:
-    """`base` with the tags of the rules."""
-    if not tags:
-        return msgspec.structs.replace(base, warnings=(*base.warnings, "no rule gives this run a tag"))
-    candidate = base.candidate or Candidate(commit=base.commit)
-    fixed = _fixed(tags, candidate)
-    moving = sorted(_moving(tags), key=lambda tag: _width(tag.line))
-    unclear = tuple(
-        Withheld(name=tag.name, reason=_UNCOMPARED, rightly=False) for tag in tags if tag.role is None
-    )
-    proposal = Proposal(channel=base.channel, tags=(*fixed, *moving), refused=unclear)
-    kept, withheld = guarded(proposal, candidate, known, held, allow_backward)
-    return msgspec.structs.replace(base, tags=kept, withheld=withheld)
-
-
-def _fixed(tags: Sequence[RuleTag], candidate: Candidate) -> tuple[FixedTag, ...]:
-    """The fixed tags: first those with the version, then those with the commit. A rebuild adds `_rN` to the names.
-
-    For a rebuilt release, the tags of the commit stay on the image of the first release.
-    """
-    suffix = f"_r{candidate.rebuild}" if candidate.rebuild else ""
-    versions = [tag for tag in tags if tag.role == "version"]
-    commits = [tag for tag in tags if tag.role == "commit"]
-    if suffix and versions:
-        commits = []
-    for tag in (*versions, *commits):
-        if not is_image_tag(tag.name + suffix):
-            raise ConfigError(f"{tag.rule.place}: `{tag.name}{suffix}` is too long for an image tag")
-    return (
-        *(FixedTag(name=tag.name + suffix, reason=tag.reason, policy="version") for tag in versions),
-        *(FixedTag(name=tag.name + suffix, reason=tag.reason, policy="first-wins") for tag in commits),
-    )
-
-
-def _moving(tags: Sequence[RuleTag]) -> Iterable[MovingTag]:
-    for tag in tags:
-        if isinstance(tag.role, Line):
-            yield MovingTag(name=_own_name(tag), reason=tag.reason, line=tag.role)
-
-
-def _own_name(tag: RuleTag) -> str:
-    """The tag's name, with `branch-` before it if a branch has the name of a release tag, which it would overwrite.
-
-    The tag `latest` of `flavor: latest=true` keeps its name, since the user asked for it.
-    """
-    if (
-        not tag.of_flavor
-        and tag.rule.type == "ref"
-        and tag.rule.text("event") == "branch"
-        and branch_tag(tag.name).startswith(_BRANCH)
-    ):
-        return tag.name if tag.name.startswith(_BRANCH) else f"{_BRANCH}{tag.name}"
-    return tag.name
-
-
-def _width(line: Line) -> int:
-    """Sort key of moving tags: narrow lines come before wide lines."""
-    if line.kind != "release" or line.minor is not None:
-        return 0
-    return 1 if line.major is not None else 2

@@ -12,9 +12,10 @@ from release.tagging.expressions.render import parse_template
 from release.tagging.model import Line
 from release.tagging.names import is_image_tag
 from release.tagging.rules.context import RuleContext, global_names
+from release.tagging.rules.evaluation import Evaluation
 from release.tagging.rules.lines import Emitted, Role, names_one_run, role_of_ref
 from release.tagging.rules.model import Flavor, Rule
-from release.tagging.rules.types import EVALUATORS, Evaluation
+from release.tagging.rules.types import EVALUATORS
 from release.versions.model import Version
 
 _OTHER = pattern(r"[^A-Za-z0-9._-]+", re.ASCII)
