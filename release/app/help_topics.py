@@ -216,7 +216,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "plan.evidence": "tag-conflict",
         "plan.obtain": "from-image",
         "plan.promote": "backward",
-        "plan.rollback": "taken-back",
+        "plan.rollback_versions": "taken-back",
         "tagging": "untrusted",
         "transfer.delete": "deletion",
     },

@@ -16,7 +16,8 @@ from release.log.records.entry_members import rebuild_of, without_rebuild
 from release.plan.operands import MoveTag
 from release.plan.outcome import Report
 from release.plan.release_input import Target
-from release.plan.rollback import Rollback, aims
+from release.plan.rollback import Rollback
+from release.plan.rollback_versions import aims
 from release.tagging.model import KnownReleases, TagPolicy
 from release.versions.model import Version
 from release.versions.semver import image_tag_of, parse_as, version_of_image_tag

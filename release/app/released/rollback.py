@@ -17,7 +17,8 @@ from release.errors import ConfigError, LogError
 from release.events import Note
 from release.log.records.entry_members import without_rebuild
 from release.plan.model import Plan
-from release.plan.rollback import above, plan_rollback, rebuilds_above, taken_back
+from release.plan.rollback import plan_rollback
+from release.plan.rollback_versions import above, rebuilds_above, taken_back
 from release.plan.tag_kind import release_line
 from release.tagging.model import Line
 from release.versions.model import Version

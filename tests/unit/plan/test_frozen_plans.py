@@ -21,7 +21,8 @@ from release.plan.model import Plan
 from release.plan.promote import Destination, Promotion, plan_promotion
 from release.plan.release import plan_release
 from release.plan.release_input import ReleaseInput, Target
-from release.plan.rollback import RestoreTarget, Rollback, TagRestore, plan_rollback
+from release.plan.rollback import RestoreTarget, Rollback, plan_rollback
+from release.plan.rollback_versions import TagRestore
 from release.tagging.model import Candidate, FixedTag, Held, HeldTags, Line, MovingTag, Withheld
 from release.versions.model import Version
 from tests.support.releases.subjects import (

@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 
 from release.errors import RefusedError
 from release.plan.model import Plan
-from release.plan.rollback import (
-    RestoreTarget,
-    Rollback,
-    TagRestore,
-    above,
-    aims,
-    commit_of,
-    plan_rollback,
-    rebuilds_above,
-)
+from release.plan.rollback import RestoreTarget, Rollback, plan_rollback
+from release.plan.rollback_versions import TagRestore, above, aims, commit_of, rebuilds_above
 from release.tagging import guard
 from release.tagging.model import Candidate, KnownReleases, KnownVersion, Line, MovingTag
 from release.versions.model import Version
