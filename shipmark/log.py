@@ -6,10 +6,11 @@ Each function takes a workspace, and most take a request.
 from __future__ import annotations
 
 from release.app.log.adopt import AdoptedTag, AdoptReport, AdoptRequest, adopt
+from release.app.log.difference import difference as diff
 from release.app.log.export import ExportReport, ExportRequest, export, page, pages, statements
 from release.app.log.import_entries import ImportReport, ImportRequest, import_entries
 from release.app.log.move import CopyLogReport, CopyLogRequest, MigrateReport, copy_log, migrate
-from release.app.log.questions import at, deployed, diff, find, history, list_releases, show
+from release.app.log.questions import at, deployed, find, history, list_releases, show
 from release.app.log.rebuild import (
     RebuildReport,
     RebuildRequest,

@@ -1,4 +1,4 @@
-"""Questions to the version log: lists, shows and compares releases, finds digests, and lists the digests of tags.
+"""Questions to the version log: lists and shows releases, finds digests, and lists the digests of tags.
 
 A question without a match returns an empty report. `ConfigError` is raised for the name of an unknown release, and for
 text that is not a time or not a digest.
@@ -12,11 +12,8 @@ from typing import Any
 from release.app.log.reports import (
     AtReport,
     AtRequest,
-    Commit,
     DeploymentsReport,
     DeploymentsRequest,
-    DiffReport,
-    DiffRequest,
     FindReport,
     FindRequest,
     HistoryReport,
@@ -31,8 +28,7 @@ from release.app.log.reports import (
 )
 from release.app.log.scope import scope_of
 from release.app.session import Session
-from release.errors import ConfigError, RefusedError
-from release.git.command import Git
+from release.errors import ConfigError
 from release.log import Entry, questions
 from release.log.answers.deployments import Deployment, running
 from release.log.answers.scope import EVERYTHING, Scope
@@ -42,7 +38,6 @@ from release.log.records.entry_members import tags_set
 from release.log.state import ReleaseState
 from release.log.timestamps import moment
 from release.log.yanked import Yank, Yanks, yank_named, yank_of
-from release.ref_names import is_commit
 
 
 def list_releases(workspace: Session, request: ListRequest) -> ListReport:
@@ -198,23 +193,6 @@ def _running(one: Deployment, yanks: Yanks) -> RunningImage:
     )
 
 
-def diff(workspace: Session, request: DiffRequest) -> DiffReport:
-    """The difference of two releases. Raises `ConfigError` for an unknown name, or if git lacks one of the commits.
-
-    Raises `RefusedError` if the log has something else than a commit id for one of the releases.
-    """
-    scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
-    old, new = (newest_named(workspace, name, scope) for name in (request.before, request.after))
-    found = questions.difference(old, new)
-    commits, removed = _commits(workspace, old.commit, new.commit)
-    return DiffReport(
-        **{name: getattr(found, name) for name in found.__struct_fields__},
-        commits=commits,
-        commits_removed=removed,
-        names=(old.name, new.name),
-    )
-
-
 def newest_named(workspace: Session, name: str, scope: Scope) -> ReleaseState:
     """The newest release that `name` means; of the builds of a version or git tag, the one with exactly this name."""
     found = releases_named(workspace, name, scope)
@@ -258,29 +236,3 @@ def _listed(view: LogView, release: ReleaseState, yank: Yank | None) -> ListedRe
         rebuild=release.rebuild,
         status=hold.status if hold is not None else "",
     )
-
-
-def _commits(workspace: Session, before: str, after: str) -> tuple[tuple[Commit, ...], tuple[Commit, ...]]:
-    """The commits that only `after` has, and those that only `before` has, newest first."""
-    for commit in (before, after):
-        # Others can write to the log. Git would read a "commit" such as `--output=FILE` as an option and overwrite a
-        # file.
-        if not is_commit(commit):
-            raise RefusedError(
-                f"the log says `{commit[:80]}` where a commit id belongs",
-                hint="`shipmark log show` shows the entries of the release; somebody with access changed the log",
-            )
-    git = Git(workspace.process, workspace.root, workspace.settings.env)
-    # Both directions: an older release has no commits that the newer one lacks, and two lines may have some each.
-    done = git.run("log", "-z", "--format=%m%x09%H%x09%s", f"{before}...{after}", "--")
-    if done.code != 0:
-        raise ConfigError(
-            f"this clone lacks commit {before[:12]} or {after[:12]}",
-            hint="fetch the history: `git fetch --unshallow --tags`",
-        )
-    found: dict[str, list[Commit]] = {">": [], "<": []}
-    for row in done.stdout.decode("utf-8", "replace").split("\0"):
-        if row:
-            side, commit, subject = row.split("\t", 2)
-            found[side].append(Commit(commit=commit, subject=subject))
-    return tuple(found[">"]), tuple(found["<"])

@@ -18,6 +18,7 @@ from release.app.images.inspect import InspectRequest, inspect
 from release.app.images.list_tags import ListTagsRequest, list_tags
 from release.app.images.tag import PlacedTag, TagRequest, tag
 from release.app.log import questions, reports
+from release.app.log.difference import difference
 from release.app.log.export import export
 from release.app.log.import_entries import ImportRequest, import_entries
 from release.app.log.recover import RecoverRequest, recover
@@ -180,7 +181,7 @@ class TestLog:
             ),
             (questions.history, reports.HistoryRequest(tag="latest"), ["history", "latest"]),
             (
-                questions.diff,
+                difference,
                 reports.DiffRequest(before="1.4.2", after="1.4.3"),
                 ["diff", "1.4.2", "1.4.3"],
             ),

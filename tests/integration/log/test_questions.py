@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from release.app.log import questions
+from release.app.log.difference import difference
 from release.app.log.export import ExportRequest, export, page, statements
 from release.app.log.recover import RecoverReport, RecoverRequest, recover
 from release.app.log.reports import (
@@ -251,7 +252,7 @@ def test_a_release_of_another_project_is_named_in_the_hint(log: dict[str, Any], 
     session = workspace(tmp_path / "reader", log, image="r.example/empty")
     for ask in (
         lambda: questions.show(session, ShowRequest(name="1.0.0")),
-        lambda: questions.diff(session, DiffRequest(before="1.0.0", after="1.1.0")),
+        lambda: difference(session, DiffRequest(before="1.0.0", after="1.1.0")),
     ):
         with pytest.raises(ConfigError, match=r"no release `1\.0\.0`") as caught:
             ask()

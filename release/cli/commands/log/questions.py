@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from release.app.log import questions
+from release.app.log.difference import difference
 from release.app.log.reports import (
     AtRequest,
     DeploymentsRequest,
@@ -192,7 +193,7 @@ def diff(
     """Show how two releases differ: commits, inputs, platforms."""
     session = open_session(ctx)
     request = DiffRequest(before=before, after=after, project=project, all_projects=all_projects)
-    report = questions.diff(session, request)
+    report = difference(session, request)
     if as_json:
         document(msgspec.to_builtins(report))
         return
