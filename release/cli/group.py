@@ -17,6 +17,14 @@ class Row(NamedTuple):
     attribute: str = "command"
 
 
+class NoSuchCommand(click.UsageError):
+    """Raised for an unknown command. `near`: a name much like it, or `""`."""
+
+    def __init__(self, message: str, ctx: click.Context, *, near: str) -> None:
+        super().__init__(message, ctx)
+        self.near = near
+
+
 class LazyGroup(click.Group):
     """A group of commands. `table`: maps each command's name to its `Row`, in the order of `--help`."""
 
@@ -47,12 +55,11 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolve a command as click does, but suggest the nearest name for an unknown command."""
+        """Resolve a command as click does. Raises `NoSuchCommand`, which knows the nearest name."""
         name = args[0] if args else ""
         if name and name not in self._table and not name.startswith("-"):
             from difflib import get_close_matches
 
             near = get_close_matches(name, self._table, n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
-            raise click.UsageError(f"no such command `{name}`.{hint}", ctx)
+            raise NoSuchCommand(f"no such command `{name}`", ctx, near="".join(near))
         return super().resolve_command(ctx, args)

@@ -104,9 +104,10 @@ def run(argv: list[str], *, given: Mapping[str, Any] | None = None) -> int:
 def _usage(error: click.ClickException) -> int:
     from release.app.help_topics import USAGE, help_at
     from release.cli.output.stdout import complain
+    from release.cli.usage_errors import told
 
-    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "shipmark"
-    complain(error.format_message(), hint=f"`{command} --help` lists what there is", more=help_at(USAGE))
+    text, hint = told(error)
+    complain(text, hint=hint, more=help_at(USAGE))
     return 2
 
 

@@ -33,6 +33,51 @@ def test_unexpected_argument_of_ci_names_no_internal_command(capsys: pytest.Capt
     assert "unexpected extra argument (x)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("argv", "text", "hint"),
+    [
+        (
+            ["rollback"],
+            "`shipmark rollback` needs `--to`",
+            "add `--to VERSION`: ",
+        ),
+        (
+            ["dockerfile", "new"],
+            "`shipmark dockerfile new` needs `--template`",
+            "add `--template go|python|node|java|static|binary`: what the image holds",
+        ),
+        (
+            ["image", "copy", "a"],
+            "`shipmark image copy` needs DESTINATION",
+            "write `shipmark image copy SOURCE DESTINATION`",
+        ),
+        (["log", "show"], "`shipmark log show` needs NAME", "write `shipmark log show NAME`"),
+        (["prevew"], "no such command `prevew`", "did you mean `preview`?"),
+        (["frob"], "no such command `frob`", "`shipmark --help` lists what there is"),
+        (
+            ["preview", "--imgae", "x"],
+            "`shipmark preview` has no option `--imgae`",
+            "did you mean `--image`?",
+        ),
+        (["tags", "--zzz"], "`shipmark tags` has no option `--zzz`", "`shipmark tags --help` lists"),
+        (
+            ["tags", "--format", "x"],
+            "invalid value for `--format`: `x` is not one of `text`, `names`, `json`, `env`",
+            "`shipmark tags --help` lists",
+        ),
+        (["tags", "--image"], "option `--image` requires an argument", "`shipmark tags --help` lists"),
+        (["ci", "x"], "got unexpected extra argument (x)", "`shipmark ci --help` lists"),
+    ],
+)
+def test_wrong_command_line_says_what_to_write(
+    argv: list[str], text: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(argv) == 2
+    message, shown, _ = capsys.readouterr().err.splitlines()
+    assert message == f"error: {text}"
+    assert shown.startswith(f"hint: {hint}")
+
+
 def test_demo_without_git_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
