@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from release.app.session import Session
-from release.build.dockerfile.templates.render import Base, render
+from release.build.dockerfile.templates.render import Base, Need, render
 from release.errors import ConfigError
 from release.filesystem.folders import OpenFolder, open_parent
 from release.filesystem.new_files import NewFile
@@ -29,13 +29,17 @@ class NewDockerfileRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewDockerfileReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`shipmark.dockerfile/1`. `dockerfile`, `ignore_file`: the files, relative to the workspace's folder."""
+    """`shipmark.dockerfile/1`. `dockerfile`, `ignore_file`: the files, relative to the workspace's folder.
+
+    `missing`: what the Dockerfile copies and the folder does not have.
+    """
 
     schema: Literal["shipmark.dockerfile/1"] = "shipmark.dockerfile/1"
     template: str
     dockerfile: str
     ignore_file: str
     bases: tuple[Base, ...]
+    missing: tuple[Need, ...] = ()
 
 
 def new_dockerfile(session: Session, request: NewDockerfileRequest) -> NewDockerfileReport:
@@ -63,7 +67,13 @@ def new_dockerfile(session: Session, request: NewDockerfileRequest) -> NewDocker
             f"`{request.file}` cannot be written: {cause}", hint="check the folder's rights"
         ) from error
     return NewDockerfileReport(
-        template=request.template, dockerfile=request.file, ignore_file=ignore_file, bases=rendered.bases
+        template=request.template,
+        dockerfile=request.file,
+        ignore_file=ignore_file,
+        bases=rendered.bases,
+        missing=tuple(
+            need for need in rendered.needs if not os.path.exists(os.path.join(session.directory, need.path))
+        ),
     )
 
 

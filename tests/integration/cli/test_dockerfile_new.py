@@ -35,6 +35,20 @@ def test_new_dockerfile_of_another_name_gets_an_ignore_file_of_its_own(
     assert "`docker.io/library/golang:1.25` is not pinned" in done.stderr
 
 
+def test_sources_that_the_new_dockerfile_copies_and_the_folder_lacks_are_named(
+    shipmark: Shipmark, tmp_path: Path
+) -> None:
+    (tmp_path / "package.json").write_text("{}\n")
+    done = shipmark(*NEW, "node", "--json", cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    assert [one["path"] for one in done.json["missing"]] == ["package-lock.json"]
+    assert "warning: the Dockerfile copies `package-lock.json`, which is not here" in done.stderr
+    assert "hint: `npm install --package-lock-only` makes it" in done.stderr
+    python = shipmark(*NEW, "python", "--name", "my-app", "--file", "py.Dockerfile", cwd=tmp_path)
+    assert "copies `requirements.txt`" in python.stderr
+    assert "hint: put the package `my_app` into it" in python.stderr
+
+
 @pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore"])
 @pytest.mark.parametrize("kind", ["file", "folder", "dangling symlink"])
 def test_dockerfile_new_replaces_no_existing_file_and_then_writes_nothing(

@@ -23,12 +23,20 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     pinned: bool
 
 
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that the new Dockerfile copies. `path`: relative to the context. `hint`: what makes it."""
+
+    path: str
+    hint: str
+
+
 class Rendered(msgspec.Struct, frozen=True, kw_only=True):
-    """The texts of the new Dockerfile and of its ignore file."""
+    """The texts of the new Dockerfile and of its ignore file, and what a build with them needs."""
 
     dockerfile: str
     ignore: str
     bases: tuple[Base, ...]
+    needs: tuple[Need, ...]
 
 
 def render(template: str, *, name: str = "app", bases: Mapping[str, str] | None = None) -> Rendered:
@@ -50,11 +58,15 @@ def render(template: str, *, name: str = "app", bases: Mapping[str, str] | None 
     dockerfile = _header(template, found.dockerfile, chosen)
     for base in chosen:
         dockerfile = dockerfile.replace(f"@{base.stage.upper()}@", base.image)
-    dockerfile = dockerfile.replace("@MODULE@", name.replace("-", "_")).replace("@NAME@", name)
+    module = name.replace("-", "_")
+    dockerfile = dockerfile.replace("@MODULE@", module).replace("@NAME@", name)
     return Rendered(
         dockerfile=dockerfile,
         ignore=f"# What the image needs is listed; everything else stays out of the build.\n{found.ignore}",
         bases=chosen,
+        needs=tuple(
+            Need(path=path, hint=hint.replace("@MODULE@", module)) for path, hint in found.needs.items()
+        ),
     )
 
 

@@ -16,12 +16,16 @@ StageName = Literal["build", "run"]
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """One template. `bases`: stage -> its base image without a digest. `summary`: one line for people."""
+    """One template. `bases`: stage -> its base image without a digest. `summary`: one line for people.
+
+    `needs`: sources that the build copies -> what makes them, or what to change instead.
+    """
 
     summary: str
     bases: dict[StageName, str]
     dockerfile: str
     ignore: str
+    needs: dict[str, str] = {}
 
 
 _GO = """\
@@ -134,6 +138,7 @@ TEMPLATES: dict[str, Template] = {
         },
         dockerfile=_GO,
         ignore=f"*\n!go.mod\n!go.sum\n!**/*.go\n!cmd\n!internal\n!pkg\n{_NEVER}**/*_test.go\n",
+        needs={"go.mod": "`go mod init MODULE` makes it"},
     ),
     "python": Template(
         summary="a Python package in `src/`, its requirements in a virtual environment",
@@ -143,6 +148,10 @@ TEMPLATES: dict[str, Template] = {
         },
         dockerfile=_PYTHON,
         ignore=f"*\n!requirements.txt\n!src\n{_NEVER}**/__pycache__\n**/*.pyc\n**/*.egg-info\n",
+        needs={
+            "requirements.txt": "`pip freeze`, `uv export --no-dev` or `poetry export` prints its lines",
+            "src": "put the package `@MODULE@` into it, or change the line `COPY src/ ./`",
+        },
     ),
     "node": Template(
         summary="a Node.js program with `package-lock.json`",
@@ -150,6 +159,10 @@ TEMPLATES: dict[str, Template] = {
         dockerfile=_NODE,
         ignore=f"*\n!package.json\n!package-lock.json\n!tsconfig*.json\n!*.js\n!*.mjs\n!src\n!public\n{_NEVER}"
         "**/node_modules\n",
+        needs={
+            "package.json": "`npm init` makes it",
+            "package-lock.json": "`npm install --package-lock-only` makes it; for yarn or pnpm change the `npm` lines",
+        },
     ),
     "java": Template(
         summary="a Maven project that makes one jar, on a JRE",
@@ -159,6 +172,10 @@ TEMPLATES: dict[str, Template] = {
         },
         dockerfile=_JAVA,
         ignore=f"*\n!pom.xml\n!src\n{_NEVER}**/*.jks\n**/*.p12\n",
+        needs={
+            "pom.xml": "`mvn archetype:generate` makes it; for Gradle, change the lines with `mvn`",
+            "src": "put the sources into it, or change the line `COPY src/ ./src/`",
+        },
     ),
     "static": Template(
         summary="the files in `dist/`, nothing else",

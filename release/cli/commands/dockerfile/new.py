@@ -44,6 +44,9 @@ def command(
         document(msgspec.to_builtins(report))
     else:
         data(report.dockerfile, report.ignore_file)
+    for need in report.missing:
+        text = f"the Dockerfile copies `{need.path}`, which is not here"
+        session.sink.emit(Note(level="warning", text=text, hint=need.hint))
     for image in sorted({base.image for base in report.bases if not base.pinned}):
         text = f"`{image}` is not pinned to a digest"
         hint = f"`shipmark image digest {image}` prints the digest: write it behind the tag as `@sha256:…`"
