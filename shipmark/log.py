@@ -39,7 +39,8 @@ from release.app.log.reports import (
     ShowReport,
     ShowRequest,
 )
-from release.app.log.verify import TagFinding, VerifyReport, VerifyRequest, fault, verify
+from release.app.log.verify import fault, verify
+from release.app.log.verify_report import TagFinding, VerifyReport, VerifyRequest
 from release.log.answers.deployments import Deployment
 from release.log.questions import Change, Mention, TagHistory, TagThen
 from release.log.rebuilt.identify import LeftOut

@@ -22,7 +22,8 @@ from release.app.log.difference import difference
 from release.app.log.export import export
 from release.app.log.import_entries import ImportRequest, import_entries
 from release.app.log.recover import RecoverRequest, recover
-from release.app.log.verify import TagFinding, VerifyReport, VerifyRequest, fault, verify
+from release.app.log.verify import fault, verify
+from release.app.log.verify_report import TagFinding, VerifyReport, VerifyRequest
 from release.app.releases.metadata import MetadataRequest, metadata
 from release.app.releases.tags import TagsRequest, tags
 from release.app.releases.unrecorded import UNRECORDED_SCHEMA

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from release.app.log.anchor import warn_of_lost_entries
-from release.app.log.verify import VerifyRequest, verify
+from release.app.log.verify import verify
+from release.app.log.verify_report import VerifyRequest
 from release.app.session import Session
 from release.errors import LogCorrupt
 from release.log import Head

@@ -12,7 +12,8 @@ import pytest
 
 from release import errors
 from release.app.help_topics import DEFECT, PAGE, TOPICS, USAGE, help_at, topic, topic_of
-from release.app.log.verify import TagFinding, VerifyReport, fault
+from release.app.log.verify import fault
+from release.app.log.verify_report import TagFinding, VerifyReport
 from release.errors import (
     BuildError,
     ConfigError,

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from release.app.log import verify as use_case
-from release.app.log.verify import VerifyRequest
+from release.app.log.verify_report import VerifyRequest
 from release.cli.options import Command, global_options
 from release.cli.output.columns import columns
 from release.cli.output.stdout import data, document
