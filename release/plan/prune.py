@@ -14,8 +14,9 @@ import msgspec
 from release.plan import prune_operands as po
 from release.plan.model import Phase, Plan, Step
 from release.plan.prune_approval import basis_of
+from release.plan.prune_steps import PruneStepMaker
 from release.plan.release_input import Target
-from release.plan.steps import StepMaker, check_log, ids
+from release.plan.steps import check_log, ids
 from release.retention.decision import Decision
 
 PHASES = (
@@ -86,7 +87,7 @@ def plan_prune(targets: Sequence[PrunedTarget], request: Mapping[str, Any]) -> P
 
 
 def _steps(one: PrunedTarget) -> list[Step]:
-    make = StepMaker(common={"project": one.project})
+    make = PruneStepMaker(common={"project": one.project})
     parts = _parts(one)
     there = {deletion.digest for deletion in one.decision.deletions}
     saves = [
@@ -119,7 +120,7 @@ def _steps(one: PrunedTarget) -> list[Step]:
     return [*saves, *trashed, *deletions, *untags, settle, *_records(make, one, parts, settle)]
 
 
-def _into_trash(make: StepMaker, one: PrunedTarget, digest: str, saved: str) -> list[Step]:
+def _into_trash(make: PruneStepMaker, one: PrunedTarget, digest: str, saved: str) -> list[Step]:
     """The step that copies the manifest into the trash, if there is one: before the deletion, which needs it."""
     if not one.trash:
         return []
@@ -128,7 +129,7 @@ def _into_trash(make: StepMaker, one: PrunedTarget, digest: str, saved: str) -> 
 
 
 def _records(
-    make: StepMaker, one: PrunedTarget, parts: tuple[po.PrunedPart, ...], settle: Step
+    make: PruneStepMaker, one: PrunedTarget, parts: tuple[po.PrunedPart, ...], settle: Step
 ) -> list[Step]:
     place = Target(name=one.target, required=False)
     return [
@@ -183,7 +184,7 @@ def plan_undo(targets: Sequence[UndoneTarget], run: str) -> Plan:
     """The plan that puts back what the prune `run` deleted: parts before the index that lists them."""
     steps: list[Step] = []
     for one in targets:
-        make = StepMaker(common={"project": one.project})
+        make = PruneStepMaker(common={"project": one.project})
         restores: list[Step] = []
         for digest, tags in reversed(list(one.digests.items())):
             operands = po.RestoreManifest(target=one.target, digest=digest, tags=tags, trash=one.trash)

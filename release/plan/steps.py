@@ -1,7 +1,7 @@
-"""Makes the steps of all plans, with one method for each step kind, which sets the step's id and phase.
+"""Makes the steps of plans, with one method for each step kind, which sets the step's id and phase.
 
 The planners of releases, promotions and rollbacks choose the steps and their order. Ids and operands are part of the
-plan's hash.
+plan's hash. `prune_steps` makes the steps of prunes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from release.plan import operands as op
-from release.plan import prune_operands as po
 from release.plan.model import Operands, Step
 from release.plan.ownership import Expectation
 from release.plan.release_input import Target
@@ -40,7 +39,7 @@ class StepMaker:
     def __init__(self, *, scope: str = "", prefix: str = "", common: Mapping[str, Any] | None = None) -> None:
         self._scope = scope
         self._prefix = prefix
-        self._common = common or {}
+        self.common = common or {}
 
     def check_target(
         self, target: Target, fixed: tuple[FixedTag, ...], expected: Expectation, *, of: str = ""
@@ -50,12 +49,12 @@ class StepMaker:
         `of`: ends the step's id, if a plan has several such checks of one target.
         """
         operands = op.CheckTarget(target=target.name, fixed=fixed, expected=expected)
-        return self._at(target, "check", "check-target", "preflight", operands, of=of)
+        return self.at(target, "check", "check-target", "preflight", operands, of=of)
 
     def check_push(self, target: Target, *, of: str = "") -> Step:
         """The step that checks that the credential may push to the target. `of`: see `check_target`."""
         operands = op.CheckPush(target=target.name)
-        return self._at(target, "check-push", "check-push", "permission", operands, of=of)
+        return self.at(target, "check-push", "check-push", "permission", operands, of=of)
 
     def check_builder(self, operands: op.BuildImage) -> Step:
         """The step that checks that a builder can build the image."""
@@ -87,7 +86,7 @@ class StepMaker:
     def content(self, target: Target, image: op.Image, sources: tuple[str, ...]) -> Step:
         """The step that pushes the image to the target by digest, without a tag."""
         operands = op.PushContent(target=target.name, image=image, sources=sources)
-        return self._at(target, "content", "push-content", "content", operands)
+        return self.at(target, "content", "push-content", "content", operands)
 
     def content_id(self, target: Target) -> str:
         """The id of the step that `content` makes for the target."""
@@ -97,7 +96,7 @@ class StepMaker:
         """The step that copies the referrers of the image to the target, after the image."""
         operands = op.CopyReferrers(target=target.name, image=image, source=source)
         content = (self.content_id(target),)
-        return self._at(
+        return self.at(
             target, "referrers", "copy-referrers", "content", operands, needs=content, after=content
         )
 
@@ -106,7 +105,7 @@ class StepMaker:
     ) -> Step:
         """The step that puts a fixed tag on the image."""
         operands = op.PutTag(target=target.name, tag=tag, image=image, expected=expected)
-        return self._at(target, "tag", "put-tag", "fixed", operands, of=tag.name, needs=needs)
+        return self.at(target, "tag", "put-tag", "fixed", operands, of=tag.name, needs=needs)
 
     def move_tag(
         self,
@@ -129,12 +128,12 @@ class StepMaker:
             image=image,
             allow_backward=allow_backward,
         )
-        return self._at(target, "move", "move-tag", "moving", operands, of=tag, needs=needs, after=after)
+        return self.at(target, "move", "move-tag", "moving", operands, of=tag, needs=needs, after=after)
 
     def put_status(self, target: Target, statuses: tuple[KnownStatus, ...]) -> Step:
         """The step that writes the statuses of versions to the target's status artifact, before its tags move."""
         operands = op.PutStatus(target=target.name, statuses=statuses)
-        return self._at(target, "status", "put-status", "moving", operands)
+        return self.at(target, "status", "put-status", "moving", operands)
 
     def set_tag(
         self, target: Target, tag: str, image: str, version: str | None, *, allow_backward: bool
@@ -143,7 +142,7 @@ class StepMaker:
         operands = op.SetTag(
             target=target.name, tag=tag, image=image, version=version, allow_backward=allow_backward
         )
-        return self._at(target, "move", "set-tag", "moving", operands, of=tag)
+        return self.at(target, "move", "set-tag", "moving", operands, of=tag)
 
     def attest(self, target: Target, key: str, image: op.Image, *, needs: Ids) -> Step:
         """The step that attaches the release statement to the image.
@@ -152,59 +151,7 @@ class StepMaker:
         """
         operands = op.Attest(target=target.name, key=key, image=image)
         optional = Target(name=target.name, required=False)
-        return self._at(optional, "attest", "attest", "attested", operands, needs=needs)
-
-    def save_manifests(
-        self, target: str, digests: Mapping[str, tuple[str, ...]], *, of: str, follows: int | None
-    ) -> Step:
-        """The step that records manifests, with their tags, before a prune deletes them."""
-        project = str(self._common.get("project", ""))
-        operands = po.SaveManifests(target=target, project=project, digests=digests, follows=follows)
-        return self._prune(target, "save", "save-manifests", "saved", operands, of=of)
-
-    def trash_manifest(self, operands: po.TrashManifest, *, needs: Ids) -> Step:
-        """The step that copies a manifest into a trash before it is deleted."""
-        of = operands.digest
-        return self._prune(operands.target, "trash", "trash-manifest", "saved", operands, of=of, needs=needs)
-
-    def delete_manifest(self, operands: po.DeleteManifest, *, needs: Ids) -> Step:
-        """The step that deletes a manifest and all of its tags."""
-        of = operands.digest
-        return self._prune(
-            operands.target, "delete", "delete-manifest", "deleted", operands, of=of, needs=needs
-        )
-
-    def delete_tag(self, operands: po.DeleteTag, *, needs: Ids) -> Step:
-        """The step that deletes one tag and leaves its digest."""
-        of = operands.tag
-        return self._prune(operands.target, "untag", "delete-tag", "deleted", operands, of=of, needs=needs)
-
-    def settle_prune(self, operands: po.SettlePrune) -> Step:
-        """The step that reads every tag of the target back, and puts back what a deletion took from a tag."""
-        return self._prune(operands.target, "settle", "settle-prune", "settled", operands)
-
-    def restore_manifest(self, operands: po.RestoreManifest, *, after: Ids) -> Step:
-        """The step that puts a pruned manifest and its tags back."""
-        of = operands.digest
-        return self._prune(
-            operands.target, "restore", "restore-manifest", "restored", operands, of=of, after=after
-        )
-
-    def _prune(
-        self,
-        target: str,
-        name: str,
-        kind: str,
-        phase: str,
-        operands: Operands,
-        *,
-        of: str = "",
-        needs: Ids = (),
-        after: Ids = (),
-    ) -> Step:
-        """A step of a prune. Not required: what fails for one digest stops neither the others nor their records."""
-        place = Target(name=target, required=False)
-        return self._at(place, name, kind, phase, operands, of=of, needs=needs, after=after)
+        return self.at(optional, "attest", "attest", "attested", operands, needs=needs)
 
     def record(
         self,
@@ -222,15 +169,15 @@ class StepMaker:
         `target`: the target that the fact is about; None for a fact about the component. `of`: ends the step's id, if a
         plan has several such records.
         """
-        whole = {"kind": kind, **self._common, **fact}
+        whole = {"kind": kind, **self.common, **fact}
         operands = op.Record(fact={name: value for name, value in whole.items() if value is not None})
         name = f"record:{kind}"
         if target is not None:
-            return self._at(target, name, "record", phase, operands, of=of, needs=needs, after=after)
+            return self.at(target, name, "record", phase, operands, of=of, needs=needs, after=after)
         id_ = ":".join(part for part in (name, self._scope, of) if part)
         return self._step(id_, "record", phase, operands, needs=needs, after=after)
 
-    def _at(
+    def at(
         self,
         target: Target,
         name: str,
