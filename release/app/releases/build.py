@@ -11,7 +11,7 @@ import msgspec
 from release.app.cache import trim_at_exit
 from release.app.component_policy import policy_of
 from release.app.obtain.builds import outputs_of, prepare_one, task_of, values_of
-from release.app.releases.run import refusal
+from release.app.releases.refusals import refusal
 from release.app.releases.tags import decide_locally
 from release.app.session import Session
 from release.build import BuiltImage
