@@ -264,19 +264,3 @@ class _Ways:
             f"`reuse: commit` finds no image of commit {self._decision.commit} on any target",
             hint="let the branch build finish and run again, or release with `reuse: never`",
         )
-
-
-def name_of(decision: Decision) -> str:
-    """The name of the release, which its release key holds: its primary tag, the first fixed one.
-
-    Without a fixed tag, the sorted names of all its tags, withheld ones included: the guard withholds a tag in one run
-    and not in the next, and the name has to stay. Raises `RefusedError` when nothing is to be released.
-    """
-    if not decision.tags:
-        raise RefusedError(f"component `{decision.component}` has no tag, so nothing names its release")
-    for tag in decision.tags:
-        if isinstance(tag, FixedTag):
-            return tag.name
-    rebuild = decision.candidate.rebuild if decision.candidate is not None else 0
-    names = sorted({tag.name for tag in decision.tags} | {one.name for one in decision.withheld})
-    return ",".join(names) + (f"_r{rebuild}" if rebuild else "")

@@ -12,20 +12,18 @@ from typing import Any
 
 import msgspec
 
-from release.canonical_json import digest_of
 from release.errors import ConfigError
 from release.plan.inputs import inputs_of
 from release.plan.model import Phase, Plan, Release, Step
-from release.plan.obtain import Obtain, choose, name_of
-from release.plan.ownership import Expectation, several_platforms
-from release.plan.parts import Parts, find_parts
+from release.plan.obtain import Obtain
+from release.plan.parts import Parts
+from release.plan.release_image import expectation_of, obtain_of, parts_of
 from release.plan.release_input import ReleaseInput
+from release.plan.release_key import name_of, release_key
 from release.plan.release_steps import ReleaseSteps
 from release.plan.steps import check_log
-from release.tagging.labels import INPUTS, REVISION, VERSION
+from release.tagging.labels import INPUTS
 from release.tagging.model import Decision, FixedTag, MovingTag, Withheld
-
-KEY_SCHEMA = "shipmark.key/1"
 
 #: For a warning: the labels by which an image without an inputs label is recognised as the release.
 _TAKEN_BY = {"reuse": "its commit", "from": "its commit, or because `--as-commit` says so"}
@@ -43,14 +41,6 @@ PHASES = (
     # Comes last, since a statement repeats the log's entries of this run.
     Phase(name="attested", visible=True),
 )
-
-
-def release_key(project: str, commit: str, tag: str) -> str:
-    """The release key: 64 hex digits, a hash of project, commit and `tag`, equal in every clone.
-
-    `tag`: the primary fixed tag, or another name of the release, as `name_of` gives it.
-    """
-    return digest_of(KEY_SCHEMA, {"project": project, "commit": commit, "tag": tag})
 
 
 def plan_release(subjects: Sequence[ReleaseInput], request: Mapping[str, Any] | None = None) -> Plan:
@@ -113,74 +103,6 @@ def _require_distinct(subjects: Sequence[ReleaseInput]) -> None:
                 )
 
 
-def needs_build(subject: ReleaseInput) -> bool:
-    """Whether the plan will build the component's image, or a platform of it. Raises the errors of `plan_release`."""
-    if not subject.decision.tags:
-        return False
-    return obtain_of(subject).mode == "build" and not _parts_of(subject).are_complete
-
-
-def obtain_of(subject: ReleaseInput) -> Obtain:
-    """How the release gets its image. Raises the errors of `plan_release`."""
-    return choose(
-        subject.decision,
-        expectation_of(subject),
-        subject.held,
-        subject.recorded,
-        subject.places,
-        inputs_of(subject.build, subject.decision.labels),
-        reuse=subject.reuse,
-        supply=subject.supply,
-    )
-
-
-def _parts_of(subject: ReleaseInput) -> Parts:
-    """The platforms of an image that is built here, and which of them exist."""
-    decision = subject.decision
-    # All platforms of an index must have the same labels, so the version is compared in every case.
-    expected = Expectation(
-        commit=decision.commit,
-        version=decision.labels.get(VERSION, decision.version),
-        revision=decision.labels.get(REVISION),
-        inputs=decision.labels.get(INPUTS),
-    )
-    return find_parts(
-        several_platforms(subject.build.platforms),
-        subject.recorded,
-        subject.places,
-        expected,
-        inputs_of(subject.build, decision.labels),
-    )
-
-
-def expectation_of(subject: ReleaseInput) -> Expectation:
-    """What the labels of an image of this release must say; the config may override labels."""
-    decision = subject.decision
-    supply, recorded = subject.supply, subject.recorded
-    # Other tools may set no version label, or show that of a base image.
-    is_foreign = supply is not None or recorded.via == "from"
-    return Expectation(
-        commit=decision.commit,
-        version=None if is_foreign else decision.labels.get(VERSION, decision.version),
-        platforms=subject.build.platforms,
-        revision=decision.labels.get(REVISION),
-        inputs=decision.labels.get(INPUTS),
-        any_labels=supply.as_commit if supply is not None else _is_put_as_commit(subject),
-    )
-
-
-def _is_put_as_commit(subject: ReleaseInput) -> bool:
-    """Whether the log and a version tag agree that an image with other labels is this release.
-
-    The log alone is not enough: whoever can write it could name any image.
-    """
-    recorded = subject.recorded
-    fixed = (tag.name for tag in subject.decision.tags if isinstance(tag, FixedTag))
-    return recorded.as_commit and any(
-        one.digest == recorded.digest for name in fixed for one in subject.held.at(name)
-    )
-
-
 def _plan_one(subject: ReleaseInput, prefix: str) -> tuple[Release, list[Step]]:
     inputs = inputs_of(subject.build, subject.decision.labels)
     obtain = obtain_of(subject)
@@ -194,7 +116,7 @@ def _plan_one(subject: ReleaseInput, prefix: str) -> tuple[Release, list[Step]]:
         inputs=inputs,
         decision=decision,
     )
-    parts = _parts_of(subject) if obtain.mode == "build" else Parts()
+    parts = parts_of(subject) if obtain.mode == "build" else Parts()
     made = ReleaseSteps(subject, release, obtain, parts, expected, prefix)
     if made.begins:
         warned = (

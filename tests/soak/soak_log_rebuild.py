@@ -8,7 +8,7 @@ from collections.abc import Callable
 from release.canonical_json import canonical
 from release.control import Cancel
 from release.effects.attest import ANCHOR, RELEASE
-from release.plan.release import release_key
+from release.plan.release_key import release_key
 from release.statements.release_statement import PREDICATE, Attested
 from release.statements.version_status import StatusDocument, artifact_of
 from release.transfer.statement_artifacts import make_statement, push_artifact

@@ -16,7 +16,7 @@ from release.errors import ConfigError, RegistryError
 from release.log.rebuilt.proof import proof_of
 from release.oci import ImageFacts, Repository
 from release.oci.image_config import image_facts
-from release.plan.release import release_key
+from release.plan.release_key import release_key
 from release.versions.git_tags import versions_in
 from release.versions.model import Version
 from release.versions.semver import version_of_image_tag

@@ -20,7 +20,7 @@ from release.config.load import Config
 from release.config.variables import expand
 from release.errors import ConfigError, Interrupted, ReleaseError
 from release.oci import Repository
-from release.plan.release import needs_build
+from release.plan.release_image import needs_build
 from release.plan.release_input import ReleaseInput
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from release.facts import Facts
 from release.log import Entry
 from release.log.state import LogState, ReleaseState, rebuild_name
 from release.log.yanked import names_of
-from release.plan.release import release_key
+from release.plan.release_key import release_key
 from release.plan.rollback import RestoreTarget
 from release.plan.rollback_versions import TagRestore, commit_of
 from release.plan.tag_kind import fixed_policy

@@ -10,7 +10,7 @@ from release.lazy_pattern import pattern
 from release.log.rebuilt.proof import Proof, is_sound, proof_of, proof_of_statement
 from release.log.records.entry_members import rebuild_of
 from release.log.records.parts import RecordedImage
-from release.plan.release import release_key
+from release.plan.release_key import release_key
 from release.plan.tag_kind import fixed_policy, release_line
 from release.ref_names import is_commit
 from release.statements.release_statement import ReadStatement

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from release.plan.release import release_key
+from release.plan.release_key import release_key
 from release.ref_names import is_commit
 from release.statements.release_statement import ReadStatement
 from release.tagging.labels import REVISION, VERSION

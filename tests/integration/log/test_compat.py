@@ -18,7 +18,7 @@ import pytest
 from release.control import Cancel
 from release.log import LogStore
 from release.log.replicate import copy
-from release.plan.release import release_key
+from release.plan.release_key import release_key
 from tests.compat.summary import file_store, summary_of
 from tests.support.logs.descriptions import STORES, describe
 from tests.support.logs.facts import independently_verified, planned, writer

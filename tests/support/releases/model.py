@@ -15,7 +15,7 @@ from release.app.releases.run import run
 from release.app.session import Session
 from release.app.settings import Settings
 from release.errors import Interrupted, ReleaseError
-from release.plan.release import release_key
+from release.plan.release_key import release_key
 from tests.support.releases.model_world import IMAGE, Machine, Stored, World, commit_of
 
 

@@ -12,7 +12,7 @@ from release.canonical_json import canonical
 from release.log.rebuilt.facts import joined
 from release.log.rebuilt.identify import Origin, ReadImage, identify
 from release.log.records.parts import RecordedImage
-from release.plan.release import release_key
+from release.plan.release_key import release_key
 from release.statements.release_statement import Attested, ReadStatement, read_statement
 from release.versions.git_tags import versions_in
 from release.versions.status import KnownStatus

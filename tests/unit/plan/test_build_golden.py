@@ -13,7 +13,8 @@ from release.plan.freshness import moved_since
 from release.plan.inputs import inputs_label
 from release.plan.model import Plan, plain
 from release.plan.operands import Record
-from release.plan.release import needs_build, plan_release
+from release.plan.release import plan_release
+from release.plan.release_image import needs_build
 from tests.support.releases.subjects import DECISION, EVERYWHERE, holds, subject
 
 #: Text of `build:` -> the hash of the plan, and the digest in the image's label; written down before `BuildSpec`.

@@ -15,7 +15,8 @@ from release.plan.evidence import STORE, Recorded, RecordedPart
 from release.plan.inputs import inputs_of
 from release.plan.model import Plan, Slot, Step, unbound
 from release.plan.operands import Assemble, BuildImage, FindImage, Record
-from release.plan.release import needs_build, plan_release
+from release.plan.release import plan_release
+from release.plan.release_image import needs_build
 from release.plan.release_input import ImageCheck, ReleaseInput
 from release.plan.supply import FROM, Supply
 from release.tagging.labels import INPUTS, REVISION

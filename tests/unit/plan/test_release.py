@@ -13,8 +13,9 @@ from release.plan.evidence import STORE, Recorded
 from release.plan.inputs import inputs_of
 from release.plan.model import Plan
 from release.plan.operands import FindImage, MoveTag, PushContent
-from release.plan.release import plan_release, release_key
+from release.plan.release import plan_release
 from release.plan.release_input import Target
+from release.plan.release_key import release_key
 from release.tagging.model import Held, HeldTags, Line, Withheld
 from tests.support.releases.subjects import (
     COMMIT,

@@ -15,10 +15,9 @@ from release.oci import INDEX_TYPES, Repository
 from release.oci.reference import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded, RecordedPart
 from release.plan.model import plain
-from release.plan.obtain import name_of
 from release.plan.ownership import several_platforms
 from release.plan.parts import candidates
-from release.plan.release import release_key
+from release.plan.release_key import name_of, release_key
 from release.tagging.model import Decision, Held, MovingTag
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from release.app.session import Session
 from release.config.load import Component
 from release.errors import GitError, RefusedError
 from release.oci import Repository
-from release.plan.obtain import name_of
-from release.plan.release import release_key
+from release.plan.release_key import name_of, release_key
 from release.ref_names import require_git_tag
 from release.tagging.model import Decision
 from release.tagging.names import is_image_tag
