@@ -1,25 +1,15 @@
-"""Puts fixed tags and moves moving tags; each tag is read right before it is written, and again after."""
+"""Puts a tag on a digest, and says in records what a step did to its tag."""
 
 from __future__ import annotations
 
 import msgspec
 
 from release.effects.tag_reader import TagReader
-from release.effects.watch import TagObservation, Watcher
 from release.errors import NotFound
 from release.handler import O, Work
-from release.oci import Manifest, Registries, Repository
-from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Slot, Unknown, binding
-from release.plan.operands import MoveTag, PutTag, digest_in, tagged_of
-from release.plan.ownership import explain, ownership, short
-from release.tagging import guard
-from release.tagging.model import Held
-from release.versions.semver import image_tag_of
-
-# Times that one step writes a moving tag again after another run overwrote it. A race of two runs needs one or two.
-# With no limit the runs could overwrite each other for ever. After the last time the runner's second observation
-# decides, and reports a conflict if the tag is wrong.
-_MOST_RACES = 5
+from release.oci import Manifest, Repository
+from release.plan.model import Bindings, Slot, binding
+from release.plan.operands import tagged_of
 
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +25,7 @@ def put_of(step_id: str) -> Slot[Put]:
 
 def put_tag(tags: TagReader, repository: Repository, tag: str, digest: str) -> None:
     """Put `tag` on a digest that the repository has. Raises `NotFound` if the digest is missing."""
-    manifest = _manifest_there(repository, digest)
+    manifest = manifest_there(repository, digest)
     try:
         repository.put_manifest(manifest, tag=tag)
     finally:
@@ -43,7 +33,8 @@ def put_tag(tags: TagReader, repository: Repository, tag: str, digest: str) -> N
         tags.forget(repository, tag)
 
 
-def _manifest_there(repository: Repository, digest: str) -> Manifest:
+def manifest_there(repository: Repository, digest: str) -> Manifest:
+    """The manifest that this run pushed. Raises `NotFound` if the repository does not have it any more."""
     try:
         return repository.manifest(digest)
     except NotFound as error:
@@ -60,200 +51,3 @@ def tagged(work: Work[O], tag: str, digest: str, made: str, *, policy: str | Non
     if policy is not None:
         line["policy"] = policy
     return binding(tagged_of(work.id), line)
-
-
-class FixedTags:
-    """The handler of `put-tag` steps: puts a fixed tag, unless it holds another image."""
-
-    kind = PutTag
-
-    def __init__(self, registries: Registries, tags: TagReader) -> None:
-        self._registries = registries
-        self._tags = tags
-
-    def describe(self, operands: PutTag) -> str:
-        """The line that `preview` prints for the step."""
-        return f"tag {operands.target}:{operands.tag.name} ({operands.tag.reason})"
-
-    def observe(self, work: Work[PutTag]) -> Held:
-        """What the tag holds now."""
-        target = work.operands.target
-        return self._tags.read(self._registries.open(target), target, work.operands.tag.name, every=True)
-
-    def judge(self, work: Work[PutTag], seen: Held) -> Judgement:
-        """Free if the tag is free; done if it holds the image; a conflict if it holds another image.
-
-        A first-wins tag that holds another image of the same commit is done, too, as withheld.
-        """
-        operands = work.operands
-        tag = operands.tag
-        if seen.state == "free":
-            return Free(reason=tag.reason)
-        if seen.digest is not None and seen.digest == operands.image:
-            line = tagged(work, tag.name, seen.digest, "created", policy=tag.policy)
-            return Done(reason=f"holds {short(seen.digest)}", bindings=line)
-        whose = ownership(seen, operands.expected)
-        if tag.policy == "first-wins" and whose in {"ours", "same-revision"}:
-            held = f"holds {seen.digest} of this commit"
-            withheld = {"name": tag.name, "result": "withheld", "reason": held}
-            bindings = binding(tagged_of(work.id), withheld)
-            return Done(reason=f"first wins: {held}", bindings=bindings, withheld=True)
-        return Conflict(
-            reason=explain(seen, operands.expected),
-            hint="a fixed tag is never overwritten: release this commit under a version of its own",
-        )
-
-    def act(self, work: Work[PutTag], seen: Held) -> Bindings:
-        """Put the tag on the image, unless the tag has got another image since `observe` read it.
-
-        A registry has no compare-and-swap, so the tag is read once more right before it is written: the process may
-        have been stopped for any time since `observe`.
-        """
-        del seen
-        repository, tag = self._registries.open(work.operands.target), work.operands.tag.name
-        digest = digest_in(work.operands.image)
-        _manifest_there(repository, digest)
-        taken = self._tags.right_before(repository, tag)
-        if taken is not None and taken.digest != digest:
-            return Bindings()  # the runner's second observation then reports the conflict
-        put_tag(self._tags, repository, tag, digest)
-        return binding(put_of(work.id), Put(before=None if taken is None else taken.digest))
-
-
-class MovingTags:
-    """The handler of `move-tag` steps: moves a moving tag to the image, if the guard allows it right before.
-
-    Two runs may both be allowed to move a tag and then write it in the wrong order, since a registry has no
-    compare-and-swap. So each run reads the releases again after it has written, and puts the tag on a higher release if
-    there is one by then. The last writer sees all other releases, because fixed tags are put before moving tags.
-    """
-
-    kind = MoveTag
-
-    def __init__(self, registries: Registries, tags: TagReader, watcher: Watcher) -> None:
-        self._registries = registries
-        self._tags = tags
-        self._watcher = watcher
-        # Step -> what `act` read after its last write: the runner's second observation is that read, not a further one.
-        self._after: dict[str, TagObservation] = {}
-
-    def describe(self, operands: MoveTag) -> str:
-        """The line that `preview` prints for the step."""
-        return f"move {operands.target}:{operands.tag}"
-
-    def observe(self, work: Work[MoveTag]) -> TagObservation:
-        """What the tag holds, and the releases or the branch tip that may outrank the candidate."""
-        sight = self._after.pop(work.id, None) or self._watcher.look(work)
-        return self._with_rival(work, sight)
-
-    def _with_rival(self, work: Work[MoveTag], sight: TagObservation) -> TagObservation:
-        if sight.held.digest is None or sight.held.digest != work.operands.image:
-            return sight
-        return msgspec.structs.replace(sight, rival=self._rival(work.operands, sight))
-
-    def judge(self, work: Work[MoveTag], seen: TagObservation) -> Judgement:
-        """The judgement that follows from the guard's verdict on the present tag and releases."""
-        operands = work.operands
-        verdict = _verdict(operands, seen)
-        if seen.rival is not None:
-            return Free(reason=f"holds {short(seen.held.digest)}, but {self._outranked(operands, seen)}")
-        match verdict:
-            case guard.Refuse():
-                return Conflict(reason=verdict.reason, hint="give this commit a version of its own")
-            case guard.Withhold() if not verdict.rightly:
-                return Unknown(reason=f"`{operands.tag}` withheld: {verdict.reason}")
-            case guard.Withhold() if seen.held.digest != operands.image:
-                line = {"name": operands.tag, "result": "withheld", "reason": verdict.reason}
-                bindings = binding(tagged_of(work.id), line)
-                return Done(reason=verdict.reason, bindings=bindings, withheld=True)
-        return self._reachable(work, seen.held, verdict.reason)
-
-    def _reachable(self, work: Work[MoveTag], held: Held, reason: str) -> Judgement:
-        operands = work.operands
-        if held.digest is not None and held.digest == operands.image:
-            line = tagged(work, operands.tag, held.digest, "moved")
-            return Done(reason=f"holds {short(held.digest)}", bindings=line)
-        if work.bound.get(put_of(work.id)):
-            return Conflict(
-                reason=f"`{operands.target}:{operands.tag}` reads back {held.digest or held.state} after"
-                f" {operands.image} was put: somebody moved it in between",
-                hint="run the command again: it decides anew whether the tag may move",
-            )
-        return Free(reason=f"{f'holds {short(held.digest)}' if held.digest else 'free'} now: {reason}")
-
-    def act(self, work: Work[MoveTag], seen: TagObservation) -> Bindings:
-        """Move the tag to the image; if a higher release exists by then, move the tag to that release instead.
-
-        The guard judges once more, by what is read right before the write: `seen` may be some seconds old.
-        """
-        del seen
-        repository = self._registries.open(work.operands.target)
-        mine = digest_in(work.operands.image)
-        made = Bindings()
-        sight = self._with_rival(work, self._watcher.look_anew(work, to_write=True))
-        if not isinstance(self.judge(work, sight), Free):
-            self._after[work.id] = sight
-            return made
-        if sight.held.digest != mine:
-            put_tag(self._tags, repository, work.operands.tag, mine)
-            made = binding(put_of(work.id), Put(before=sight.held.digest))
-        for _ in range(_MOST_RACES):
-            sight = self._watcher.look_anew(work, to_write=False)
-            wanted = self._after_a_race(work, sight, mine)
-            if wanted is None:
-                self._after[work.id] = sight
-                break
-            put_tag(self._tags, repository, work.operands.tag, wanted)
-            mine = wanted
-        return made
-
-    def _after_a_race(self, work: Work[MoveTag], sight: TagObservation, mine: str) -> str | None:
-        """The digest to which the tag must move although `mine` was just put; None if the tag is right.
-
-        `sight`: read after that put.
-        """
-        operands = work.operands
-        if sight.held.digest == mine and (rival := self._rival(operands, sight)) is not None:
-            return rival if rival != mine else None
-        if isinstance(_verdict(operands, sight), guard.Move) and sight.held.digest != operands.image:
-            return digest_in(operands.image)
-        return None
-
-    def _rival(self, operands: MoveTag, sight: TagObservation) -> str | None:
-        """The digest on this target of the higher release, or newer commit of the branch, that should have the tag."""
-        if operands.line.kind == "release":
-            verdict = _verdict(operands, sight)
-            is_outranked = isinstance(verdict, guard.Withhold) and verdict.rightly
-            top = guard.highest(operands.line, sight.known) if is_outranked else None
-            name = image_tag_of(top.version, top.rebuild) if top is not None else None
-        else:
-            name = self._newer_build(operands, sight)
-        found = None if name is None else self._tags.resolve(self._registries.open(operands.target), name)
-        return None if found is None or found.digest == operands.image else found.digest
-
-    def _newer_build(self, operands: MoveTag, sight: TagObservation) -> str | None:
-        """The fixed tag of the branch's tip; None if the tip is unknown, the candidate, or older than the candidate.
-
-        With `--allow-backward` the result is None. The guard does not notice a newer tip: right after the move the tag
-        holds the candidate itself.
-        """
-        tip, commit = sight.branch_tip, operands.candidate.commit
-        if tip is None or tip == commit or operands.allow_backward or self._watcher.is_behind(tip, commit):
-            return None
-        return f"sha-{tip[:12]}"
-
-    def _outranked(self, operands: MoveTag, sight: TagObservation) -> str:
-        if operands.line.kind == "release":
-            return _verdict(operands, sight).reason
-        return f"branch `{operands.line.name}` is at `{(sight.branch_tip or '')[:12]}` on the remote by now"
-
-
-def _verdict(operands: MoveTag, sight: TagObservation) -> guard.Verdict:
-    return guard.judge(
-        operands.line,
-        operands.candidate,
-        sight.known,
-        sight.held,
-        branch_tip=sight.branch_tip,
-        allow_backward=operands.allow_backward,
-    )

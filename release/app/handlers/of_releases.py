@@ -83,13 +83,13 @@ def _copy_referrers(of: Shared) -> Handler:
 
 
 def _put_tag(of: Shared) -> Handler:
-    from release.effects.tags import FixedTags
+    from release.effects.fixed_tags import FixedTags
 
     return acting(FixedTags(of.ports.registries, of.ports.tags))
 
 
 def _move_tag(of: Shared) -> Handler:
-    from release.effects.tags import MovingTags
+    from release.effects.moving_tags import MovingTags
     from release.effects.watch import Watcher
 
     ports = of.ports
