@@ -228,7 +228,7 @@ CAUGHT_INSIDE = {
     },  # becomes a line of what was not converted, with its place
     "release.cli.entry": {"AttributeError"},  # Python's protocol of `from … import …`
     "release.build.embedded.archives": {"ReadError"},  # becomes BuildError with the archive's name
-    "release.build.embedded.base_tree": {"ReadError"},  # likewise, with the base's name
+    "release.build.embedded.layer_changes": {"ReadError"},  # likewise, with the base's name
     "release.build.dockerfile.json_words": {"NotStrings"},  # gets its Dockerfile line from the caller
     "release.build.dockerfile.lexer": {"ExpansionError"},  # likewise
     "release.build.dockerfile.mounts": {"MountError"},  # likewise

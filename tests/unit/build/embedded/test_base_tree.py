@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from release.build.embedded import base_tree as module
+from release.build.embedded import layer_changes
 from release.build.embedded.base_config import BaseLayer
 from release.build.embedded.base_tree import base_tree
 from release.build.embedded.tree import Tree
@@ -130,7 +130,7 @@ def test_a_layer_that_the_config_does_not_name_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_base_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BASE_ENTRIES", 3)
+    monkeypatch.setattr(layer_changes, "BASE_ENTRIES", 3)
     with pytest.raises(BuildError, match="more than 3 files"):
         tree(tmp_path, [file(str(number)) for number in range(4)])
 
