@@ -10,7 +10,8 @@ import msgspec
 
 from release import __version__
 from release.app.component_policy import policy_of
-from release.app.obtain.builds import contexts_of, outputs_of
+from release.app.obtain.build_tasks import outputs_of
+from release.app.obtain.builds import contexts_of
 from release.app.releases.decide import Situation, decide_component
 from release.app.releases.known import project_of
 from release.app.releases.known_everywhere import known_everywhere

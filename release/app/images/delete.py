@@ -12,7 +12,8 @@ from release.errors import ConfigError, DeletionDisabled, Invalid, NotFound, Ref
 from release.events import Note
 from release.image_names.image_location import ImageLocation, locate_target
 from release.oci import Descriptor
-from release.transfer.delete import delete_manifest, delete_tag, require_unused
+from release.transfer.delete import delete_manifest, delete_tag
+from release.transfer.holders import require_unused
 
 
 class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from release.app.obtain.build_tasks import outputs_of, task_of, values_of
 from release.app.session import Session
 from release.build import Builder, BuildTask, BuildValues, Problem, PushesByDigest
 from release.build.auto import Choice, choose, is_possible_elsewhere, order_of
-from release.config.load import Config
-from release.config.variables import expand
 from release.errors import ConfigError, Interrupted, ReleaseError
 from release.oci import Repository
 from release.plan.release_image import needs_build
@@ -26,7 +25,6 @@ from release.plan.release_input import ReleaseInput
 if TYPE_CHECKING:
     from release.build.context.contexts import Contexts
 
-_LAYOUT = "oci:"
 # Values of `builder:` with which shipmark itself may compress no layer.
 _OWN_COMPRESSION = frozenset({"auto", "buildkit"})
 
@@ -194,32 +192,6 @@ def prepare_one(table: Mapping[str, Builder], task: BuildTask, values: BuildValu
         return error
 
 
-def task_of(subject: ReleaseInput, root: str, outputs: Sequence[str] = ()) -> BuildTask:
-    """The build task of a release, without the values of build arguments. `outputs`: as `outputs_of` gives them."""
-    decision = subject.decision
-    return BuildTask(
-        spec=subject.build,
-        root=root,
-        outputs=tuple(outputs),
-        labels=decision.labels,
-        annotations=decision.annotations,
-        created=subject.committed_at,
-        own_dockerfile=subject.own_dockerfile,
-    )
-
-
-def outputs_of(config: Config) -> tuple[str, ...]:
-    """The paths in the workspace that shipmark writes by the configuration: OCI layouts, version logs, their locks."""
-    layouts = [
-        target.image.removeprefix(_LAYOUT)
-        for component in config.components
-        for target in component.targets
-        if target.image.startswith(_LAYOUT)
-    ]
-    logs = [section.path for section in config.log if section.store == "file"]
-    return (*layouts, *(name for path in logs for name in (path, f"{path}.lock")))
-
-
 def contexts_of(session: Session) -> Contexts:
     """The reader of build contexts for one plan, with git and with hints for the CI system at hand."""
     from ci.remedies import files_remedies
@@ -232,26 +204,4 @@ def contexts_of(session: Session) -> Contexts:
         work_tree=WorkTree(session.process, session.settings.env),
         remedies=files_remedies(session.ci.system),
         judges_git=session.trust.trusted,
-    )
-
-
-def values_of(subject: ReleaseInput, env: Mapping[str, str]) -> BuildValues:
-    """Build arguments with `{{version}}`, `${NAME}` and the like replaced; neither plans nor the log contain them."""
-    if not subject.build.args:
-        return BuildValues(args={})
-    from release.tagging.version_text import fill_names  # imported late: most builds have no arguments
-
-    decision = subject.decision
-    names = {
-        "version": decision.version or "",
-        "commit": decision.commit,
-        "sha": decision.commit[:12],
-        "channel": decision.channel,
-        "git_tag": decision.git_tag or "",
-    }
-    return BuildValues(
-        args={
-            name: fill_names(expand(text, env), names, source=f"build.args.{name}")
-            for name, text in subject.build.args.items()
-        }
     )

@@ -10,7 +10,8 @@ import msgspec
 
 from release.app.cache import trim_at_exit
 from release.app.component_policy import policy_of
-from release.app.obtain.builds import outputs_of, prepare_one, task_of, values_of
+from release.app.obtain.build_tasks import outputs_of, task_of, values_of
+from release.app.obtain.builds import prepare_one
 from release.app.releases.refusals import refusal
 from release.app.releases.tags import decide_locally
 from release.app.session import Session

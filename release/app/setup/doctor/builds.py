@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from release.app.obtain.builds import outputs_of, prepare_one
+from release.app.obtain.build_tasks import outputs_of
+from release.app.obtain.builds import prepare_one
 from release.app.session import Session
 from release.app.setup.doctor.attempts import attempt
 from release.app.setup.doctor.scene import Broken, Build
