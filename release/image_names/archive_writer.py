@@ -7,32 +7,24 @@ import io
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from platform import machine
 from typing import IO, Any
 
 import msgspec
 
 from release.compression.decompress import PlainLayer, plain_layers
-from release.errors import Invalid, NotFound, RegistryError
+from release.errors import RegistryError
 from release.filesystem.files import write_hint
 from release.filesystem.folders import OpenFolder, open_parent
 from release.filesystem.new_files import NewFile
+from release.image_names.loadable_image import loadable_image
 from release.layout.blob_writer import BLOB_MODE
 from release.layout.entry_names import CONTAINERD_NAME, REF_NAME
 from release.layout.files import MARKER
 from release.layout.layout import Layout
-from release.oci import DOCKER_CONFIG, INDEX_TYPES, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
-from release.oci.image_config import named_entries
+from release.oci import OCI_INDEX, Descriptor, Manifest
 from release.oci.manifest import children, describe
-from release.oci.platforms import normal
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
-# Beginnings of the media types of layers that are tars, compressed or not.
-_TARS = (
-    "application/vnd.oci.image.layer.",
-    "application/vnd.docker.image.rootfs.",
-)
-_IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 
 #: Manifests that belong to the image: a referrer, or a tag and the manifest that has it.
 Attached = Sequence[Manifest | tuple[str, Manifest]]
@@ -102,7 +94,7 @@ def combined_archive(
     layer is not stored, and `ConfigError` without the library for zstd.
     """
     top = layout.manifest(digest)
-    image = _image(layout, top, platform, needed=for_daemons)
+    image = loadable_image(layout, top, platform, needed=for_daemons)
     unpacked: AbstractContextManager[Mapping[str, PlainLayer]] = contextlib.nullcontext({})
     if for_daemons and image is not None:
         unpacked = plain_layers(layout, image, folder, check=check)
@@ -166,69 +158,6 @@ def _attached_entry(one: Manifest | tuple[str, Manifest]) -> dict[str, Any]:
         return _entry(one)
     tag, manifest = one
     return {**_entry(manifest), "annotations": {REF_NAME: tag}}
-
-
-def _image(layout: Layout, top: Manifest, platform: str | None, *, needed: bool) -> Manifest | None:
-    """The image that daemons without indexes load: of `platform`, by default of this machine's, else the first.
-
-    Where there is none, or a layer is missing: None, or `Invalid` and `NotFound` if it is `needed`.
-    """
-    found = _first(layout, top, platform or f"linux/{machine()}")
-    if found is None and platform is None:
-        found = _first(layout, top, None)
-    if found is None:
-        if needed:
-            wanted = f"`{platform}`" if platform else "any platform"
-            raise Invalid(
-                f"`{top.digest}` has no image for {wanted}",
-                hint=f"`shipmark image inspect` lists its platforms{'' if platform else ': it has none'}",
-            )
-        return None
-    config, *layers = children(found)
-    lacking = [layer.digest for layer in layers if not layout.has_blob(layer)]
-    odd = next((layer.media_type for layer in layers if not _is_tar(layer)), None)
-    if config.media_type in _IMAGE_CONFIGS and not lacking and odd is None:
-        return found
-    if needed and lacking:
-        raise NotFound(
-            f"layer `{lacking[0]}` is not stored beside the image, only its `urls` say where it is",
-            hint="a docker daemon loads no image without it: write an OCI archive or a layout",
-        )
-    if needed and odd is not None and config.media_type in _IMAGE_CONFIGS:
-        raise Invalid(
-            f"`{top.digest}` has a layer of type `{odd}`, which no docker daemon can unpack",
-            hint="write an OCI archive or a layout: `oci-archive:FILE`, `oci:PATH`",
-        )
-    if needed:
-        raise Invalid(
-            f"`{top.digest}` is an artifact with a config of type `{config.media_type}`: a docker daemon loads images",
-            hint="write an OCI archive or a layout: `oci-archive:FILE`, `oci:PATH`",
-        )
-    return None
-
-
-def _is_tar(layer: Descriptor) -> bool:
-    return layer.media_type.startswith(_TARS) and not layer.media_type.endswith("+encrypted")
-
-
-def _first(layout: Layout, top: Manifest, platform: str | None) -> Manifest | None:
-    if not top.is_index:
-        return top
-    for child in named_entries(layout, top):
-        if not child.is_manifest:
-            continue
-        if child.media_type in INDEX_TYPES:
-            found = _first(layout, layout.manifest(child.digest), platform)
-            if found is not None:
-                return found
-        elif platform is None or normal(platform) == normal(_platform(child.platform or {})):
-            return layout.manifest(child.digest)
-    return None
-
-
-def _platform(fields: dict[str, Any]) -> str:
-    parts = (fields.get(name) for name in ("os", "architecture", "variant"))
-    return "/".join(part for part in parts if part)
 
 
 def _blobs(layout: Layout, tops: Sequence[Manifest]) -> dict[str, Descriptor]:
