@@ -17,7 +17,7 @@ import pytest
 from release.errors import Denied, NotFound, Unreachable
 from release.layout.layout import Layout
 from release.oci import Repository
-from release.transfer.delete import resolve_tags
+from release.transfer.holders import resolve_tags
 from release.transfer.referrers import attach, find_referrers
 from tests.support.programs.command import Result, Shipmark
 from tests.support.registries.images import Image, make_image, make_index, store

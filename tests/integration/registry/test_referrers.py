@@ -16,7 +16,8 @@ from release.layout.layout import Layout
 from release.oci import Repository
 from release.oci.attached import referrers_tag
 from release.transfer.copy_referrers import copy_attached
-from release.transfer.delete import delete_digest, delete_tag, find_holders, resolve_tags
+from release.transfer.delete import delete_digest, delete_tag
+from release.transfer.holders import find_holders, resolve_tags
 from release.transfer.referrers import attach, find_attached, find_referrers
 from tests.support.registries.faults import Do, FaultProxy, Rule, Status
 from tests.support.registries.hostile import HostileServer, Reply, Request
