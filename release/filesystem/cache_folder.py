@@ -113,7 +113,7 @@ def fresh_folder() -> str:
     except OSError as error:
         raise ConfigError(
             f"there is no folder for temporary files: {_reason(error)}",
-            hint="set TMPDIR or SHIPMARK_CACHE_DIR to a folder that this user can write",
+            hint="set TMPDIR or SHIPMARK_CACHE_DIR to a folder that this user can write, on a disk with room",
         ) from error
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

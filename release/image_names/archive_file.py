@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 
 from release.compression.decompress import unpacked
 from release.errors import Invalid, NotFound, RegistryError
-from release.filesystem.files import open_file
+from release.filesystem.files import open_file, write_hint
 from release.image_names.tar_index import Member, read_members
 from release.limits import UNPACKED_BYTES, UNPACKED_RATIO
 from release.oci.verify import CHUNK
@@ -30,6 +30,8 @@ _MAGIC: tuple[tuple[bytes, Any], ...] = (
     (b"BZh", bz2.open),
     (b"\xfd7zXZ\0", lzma.open),
 )
+# Temporary files are the only ones that are written here.
+_ROOM = "make room in the folder for temporary files, or set TMPDIR to a folder with room"
 
 
 class ArchiveFile:
@@ -53,7 +55,8 @@ class ArchiveFile:
                 f"`{path}` is compressed, and damaged: {error}", hint="make or download the archive again"
             ) from error
         except OSError as error:
-            raise RegistryError(f"`{path}` cannot be read: {error.strerror or error}") from error
+            message = f"`{path}` cannot be read: {error.strerror or error}"
+            raise RegistryError(message, hint=_ROOM if write_hint(error) else None) from error
         try:
             self._members = read_members(self._file, source=f"`{path}`")
         except BaseException:
@@ -135,7 +138,12 @@ def _plain(path: str) -> IO[bytes]:
         return cast(IO[bytes], file)
     with file:
         limit = max(UNPACKED_BYTES, os.fstat(file.fileno()).st_size * UNPACKED_RATIO)
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    try:
+        unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    except OSError as error:
+        raise RegistryError(
+            f"`{path}` cannot be decompressed: {error.strerror or error}", hint=_ROOM
+        ) from error
     try:
         with opener(path, "rb") as packed:
             _unpack(packed, unpacked, limit, path)

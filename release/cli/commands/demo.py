@@ -6,7 +6,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import click
 
@@ -18,6 +19,7 @@ from release.git.command import git_argv, git_not_found
 from release.ports import Process
 
 _DOCKERFILE = "FROM scratch\nARG VERSION\nLABEL hello=$VERSION\nCOPY hello.txt /hello.txt\n"
+_ROOM = "make room in the folder for temporary files, or set TMPDIR to another folder, then run again"
 _CONFIG = 'image: oci:dist/hello\nproject: hello\nbuild: {builder: layers, args: {VERSION: "{{version}}"}}\n'
 _HISTORY = (
     ("first release", "v1.3.8"),
@@ -54,7 +56,7 @@ class _Stage:
 
     def git(self, *arguments: str) -> None:
         """Run git in the scratch repository without printing the command."""
-        self._run(git_argv(*arguments))
+        self._run(git_argv(*arguments), f"git {arguments[0]}")
 
     def commit(self, message: str, git_tag: str) -> None:
         """Make a commit with a version tag; its date is fixed, so that every demo has the same commit ids."""
@@ -69,9 +71,9 @@ class _Stage:
         """Print a command as a user types it, run it, and print its output."""
         data(f"$ {' '.join(argv)}")
         real = git_argv(*argv[1:]) if argv[0] == "git" else list(argv)
-        data(*self._run(real).rstrip("\n").split("\n"))
+        data(*self._run(real, " ".join(argv)).rstrip("\n").split("\n"))
 
-    def _run(self, argv: list[str]) -> str:
+    def _run(self, argv: list[str], name: str) -> str:
         real = argv
         if argv[0] == "shipmark":
             real = [sys.executable, "-I", "-c", "from release.cli.entry import main; main()", *argv[1:]]
@@ -81,7 +83,7 @@ class _Stage:
             raise git_not_found() from error
         talk = done.stderr.decode("utf-8", "replace")
         if done.code != 0:
-            raise ReleaseError(f"`{' '.join(argv)}` ended with {done.code}: {talk}")
+            raise ReleaseError(f"`{name}` ended with {done.code}: {talk.strip()}", hint=_ROOM)
         return talk + done.stdout.decode("utf-8", "replace")
 
 
@@ -92,13 +94,27 @@ class _Stage:
 def command(ctx: click.Context, keep: bool) -> None:
     """Show a whole release in a scratch folder: no daemon, no registry, no network."""
     session = open_session(ctx)
-    folder = tempfile.mkdtemp(prefix="shipmark-demo-")
-    try:
+    with _scratch_folder(keep) as folder:
         _tour(_Stage(folder, session.process, session.settings.env))
+
+
+@contextmanager
+def _scratch_folder(keep: bool) -> Iterator[str]:
+    """A new folder; removed after the body unless `keep` is set. Raises `ReleaseError` if it cannot be written."""
+    folder = None
+    try:
+        folder = tempfile.mkdtemp(prefix="shipmark-demo-")
+        yield folder
+    except BrokenPipeError:
+        raise  # the reader of stdout is gone
+    except OSError as error:
+        raise ReleaseError(
+            f"the scratch folder cannot be written: {(error.strerror or str(error)).lower()}", hint=_ROOM
+        ) from error
     finally:
-        if keep:
+        if keep and folder is not None:
             data("", f"left in {folder}")
-        else:
+        elif folder is not None:
             shutil.rmtree(folder)
 
 

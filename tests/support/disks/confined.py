@@ -77,3 +77,15 @@ def small_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
         if mounted:
             subprocess.run(["umount", str(point)], check=True, capture_output=True)
         removed(folder)
+
+
+@contextlib.contextmanager
+def filled(disk: SmallDisk, left: int = 0) -> Iterator[None]:
+    """Fill the mounted disk during the body, but for `left` bytes."""
+    filler = disk.path / "filler"
+    state = os.statvfs(disk.path)
+    filler.write_bytes(bytes(max(0, state.f_bavail * state.f_frsize - left)))
+    try:
+        yield
+    finally:
+        filler.unlink()

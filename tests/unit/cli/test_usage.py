@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from release.app.releases.build import BuildRequest, build
 from release.app.workspace import open_workspace
 from release.cli.main import run
-from release.errors import ConfigError, GitError
+from release.errors import ConfigError, GitError, ReleaseError
 from release.oci.reference import require_tag
 from release.versions.prereleases import require_channel
 from release.versions.semver import parse_either
+from tests.support.disks.confined import filled, small_disk
 from tests.support.releases.git import GitRepo
 
 
@@ -84,6 +86,21 @@ def test_demo_without_git_says_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert run(["demo"]) == GitError.exit_code
     assert "hint: install git" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", [0, 16384])
+def test_demo_on_a_full_disk_says_to_make_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], left: int
+) -> None:
+    with small_disk(tmp_path / "small", 1 << 20) as disk:
+        if not disk.mounted:
+            pytest.skip("mounting a small disk needs root")
+        monkeypatch.setattr(tempfile, "tempdir", str(disk.path))
+        with filled(disk, left):
+            assert run(["demo"]) == ReleaseError.exit_code
+    error = capsys.readouterr().err
+    assert "o space left on device" in error
+    assert "hint: make room in the folder for temporary files" in error
 
 
 def test_text_that_is_no_version_is_not_called_a_calendar_version() -> None:

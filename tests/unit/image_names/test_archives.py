@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import errno
 import gzip
 import io
 import json
@@ -11,6 +12,7 @@ import lzma
 import os
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.control import Cancel
-from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, ReleaseError
+from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RegistryError, ReleaseError
 from release.events import NullSink
 from release.image_names.archive_file import ArchiveFile
 from release.image_names.archive_writer import write_combined_archive
@@ -495,3 +497,24 @@ def _read_and_close(tmp_path: Path) -> None:
 
 def _copy(source: object, destination: object, image: Image) -> None:
     copy_image(source, destination, image.digest, sink=NullSink(), cancel=Cancel())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found"),
+    ],
+)
+def test_compressed_archive_without_room_to_decompress_it_is_not_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def full() -> None:
+        raise error
+
+    packed = tmp_path / "a.tar.gz"
+    packed.write_bytes(gzip.compress(_tar(("x", b"y"))))
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(RegistryError, match="cannot be decompressed") as refused:
+        ArchiveFile(str(packed))
+    assert "set TMPDIR" in str(refused.value.hint)
