@@ -34,6 +34,7 @@ MAY_WRITE: dict[str, dict[str, str]] = {
     "release.effects.local_store": {"os.utime": "a blob in our cache folder; symlinks are not followed"},
     "release.log.stores.git_remote": {
         "os.makedirs": "in our cache folder",
+        "os.rename": "a new repository in our cache folder",
         "shutil.rmtree": "a half-made repository in our cache folder",
         "os.unlink": "git's lock file in our cache folder",
         "open": "git's attributes in our cache folder",

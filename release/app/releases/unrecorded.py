@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -38,20 +38,30 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
     facts = [with_masked_prose(fact, session.secrets.mask) for fact in facts]
     try:
         last_words(session, facts)
-    except ReleaseError as trouble:
+    except Exception as caught_error:  # noqa: BLE001 - a defect of a store must not lose what is visible
+        trouble = _expected(caught_error)
         if missing and isinstance(error, PartialError):
-            kept = caught(_say_kept, error, keep(session, facts, attempt))
+            kept = caught(_say_kept, error, keep(session, facts, attempt), trouble.hint)
             return msgspec.structs.replace(report, error=kept)
         text = f"the end of this attempt is not recorded: {trouble.message}"
         session.sink.emit(Note(level="warning", text=text))
     return report
 
 
-def _say_kept(error: PartialError, path: str) -> None:
-    """Raise the run's error with the path of the file for `log import`."""
+def _expected(error: Exception) -> ReleaseError:
+    if isinstance(error, ReleaseError):
+        return error
+    return ReleaseError(f"unexpected failure: {type(error).__name__}: {error}")
+
+
+def _say_kept(error: PartialError, path: str, cure: str | None) -> None:
+    """Raise the run's error with the path of the file for `log import`. `cure`: the hint of the log's own error."""
+    means = "`shipmark log import FILE` appends it when the log can be written"
     raise PartialError(
         f"{error.message}; what the version log lacks is in `{path}`",
-        hint="`shipmark log import FILE` appends it when the log can be written; or run again",
+        hint=f"{means}; or run again"
+        if cure is None
+        else f"{cure}; or then append it with `shipmark log import FILE`",
     ) from error
 
 
@@ -64,9 +74,14 @@ def keep(session: Session, facts: Sequence[dict[str, Any]], attempt: str) -> str
     lines = [json.dumps({"schema": UNRECORDED_SCHEMA, "fact": fact}, ensure_ascii=False) for fact in facts]
     content = "".join(f"{line}\n" for line in lines).encode()
     name = f"unrecorded-{attempt}.jsonl"
-    for folder in (os.path.join(session.root, ".shipmark"), tempfile.gettempdir()):
-        path = os.path.join(folder, name)
+    folders: tuple[Callable[[], str], ...] = (
+        lambda: os.path.join(session.root, ".shipmark"),
+        tempfile.gettempdir,
+    )
+    for folder_of in folders:
         try:
+            # `gettempdir` itself writes a file, and raises where each folder for temporary files is on a full disk.
+            path = os.path.join(folder_of(), name)
             _write_new(session, path, content)
         except (OSError, ReleaseError):
             continue

@@ -22,6 +22,14 @@ def _cause(text: str, hint: str, error: type[LogError] = LogError) -> Cause:
     return Cause(text=pattern(text), hint=hint, error=error)
 
 
+# What git says on a full disk: `strerror(3)` of ENOSPC, EDQUOT and EFBIG.
+_FULL = r"No space left on device|Disk quota exceeded|File too large"
+_IS_FULL = pattern(_FULL)
+# What git says where a write failed without the system's reason, as for lock files of refs.
+_UNWRITTEN = pattern(r"couldn't write|unable to write|failed to write|write error|unable to create")
+# Bytes. A disk with less room counts as full after a write failed: git deletes what it wrote of a pack by then.
+_LITTLE_ROOM = 1 << 20
+
 CAUSES = (
     _cause(
         r"returned error: 30[12378]\b",
@@ -94,12 +102,20 @@ CAUSES = (
         "a git process that was killed left this file: if no other works there, delete it in the remote repository",
         LogUnavailable,
     ),
+    _cause(_FULL, "make room on the disk of the remote repository, then run again"),
     _cause(
-        r"No space left on device|[Rr]ead-only file system|insufficient permission|unable to (?:write|create)",
+        r"[Rr]ead-only file system|insufficient permission|unable to (?:write|create)|unpacker error",
         "the remote repository cannot store objects: check its disk and the rights of its folder, then run again",
         LogUnavailable,
     ),
 )
+
+
+def hint_for_copy(text: str, room: int, otherwise: str) -> str:
+    """What helps where git failed in the private copy of the log. `text`: of git. `room`: bytes free on its disk."""
+    if _IS_FULL.search(text) or (room < _LITTLE_ROOM and _UNWRITTEN.search(text)):
+        return "make room on the disk with the cache folder (SHIPMARK_CACHE_DIR), then run again"
+    return otherwise
 
 
 def cause_of(reason: str) -> Cause | None:

@@ -42,6 +42,8 @@ _FATAL = pattern(
 # What a lock file in the remote repository makes git say. Another push holds one for milliseconds; a process that was
 # killed leaves it for good. No log tells which, so this is no lost race, but an outage that may pass.
 _LOCKED = pattern(r"Unable to create '[^'\n]+\.lock': File exists")
+# What the remote's unpacking program said. The status line says only `unpacker error`, whatever the reason was.
+_UNPACKING = pattern(r"^remote: (?:fatal|error): (.+?) *$", re.MULTILINE)
 # Why the remote cannot have the ref beside another one, such as `refs/shipmark`: no other push will change that. Git
 # says it beside the status line, which then has a reason of `_RACE`.
 _IN_THE_WAY = pattern(r"'[^'\n]+' exists; cannot create '[^'\n]+'")
@@ -63,6 +65,8 @@ def outcome_of(code: int, stdout: str, stderr: str, ref: str) -> Push:
             return Push(outcome="refused", reason=found.group())
         if push.outcome == "race" and (found := _LOCKED.search(stderr)):
             return Push(outcome="unknown", reason=found.group())
+        if "unpacker error" in push.reason and (found := _UNPACKING.search(stderr)):
+            return Push(outcome="refused", reason=found.group(1))
         return push
     if fatal := _FATAL.search(stderr):
         return Push(outcome="refused", reason=stderr[fatal.start() :].splitlines()[0])

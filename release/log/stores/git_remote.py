@@ -17,17 +17,18 @@ from io import BytesIO
 from urllib.parse import urlsplit
 
 from git import Repo
+from git.exc import GitError as GitPythonError
 from gitdb.base import IStream  # type: ignore[import-untyped]  # GitPython's object store, without types
 
 from release.control import Cancel
 from release.errors import LogError, LogUnavailable
-from release.filesystem.files import read_file
+from release.filesystem.files import read_file, write_hint
 from release.git.command import git_argv, git_environment
 from release.git.credentials import Credentials, keeps_to_its_host, with_settings
 from release.limits import MIB
 from release.log.identity import safe_message
 from release.log.stores.file_lock import FileLock
-from release.log.stores.git_causes import cause_of
+from release.log.stores.git_causes import cause_of, hint_for_copy
 from release.log.stores.git_outcome import Push, outcome_of
 from release.log.stores.syscalls import OsFiles
 from release.ports import Completed, Process
@@ -125,7 +126,7 @@ class GitRemote:
         except OSError as error:
             raise LogError(
                 f"version log `{self._name}`: the cache `{self._cache}` cannot be used: {error.strerror}",
-                hint="check the rights of that folder; `shipmark cache clean` removes it",
+                hint=write_hint(error, "check the rights of that folder; `shipmark cache clean` removes it"),
             ) from error
 
     def fetch(self, *refspecs: str, newest: int | None = None, whole: bool = False) -> dict[str, str]:
@@ -142,7 +143,7 @@ class GitRemote:
             # without commits git wants no depth, and does not say so.
             done = self._git("fetch", *options, _REMOTE, *refspecs)
         if done.code != 0:
-            raise self._failure(outcome_of(done.code, "", _text(done.stderr), ""), "read")
+            raise self._failed_fetch(_text(done.stderr), done.code)
         self.is_new = False
         lines = self.read("for-each-ref", "--format=%(objectname) %(refname)").decode().splitlines()
         return {ref: commit for commit, ref in (line.split(" ", 1) for line in lines)}
@@ -164,10 +165,7 @@ class GitRemote:
         """The output of a local git command. Raises `LogError`."""
         done = self._git(*arguments, stdin=stdin)
         if done.code != 0:
-            raise LogError(
-                f"version log `{self._name}`: git {arguments[0]} failed: {_first_line(done)}",
-                hint="`shipmark cache clean`, then run again",
-            )
+            raise self._failed_here(arguments[0], _text(done.stderr), done.code)
         return done.stdout
 
     def contents(self, names: Sequence[str]) -> bytes:
@@ -188,17 +186,24 @@ class GitRemote:
         return self._git(*arguments).code == 0
 
     def store_commit(self, file: str, content: bytes, parent: str | None, message: str, seconds: int) -> str:
-        """Write a commit whose tree holds only `file`; returns its id, which is equal for equal arguments."""
-        with Repo(self._cache) as repository:
-            store = repository.odb.store
-            blob = store(IStream(b"blob", len(content), BytesIO(content)))
-            tree = b"100644 " + file.encode() + b"\0" + blob.binsha
-            tree_id = store(IStream(b"tree", len(tree), BytesIO(tree))).hexsha.decode()
-            lines = [f"tree {tree_id}", *([f"parent {parent}"] if parent else [])]
-            lines += [f"{role} {_WHO} {max(0, seconds)} +0000" for role in ("author", "committer")]
-            commit = "\n".join([*lines, "", message]).encode()
-            stored = store(IStream(b"commit", len(commit), BytesIO(commit)))
-            return str(stored.hexsha.decode())
+        """Write a commit whose tree holds only `file`; returns its id, which is equal for equal arguments.
+
+        Raises `LogError` if the private repository cannot store it.
+        """
+        try:
+            with Repo(self._cache) as repository:
+                store = repository.odb.store
+                blob = store(IStream(b"blob", len(content), BytesIO(content)))
+                tree = b"100644 " + file.encode() + b"\0" + blob.binsha
+                tree_id = store(IStream(b"tree", len(tree), BytesIO(tree))).hexsha.decode()
+                lines = [f"tree {tree_id}", *([f"parent {parent}"] if parent else [])]
+                lines += [f"{role} {_WHO} {max(0, seconds)} +0000" for role in ("author", "committer")]
+                commit = "\n".join([*lines, "", message]).encode()
+                stored = store(IStream(b"commit", len(commit), BytesIO(commit)))
+                return str(stored.hexsha.decode())
+        except GitPythonError as error:
+            said = str(getattr(error, "stderr", "") or error).strip().removeprefix("stderr: ").strip("'")
+            raise self._failed_here("hash-object", said, getattr(error, "status", None)) from error
 
     def failure(self, push: Push) -> LogError:
         """The error for a push that failed."""
@@ -206,24 +211,33 @@ class GitRemote:
 
     def _prepare(self) -> None:
         if not os.path.exists(os.path.join(self._cache, "HEAD")):
-            shutil.rmtree(self._cache, ignore_errors=True)
-            done = self._process.run(
-                # An empty template: the user's own could install hooks.
-                git_argv("init", "--quiet", "--bare", "--template=", self._cache),
-                env=self._env,
-                timeout=self._timeout,
-            )
-            if done.code != 0:
-                raise LogError(f"version log `{self._name}`: no cache can be made: {_first_line(done)}")
-            self.is_new = True
+            self._make()
         for name in ("HEAD", "config"):
-            if not os.path.getsize(os.path.join(self._cache, name)):
-                raise self._damaged(f"cannot be used: `{name}` of its copy is empty")
+            path = os.path.join(self._cache, name)
+            if not os.path.exists(path) or not os.path.getsize(path):
+                raise self._damaged(f"cannot be used: `{name}` of its copy is empty or missing")
         self._turn_conversion_off()
         # Lock files of killed git processes: this process holds `exclusive`, so no other git runs here.
         for pattern in ("*.lock", "refs/**/*.lock"):
             for left in glob(os.path.join(self._cache, pattern), recursive=True):
                 os.unlink(left)
+
+    def _make(self) -> None:
+        """Make the private repository, by a rename: git leaves half of one where it is killed or the disk is full."""
+        new = f"{self._cache}.new"
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(self._cache, ignore_errors=True)
+        done = self._process.run(
+            # An empty template: the user's own could install hooks.
+            git_argv("init", "--quiet", "--bare", "--template=", new),
+            env=self._env,
+            timeout=self._timeout,
+        )
+        if done.code != 0:
+            shutil.rmtree(new, ignore_errors=True)
+            raise self._failed_here("init", _text(done.stderr), done.code)
+        os.rename(new, self._cache)
+        self.is_new = True
 
     def _turn_conversion_off(self) -> None:
         path = os.path.join(self._cache, "info", "attributes")
@@ -258,6 +272,23 @@ class GitRemote:
             f"(`{self._cache}`): `shipmark cache clean` removes it, and the next command fetches the log again",
         )
 
+    def _failed_here(self, command: str, text: str, code: object) -> LogError:
+        """The error for a git command that failed in the private repository. `text`: its stderr."""
+        hint = hint_for_copy(text, self._room(), "`shipmark cache clean`, then run again")
+        said = _first_line(text) or f"exit code {code}"
+        return LogError(f"version log `{self._name}`: git {command} failed: {said}", hint=hint)
+
+    def _failed_fetch(self, text: str, code: int) -> LogError:
+        """The error for a fetch that failed: at the remote, or because the private repository has no room."""
+        if hint := hint_for_copy(text, self._room(), ""):
+            return LogError(f"version log `{self._name}` cannot be read: {_first_line(text)}", hint=hint)
+        return self._failure(outcome_of(code, "", text, ""), "read")
+
+    def _room(self) -> int:
+        """Bytes that are free on the private repository's disk."""
+        disk = os.statvfs(os.path.dirname(self._cache))
+        return disk.f_bavail * disk.f_frsize
+
     def _failure(self, push: Push, done: str) -> LogError:
         message = f"version log `{self._name}` cannot be {done}: {safe_message(push.reason)}"
         if (cause := cause_of(push.reason)) is not None:
@@ -277,6 +308,6 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _first_line(done: Completed) -> str:
-    lines = safe_message(_text(done.stderr)).strip().splitlines()
-    return lines[0] if lines else f"exit code {done.code}"
+def _first_line(text: str) -> str:
+    lines = safe_message(text).strip().splitlines()
+    return lines[0] if lines else ""

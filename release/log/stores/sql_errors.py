@@ -237,7 +237,11 @@ SQLITE = (
         "give this user the right to write the file and its folder, where SQLite keeps `-wal` and `-shm` beside it",
     ),
     _cause(r"disk is full", "make room on the disk, then run again"),
-    _cause(r"disk I/O error", "check the disk, then run again", error=LogUnavailable),
+    _cause(
+        r"disk I/O error",
+        "check the disk, and make room on it: SQLite keeps `-wal` and `-shm` beside the file; then run again",
+        error=LogUnavailable,
+    ),
     _cause(r"table \S+ already exists|no such column|has no column", _FOREIGN),
     _cause(r"no such table", "run `shipmark log migrate` once"),
 )

@@ -21,6 +21,7 @@ from release.log.stores.git import GitStore
 from release.log.stores.git_remote import GitRemote, credentials_of_token
 from release.ports import Completed
 from release.process import Processes
+from tests.support.disks.confined import filled, small_disk
 from tests.support.logs.facts import independently_verified, planned, whole_release, writer
 from tests.support.programs.environment import scrubbed
 from tests.support.releases.git import GitRepo
@@ -447,3 +448,46 @@ def test_file_in_place_of_the_git_logs_cache_folder_is_a_log_error(store: Make, 
     with pytest.raises(LogError, match=r"cache .* cannot be used"):
         store().head()
     assert os.path.isfile(tmp_path / "cache")
+
+
+def test_full_disk_below_the_copy_of_a_git_log_loses_nothing_and_says_to_make_room(
+    remote: Remote, store: Make, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "cache", 1 << 20) as disk:
+        if not disk.mounted:
+            pytest.skip("mounting a small disk needs root")
+        with filled(disk), pytest.raises(LogError) as no_copy:
+            store("cache/disk").head()
+        assert str(no_copy.value.hint).startswith("make room on the disk")
+        writer(store("cache/disk")).append([planned()])
+        hints: list[str | None] = []
+        while len(remote.lines()) == 1:  # each file that an append writes meets the full disk once
+            with filled(disk, 4096 * len(hints)):
+                hints.append(_hint_of_append(store("cache/disk"), planned(attempt="b")))
+        assert len(hints) > 3
+        assert all(hint is None or hint.startswith("make room on the disk") for hint in hints)
+        writer(store("cache/disk")).append([planned(attempt="b")])
+        assert len(remote.lines()) == 2
+        independently_verified(remote.lines())
+
+
+def test_remote_of_a_git_log_on_a_full_disk_is_not_a_missing_right(store: Make, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "far", 1 << 20) as disk:
+        if not disk.mounted:
+            pytest.skip("mounting a small disk needs root")
+        far = Remote(disk.path)
+        writer(store(url=str(far.path))).append([planned()])
+        with filled(disk), pytest.raises(LogError, match="No space left on device") as full:
+            writer(store(url=str(far.path))).append([planned(attempt="b")])
+        assert full.value.hint == "make room on the disk of the remote repository, then run again"
+        writer(store(url=str(far.path))).append([planned(attempt="b")])
+        independently_verified(far.lines())
+
+
+def _hint_of_append(store: GitStore, fact: dict[str, Any]) -> str | None:
+    """Append `fact`; returns the hint of the error, or None if there was no error."""
+    try:
+        writer(store).append([fact])
+    except LogError as error:
+        return str(error.hint)
+    return None

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from release.app.releases.unrecorded import keep
+from tests.support.disks.confined import filled, small_disk
 from tests.support.programs.command import Result
 from tests.support.registries.gate import Gate, Passage
 from tests.support.releases.project import Project
@@ -86,8 +93,7 @@ def test_a_log_that_cannot_be_written_stops_the_run_before_anything_is_visible(g
     assert not list(folder.glob("unrecorded-*"))
 
 
-@pytest.mark.parametrize("tag", ["1.4.2", "latest"])
-@pytest.mark.parametrize("how", ["break_lock", "break_folder"])
+@pytest.mark.parametrize(("how", "tag"), [("break_lock", "latest"), ("break_folder", "1.4.2")])
 def test_release_keeps_unrecorded_facts_in_a_file_that_log_import_accepts(
     guarded: Project, gate: Gate, tmp_path: Path, how: str, tag: str
 ) -> None:
@@ -128,6 +134,58 @@ def test_release_keeps_unrecorded_facts_in_a_file_that_log_import_accepts(
     assert {guarded.tags[name] for name in RELEASE} == {guarded.tags["1.4.2"]}
     for kind in ("built", "pushed", "released", "moved"):
         assert guarded.kinds().count(kind) == 1, guarded.kinds()
+
+
+def test_release_whose_git_log_meets_a_full_disk_exits_7_keeps_its_facts_and_is_finished_by_the_next_run(
+    make_project: Callable[..., Project], gate: Gate, tmp_path: Path
+) -> None:
+    guarded = make_project(image=f"{gate.host}/acme/app", project="acme/app", log={"store": "git"})
+    guarded.release_commit("v1.4.2")
+    bare = guarded.repo.clone(tmp_path / "origin.git", "--bare").path
+    guarded.repo.git("remote", "add", "origin", f"file://{bare}")
+    with small_disk(tmp_path / "small", 4 << 20) as disk, ExitStack() as full:
+        if not disk.mounted:
+            pytest.skip("mounting a small disk needs root")
+        env = {"SHIPMARK_CACHE_DIR": str(disk.path / "cache")}
+        breaks_at(gate, "1.4.2", lambda: full.enter_context(filled(disk)))
+        result = guarded("run", env=env)
+        assert result.code == 7, result.stderr
+        assert "No space left on device" in result.stderr
+        assert "hint: make room on the disk with the cache folder" in result.stderr
+        kinds = [
+            json.loads(line)["fact"]["kind"] for line in kept_file(result, guarded).read_text().splitlines()
+        ]
+        assert kinds == ["pushed", "failed"]
+        full.close()
+        guarded.must("run", env=env)
+        assert {guarded.tags[name] for name in RELEASE} == {guarded.tags["1.4.2"]}
+        guarded.must("log", "verify", "--registry", env=env)
+
+
+def test_unrecorded_facts_find_a_place_where_no_folder_for_temporary_files_has_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told()
+    session: Any = SimpleNamespace(root=str(tmp_path), directory=str(tmp_path), sink=told)
+
+    def none_usable() -> str:
+        # What `tempfile` raises on a full disk: it tries to write a file.
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none_usable)
+    assert keep(session, [{"kind": "pushed"}], "a") == ".shipmark/unrecorded-a.jsonl"
+    assert keep(session, [{"kind": "pushed"}], "a") == "the lines above"
+    assert '"kind": "pushed"' in told.lines[-1]
+
+
+class Told:
+    """A sink that keeps the lines of notes."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def emit(self, event: Any) -> None:
+        self.lines.append(event.text)
 
 
 def test_running_a_release_again_without_importing_its_unrecorded_facts_records_it(

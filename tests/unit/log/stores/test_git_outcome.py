@@ -79,6 +79,16 @@ def test_lock_file_of_the_remote_is_an_outage_and_no_lost_race() -> None:
     assert (push.outcome, push.reason) == ("unknown", locked)
 
 
+def test_remote_without_room_is_a_refusal_with_the_reason_of_its_unpacking_program() -> None:
+    stderr = (
+        "remote: fatal: unable to write loose object file: No space left on device        \n"
+        "error: remote unpack failed: unpack-objects abnormal exit\n"
+    )
+    push = outcome_of(1, status("!", "[remote rejected] (unpacker error)"), stderr, REF)
+    assert push.outcome == "refused"
+    assert push.reason == "unable to write loose object file: No space left on device"
+
+
 def test_status_line_overrides_error_messages() -> None:
     stderr = "remote: Permission to nobody denied\nfatal: Authentication failed for 'x'"
     assert outcome_of(0, status(" ", "a..b"), stderr, REF).outcome == "done"
