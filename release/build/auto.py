@@ -118,7 +118,7 @@ def builders(
         )
 
     def docker() -> Builder:
-        from release.build.docker import DockerBuilder
+        from release.build.docker.builder import DockerBuilder
 
         return DockerBuilder(env, sink=sink, cancel=cancel, contexts=contexts)
 
@@ -160,7 +160,7 @@ def anonymous_builders(
     """
     from release.build.buildah.builder import BuildahBuilder, Ground
     from release.build.buildkit.builder import BuildKitBuilder
-    from release.build.docker import DockerBuilder
+    from release.build.docker.builder import DockerBuilder
     from release.build.embedded.builder import LayersBuilder
 
     ground = Ground(env=env, process=process, last=process, sink=sink, cancel=cancel)

@@ -21,7 +21,7 @@ from release.build import Builder, Problem
 from release.build.buildah.builder import BuildahBuilder, Ground
 from release.build.buildah.images import full_name
 from release.build.buildkit.builder import BuildKitBuilder
-from release.build.docker import DockerBuilder
+from release.build.docker.builder import DockerBuilder
 from release.build.embedded.bases import StoredBase, find_stored
 from release.build.embedded.builder import LayersBuilder
 from release.control import Cancel

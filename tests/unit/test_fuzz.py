@@ -17,7 +17,7 @@ import pytest
 
 from ci.systems import detect
 from release.app.log.import_entries import fact_in
-from release.build.docker_messages import BuildMessages
+from release.build.docker.messages import BuildMessages
 from release.build.dockerfile.parser import parse as parse_dockerfile
 from release.build.embedded.archives import BuildFiles
 from release.build.embedded.stages import build_stages

@@ -16,7 +16,7 @@ import pytest
 from release.build import Builder
 from release.build.buildkit.builder import BuildKitBuilder
 from release.build.context import open_context, walk
-from release.build.docker import DockerBuilder
+from release.build.docker.builder import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.control import Cancel
 from release.events import NullSink

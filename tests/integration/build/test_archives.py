@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from release.build import Builder
-from release.build.docker import DockerBuilder
+from release.build.docker.builder import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.control import Cancel
 from release.errors import BuildError

@@ -18,7 +18,7 @@ import pytest
 
 from release.build import Builder, BuiltImage
 from release.build.assemble import index_of
-from release.build.docker import DockerBuilder
+from release.build.docker.builder import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.build.embedded.located_bases import LocatedBases
 from release.control import Cancel

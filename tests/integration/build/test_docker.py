@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from release.build import BuiltImage, Problem, docker
+from release.build import BuiltImage, Problem
 from release.build.auto import Choice, builders, choose
 from release.build.context.contexts import Contexts
-from release.build.docker import DockerBuilder
+from release.build.docker import image_build
+from release.build.docker.builder import DockerBuilder
 from release.control import Cancel
 from release.docker.engine import ANSWER_WITHIN, connect
 from release.docker.saved_images import store_archive
@@ -260,7 +261,7 @@ class TestLeftImages:
         def fail(*_: Any, **__: Any) -> Any:
             raise BuildError("the disk is full")
 
-        monkeypatch.setattr(docker, "store_archive", fail)
+        monkeypatch.setattr(image_build, "store_archive", fail)
         project.refusal(labels={"docker-test": "failed"})
         assert self.labelled(docker_daemon, "failed") == []
 
@@ -273,7 +274,7 @@ class TestLeftImages:
             project.cancel.trip(Terminated("terminated"))
             project.cancel.check()
 
-        monkeypatch.setattr(docker, "store_archive", trip)
+        monkeypatch.setattr(image_build, "store_archive", trip)
         with pytest.raises(Terminated):
             project.build(labels={"docker-test": "stopped"})
         assert self.labelled(docker_daemon, "stopped") == []
@@ -288,7 +289,7 @@ class TestLeftImages:
             docker_daemon.docker("tag", made, "docker-test/tagged:1")
             return store_archive(*args, **options)
 
-        monkeypatch.setattr(docker, "store_archive", tag)
+        monkeypatch.setattr(image_build, "store_archive", tag)
         project.build(labels={"docker-test": "tagged"})
         assert docker_daemon.api("GET", "/images/docker-test/tagged:1/json")[0] == 200
         docker_daemon.docker("rmi", "docker-test/tagged:1")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from release.build import Problem
-from release.build.docker import DockerBuilder
+from release.build.docker.builder import DockerBuilder
 from release.control import Cancel
 from release.docker.engine import ANSWER_WITHIN
 from release.errors import BuildError, BuilderUnavailable, Terminated

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from release.build import Problem
-from release.build.docker import CLASSIC_FEATURES, DockerBuilder
+from release.build.docker.builder import CLASSIC_FEATURES, DockerBuilder
 from release.control import Cancel
 from release.events import NullSink
 from tests.support.releases.builds import build_of

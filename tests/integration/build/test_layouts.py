@@ -14,7 +14,7 @@ import pytest
 from release.build import Builder, BuiltImage
 from release.build.buildah.builder import BuildahBuilder, Ground
 from release.build.buildkit.builder import BuildKitBuilder
-from release.build.docker import DockerBuilder
+from release.build.docker.builder import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.control import Cancel
 from release.events import NullSink

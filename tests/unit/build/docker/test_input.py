@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from release.build.docker_input import SentDockerfile, build_arguments, sent_dockerfile
+from release.build.docker.input import SentDockerfile, build_arguments, sent_dockerfile
 from release.build.embedded.tree import Tree
 from release.build.task_input import TaskInput, read_input
 from release.compression.entries import Node

@@ -12,17 +12,10 @@ from contextlib import contextmanager
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
-from release.build.docker_input import (
-    build_arguments,
-    registries_of,
-    sent_dockerfile,
-    sent_entries,
-)
-from release.build.docker_leftovers import Leftovers
-from release.build.docker_messages import BuildMessages
+from release.build.docker.image_build import ImageBuild
+from release.build.docker.input import registries_of
+from release.build.docker.leftovers import Leftovers
 from release.build.dockerfile.features.names import Feature
-from release.build.dockerfile.instructions import Dockerfile
-from release.build.embedded.tree import Tree
 from release.build.result import built_image
 from release.build.task_input import (
     TaskInput,
@@ -31,16 +24,12 @@ from release.build.task_input import (
     require_options,
     require_sources_of_all,
 )
-from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel
 from release.docker.engine import ANSWER_WITHIN, Engine, connect, require_listener
-from release.docker.saved_images import SavedImage, store_archive
 from release.errors import BuildError
 from release.events import Sink
-from release.layout.adopt import put_bytes, translated
 from release.layout.layout import Layout
-from release.oci import Manifest
-from release.oci.image_json import Platform, image_manifest, parse_platform
+from release.oci.image_json import Platform, parse_platform
 
 # Seconds for the daemon's first answer when leftovers of a build are removed. After a signal the process ends within 4
 # s (`cli/signals.py`), and the end of the attempt has to be recorded in that time, too.
@@ -160,7 +149,7 @@ class _Prepared:
             connect(self._env, self._cancel, registries, answer_within=self._answer_within) as engine,
         ):
             leftovers = Leftovers.since_now(engine)
-            run = _Run(
+            run = ImageBuild(
                 engine,
                 self._read,
                 self._read.chosen.files,
@@ -190,88 +179,3 @@ class _Prepared:
         """A new connection for removing leftovers, since a signal closes the connection of the build."""
         with connect(self._env, Cancel(), answer_within=_CLEAR_UP_WITHIN) as engine:
             yield engine
-
-
-class _Run:
-    """Builds one image with one daemon, a platform at a time."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        read: TaskInput,
-        files: Tree,
-        *,
-        layout: Layout,
-        leftovers: Leftovers,
-        sink: Sink,
-        cancel: Cancel,
-    ) -> None:
-        self._engine = engine
-        self._leftovers = leftovers
-        self._read = read
-        self._files = files
-        self._layout = layout
-        self._sink = sink
-        self._cancel = cancel
-
-    def image(self, platform: Platform | None) -> tuple[Platform, Manifest]:
-        """Build the image for `platform` (None: the daemon's choice), and store it in the layout."""
-        expected = platform or _own_platform(self._engine, self._read.context.dockerfile)
-        # The classic builder's cache ignores platforms: for a platform that is not the daemon's, it could reuse steps
-        # of a build for another one.
-        saved = self._attempt(platform, cache=expected in (None, self._engine.platform))
-        if expected is not None and not expected.accepts(saved.platform):
-            # Steps of a build for another platform may have been in the cache: build again without the cache.
-            saved = self._attempt(platform, cache=False)
-        if expected is not None and not expected.accepts(saved.platform):
-            raise BuildError(
-                f"the docker daemon built for `{saved.platform}` instead of `{expected}`",
-                hint="pin a base image that exists for the platform, or use `builder: layers`",
-            )
-        layers = [layer.descriptor for layer in saved.layers]
-        described, manifest = image_manifest(saved.config, layers, self._read.task.annotations)
-        with translated():
-            put_bytes(self._layout, described, saved.config)
-            self._layout.put_manifest(manifest)
-        return saved.platform, manifest
-
-    def _attempt(self, platform: Platform | None, *, cache: bool) -> SavedImage:
-        """Build with the daemon, and store the exported layers in the layout."""
-        image = self._identifier(platform, cache=cache)
-        exported = counted(self._engine.export(image), "image from the daemon", self._sink)
-        with stream(exported) as archive:
-            return store_archive(archive, self._layout, codec=self._read.codec, check=self._cancel.check)
-
-    def _identifier(self, platform: Platform | None, *, cache: bool) -> str:
-        context, task = self._read.context, self._read.task
-        dockerfile = sent_dockerfile(context, self._files)
-        following = BuildMessages(context.dockerfile, self._sink, added=len(dockerfile.added))
-        entries = sent_entries(context, self._files, dockerfile)
-        sent = tar_chunks(entries, mtime=task.created, check=self._cancel.check)
-        own = self._engine.platform
-        messages = self._engine.build(
-            counted(sent, "build context", self._sink),
-            dockerfile=dockerfile.path,
-            buildargs=build_arguments(self._read, dockerfile, target=platform or own, build=own),
-            labels=dict(task.labels),
-            target=task.spec.target,
-            platform=str(platform) if platform else None,
-            nocache=not cache,
-        )
-        for message in messages:
-            following.take(message)
-            if following.image is not None:
-                self._leftovers.add(following.image)
-        following.end()
-        if following.image is None:
-            raise BuildError(
-                "the docker daemon ended the build without an image",
-                hint="see the daemon's own log; it may have stopped",
-            )
-        return following.image
-
-
-def _own_platform(engine: Engine, dockerfile: Dockerfile) -> Platform | None:
-    """The platform of a build without an option `platforms`: the daemon's; None if a `FROM --platform` decides."""
-    named = any(stage.base.flag("platform") is not None for stage in dockerfile.stages)
-    return None if named else engine.platform

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from release.build.docker_messages import BuildMessages
+from release.build.docker.messages import BuildMessages
 from release.build.dockerfile.parser import parse
 from release.errors import BuildError
 from release.events import Event, Output

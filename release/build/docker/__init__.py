@@ -1,0 +1,1 @@
+"""The builder `docker`: a Docker daemon builds through its Engine API."""
