@@ -7,7 +7,7 @@ from release.errors import ConfigError
 from release.tagging.model import TagPolicy
 
 
-def require_targets(component: Component) -> None:
+def require_valid_targets(component: Component) -> None:
     """Raise `ConfigError` for a target that is not a repository or layout folder, or that is listed twice."""
     if not component.targets:
         return

@@ -74,7 +74,7 @@ class GitState:
         session = self._session
         if session.ci.ref_name is None or snapshot.remote is None:
             return set()
-        from release.app.default_branch import tracked_branches
+        from release.git.tracked_refs import tracked_branches
 
         return set(tracked_branches(session.process, session.root, session.settings.env, snapshot.remote))
 
@@ -87,7 +87,7 @@ class GitState:
     @cached_property
     def default_branch(self) -> str | None:
         """The default branch that the clone's `origin/HEAD` names; None if the clone does not have that ref."""
-        from release.app.default_branch import clone_default_branch
+        from release.git.tracked_refs import clone_default_branch
 
         session = self._session
         return clone_default_branch(session.process, session.root, session.settings.env)

@@ -10,7 +10,7 @@ from ci.context import CiContext
 from ci.public_names import public_variables
 from ci.remedies import remedy
 from ci.systems import detect, event_path
-from release.app.component_policy import require_targets
+from release.app.component_policy import require_valid_targets
 from release.app.input_files import read_config, read_event
 from release.app.machine import Machine
 from release.app.settings import Settings
@@ -106,7 +106,7 @@ class Session:
         self.secrets.add(*(secret for log in config.log for secret in passwords_of(log.url or "")))
         self._say_ignored(config)
         for component in config.components:
-            require_targets(component)
+            require_valid_targets(component)
         return config
 
     @property

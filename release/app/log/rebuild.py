@@ -96,7 +96,7 @@ def rebuild(session: Session, request: RebuildRequest) -> RebuildReport:
     a registry does not answer.
     """
     session.require_trusted("log rebuild")
-    _require_targets(session)
+    _require_some_target(session)
     _require_lost(session, scope_of(session))
     reads = [_read(session, one) for one in session.components]
     facts = _facts(session, reads)
@@ -112,7 +112,7 @@ def rebuild(session: Session, request: RebuildRequest) -> RebuildReport:
     )
 
 
-def _require_targets(session: Session) -> None:
+def _require_some_target(session: Session) -> None:
     if not any(one.targets for one in session.components):
         raise ConfigError(
             "there is no image whose registry could be read",

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 LEASE_MS = 6 * 60 * 60 * 1000
 
 
-def require_targets(component: Component) -> None:
+def require_some_target(component: Component) -> None:
     """Raise `ConfigError` unless the component has a target."""
     if not component.targets:
         raise ConfigError(
@@ -61,7 +61,7 @@ def gather(
     `supplied`: the image given with `--from`. Raises `ConfigError`, `GitError`, `LogError`, and `RefusedError`, for
     example if the labels of `supplied` do not name the commit.
     """
-    require_targets(component)
+    require_some_target(component)
     policy = policy_of(component)
     if not wishes.offline:
         connect(session, component)

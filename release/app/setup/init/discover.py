@@ -8,7 +8,6 @@ import re
 
 import msgspec
 
-from release.app.default_branch import clone_default_branch
 from release.app.session import CONFIG_NAME, Session
 from release.app.setup.doctor.ci_files import read_ci_files, text_of
 from release.app.setup.doctor.scene import Unread
@@ -16,6 +15,7 @@ from release.app.setup.init.convert.bake_options import DEFAULT_FILES
 from release.app.setup.workflows.model import FOLDER, Workflow
 from release.errors import ConfigError, GitError
 from release.git.command import Git
+from release.git.tracked_refs import clone_default_branch
 from release.lazy_pattern import pattern
 from release.limits import CI_FILES
 from release.tagging.labels import source_url

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from release.app.component_policy import require_targets
+from release.app.component_policy import require_valid_targets
 from release.app.config_file import require_none
 from release.app.session import CONFIG_NAME, Session
 from release.app.setup.init.config_text import config_text
@@ -97,7 +97,7 @@ def init(session: Session, request: InitRequest) -> InitReport:
     if not found.has_config:
         text = _config(session, found, drafts)
         for component in load(text, CONFIG_NAME, _any_variable(text)).components:
-            require_targets(component)
+            require_valid_targets(component)
         files.append(_new(CONFIG_NAME, text))
         if drafts:
             notes.append(
