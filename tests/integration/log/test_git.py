@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,58 +21,21 @@ from release.log.stores.git_remote import GitRemote, credentials_of_token
 from release.ports import Completed
 from release.process import Processes
 from tests.support.disks.confined import filled, small_disk
+from tests.support.logs.bare_remote import REF, BareRemote
 from tests.support.logs.facts import independently_verified, planned, whole_release, writer
 from tests.support.programs.environment import scrubbed
 from tests.support.releases.git import GitRepo
 
 AT = "2026-11-20T10:00:00.000Z"
-REF = "refs/shipmark/log"
-
-
-class Remote:
-    """A bare git repository that serves as the remote of the log."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.path = folder / "remote.git"
-        self.env = scrubbed(folder)
-        subprocess.run(["git", "init", "--quiet", "--bare", str(self.path)], env=self.env, check=True)
-
-    def git(self, *arguments: str) -> str:
-        argv = ["git", "--git-dir", str(self.path), *arguments]
-        return subprocess.run(argv, env=self.env, check=True, capture_output=True, text=True).stdout.strip()
-
-    def stdin(self, *arguments: str, text: str = "") -> str:
-        """Run git as `git` does, with standard input and a committer's identity."""
-        identity = {
-            f"GIT_{role}_{what}": "x" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
-        }
-        argv = ["git", "--git-dir", str(self.path), *arguments]
-        env = {**self.env, **identity}
-        return subprocess.run(
-            argv, env=env, input=text, check=True, capture_output=True, text=True
-        ).stdout.strip()
-
-    def hook(self, name: str, script: str) -> None:
-        path = self.path / "hooks" / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-
-    def lines(self) -> list[bytes]:
-        commits = self.git("rev-list", "--reverse", REF).split()
-        return [self.git("cat-file", "blob", f"{commit}:entry.json").encode() for commit in commits]
-
-    def refs(self) -> list[str]:
-        return self.git("for-each-ref", "--format=%(refname)").split()
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> Remote:
-    return Remote(tmp_path)
+def remote(tmp_path: Path) -> BareRemote:
+    return BareRemote(tmp_path)
 
 
 @pytest.fixture
-def store(remote: Remote, tmp_path: Path) -> Callable[..., GitStore]:
+def store(remote: BareRemote, tmp_path: Path) -> Callable[..., GitStore]:
     def make(
         cache: str = "cache", cancel: Cancel | None = None, url: str = "", **options: object
     ) -> GitStore:
@@ -82,7 +44,7 @@ def store(remote: Remote, tmp_path: Path) -> Callable[..., GitStore]:
             process=Processes(cancel),
             env=options.pop("env", remote.env),  # type: ignore[arg-type]  # a mapping
             cache=str(tmp_path / cache / "log.git"),
-            url=url or str(remote.path),
+            url=url or remote.url,
             name="log at origin",
             cancel=cancel,
             monotonic=time.monotonic,
@@ -96,7 +58,7 @@ def store(remote: Remote, tmp_path: Path) -> Callable[..., GitStore]:
 Make = Callable[..., GitStore]
 
 
-def test_each_entry_of_a_git_log_is_one_commit_on_the_log_ref(remote: Remote, store: Make) -> None:
+def test_each_entry_of_a_git_log_is_one_commit_on_the_log_ref(remote: BareRemote, store: Make) -> None:
     log = writer(store())
     log.append(whole_release("r", "1.4.2"))
     log.append([planned(attempt="b")])
@@ -171,7 +133,7 @@ def test_lost_push_race_raises_head_moved(store: Make) -> None:
         one.append([seal(planned(attempt="c"), Head(), AT)], Head())
 
 
-def test_writer_that_lost_a_race_leaves_no_inbox_ref(remote: Remote, store: Make) -> None:
+def test_writer_that_lost_a_race_leaves_no_inbox_ref(remote: BareRemote, store: Make) -> None:
     one, other = writer(store("a")), writer(store("b"))
     one.append([planned()])
     assert other.entries()
@@ -181,7 +143,7 @@ def test_writer_that_lost_a_race_leaves_no_inbox_ref(remote: Remote, store: Make
     assert remote.refs() == [REF]
 
 
-def test_parked_facts_of_a_dead_writer_are_appended_by_the_next(remote: Remote, store: Make) -> None:
+def test_parked_facts_of_a_dead_writer_are_appended_by_the_next(remote: BareRemote, store: Make) -> None:
     dead = store("a")
     list(dead.read())
     dead.park([planned(attempt="dead")])
@@ -192,7 +154,7 @@ def test_parked_facts_of_a_dead_writer_are_appended_by_the_next(remote: Remote, 
     assert remote.refs() == [REF]
 
 
-def test_malformed_inbox_refs_do_not_prevent_an_append(remote: Remote, store: Make) -> None:
+def test_malformed_inbox_refs_do_not_prevent_an_append(remote: BareRemote, store: Make) -> None:
     dead = store("a")
     list(dead.read())
     dead.park([planned(attempt="dead")])
@@ -200,18 +162,16 @@ def test_malformed_inbox_refs_do_not_prevent_an_append(remote: Remote, store: Ma
     empty = remote.git("hash-object", "-t", "tree", "/dev/null", "-w")
     (remote.folder / "facts").write_text("[1, 2]")
     blob = remote.git("hash-object", "-w", str(remote.folder / "facts"))
-    tree = remote.stdin("mktree", text=f"100644 blob {blob}\tfacts.json\n")
+    tree = remote.git("mktree", text=f"100644 blob {blob}\tfacts.json\n")
     for name, content in (("empty", empty), ("odd", tree)):
-        remote.git(
-            "update-ref", f"refs/shipmark/inbox/{name}", remote.stdin("commit-tree", content, "-m", "x")
-        )
+        remote.git("update-ref", f"refs/shipmark/inbox/{name}", remote.git("commit-tree", content, "-m", "x"))
     writer(store("b")).append([planned(attempt="alive")])
     attempts = [entry["attempt"] for entry in independently_verified(remote.lines())]
     assert attempts == ["alive", "dead"]
     assert remote.refs() == [REF]
 
 
-def test_push_of_the_log_with_a_lost_reply_is_read_back(remote: Remote, store: Make) -> None:
+def test_push_of_the_log_with_a_lost_reply_is_read_back(remote: BareRemote, store: Make) -> None:
     writer(store()).append([planned()])
     # The ref is updated, then the connection breaks.
     remote.hook("post-update", "kill -9 $PPID")
@@ -224,7 +184,7 @@ def test_push_of_the_log_with_a_lost_reply_is_read_back(remote: Remote, store: M
 
 @pytest.mark.parametrize("hook", ["pre-receive", "update"])
 def test_push_of_the_log_that_a_hook_refused_is_a_log_error_without_retries(
-    remote: Remote, store: Make, hook: str
+    remote: BareRemote, store: Make, hook: str
 ) -> None:
     remote.hook(hook, "echo 'GH006: not here' >&2; exit 1")
     started = time.monotonic()
@@ -235,7 +195,7 @@ def test_push_of_the_log_that_a_hook_refused_is_a_log_error_without_retries(
     assert time.monotonic() - started < 10
 
 
-def test_push_of_the_log_to_a_hidden_ref_is_a_log_error(remote: Remote, store: Make) -> None:
+def test_push_of_the_log_to_a_hidden_ref_is_a_log_error(remote: BareRemote, store: Make) -> None:
     remote.git("config", "receive.hideRefs", "refs/shipmark")
     with pytest.raises(LogError, match="hidden ref"):
         writer(store()).append([planned()])
@@ -247,12 +207,12 @@ def test_missing_remote_of_a_git_log_is_a_log_error(store: Make, tmp_path: Path)
             attempt()
 
 
-def test_check_writable_of_a_git_log_writes_nothing(remote: Remote, store: Make) -> None:
+def test_check_writable_of_a_git_log_writes_nothing(remote: BareRemote, store: Make) -> None:
     store().check_writable()
     assert remote.refs() == []
 
 
-def test_rewritten_history_of_a_git_log_is_refused_with_both_tips(remote: Remote, store: Make) -> None:
+def test_rewritten_history_of_a_git_log_is_refused_with_both_tips(remote: BareRemote, store: Make) -> None:
     log = writer(store("a"))
     log.append([planned()])
     old = remote.git("rev-parse", REF)
@@ -269,22 +229,24 @@ def test_rewritten_history_of_a_git_log_is_refused_with_both_tips(remote: Remote
         store("a").head()
 
 
-def test_replaced_entry_of_a_git_log_is_reported_with_its_position(remote: Remote, store: Make) -> None:
+def test_replaced_entry_of_a_git_log_is_reported_with_its_position(remote: BareRemote, store: Make) -> None:
     writer(store("a")).append([planned(), planned(attempt="b")])
     blob = remote.git("cat-file", "blob", f"{REF}:entry.json").replace('"attempt":"b"', '"attempt":"x"')
     folder = remote.folder / "w"
     folder.mkdir()
     (folder / "entry.json").write_text(blob + "\n")
     sha = remote.git("hash-object", "-w", str(folder / "entry.json"))
-    tree = remote.stdin("mktree", text=f"100644 blob {sha}\tentry.json\n")
-    commit = remote.stdin("commit-tree", tree, "-p", f"{REF}~1", "-m", "x")
+    tree = remote.git("mktree", text=f"100644 blob {sha}\tentry.json\n")
+    commit = remote.git("commit-tree", tree, "-p", f"{REF}~1", "-m", "x")
     remote.git("update-ref", REF, commit)
     with pytest.raises(LogCorrupt, match=r"^entry 1 was changed after it was written"):
         store("b").head()
 
 
 @pytest.mark.parametrize("other", ["a", "b/entry.json", "{commit}", "\x0bcommit {commit}", "\u2028parents "])
-def test_other_files_in_the_commits_of_a_git_log_are_skipped(remote: Remote, store: Make, other: str) -> None:
+def test_other_files_in_the_commits_of_a_git_log_are_skipped(
+    remote: BareRemote, store: Make, other: str
+) -> None:
     """Also a file whose name looks like a line of git's list of commits, and an entry that git lists once only."""
     writer(store("a")).append([planned(), planned(attempt="b")])
     commits = remote.git("rev-list", "--reverse", REF).split()
@@ -294,34 +256,34 @@ def test_other_files_in_the_commits_of_a_git_log_are_skipped(remote: Remote, sto
     for blob in blobs:
         entry = f"100644 blob {blob}\tentry.json\0"
         if rest:
-            inner = remote.stdin("mktree", "-z", text=entry)
+            inner = remote.git("mktree", "-z", text=entry)
             files = f"040000 tree {inner}\t{name}\0{entry}"
         else:
             files = f"100644 blob {blobs[-1]}\t{name}\0{entry}"
-        tree = remote.stdin("mktree", "-z", text=files)
-        tip = remote.stdin("commit-tree", tree, *(["-p", tip] if tip else []), "-m", "x")
+        tree = remote.git("mktree", "-z", text=files)
+        tip = remote.git("commit-tree", tree, *(["-p", tip] if tip else []), "-m", "x")
     remote.git("update-ref", REF, tip)
     assert [entry.seq for entry in store("b").read()] == [0, 1]
 
 
-def test_merge_in_a_git_log_is_refused(remote: Remote, store: Make) -> None:
+def test_merge_in_a_git_log_is_refused(remote: BareRemote, store: Make) -> None:
     writer(store("a")).append([planned(), planned(attempt="b")])
     tree = remote.git("rev-parse", f"{REF}^{{tree}}")
-    merge = remote.stdin("commit-tree", tree, "-p", REF, "-p", f"{REF}~1", "-m", "x")
+    merge = remote.git("commit-tree", tree, "-p", REF, "-p", f"{REF}~1", "-m", "x")
     remote.git("update-ref", REF, merge)
     with pytest.raises(LogCorrupt, match=f"not a single line of commits at {merge[:12]}"):
         store("b").head()
 
 
-def test_commit_of_a_git_log_without_an_entry_is_reported(remote: Remote, store: Make) -> None:
+def test_commit_of_a_git_log_without_an_entry_is_reported(remote: BareRemote, store: Make) -> None:
     empty = remote.git("hash-object", "-t", "tree", "/dev/null", "-w")
-    commit = remote.stdin("commit-tree", empty, "-m", "x")
+    commit = remote.git("commit-tree", empty, "-m", "x")
     remote.git("update-ref", REF, commit)
     with pytest.raises(LogCorrupt, match=r"entry 0 is missing: a commit of the log has no `entry.json`"):
         store().head()
 
 
-def test_cancellation_ends_a_hanging_push_of_the_log(remote: Remote, store: Make) -> None:
+def test_cancellation_ends_a_hanging_push_of_the_log(remote: BareRemote, store: Make) -> None:
     import threading
 
     remote.hook("pre-receive", "sleep 60")
@@ -335,7 +297,7 @@ def test_cancellation_ends_a_hanging_push_of_the_log(remote: Remote, store: Make
     assert time.monotonic() - started < 5
 
 
-def test_hanging_push_of_the_log_ends_at_its_timeout(remote: Remote, store: Make) -> None:
+def test_hanging_push_of_the_log_ends_at_its_timeout(remote: BareRemote, store: Make) -> None:
     remote.hook("pre-receive", "sleep 60")
     log = writer(store(timeout=1.0), patience=0.0)
     with pytest.raises(LogUnavailable, match="did not answer within 1 s"):
@@ -343,10 +305,10 @@ def test_hanging_push_of_the_log_ends_at_its_timeout(remote: Remote, store: Make
 
 
 def test_append_to_a_git_log_leaves_the_users_clone_unchanged(
-    remote: Remote, store: Make, git_repo: GitRepo, tmp_path: Path
+    remote: BareRemote, store: Make, git_repo: GitRepo, tmp_path: Path
 ) -> None:
     git_repo.commit(message="one", files={"a": "1"})
-    git_repo.git("remote", "add", "origin", str(remote.path))
+    git_repo.git("remote", "add", "origin", remote.url)
     (git_repo.path / "a").write_text("dirty")
     before = _everything(git_repo.path)
     process = Processes(Cancel())
@@ -383,7 +345,7 @@ def test_authorization_header_with_the_log_token_is_limited_to_its_host() -> Non
 
 
 def test_secrets_of_a_git_log_are_in_no_argument_list_and_no_error(
-    store: Make, tmp_path: Path, remote: Remote
+    store: Make, tmp_path: Path, remote: BareRemote
 ) -> None:
     seen: list[str] = []
 
@@ -410,7 +372,7 @@ def test_secrets_of_a_git_log_are_in_no_argument_list_and_no_error(
 
 
 def test_append_to_a_git_log_ignores_hooks_and_settings_of_the_user(
-    remote: Remote, store: Make, tmp_path: Path
+    remote: BareRemote, store: Make, tmp_path: Path
 ) -> None:
     hooks = tmp_path / "hooks"
     hooks.mkdir()
@@ -432,7 +394,7 @@ def test_append_to_a_git_log_ignores_hooks_and_settings_of_the_user(
 
 
 def test_append_to_a_git_log_succeeds_with_git_settings_in_the_environment(
-    remote: Remote, store: Make
+    remote: BareRemote, store: Make
 ) -> None:
     env = {
         **remote.env,
@@ -451,7 +413,7 @@ def test_file_in_place_of_the_git_logs_cache_folder_is_a_log_error(store: Make, 
 
 
 def test_full_disk_below_the_copy_of_a_git_log_loses_nothing_and_says_to_make_room(
-    remote: Remote, store: Make, tmp_path: Path
+    remote: BareRemote, store: Make, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "cache", 1 << 20) as disk:
         if not disk.mounted:
@@ -475,7 +437,7 @@ def test_remote_of_a_git_log_on_a_full_disk_is_not_a_missing_right(store: Make, 
     with small_disk(tmp_path / "far", 1 << 20) as disk:
         if not disk.mounted:
             pytest.skip("mounting a small disk needs root")
-        far = Remote(disk.path)
+        far = BareRemote(disk.path)
         writer(store(url=str(far.path))).append([planned()])
         with filled(disk), pytest.raises(LogError, match="No space left on device") as full:
             writer(store(url=str(far.path))).append([planned(attempt="b")])

@@ -17,31 +17,17 @@ import pytest
 from release.control import Cancel
 from release.errors import LogCorrupt
 from release.log.stores.git import GitStore
-from release.log.stores.git_history import blobs
 from release.log.stores.git_remote import GitRemote
 from release.process import Processes
+from tests.support.logs.bare_remote import REF, BareRemote
 from tests.support.logs.facts import independently_verified, planned, writer
-from tests.support.programs.environment import scrubbed
 
-REF = "refs/shipmark/log"
 SEGMENTS = "refs/shipmark/segments/shipmark/log"
 SIZE = 4  # entries in a segment of these tests
 
 
-class Log:
+class Log(BareRemote):
     """A git log in a bare repository, read and written through copies with names."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.env = scrubbed(folder)
-        self.url = str(folder / "remote.git")
-        if not (folder / "remote.git").exists():
-            subprocess.run(["git", "init", "--quiet", "--bare", self.url], env=self.env, check=True)
-
-    def git(self, *arguments: str, stdin: bytes = b"", copy: str | None = None) -> bytes:
-        path = self.folder / copy / "log.git" if copy else self.folder / "remote.git"
-        argv = ["git", "--git-dir", str(path), "-c", "user.name=x", "-c", "user.email=x", *arguments]
-        return subprocess.run(argv, env=self.env, input=stdin, check=True, capture_output=True).stdout.strip()
 
     def store(self, copy: str, segment: int = SIZE, *, stays_partial: bool = True) -> GitStore:
         cancel = Cancel()
@@ -62,31 +48,24 @@ class Log:
         for count in counts:
             log.append([planned(attempt=f"{copy}-{count}-{time.monotonic_ns()}-{n}") for n in range(count)])
 
-    def lines(self) -> list[bytes]:
-        commits = self.git("rev-list", "--reverse", REF).decode().split()
-        wanted = "".join(f"{commit}:entry.json\n" for commit in commits).encode()
-        return [
-            (line or b"").rstrip() for line in blobs(self.git("cat-file", "--batch", stdin=wanted) + b"\n")
-        ]
-
     def read(self, copy: str, after: int = -1) -> list[bytes]:
         return [entry.raw for entry in self.store(copy).read(after)]
 
     def segments(self) -> list[list[bytes]]:
         """The lines of each segment, none left out."""
-        refs = self.git("for-each-ref", "--format=%(refname)", SEGMENTS).decode().split()
+        refs = self.git("for-each-ref", "--format=%(refname)", SEGMENTS).split()
         assert refs == [f"{SEGMENTS}/{number:06d}" for number in range(len(refs))]
-        return [gzip.decompress(self.raw(f"{ref}:entries.jsonl.gz")).splitlines() for ref in refs]
+        return [gzip.decompress(self.content(ref)).splitlines() for ref in refs]
 
-    def raw(self, name: str) -> bytes:
-        argv = ["git", "--git-dir", self.url, "cat-file", "blob", name]
-        return subprocess.run(argv, env=self.env, check=True, capture_output=True).stdout
+    def content(self, ref: str) -> bytes:
+        """The compressed entries of a segment."""
+        return self.raw("cat-file", "blob", f"{ref}:entries.jsonl.gz")
 
     def put(self, number: int, content: bytes) -> None:
         """Make segment `number` hold `content`."""
-        blob = self.git("hash-object", "-w", "--stdin", stdin=content).decode()
-        tree = self.git("mktree", stdin=f"100644 blob {blob}\tentries.jsonl.gz\n".encode()).decode()
-        commit = self.git("commit-tree", tree, "-m", "x").decode()
+        blob = self.raw("hash-object", "-w", "--stdin", stdin=content).decode().strip()
+        tree = self.git("mktree", text=f"100644 blob {blob}\tentries.jsonl.gz\n")
+        commit = self.git("commit-tree", tree, "-m", "x")
         self.git("update-ref", f"{SEGMENTS}/{number:06d}", commit)
 
     def require_whole(self) -> None:
@@ -155,7 +134,7 @@ def _not_packed(log: Log, number: int) -> None:
 
 
 def _torn(log: Log, number: int) -> None:
-    log.put(number, log.raw(f"{SEGMENTS}/{number:06d}:entries.jsonl.gz")[:-40])
+    log.put(number, log.content(f"{SEGMENTS}/{number:06d}")[:-40])
 
 
 def _changed(log: Log, number: int) -> None:
@@ -172,8 +151,8 @@ def _another(log: Log, number: int) -> None:
 
 
 def _empty(log: Log, number: int) -> None:
-    tree = log.git("mktree").decode()
-    log.git("update-ref", f"{SEGMENTS}/{number:06d}", log.git("commit-tree", tree, "-m", "x").decode())
+    tree = log.git("mktree")
+    log.git("update-ref", f"{SEGMENTS}/{number:06d}", log.git("commit-tree", tree, "-m", "x"))
 
 
 FAULTS = [
