@@ -10,8 +10,8 @@ from ci.context import CiContext
 from release.errors import AmbiguousVersion
 from release.git.model import RemoteRefs, Snapshot
 from release.run_scope import RunScope, scope_of
+from release.versions.semver import looks_like_version
 from release.versions.tag_listing import commit_named, has_version_tag
-from release.versions.version_like import looks_like_version
 
 # Used if neither the CI system nor the clone names a default branch. The first that exists is the default branch.
 _USUAL_DEFAULT_BRANCHES = ("main", "master")

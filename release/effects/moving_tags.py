@@ -13,6 +13,7 @@ from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Unknow
 from release.plan.operands import MoveTag, digest_in, tagged_of
 from release.plan.ownership import short
 from release.tagging import guard
+from release.tagging.line_releases import highest
 from release.tagging.model import Held
 from release.versions.semver import image_tag_of
 
@@ -126,7 +127,7 @@ class MovingTags:
         if operands.line.kind == "release":
             verdict = _verdict(operands, sight)
             is_outranked = isinstance(verdict, guard.Withhold) and verdict.rightly
-            top = guard.highest(operands.line, sight.known) if is_outranked else None
+            top = highest(operands.line, sight.known) if is_outranked else None
             name = image_tag_of(top.version, top.rebuild) if top is not None else None
         else:
             name = self._newer_build(operands, sight)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from release.errors import RefusedError
-from release.tagging import guard
+from release.tagging.line_releases import highest, in_numbers
 from release.tagging.model import KnownReleases, KnownVersion, Line, MovingTag
 from release.versions.model import Version
 from release.versions.semver import image_tag_of, precedence_key
@@ -44,7 +44,7 @@ def above(to: Version, known: KnownReleases, line: Line | None = None) -> tuple[
         for one in known.listed
         if precedence_key(one.version) > precedence_key(to)
         and str(one.version) not in known.yanked
-        and (line is None or _in_numbers(line, one.version))
+        and (line is None or in_numbers(line, one.version))
     }
     return tuple(sorted(found.values(), key=precedence_key, reverse=True))
 
@@ -81,7 +81,7 @@ def aims(tags: Sequence[MovingTag], known: KnownReleases) -> tuple[tuple[TagRest
     """The version to which each tag moves, narrow tags (`1.4`) first; and the tags whose line has no version left."""
     found, left = [], []
     for tag in sorted({tag.name: tag for tag in tags}.values(), key=_width):
-        top = guard.highest(tag.line, known)
+        top = highest(tag.line, known)
         if top is None:
             left.append(tag.name)
         else:
@@ -97,9 +97,3 @@ def commit_of(version: Version, known: KnownReleases) -> str | None:
 
 def _width(tag: MovingTag) -> tuple[bool, bool, str]:
     return (tag.line.major is None, tag.line.minor is None, tag.name)
-
-
-def _in_numbers(line: Line, version: Version) -> bool:
-    return (line.major is None or line.major == version.major) and (
-        line.minor is None or line.minor == version.minor
-    )

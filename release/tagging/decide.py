@@ -11,23 +11,14 @@ from ci.remedies import remedy
 from release.errors import ConfigError, GitError, ShallowClone, TagConflict
 from release.facts import Facts
 from release.tagging.default_scheme import Proposal, propose
-from release.tagging.guard import Keep, Move, Refuse, Verdict, Withhold, judge, other_commit
+from release.tagging.guard import other_commit
 from release.tagging.labels import source_url
-from release.tagging.model import (
-    Candidate,
-    Decision,
-    FixedTag,
-    Held,
-    HeldTags,
-    KnownReleases,
-    MovingTag,
-    TagPolicy,
-    Withheld,
-)
+from release.tagging.model import Candidate, Decision, FixedTag, HeldTags, KnownReleases, MovingTag, TagPolicy
 from release.tagging.names import is_image_tag
 from release.tagging.released import left_at_head, release_of, unread_tag
 from release.tagging.unread import Unread
 from release.tagging.warnings import cautions
+from release.tagging.withholding import guarded
 from release.versions.git_tags import VersionTags, versions_in
 from release.versions.model import Version
 from release.versions.semver import off_tag_version, parse_tag_name
@@ -195,67 +186,6 @@ def require_own_version(candidate: Candidate, known: KnownReleases, found: Versi
             f"{candidate.version} was released from commit `{commit}` ({source}), and HEAD is `{candidate.commit}`",
             hint="a released version is never moved: put the git tag back, or release the next version",
         )
-
-
-def guarded(
-    proposal: Proposal,
-    candidate: Candidate,
-    known: KnownReleases,
-    held: HeldTags | None,
-    allow_backward: bool,
-) -> tuple[tuple[FixedTag | MovingTag, ...], tuple[Withheld, ...]]:
-    """The proposed tags that may be set, and the withheld ones.
-
-    Raises `TagConflict` for two proposed tags of one name, and for a release that the guard refuses.
-    """
-    kept: list[FixedTag | MovingTag] = []
-    withheld = list(proposal.refused)
-    taken: set[str] = set()
-    for tag in proposal.tags:
-        if tag.name in taken:
-            raise TagConflict(
-                f"two rules make the image tag `{tag.name}`",
-                hint="rename the branch or the prerelease channel",
-            )
-        taken.add(tag.name)
-        if isinstance(tag, FixedTag):
-            kept.append(tag)
-            continue
-        verdict = _verdict(tag, candidate, known, held, allow_backward)
-        match verdict:
-            case Move() | Keep():
-                kept.append(msgspec.structs.replace(tag, reason=verdict.reason))
-            case Withhold():
-                withheld.append(
-                    Withheld(
-                        name=tag.name,
-                        reason=verdict.reason,
-                        rightly=verdict.rightly,
-                        line=tag.line,
-                        lacks=verdict.lacks,
-                    )
-                )
-            case Refuse():
-                raise TagConflict(verdict.reason)
-    return tuple(kept), tuple(withheld)
-
-
-def _verdict(
-    tag: MovingTag, candidate: Candidate, known: KnownReleases, held: HeldTags | None, allow_backward: bool
-) -> Verdict:
-    """The verdict for all targets together: the tag is kept in the decision if it may move on one of them.
-
-    The guard judges each target again right before its tag is moved.
-    """
-    asked: tuple[Held | None, ...] = (held.at(tag.name) if held is not None else ()) or (None,)
-    tip = held.branch_tip if held is not None else None
-    verdicts = [
-        judge(tag.line, candidate, known, one, branch_tip=tip, allow_backward=allow_backward) for one in asked
-    ]
-    refused = next((one for one in verdicts if isinstance(one, Refuse)), None)
-    moves = next((one for one in verdicts if isinstance(one, Move | Keep)), None)
-    wrongly = next((one for one in verdicts if isinstance(one, Withhold) and not one.rightly), None)
-    return refused or moves or wrongly or verdicts[0]
 
 
 def with_box(facts: Facts, version: Version | None, known: KnownReleases) -> KnownReleases:

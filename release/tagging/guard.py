@@ -5,15 +5,22 @@ The guard is called while planning, and again right before a tag moves, with the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter
-
 import msgspec
 
-from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Lack, Line, of_git_tag
-from release.versions.git_tags import Numbers, version_of
+from release.tagging.line_releases import (
+    count_of,
+    covers,
+    in_line,
+    is_boxed,
+    is_out,
+    is_yanked,
+    rank_of,
+    tagged_in,
+    top_of,
+)
+from release.tagging.model import Candidate, Held, KnownReleases, KnownVersion, Lack, Line
 from release.versions.model import Scheme, Version
-from release.versions.semver import Key, image_tag_of, parse_as, precedence_key
+from release.versions.semver import image_tag_of, parse_as, precedence_key
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +53,6 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NO_TIP = "the commit of the branch on the remote is unknown"
-# Compares stable versions by their numbers, in C. `precedence_key` would run Python code for each of 20,000 versions.
-_STABLE_RANK = attrgetter("version.major", "version.minor", "version.patch", "rebuild")
 
 Verdict = Move | Keep | Withhold | Refuse
 
@@ -95,11 +100,6 @@ def needs_relation(line: Line, candidate: Candidate, held: Held) -> bool:
     return shown is not None and _is_peer(shown, version)
 
 
-def highest(line: Line, known: KnownReleases) -> KnownVersion | None:
-    """The highest released version of `line`, without yanked versions and pre-releases; None if there is none."""
-    return _top(line, _tagged_in(line, known), _in_line(line, known), known)
-
-
 def other_commit(candidate: Candidate, known: KnownReleases) -> KnownVersion | None:
     """A known release of the candidate's version from another commit, or None."""
     of_log = [one for log in known.recorded if candidate.version for one in log.of(candidate.version)]
@@ -110,11 +110,11 @@ def other_commit(candidate: Candidate, known: KnownReleases) -> KnownVersion | N
 
 def _judge_release(line: Line, candidate: Candidate, known: KnownReleases, held: Held | None) -> Verdict:
     version = candidate.version
-    if version is None or not _covers(line, version):
+    if version is None or not covers(line, version):
         return Withhold(reason=f"{version or 'this commit'} is not a {_describe(line)}")
-    if _is_yanked(version, candidate.rebuild, known):
+    if is_yanked(version, candidate.rebuild, known):
         return Withhold(reason=f"{version} was taken back")
-    if _is_boxed(version, candidate.rebuild, known):
+    if is_boxed(version, candidate.rebuild, known):
         return Withhold(reason=f"{version} is a pre-release: the pre-release box of its release is set")
     if clash := other_commit(candidate, known):
         return Refuse(
@@ -129,14 +129,14 @@ def _compare(
     line: Line, candidate: Candidate, version: Version, known: KnownReleases, held: Held | None
 ) -> Verdict:
     own = (precedence_key(version), candidate.rebuild)
-    tagged, released = _tagged_in(line, known), _in_line(line, known)
-    top = _top(line, tagged, released, known)
-    if top is not None and _rank(top) > own:
+    tagged, released = tagged_in(line, known), in_line(line, known)
+    top = top_of(line, tagged, released, known)
+    if top is not None and rank_of(top) > own:
         return Withhold(reason=f"{_name(top)} is {'higher' if top.version != version else 'a newer build'}")
-    if top is not None and _rank(top) == own and top.commit not in {None, candidate.commit}:
+    if top is not None and rank_of(top) == own and top.commit not in {None, candidate.commit}:
         return Withhold(reason=f"{top.version} has the same precedence and was released from another commit")
     shown = _version_of(held, _scheme_of(version))
-    if shown is not None and _covers(line, shown) and not _is_out(shown, 0, known):
+    if shown is not None and covers(line, shown) and not is_out(shown, 0, known):
         if precedence_key(shown) > own[0]:
             return Withhold(reason=f"its image has version {shown}, which is higher")
         if _is_peer(shown, version) and held is not None and held.relation in _NOT_OLDER:
@@ -150,10 +150,10 @@ def _compare(
             and not candidate.rebuild
         ):
             return Keep(reason=f"it holds {version} already")
-    count = f"{_count(tagged, released, version)} known"
+    count = f"{count_of(tagged, released, version)} known"
     if known.recorded:
         # Git and the log may have the same versions, and comparing every one of a long log would take seconds.
-        most = max(_count(tagged, released, version), *(log.count(line) for log in known.recorded))
+        most = max(count_of(tagged, released, version), *(log.count(line) for log in known.recorded))
         count = f"{most} or more known"
     return Move(reason=f"{version} is the highest {_describe(line)} of {count}")
 
@@ -193,73 +193,6 @@ def _incomparable(candidate: Candidate, held: Held) -> Withhold:
     return Withhold(reason=reason, rightly=False, lacks="history")
 
 
-def _covers(line: Line, version: Version) -> bool:
-    if line.major is not None and line.major != version.major:
-        return False
-    if line.minor is not None and line.minor != version.minor:
-        return False
-    return not version.prerelease or (
-        line.channel is not None and version.prerelease.split(".", 1)[0] == line.channel
-    )
-
-
-def _tagged_in(line: Line, known: KnownReleases) -> Sequence[Numbers]:
-    """The version tags of the line that are three numbers: there may be 20,000, and none gets an object."""
-    found = [tags.numbers_in(line.major, line.minor) for tags in known.tagged]
-    if known.yanked or known.prereleases:
-        return [one for some in found for one in some if not _is_out(version_of(one), 0, known)]
-    return found[0] if len(found) == 1 else [one for some in found for one in some]
-
-
-def _in_line(line: Line, known: KnownReleases) -> list[KnownVersion]:
-    """The other releases of the line that count: prereleases and calendar versions of git tags, then `versions`."""
-    # Numbers are compared first, which is cheap; `_covers` is called for prereleases only. There may be 20,000
-    # releases.
-    major, minor, channel = line.major, line.minor, line.channel
-    others = [of_git_tag(one) for tags in known.tagged for one in tags.others]
-    found = [
-        one
-        for one in (*others, *known.versions)
-        if (major is None or one.version.major == major)
-        and (minor is None or one.version.minor == minor)
-        and (not one.version.prerelease or (channel is not None and _covers(line, one.version)))
-    ]
-    if known.yanked or known.prereleases:
-        found = [one for one in found if not _is_out(one.version, one.rebuild, known)]
-    return found
-
-
-def _recorded_tops(line: Line, known: KnownReleases) -> list[KnownVersion]:
-    """The highest version of the line in each long log."""
-
-    def is_out(version: Version, rebuild: int) -> bool:
-        return _is_out(version, rebuild, known)
-
-    tops = (log.highest(line, is_out) for log in known.recorded)
-    return [top for top in tops if top is not None]
-
-
-def _top(
-    line: Line, tagged: Sequence[Numbers], released: Sequence[KnownVersion], known: KnownReleases
-) -> KnownVersion | None:
-    tops = [of_git_tag(version_of(max(tagged)))] if tagged else []
-    rank = _STABLE_RANK if line.channel is None else _rank
-    return max((*tops, *released, *_recorded_tops(line, known)), key=rank, default=None)
-
-
-def _is_yanked(version: Version, rebuild: int, known: KnownReleases) -> bool:
-    return str(version) in known.yanked or image_tag_of(version, rebuild) in known.yanked
-
-
-def _is_boxed(version: Version, rebuild: int, known: KnownReleases) -> bool:
-    return str(version) in known.prereleases or image_tag_of(version, rebuild) in known.prereleases
-
-
-def _is_out(version: Version, rebuild: int, known: KnownReleases) -> bool:
-    """Whether a released version counts for no line."""
-    return _is_yanked(version, rebuild, known) or _is_boxed(version, rebuild, known)
-
-
 def _is_peer(one: Version, other: Version) -> bool:
     """Whether two versions differ, but not in precedence: only in build metadata, or `2026.11` and `2026.11.0`."""
     return one != other and precedence_key(one) == precedence_key(other)
@@ -267,10 +200,6 @@ def _is_peer(one: Version, other: Version) -> bool:
 
 def _scheme_of(version: Version) -> Scheme:
     return "calver" if version.text else "semver"
-
-
-def _rank(known: KnownVersion) -> tuple[Key, int]:
-    return precedence_key(known.version), known.rebuild
 
 
 def _missing_knowledge(known: KnownReleases) -> str | None:
@@ -299,19 +228,6 @@ def _version_of(held: Held | None, scheme: Scheme) -> Version | None:
 
 def _name(known: KnownVersion) -> str:
     return image_tag_of(known.version, known.rebuild) if known.rebuild else str(known.version)
-
-
-def _count(tagged: Sequence[Numbers], released: Sequence[KnownVersion], version: Version) -> int:
-    """The number of different versions, `version` included. Git and the registry may both list a version."""
-    numbers = set(tagged)
-    others = {version, *(one.version for one in released)}
-    twice = [
-        one
-        for one in others
-        if (one.major, one.minor, one.patch) in numbers
-        and one == version_of((one.major, one.minor, one.patch))
-    ]
-    return len(numbers) + len(others) - len(twice)
 
 
 def _describe(line: Line) -> str:

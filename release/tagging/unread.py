@@ -12,8 +12,7 @@ import msgspec
 from release.errors import GitError
 from release.tagging.model import TagPolicy
 from release.versions.model import Scheme
-from release.versions.semver import parse_tag_name
-from release.versions.version_like import looks_like_version
+from release.versions.semver import looks_like_version, parse_tag_name
 
 # In the order in which they are recommended: `2024.10.3` is a version of the first two.
 _SCHEMES: tuple[Scheme, ...] = ("semver", "calver", "semver-loose")

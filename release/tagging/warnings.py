@@ -5,7 +5,7 @@ from __future__ import annotations
 from ci.remedies import remedy
 from release.facts import Facts, may_lack_tags
 from release.git.model import Snapshot
-from release.tagging.guard import highest
+from release.tagging.line_releases import highest
 from release.tagging.model import KnownReleases, Line, TagPolicy
 from release.tagging.unread import belongs_elsewhere, not_ignored
 from release.versions.git_tags import VersionTags, examples_of

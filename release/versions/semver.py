@@ -22,6 +22,8 @@ _LOOSE = (
     rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*)|([A-Za-z][0-9A-Za-z-]*(?:\.{_IDENTIFIER})*))?"
     r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
+# Two numbers joined by a dot. Digits are limited so that a long name cannot make the search slow.
+_VERSION_LIKE = pattern(r"[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
 _REBUILT = pattern(r"_r([1-9][0-9]{0,17})", re.ASCII)
 # Characters of a version. An image tag has at most 128, so no longer version is released; and `int` refuses more than
 # 4300 digits.
@@ -90,6 +92,11 @@ def parse_tag_name(name: str, prefix: str = "", scheme: Scheme = "semver") -> Ve
         return parse_as(name[len(prefix) :].removeprefix("v"), scheme)
     except ValueError:
         return None
+
+
+def looks_like_version(name: str) -> bool:
+    """Whether `name` has two numbers joined by a dot, readable or not: `v1.4`, `release-1.2.3`; not `nightly`, `v2`."""
+    return _VERSION_LIKE.search(name) is not None
 
 
 def precedence_key(version: Version) -> Key:

@@ -22,7 +22,7 @@ from release.events import Note
 from release.facts import commit_of_tag
 from release.git.command import Git
 from release.git.history import History, history
-from release.tagging.guard import highest
+from release.tagging.line_releases import highest
 from release.tagging.model import Line
 from release.tagging.version_text import VersionFacts
 from release.tagging.warnings import clone_cautions

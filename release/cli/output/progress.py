@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import IO, cast
 
-from release.cli.output.sizes import size_text
 from release.events import Event, Note, Progress, Sink, StepEvent
 
 # Seconds without output after which a line is printed: CI systems end jobs that print nothing for some minutes. A
@@ -46,6 +45,8 @@ class Transfers:
 
     def __str__(self) -> str:
         """The progress of all blobs as text: `12.3 MB of 63.2 MB, 1 of 2 blobs, 4.1 MB/s`."""
+        from release.cli.output.sizes import size_text  # imported late: most commands transfer nothing
+
         done = sum(self._done.values())
         whole = sum(total or self._done[label] for label, total in self._total.items())
         arrived = sum(done == self._total[label] for label, done in self._done.items())
@@ -87,6 +88,8 @@ class Heartbeat:
             case Progress():
                 # Progress events print nothing, so they do not count as output: `_last` changes only with a line.
                 if self._transfers.take(event) and event.done >= SMALL:
+                    from release.cli.output.sizes import size_text
+
                     self._last = self._now()
                     return Note(level="info", text=f"moved {event.label}  {size_text(event.done)}")
                 return None

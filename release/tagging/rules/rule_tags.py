@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from release.errors import ConfigError
-from release.tagging.decide import guarded
 from release.tagging.default_scheme import Proposal
 from release.tagging.model import (
     Candidate,
@@ -21,6 +20,7 @@ from release.tagging.model import (
 )
 from release.tagging.names import branch_tag, is_image_tag
 from release.tagging.rules.evaluate import RuleTag
+from release.tagging.withholding import guarded
 
 _BRANCH = "branch-"  # in front of a branch's name that reads like a release tag
 

@@ -19,7 +19,7 @@ from release.log.questions import Filter, find, resolve, select
 from release.log.state import LogState
 from release.log.uniqueness import UniqueTags
 from release.log.yanked import yanks_of
-from release.tagging.guard import highest
+from release.tagging.line_releases import highest
 from release.tagging.model import KnownReleases, KnownVersion, Line
 from release.versions.semver import precedence_key, version_of_image_tag
 from tests.support.logs.facts import PROJECT, digest, key, planned

@@ -14,6 +14,7 @@ from release.plan.model import Plan
 from release.plan.rollback import RestoreTarget, Rollback, plan_rollback
 from release.plan.rollback_versions import TagRestore, above, aims, commit_of, rebuilds_above
 from release.tagging import guard
+from release.tagging.line_releases import highest
 from release.tagging.model import Candidate, KnownReleases, KnownVersion, Line, MovingTag
 from release.versions.model import Version
 from release.versions.semver import parse, precedence_key
@@ -66,7 +67,7 @@ class TestRebuildsAbove:
     ) -> None:
         assert rebuilds_above(parse("1.0.0"), rebuild, releases) == expected
         after = msgspec.structs.replace(releases, yanked=(*releases.yanked, *expected))
-        top = guard.highest(LATEST.line, after)
+        top = highest(LATEST.line, after)
         assert top is not None
         assert top.rebuild == rebuild
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.tagging.guard import Keep, Move, Refuse, Withhold, highest, judge, needs_relation
+from release.tagging.guard import Keep, Move, Refuse, Withhold, judge, needs_relation
+from release.tagging.line_releases import highest
 from release.tagging.model import Candidate, Held, KnownFrom, KnownReleases, KnownVersion, Line
 from release.versions.git_tags import versions_in
 from release.versions.model import Version

@@ -32,7 +32,7 @@ from release.plan.evidence import ContentSource
 from release.plan.release_input import ImageCheck, ReleaseInput, Target
 from release.plan.supply import FROM, Supply
 from release.tagging.decide import with_box
-from release.tagging.guard import highest
+from release.tagging.line_releases import highest
 from release.tagging.model import Decision, Held, HeldTags, KnownReleases, TagPolicy
 
 if TYPE_CHECKING:
