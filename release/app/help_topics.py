@@ -199,6 +199,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "app.images": "deletion",
         "app.images.put_tags": "tag-conflict",
         "app.log": "log-and-registry",
+        "app.log.verify_copies": "log-copies",
         "app.obtain": "from-image",
         "app.released": "taken-back",
         "app.releases.build": "untrusted",

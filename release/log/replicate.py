@@ -77,6 +77,11 @@ class Mirrored:
         return self._truth
 
     @property
+    def mirrors(self) -> tuple[LogStore, ...]:
+        """The other stores, which get a copy of each entry."""
+        return self._mirrors
+
+    @property
     def name(self) -> str:
         """The name of the store that is read."""
         return self._truth.name

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from release.app.help_topics import caught
 from release.app.log.anchor import VARIABLE
+from release.app.log.verify_copies import (
+    ReadCopy,
+    compared,
+    read_copies,
+    require_copies,
+    require_head,
+    with_whole_copy,
+)
 from release.app.log.verify_report import TagFinding, VerifyReport, VerifyRequest
 from release.app.session import Session
 from release.errors import ConfigError, DamagedBlob, LogCorrupt, RefusedError, RegistryError, ReleaseError
 from release.log import Head
 from release.log.anchor import contradiction, parse_anchor
+from release.log.chain import head_of
 from release.log.replicate import Mirrored
 from release.log.torn import MayTear
 
 
 def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
-    """Check the log. Raises `LogCorrupt` with the position where the chain is broken, or if the log lacks the anchor.
+    """Check the log and its copies.
+
+    Raises `LogCorrupt` with the position where the chain is broken, or if the log lacks the anchor.
 
     Differences between log and registry are in the report; `fault` makes an error of such differences. In a run that is
     not trusted an error is raised, since the log is not read.
@@ -26,29 +39,35 @@ def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
     if not workspace.trust.trusted:
         # Always raises: a run that is not trusted reads an empty log, which would be reported as whole.
         store.check_writable()
-    count, last, kept = 0, None, None
-    for entry in store.read():
-        count, last = count + 1, entry
-        if anchor is not None and entry.seq == anchor.seq:
-            kept = entry
+    copies: Sequence[ReadCopy] = read_copies(store.mirrors) if isinstance(store, Mirrored) else ()
+    wanted = {one.head.seq for one in copies}
+    hashes: dict[int, str] = {}
+    head, kept = Head(), None
+    try:
+        for entry in store.read():
+            head = head_of(entry)
+            if head.seq in wanted:
+                hashes[head.seq] = head.hash
+            if anchor is not None and head.seq == anchor.seq:
+                kept = entry
+        count = head.seq + 1
+        require_head(store, count)
+    except LogCorrupt as error:
+        raise with_whole_copy(error, copies) from error
     if anchor is not None and (wrong := contradiction(anchor, kept, count)) is not None:
         raise LogCorrupt(
             f"version log `{store.name}` {wrong}",
             hint="restore the log from a copy, such as a mirror or a backup; nothing was changed",
         )
-    if (head := store.head()).seq < count - 1:
-        raise LogCorrupt(
-            f"version log `{store.name}` has {count} entries, and its head says that entry {head.seq} is the last",
-            hint="somebody changed the head: restore the log from a copy; nothing was changed",
-        )
     source = store.truth if isinstance(store, Mirrored) else store
     return VerifyReport(
         log=store.name,
         entries=count,
-        head=f"{last.seq}:{last.fields['hash']}" if last is not None else "",
+        head=f"{head.seq}:{head.hash}" if count else "",
         tags=_compared(workspace, request) if request.registry else (),
         torn=source.torn() if isinstance(source, MayTear) else (),
         anchor=f"{anchor.seq}:{anchor.hash}" if anchor is not None else "",
+        copies=tuple(compared(one, head, hashes) for one in copies),
     )
 
 
@@ -68,11 +87,13 @@ def _anchor(workspace: Session, request: VerifyRequest) -> Head | None:
 
 
 def fault(report: VerifyReport) -> ReleaseError | None:
-    """The error of the report: `RefusedError` for a tag that is not as recorded, `RegistryError` for missing blobs.
+    """The error of the report: that of a copy of the log, `RefusedError` for a tag that is not as recorded.
+
+    `RegistryError` for missing blobs.
 
     Also `RegistryError` for a tag that could not be read. None if all recorded tags are as recorded.
     """
-    return caught(_require_as_recorded, report)
+    return caught(require_copies, report.log, report.copies) or caught(_require_as_recorded, report)
 
 
 def _require_as_recorded(report: VerifyReport) -> None:

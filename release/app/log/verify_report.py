@@ -27,6 +27,25 @@ class TagFinding(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+CopyFinding = Literal["same", "behind", "ahead", "differs", "corrupt", "unknown"]
+
+
+class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy of the log in another store of the configuration, and how it compares with the log.
+
+    `finding`: `behind` if the copy lacks the last entries, `ahead` if it has entries that the log has lost, `differs`
+    if it is another log, `unknown` if it cannot be read. `head`: `seq:hash` of its last entry, or empty.
+    """
+
+    log: str
+    finding: CopyFinding
+    entries: int = 0
+    head: str = ""
+    detail: str = ""
+    hint: str = ""
+    torn: tuple[Torn, ...] = ()
+
+
 class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`registry`: compare every recorded tag, and its image's labels, with what the registry serves.
 
@@ -44,7 +63,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     """`log`: the store's name. `head`: `seq:hash` of the last entry, or empty. `tags`: only with `registry`.
 
     `torn`: appends that a crash tore, put aside or still at the log's end. `anchor`: the head that the log was found
-    to have, or empty.
+    to have, or empty. `copies`: the other stores of `log:`, in their order.
     """
 
     schema: Literal["shipmark.log-verify/1"] = "shipmark.log-verify/1"
@@ -54,3 +73,4 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[TagFinding, ...]
     torn: tuple[Torn, ...] = ()
     anchor: str = ""
+    copies: tuple[CopyReport, ...] = ()

@@ -7,20 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from release.app.help_topics import topic_of
 from release.app.log.anchor import warn_of_lost_entries
-from release.app.log.verify import verify
+from release.app.log.verify import fault, verify
 from release.app.log.verify_report import VerifyRequest
 from release.app.session import Session
-from release.errors import LogCorrupt
+from release.errors import LogCorrupt, LogUnavailable, RefusedError, ReleaseError
 from release.log import Head
+from release.log.replicate import copy
 from release.log.sealing import seal
 from release.log.torn import Torn
 from tests.support.logs.descriptions import STORES, describe
 from tests.support.logs.facts import planned, whole_release
 from tests.support.logs.tampering import cut, disarm, execute, replace
-from tests.support.logs.workspaces import Notes, workspace
+from tests.support.logs.workspaces import Notes, section, workspace
 
 FACTS = [fact for number in range(4) for fact in whole_release(f"r{number}", f"1.4.{number}")]
 
@@ -53,6 +56,58 @@ def test_log_verify_finds_a_cut_tail_only_with_an_anchor(description: dict[str, 
     workspace(fresh, description).log.append([planned("other")] + [planned("x", f"a{n}") for n in range(9)])
     with pytest.raises(LogCorrupt, match="has another entry 19: its hash is"):
         verify(workspace(fresh, description), VerifyRequest(anchor=head))
+
+
+def test_log_verify_compares_every_copy_with_the_log(description: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "first.jsonl"
+    first = {"store": "file", "path": str(path)}
+    log = [first, section(description)]
+
+    def found(machine: str) -> tuple[str, type[ReleaseError] | None]:
+        report = verify(workspace(tmp_path / machine, description, log=log), VerifyRequest())
+        (one,) = report.copies
+        error = fault(report)
+        if error is not None:
+            assert topic_of(error) in {"log-copies", "log-corrupt"}
+            assert error.hint
+        return one.finding, type(error) if error is not None else None
+
+    workspace(tmp_path / "other", first).log.append([planned("other")])
+    assert found("a") == ("differs", RefusedError)
+    path.unlink()
+    assert found("a") == ("ahead", LogCorrupt)
+    copy(workspace(tmp_path / "a", description).log.store, workspace(tmp_path / "a", first).log.store)
+    assert found("a") == ("same", None)
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:15]))
+    assert found("a") == ("ahead", LogCorrupt)
+    path.write_bytes(whole.replace(b"1.4.3", b"1.4.9", 1))
+    with pytest.raises(LogCorrupt) as damaged:
+        found("a")
+    assert "is whole and has 20 entries" in str(damaged.value.hint)
+    path.write_bytes(whole)
+    cut(description, 15, 20)
+    assert found("b") == ("behind", None)
+    workspace(tmp_path / "b", description, log=log).log.append([planned("next")])
+    assert found("b") == ("same", None)
+
+
+def test_log_verify_names_a_copy_that_is_damaged_or_away(tmp_path: Path) -> None:
+    first, copied = ({"store": "file", "path": str(tmp_path / name)} for name in ("a.jsonl", "b.jsonl"))
+    away = {"store": "git", "remote": f"file://{tmp_path}/none.git"}
+    session = workspace(tmp_path / "work", first, log=[first, copied, away])
+    session.log.append(FACTS[:5])
+    Path(copied["path"]).write_text("not a log\n")
+    report = verify(workspace(tmp_path / "work", first, log=[first, copied, away]), VerifyRequest())
+    assert [(one.log, one.finding) for one in report.copies] == [
+        (copied["path"], "corrupt"),
+        (f"refs/shipmark/log at {away['remote']}", "unknown"),
+    ]
+    error = fault(report)
+    assert isinstance(error, LogCorrupt)
+    assert "move it away" in str(error.hint)
+    only_away = msgspec.structs.replace(report, copies=report.copies[1:])
+    assert type(fault(only_away)) is LogUnavailable
 
 
 def test_a_run_warns_of_an_anchor_that_the_log_lacks(description: dict[str, Any], tmp_path: Path) -> None:

@@ -28,6 +28,16 @@ class Notes:
         return [note.text for note in self.notes if note.level == "warning"]
 
 
+def section(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of the log of `description`; the database of a SQL log is in the environment."""
+    match description["store"]:
+        case "file":
+            return {"store": "file", "path": description["path"]}
+        case "git":
+            return {"store": "git", "remote": f"file://{description['url']}"}
+    return {"store": "sql", "url": "${SHIPMARK_LOG_URL}"}
+
+
 def workspace(
     folder: Path,
     description: Mapping[str, Any],
@@ -38,13 +48,7 @@ def workspace(
 ) -> Session:
     """Open a workspace in `folder`, created if missing, on the log of `description` (from `logs.descriptions`)."""
     folder.mkdir(exist_ok=True)
-    match description["store"]:
-        case "file":
-            log = {"store": "file", "path": description["path"]}
-        case "git":
-            log = {"store": "git", "remote": f"file://{description['url']}"}
-        case _:
-            log = {"store": "sql", "url": "${SHIPMARK_LOG_URL}"}
+    log = section(description)
     (folder / "shipmark.yml").write_text(json.dumps({"log": log, **config}))
     variables = {**scrubbed(folder), "SHIPMARK_CACHE_DIR": str(folder / "cache")}
     if "url" in description:

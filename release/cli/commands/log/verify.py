@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from release.app.log import verify as use_case
-from release.app.log.verify_report import VerifyRequest
+from release.app.log.verify_report import CopyReport, VerifyRequest
 from release.cli.options import Command, global_options
 from release.cli.output.columns import columns
 from release.cli.output.stdout import data, document
@@ -35,7 +35,7 @@ from release.log.torn import Torn
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-verify/1`.")
 @click.pass_context
 def verify(ctx: click.Context, registry: bool, blobs: bool, anchor: str | None, as_json: bool) -> None:
-    """Check every entry's hash and its link to the entry before; with --registry, also the recorded tags.
+    """Check every entry's hash and its link to the entry before, in every store of `log:`; with --registry, also tags.
 
     A log whose last entries were removed is still a whole chain: --anchor checks that the log has an entry that it had.
     """
@@ -48,6 +48,7 @@ def verify(ctx: click.Context, registry: bool, blobs: bool, anchor: str | None, 
         data(f"{report.log}: {report.entries} entries, the chain is whole{end}")
         if report.torn:
             data(*(_torn(one) for one in report.torn))
+        data(*(line for one in report.copies for line in _copy(one)))
         if report.anchor:
             data(f"the log has entry {report.anchor}")
         if report.tags:
@@ -59,6 +60,15 @@ def verify(ctx: click.Context, registry: bool, blobs: bool, anchor: str | None, 
     fault = use_case.fault(report)
     if fault is not None:
         raise fault
+
+
+def _copy(one: CopyReport) -> list[str]:
+    """The lines about a copy of the log."""
+    if one.finding in ("corrupt", "unknown"):
+        return [f"copy {one.log}: {one.detail}"]
+    end = f", head {one.head}" if one.head else ""
+    said = "the same as the log" if one.finding == "same" else one.detail
+    return [f"copy {one.log}: {one.entries} entries, {said}{end}", *(_torn(torn) for torn in one.torn)]
 
 
 def _torn(one: Torn) -> str:
