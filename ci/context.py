@@ -47,7 +47,8 @@ class CiContext(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of one CI run; None: the CI system does not state the fact.
 
     `system`: `github`, `gitea`, `forgejo`, `gitlab`, `jenkins`, `tekton`, `circleci`, `azure`, `buildkite`,
-    `bitbucket`, `drone`, `woodpecker`, `none`. `event`: `push`, `tag`, `pull-request`, `pull-request-target`,
+    `bitbucket`, `drone`, `woodpecker`, `other`, `none`. `name`: of the CI system where `system` is `other`, if it is
+    known. `event`: `push`, `tag`, `pull-request`, `pull-request-target`,
     `merge-queue`, `schedule`, `manual`, `other`. `event_name`: the CI system's own name of the event. `branch`: None
     for tag builds and requests; in a merge queue the queue's temporary branch, so check `merge_queue` first.
     `head_origin`: set for requests, and for events about a commit that may be another repository's (`workflow_run`,
@@ -59,6 +60,7 @@ class CiContext(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     system: str = "none"
+    name: str | None = None
     event: str = "other"
     event_name: str | None = None
     commit: str | None = None

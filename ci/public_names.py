@@ -74,6 +74,7 @@ PUBLIC: Mapping[str, frozenset[str]] = {
     "bitbucket": frozenset(_BITBUCKET.split()),
     "drone": frozenset(_DRONE.split()),
     "woodpecker": frozenset(_WOODPECKER.split()),
+    "other": frozenset((*_OWN.split(), "BUILD_ID", "BUILD_NUMBER")),
     "none": frozenset(),
 }
 

@@ -7,6 +7,9 @@ from typing import Literal
 import msgspec
 
 from ci.context import CiContext
+from ci.systems.other import unread
+
+_REQUESTS = ("pull-request", "pull-request-target")
 
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,8 @@ def judge(ci: CiContext) -> Trust:
         return Trust(
             verdict="foreign", reason=f"{subject} comes from another repository, according to `{variable}`"
         )
+    if ci.system == "other" and ci.event not in _REQUESTS:
+        return Trust(verdict="untold", reason=unread(ci.name, variable))
     return Trust(
         verdict="untold",
         reason=f"{ci.system} does not say which repository {subject} comes from (see `{variable}`)",
@@ -50,6 +55,6 @@ def judge(ci: CiContext) -> Trust:
 def _subject(ci: CiContext) -> str:
     if ci.pull_request is not None:
         return f"pull request {ci.pull_request.number}"
-    if ci.event in ("pull-request", "pull-request-target"):
+    if ci.event in _REQUESTS:
         return "the pull request"
     return f"the commit behind `{ci.event_name or ci.event}`"

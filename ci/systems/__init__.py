@@ -11,6 +11,7 @@ import msgspec
 from ci.context import CiContext
 from ci.systems.assemble import assemble
 from ci.systems.evidence import Evidence, Findings, Said
+from ci.systems.other import VENDORS, sign_of_ci
 
 
 class System(Protocol):
@@ -24,19 +25,21 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
     """The variables that identify a CI system. `alternatives`: sets of variables; all of one set have to match.
 
     The value `*` matches any value; other values are compared without case. `module`: the module of `ci.systems` that
-    reads the system. `inherits`: systems whose markers this system sets too, which causes no warning.
+    reads the system. `weak`: alternatives that are tried after those of all systems. `inherits`: systems whose markers
+    this system sets too, which causes no warning.
     """
 
     system: str
     module: str
     alternatives: tuple[Mapping[str, str], ...]
+    weak: tuple[Mapping[str, str], ...] = ()
     inherits: tuple[str, ...] = ()
 
 
 #: The CI systems in the order in which `detect` tries them; the first match wins. Tekton comes first, because users set
 #: its `SHIPMARK_*` variables on purpose. Forgejo comes before Gitea and GitHub, whose variables Forgejo sets too, and
-#: Woodpecker before Drone for the same reason. Jenkins is last because its marker can be a global variable of the
-#: machine.
+#: Woodpecker before Drone for the same reason. JENKINS_URL alone is tried last because it can be a global variable of
+#: the machine. A run that no marker fits, and that some CI system started (`sign_of_ci`), is one of `other`, too.
 SYSTEMS: tuple[Marker, ...] = (
     Marker(
         system="tekton",
@@ -68,12 +71,16 @@ SYSTEMS: tuple[Marker, ...] = (
     Marker(
         system="jenkins",
         module="jenkins",
-        alternatives=({"JENKINS_URL": "*"}, {"BUILD_ID": "*", "JOB_NAME": "*", "WORKSPACE": "*"}),
+        alternatives=(
+            {"JENKINS_URL": "*", "BUILD_ID": "*", "JOB_NAME": "*"},
+            {"BUILD_ID": "*", "JOB_NAME": "*", "WORKSPACE": "*"},
+        ),
+        weak=({"JENKINS_URL": "*"},),
     ),
+    Marker(system="other", module="other", alternatives=tuple(one for row in VENDORS for one in row.markers)),
 )
 
-# Values of `CI` that deny a CI system.
-_NO = frozenset({"", "0", "false", "no", "off"})
+_OTHER = next(marker for marker in SYSTEMS if marker.system == "other")
 
 #: Every name that `detect` accepts as `system`.
 NAMES: tuple[str, ...] = (*(marker.system for marker in SYSTEMS), "none")
@@ -98,7 +105,7 @@ def detect(
 
 def _read(marker: Marker, env: Mapping[str, str], event: Mapping[str, Any] | None) -> Findings:
     module: System = import_module(f"ci.systems.{marker.module}")
-    return module.read(Evidence(env, event, placeholders=marker.module in ("azure", "tekton")))
+    return module.read(Evidence(env, event, placeholders=marker.module in ("azure", "tekton", "other")))
 
 
 def _cautious(found: CiContext, env: Mapping[str, str], event: Mapping[str, Any] | None) -> CiContext:
@@ -110,16 +117,20 @@ def _cautious(found: CiContext, env: Mapping[str, str], event: Mapping[str, Any]
     evidence = Evidence(env, None)
     if evidence.variable("SHIPMARK_CI", "SHIPMARK_PR_FORK"):
         return found
-    for marker in SYSTEMS:
-        said = _match(marker, evidence)
-        if said is None or marker.system == "tekton":
-            continue
-        below = assemble(marker.system, said, _read(marker, env, event))
-        stated = tuple(one for one in below.concluded if one.field == "head_origin")
-        return msgspec.structs.replace(
-            found, head_origin=below.head_origin, concluded=(*found.concluded, *stated)
-        )
-    return found
+    matches = [one for one in _matches(evidence) if one[0].system != "tekton"]
+    if not matches and (sign := sign_of_ci(evidence)) is not None:
+        matches = [(_OTHER, sign)]
+    if not matches:
+        return found
+    marker, said = matches[0]
+    below = assemble(marker.system, said, _read(marker, env, event))
+    stated = tuple(one for one in below.concluded if one.field == "head_origin")
+    return msgspec.structs.replace(
+        found,
+        head_origin=below.head_origin,
+        concluded=(*found.concluded, *stated),
+        warnings=(*found.warnings, *(below.warnings if below.system == "other" else ())),
+    )
 
 
 def event_path(env: Mapping[str, str], *, system: str | None = None) -> str | None:
@@ -130,7 +141,7 @@ def event_path(env: Mapping[str, str], *, system: str | None = None) -> str | No
     if said is None or chosen is None:
         return None
     below = chosen.system == "tekton" and any(
-        one.module == "github" and _match(one, evidence) is not None for one in SYSTEMS
+        one.module == "github" and _match(one.alternatives, evidence) is not None for one in SYSTEMS
     )
     # The path itself, whatever bytes it has.
     return env[said.source] if chosen.module == "github" or below else None
@@ -145,7 +156,7 @@ def _choose(env: Mapping[str, str], system: str | None) -> tuple[Marker | None, 
     warnings: tuple[str, ...] = ()
     if wanted is not None:
         warnings = (f"`{wanted.source}={wanted.value}` names no CI system; known are {', '.join(NAMES)}",)
-    matches = [(marker, said) for marker in SYSTEMS if (said := _match(marker, evidence)) is not None]
+    matches = _matches(evidence)
     off = evidence.variable("CI")
     if (
         off is not None
@@ -159,25 +170,30 @@ def _choose(env: Mapping[str, str], system: str | None) -> tuple[Marker | None, 
             )
         return None, off, warnings
     if not matches:
-        if off is not None and off.value.strip().lower() not in _NO and wanted is None:
-            text = (
-                f"`CI={off.value}`, but no CI system that shipmark knows: the run counts as on a laptop, so a fork's"
-                " commit would be trusted; say what it is for in `SHIPMARK_REF`, `SHIPMARK_EVENT` and"
-                " `SHIPMARK_PR_FORK`, or that it is none with `SHIPMARK_CI=none`"
-            )
-            warnings += (text,)
-        return None, Said("none", "no marker"), warnings
+        sign = sign_of_ci(evidence)
+        return (None, Said("none", "no marker"), warnings) if sign is None else (_OTHER, sign, warnings)
     marker, said = matches[0]
     for other, source in matches[1:]:
-        if other.system not in marker.inherits:
+        if other.system not in (*marker.inherits, "other"):
             hint = f"`--ci {other.system}` takes that"
             warnings += (f"`{said.source}` says {marker.system}, but `{source.source}` is set too; {hint}",)
     return marker, said, warnings
 
 
-def _match(marker: Marker, evidence: Evidence) -> Said | None:
+def _matches(evidence: Evidence) -> list[tuple[Marker, Said]]:
+    """Return the systems whose markers match, each with a variable that does, in the order in which they count."""
+    found: dict[str, tuple[Marker, Said]] = {}
+    for alternatives in ("alternatives", "weak"):
+        for marker in SYSTEMS:
+            said = _match(getattr(marker, alternatives), evidence)
+            if said is not None:
+                found.setdefault(marker.system, (marker, said))
+    return list(found.values())
+
+
+def _match(alternatives: tuple[Mapping[str, str], ...], evidence: Evidence) -> Said | None:
     """Return the first variable of the alternative that matches; None if no alternative matches."""
-    for alternative in marker.alternatives:
+    for alternative in alternatives:
         said = [evidence.variable(name) for name in alternative]
         if all(
             one is not None and wanted in ("*", one.value.strip().lower())

@@ -52,6 +52,7 @@ def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ..
     """Return the context for the findings of a system. `marker`: the variable that identified the system."""
     record = _Record()
     record.take("system", marker, system)
+    name = record.text("name", found.name)
     git_tag = record.text("git_tag", found.git_tag)
     sign = _sign_of_request(found)
     number = None if git_tag or _no_request(found.number) else found.number
@@ -67,6 +68,7 @@ def assemble(system: str, marker: Said, found: Findings, warnings: tuple[str, ..
     named = record.text("repository", found.repository)
     return CiContext(
         system=system,
+        name=name,
         event=_event(found, git_tag, branch, merge_queue, is_request=sign is not None),
         event_name=record.text("event_name", found.event_name),
         commit=record.commit("commit", found.commit),

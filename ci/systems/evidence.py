@@ -84,6 +84,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     `ci.context.Gone`. `prerelease`: `true` or `false`.
     """
 
+    name: Said | None = None
     event_name: Said | None = None
     trigger: str | None = None
     commit: Said | None = None

@@ -10,6 +10,7 @@ from ci.context import CiContext
 from ci.public_names import public_variables
 from ci.remedies import remedy
 from ci.systems import detect, event_path
+from ci.systems.other import REMEDY
 from release.app.component_policy import require_valid_targets
 from release.app.input_files import read_config, read_event
 from release.app.machine import Machine
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from release.log.writer import Writer
 
 CONFIG_NAME = "shipmark.yml"
+
+_TRUSTED_RUN = "run the command for a push, a tag or by hand, on a branch of the repository itself"
 
 
 class Session:
@@ -119,8 +122,13 @@ class Session:
         if not self.trust.trusted:
             raise RefusedError(
                 f"`{what}` changes what others see, and this run is not trusted: {self.trust.reason}",
-                hint="run the command for a push, a tag or by hand, on a branch of the repository itself",
+                hint=self.remedy_of_trust or _TRUSTED_RUN,
             )
+
+    @property
+    def remedy_of_trust(self) -> str | None:
+        """What the job has to set to be trusted, if its CI system is one that shipmark does not read."""
+        return REMEDY if self.ci.system == "other" else None
 
     def _say_ignored(self, config: Config) -> None:
         if config.ignored:
@@ -234,8 +242,8 @@ class Session:
             from release.app.log.open_log import unasked_log
 
             text = f"the version log is not asked (untrusted), because {self.trust.reason}"
-            self.sink.emit(Note(level="info", text=text))
-            return unasked_log(self.trust.reason, self.ground)
+            self.sink.emit(Note(level="info", text=text, hint=self.remedy_of_trust))
+            return unasked_log(self.trust.reason, self.ground, self.remedy_of_trust or _TRUSTED_RUN)
         return self.ports.open_log(self.config.log, self.ground)
 
     @cached_property

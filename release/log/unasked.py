@@ -9,13 +9,17 @@ from release.log import Entry, Head
 
 
 class UnaskedStore:
-    """A `LogStore` without entries that refuses every append. `reason`: why the run is not trusted."""
+    """A `LogStore` without entries that refuses every append.
+
+    `reason`: why the run is not trusted. `hint`: what helps.
+    """
 
     name = "not asked (untrusted)"
     local = False
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, hint: str) -> None:
         self._reason = reason
+        self._hint = hint
 
     def head(self) -> Head:
         """The head of an empty log."""
@@ -35,5 +39,5 @@ class UnaskedStore:
         """Raise `RefusedError`, since the run is not trusted."""
         raise RefusedError(
             f"the version log is neither read nor written in a run that is not trusted: {self._reason}",
-            hint="run the command for a push, a tag or by hand, on a branch of the repository itself",
+            hint=self._hint,
         )

@@ -30,6 +30,7 @@ _NAMES = {
     "bitbucket": "Bitbucket",
     "drone": "Drone",
     "woodpecker": "Woodpecker",
+    "other": "Other CI systems",
     "none": "No CI system",
 }
 _DOES = {

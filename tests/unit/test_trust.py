@@ -21,6 +21,13 @@ def request(head: Any, **more: Any) -> dict[str, Any]:
 #: CI system's variables, event file, verdict.
 TABLE: list[tuple[str, dict[str, str], Any, str]] = [
     ("laptop", {}, None, "trusted"),
+    ("CI system that is not known", {"CI": "1"}, None, "untold"),
+    (
+        "CI system that is not read",
+        {"SEMAPHORE": "true", "SEMAPHORE_GIT_REF": "refs/heads/main"},
+        None,
+        "untold",
+    ),
     ("github push", {**HUB, "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main"}, None, "trusted"),
     (
         "github push in a fork",
@@ -374,7 +381,7 @@ def test_ci_environment_is_judged_trusted_foreign_or_untold_as_in_the_table(
 
 def test_every_ci_system_but_gitea_and_forgejo_has_an_example_of_an_untrusted_run() -> None:
     seen = {detect(env, event).system for _, env, event, verdict in TABLE if verdict != "trusted"}
-    assert set(NAMES) - seen == {"none", "gitea", "forgejo"}  # which are read as GitHub is
+    assert set(NAMES) - seen == {"none", "gitea", "forgejo"}  # the last two are read as GitHub is
 
 
 @pytest.mark.parametrize(

@@ -68,11 +68,14 @@ def _catalog(store: LogStore, ground: LogContext, may_fill: bool) -> Catalog:
     return catalog
 
 
-def unasked_log(reason: str, ground: LogContext) -> Writer:
-    """An empty version log that refuses entries, for runs that are not trusted. `reason`: why this run is not."""
+def unasked_log(reason: str, ground: LogContext, hint: str) -> Writer:
+    """An empty version log that refuses entries, for runs that are not trusted.
+
+    `reason`: why this run is not; `hint`: what helps.
+    """
     from release.log.unasked import UnaskedStore
 
-    return Writer(UnaskedStore(reason), clock=ground.clock, cancel=ground.cancel)
+    return Writer(UnaskedStore(reason, hint), clock=ground.clock, cancel=ground.cancel)
 
 
 def open_stores(sections: Sequence[LogSection], ground: LogContext) -> LogStore:

@@ -68,7 +68,7 @@ def build(session: Session, request: BuildRequest) -> BuildReport:
     if not session.trust.trusted:
         raise RefusedError(
             f"`build` runs what the workspace says, and this run is not trusted: {session.trust.reason}",
-            hint="`shipmark preview` checks the build without running it",
+            hint=session.remedy_of_trust or "`shipmark preview` checks the build without running it",
         )
     component = _component(session, request)
     refused = refusal(session, component.name)

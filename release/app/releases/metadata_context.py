@@ -68,7 +68,7 @@ def _is_github(session: Session) -> bool:
     """Whether GitHub's variables describe the run: on GitHub, Gitea or Forgejo, or when `GITHUB_REF` is set by hand."""
     asked = session.settings.ci is not None
     return session.ci.system in _GITHUB or (
-        session.ci.system == "none" and not asked and bool(session.settings.env.get("GITHUB_REF"))
+        session.ci.system in ("none", "other") and not asked and bool(session.settings.env.get("GITHUB_REF"))
     )
 
 

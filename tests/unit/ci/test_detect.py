@@ -52,13 +52,13 @@ def test_no_secret_of_the_environment_reaches_the_context(path: Path) -> None:
         assert secret not in text
 
 
-def test_every_ci_system_but_gitea_and_forgejo_has_golden_files_for_branch_tag_and_request() -> None:
+def test_every_ci_system_that_is_read_itself_has_golden_files_for_branch_tag_and_request() -> None:
     seen: dict[str, set[str]] = {}
     for path in GOLDEN:
         context = load(path)["context"]
         kind = "tag" if "git_tag" in context else "request" if "pull_request" in context else "branch"
         seen.setdefault(context["system"], set()).add(kind)
-    complete = set(NAMES) - {"none", "gitea", "forgejo"}
+    complete = set(NAMES) - {"none", "other", "gitea", "forgejo"}
     assert {name for name, kinds in seen.items() if kinds >= {"branch", "tag", "request"}} == complete
     assert set(seen) == set(NAMES)
 
@@ -263,21 +263,34 @@ def test_no_part_of_a_password_is_left_in_a_public_url(password: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("env", "warns"),
+    ("env", "system"),
     [
-        ({"CI": "true"}, True),
-        ({"CI": "1"}, True),
-        ({"CI": "semaphore"}, True),
-        ({"CI": ""}, False),
-        ({"CI": "no"}, False),
-        ({"CI": "False"}, False),
-        ({}, False),
-        ({"CI": "true", "SHIPMARK_CI": "none"}, False),
-        ({"CI": "true", "GITLAB_CI": "true"}, False),
-        ({"CI": "true", "SHIPMARK_REF": "refs/heads/main"}, False),
+        ({"CI": "true"}, "other"),
+        ({"CI": "1"}, "other"),
+        ({"CI": "semaphore"}, "other"),
+        ({"CI": "drone"}, "other"),  # without `DRONE`
+        ({"CI": "true", "GITHUB_ACTIONS": "1"}, "other"),
+        ({"CONTINUOUS_INTEGRATION": "True"}, "other"),
+        ({"BUILD_ID": "41"}, "other"),
+        ({"CI": "no", "BUILD_NUMBER": "41"}, "other"),
+        ({"CI": "true", "SHIPMARK_CI": "hudson"}, "other"),
+        ({"TEAMCITY_VERSION": "2024.12", "JENKINS_URL": "https://j/"}, "other"),
+        ({"RENDER": "true", "JENKINS_URL": "https://j/", "BUILD_ID": "1", "JOB_NAME": "a"}, "jenkins"),
+        ({"CI": ""}, "none"),
+        ({"CI": "no"}, "none"),
+        ({"CI": "0"}, "none"),
+        ({"CI": "False", "TRAVIS": "true"}, "none"),
+        ({"TRAVIS": "false"}, "none"),
+        ({"TASKCLUSTER_ROOT_URL": "https://t/"}, "none"),
+        ({"CI": "true", "SHIPMARK_CI": "none"}, "none"),
+        ({"CI": "true", "GITLAB_CI": "true"}, "gitlab"),
+        ({"CI": "true", "SHIPMARK_REF": "refs/heads/main"}, "tekton"),
     ],
 )
-def test_an_unknown_ci_system_is_no_laptop_without_a_word(env: dict[str, str], warns: bool) -> None:
+def test_ci_system_that_is_not_known_is_never_taken_for_a_laptop(env: dict[str, str], system: str) -> None:
     found = detect(env, None)
-    assert [f"`CI={env.get('CI')}`, but no CI system" in text for text in found.warnings] == [True] * warns
+    assert (found.system, found.head_origin) == (system, "unknown" if system == "other" else None)
+    assert [text for text in found.warnings if "say what the run is for in `SHIPMARK_REF`" in text] == (
+        [found.warnings[-1]] if system == "other" else []
+    )
     assert detect(env, None, system="none").warnings == ()
