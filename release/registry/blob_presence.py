@@ -11,7 +11,7 @@ from release.oci.reference import require_digest
 from release.registry.auth.challenge import scope
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
-from release.registry.http.client import Answer
+from release.registry.http.answer import Answer
 from release.registry.http.encoding import is_encoded
 
 #: Statuses of servers that do not have HEAD.

@@ -14,7 +14,7 @@ from release.oci import Descriptor
 from release.oci.verify import CHUNK
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
-from release.registry.http.client import Answer
+from release.registry.http.answer import Answer
 from release.registry.http.encoding import is_encoded
 
 # Bytes of the largest config that is decompressed, in memory, if it was compressed on the way; real ones have some KiB.

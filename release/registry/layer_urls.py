@@ -15,7 +15,8 @@ from urllib.parse import SplitResult
 from release.errors import Invalid, NotFound, RegistryError
 from release.oci import Descriptor
 from release.registry.http.address_policy import Reach
-from release.registry.http.client import Answer, Transport
+from release.registry.http.answer import Answer
+from release.registry.http.client import Transport
 from release.registry.http.redirects import absolute
 from release.registry.http.tls import Trust
 

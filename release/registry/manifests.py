@@ -13,7 +13,7 @@ from release.oci.reference import is_digest, require_digest, require_tag
 from release.registry.blob_presence import WITHOUT_HEAD
 from release.registry.calls import Calls
 from release.registry.hosts.call import Call
-from release.registry.http.client import Answer
+from release.registry.http.answer import Answer
 from release.registry.immutable import Immutable
 from release.registry.manifest_answers import algorithm, described, manifest_in, named, printable
 from release.registry.many_manifests import read_many, resolve_many

@@ -14,7 +14,7 @@ from release.errors import Invalid, NotFound
 from release.lazy_pattern import pattern
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
-from release.registry.http.client import Answer
+from release.registry.http.answer import Answer
 
 _LINK = pattern(r"<([^<>\s]+)>([^<]*)")
 _NEXT = pattern(r';\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.IGNORECASE)

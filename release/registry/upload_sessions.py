@@ -10,8 +10,8 @@ from release.errors import RegistryError
 from release.registry.auth.challenge import scope
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
+from release.registry.http.answer import Answer
 from release.registry.http.bodies import Growing, Upload
-from release.registry.http.client import Answer
 
 
 class Sessions:

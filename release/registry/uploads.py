@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from release.errors import Denied, DigestMismatch, RegistryError, Unreachable
 from release.oci import Descriptor
 from release.oci.verify import CHUNK
+from release.registry.http.answer import Answer
 from release.registry.http.bodies import empty_upload
-from release.registry.http.client import Answer
 from release.registry.upload_content import BlobContent
 from release.registry.upload_sessions import Sessions, closing_location
 

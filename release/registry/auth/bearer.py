@@ -19,7 +19,8 @@ from release.errors import Denied, Invalid, RegistryError
 from release.lazy_pattern import pattern
 from release.registry.auth.challenge import Challenge, covers
 from release.registry.auth.credential import Credential
-from release.registry.http.client import Accept, Answer, Transport
+from release.registry.http.answer import Answer
+from release.registry.http.client import Accept, Transport
 from release.registry.http.error_body import fault_of, read_refusal
 from release.registry.http.retry import retry_after
 from release.secrets.known import Secrets

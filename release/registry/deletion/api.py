@@ -16,7 +16,7 @@ from release.registry.hosts.authorization import Authorization
 from release.registry.hosts.call import Call, Ports
 from release.registry.hosts.host import Host
 from release.registry.hosts.origin import Origin
-from release.registry.http.client import Answer
+from release.registry.http.answer import Answer
 from release.registry.http.error_body import LARGEST_ERROR, Refusal, read_refusal
 from release.registry.pagination import read_pages
 

@@ -12,7 +12,7 @@ from release.registry.auth.challenge import Challenge, choose, parse_challenges,
 from release.registry.auth.credential import Credential
 from release.registry.hosts.call import Call, Ports
 from release.registry.hosts.origin import Origin
-from release.registry.http.client import Answer
+from release.registry.http.answer import Answer
 
 
 class Authorization:

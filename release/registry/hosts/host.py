@@ -17,8 +17,9 @@ from release.registry.hosts.call import Call, Ports
 from release.registry.hosts.origin import Origin
 from release.registry.hosts.refusal_hints import refusal_hint
 from release.registry.hosts.throttle import Throttle
+from release.registry.http.answer import Answer
 from release.registry.http.bodies import rewind
-from release.registry.http.client import Answer, anywhere
+from release.registry.http.client import anywhere
 from release.registry.http.error_body import LARGEST_ERROR, Refusal, fault_of, read_refusal
 from release.registry.http.retry import TRANSIENT, Retrier, retry_after
 

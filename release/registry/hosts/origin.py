@@ -10,7 +10,8 @@ from release.errors import Invalid, RegistryError
 from release.registry.auth.challenge import Challenge, choose, parse_challenges
 from release.registry.hosts.ping import Found, probe
 from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to
-from release.registry.http.client import Answer, Transport
+from release.registry.http.answer import Answer
+from release.registry.http.client import Transport
 from release.registry.http.redirects import absolute, host_name, origin_of
 from release.registry.http.tls import Trust
 

@@ -6,7 +6,8 @@ import msgspec
 
 from release.errors import Invalid, Unreachable
 from release.registry.http.address_policy import Reach
-from release.registry.http.client import Answer, Transport
+from release.registry.http.answer import Answer
+from release.registry.http.client import Transport
 from release.registry.http.error_body import LARGEST_ERROR
 from release.registry.http.retry import TLS_FAULT
 
