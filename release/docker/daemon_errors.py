@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from release.control import Cancel
 from release.docker.host import Endpoint
 from release.errors import BuildError, BuilderUnavailable, ReleaseError
-
-if TYPE_CHECKING:
-    pass
 
 # Characters of the daemon's text in an error message: a few lines. The text may contain the output of a whole build
 # step.

@@ -11,7 +11,7 @@ import msgspec
 from release.build import Prepared
 from release.compression import Watch
 from release.control import Cancel
-from release.image_names.image_location import is_in_registry
+from release.image_names.locate import is_in_registry
 from release.oci import Registries
 from release.plan.model import Plan
 from release.plan.operands import CheckImage, PushContent, image_of

@@ -14,7 +14,7 @@ from release.effects.tag_reader import TagReader
 from release.errors import DamagedBlob, DigestMismatch, NotFound, RegistryError
 from release.events import Sink
 from release.handler import Work
-from release.image_names.image_location import is_in_registry
+from release.image_names.locate import is_in_registry
 from release.oci import Descriptor, Repository
 from release.oci.graph import QUESTIONS, blobs_of
 from release.oci.reference import parse_repository

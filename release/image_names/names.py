@@ -1,6 +1,6 @@
 """Opens images in archives and folders: `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:REFERENCE]`, `dir:FOLDER`.
 
-`image_location` opens the other transports: `docker://`, `oci:` and `docker-daemon:`.
+`locate` opens the other transports: `docker://`, `oci:` and `docker-daemon:`.
 """
 
 from __future__ import annotations

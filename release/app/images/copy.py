@@ -15,13 +15,8 @@ from release.app.session import Session
 from release.errors import ConfigError
 from release.events import Note
 from release.image_names.choose_image import choose, read
-from release.image_names.image_location import (
-    HoldsOneImage,
-    ImageLocation,
-    locate,
-    locate_destination,
-    mounts,
-)
+from release.image_names.image_location import HoldsOneImage, ImageLocation, mounts
+from release.image_names.locate import locate, locate_destination
 from release.oci import Manifest
 from release.oci.graph import read_manifests
 from release.task_group import run_all

@@ -10,7 +10,8 @@ from release.app.images.list_tags import by_version, held_by
 from release.app.session import Session
 from release.errors import ConfigError, DeletionDisabled, Invalid, NotFound, RefusedError
 from release.events import Note
-from release.image_names.image_location import ImageLocation, locate_target
+from release.image_names.image_location import ImageLocation
+from release.image_names.locate import locate_target
 from release.oci import Descriptor
 from release.transfer.delete import delete_manifest, delete_tag
 from release.transfer.holders import require_unused

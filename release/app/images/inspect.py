@@ -11,7 +11,8 @@ import msgspec
 
 from release.app.session import Session
 from release.image_names.choose_image import platforms_in, read
-from release.image_names.image_location import ImageLocation, locate
+from release.image_names.image_location import ImageLocation
+from release.image_names.locate import locate
 from release.oci import Manifest, Repository
 from release.oci.image_config import read_config
 from release.oci.manifest import children

@@ -10,7 +10,7 @@ import msgspec
 
 from release.app.session import Session
 from release.errors import Invalid
-from release.image_names.image_location import locate_repository
+from release.image_names.locate import locate_repository
 from release.oci import AnswersMany, Descriptor, Repository
 from release.task_group import run_all
 from release.versions.semver import precedence_key, version_of_image_tag

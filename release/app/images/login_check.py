@@ -9,7 +9,8 @@ import msgspec
 
 from release.app.session import Session
 from release.errors import Denied, ReleaseError
-from release.image_names.image_location import ImageLocation, locate_target
+from release.image_names.image_location import ImageLocation
+from release.image_names.locate import locate_target
 from release.registry.auth.credential import Credential, Tried
 
 

@@ -9,7 +9,7 @@ import msgspec
 from release.app.images.put_tags import Placed, place_tags
 from release.app.session import Session
 from release.image_names.choose_image import read
-from release.image_names.image_location import locate_target
+from release.image_names.locate import locate_target
 from release.oci.reference import require_tag
 from release.versions.status import require_free
 

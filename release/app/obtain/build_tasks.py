@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from release.build import BuildTask, BuildValues
 from release.config.load import Config
 from release.config.variables import expand
 from release.plan.release_input import ReleaseInput
-
-if TYPE_CHECKING:
-    pass
-
 
 _LAYOUT = "oci:"
 

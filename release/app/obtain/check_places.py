@@ -49,7 +49,7 @@ class SessionCheckPlaces:
     def loaded(self, source: Repository, digest: str) -> Iterator[str]:
         """The image loaded into the daemon, under a name that is removed afterwards."""
         from release.docker.engine import connect
-        from release.image_names.image_location import locate_destination
+        from release.image_names.locate import locate_destination
 
         name = f"{_NAME}:{digest.partition(':')[2]}"
         place = locate_destination(self._session, f"docker-daemon:{name}").repository

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from release.app.input_files import read_credentials
 from release.errors import ConfigError
-from release.image_names.image_location import is_in_registry
+from release.image_names.locate import is_in_registry
 from release.oci import Repository
 from release.oci.reference import parse_repository
 from release.plan.release_input import ReleaseInput, Target

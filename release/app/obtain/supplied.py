@@ -11,7 +11,8 @@ from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError, NotFound, RefusedError
 from release.image_names.choose_image import read
-from release.image_names.image_location import ImageLocation, is_in_registry, locate
+from release.image_names.image_location import ImageLocation
+from release.image_names.locate import is_in_registry, locate
 from release.oci import Repository
 from release.oci.image_config import named_entries, read_config
 from release.plan.supply import FROM, Joined, Supplied, Supply, join

@@ -17,7 +17,8 @@ from release.effects.version_status import read_status
 from release.errors import RegistryError
 from release.events import Note
 from release.image_names.choose_image import read
-from release.image_names.image_location import ImageLocation, locate_target
+from release.image_names.image_location import ImageLocation
+from release.image_names.locate import locate_target
 from release.lazy_pattern import pattern
 from release.log.catalog.view import LogView
 from release.log.served import contradiction

@@ -11,7 +11,7 @@ from release.app.released.promote_tags import Tags, named_tags, split_place, usu
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError
-from release.image_names.image_location import locate_target
+from release.image_names.locate import locate_target
 from release.log.catalog.view import LogView
 from release.plan.promote import Destination
 from release.tagging.model import HeldTags

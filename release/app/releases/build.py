@@ -20,7 +20,8 @@ from release.build.assemble import build_whole
 from release.build_spec import BUILDERS, BuildSpec
 from release.config.load import Component
 from release.errors import ConfigError, RefusedError, ReleaseError
-from release.image_names.image_location import ImageLocation, locate_destination
+from release.image_names.image_location import ImageLocation
+from release.image_names.locate import locate_destination
 from release.plan.ownership import several_platforms
 from release.plan.release_input import ReleaseInput
 from release.tagging.model import Decision

@@ -18,7 +18,8 @@ from release.docker.saved_images import store_archive
 from release.errors import BuildError, ConfigError
 from release.events import Sink
 from release.image_names.choose_image import read
-from release.image_names.image_location import HasEnvironment, LocationContext, locate_target
+from release.image_names.image_location import HasEnvironment, LocationContext
+from release.image_names.locate import locate_target
 from release.layout.layout import Layout
 from release.oci import Registries
 from release.oci.image_json import Platform

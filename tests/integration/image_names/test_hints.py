@@ -11,7 +11,7 @@ from release.app.images.delete import DeleteRequest, delete
 from release.app.session import Session
 from release.app.settings import Settings
 from release.errors import ConfigError, NotFound
-from release.image_names.image_location import locate_repository
+from release.image_names.locate import locate_repository
 from release.layout.layout import Layout
 from tests.support.registries.hostile import HostileServer, Reply
 from tests.support.registries.images import make_image, store

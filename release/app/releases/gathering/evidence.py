@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from release.app.session import Session
 from release.config.load import Component
@@ -19,9 +18,6 @@ from release.plan.ownership import several_platforms
 from release.plan.parts import candidates
 from release.plan.release_key import name_of, release_key
 from release.tagging.model import Decision, Held, MovingTag
-
-if TYPE_CHECKING:
-    pass
 
 
 def recorded_of(session: Session, project: str, decision: Decision) -> Recorded:
