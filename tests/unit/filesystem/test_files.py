@@ -11,7 +11,7 @@ import pytest
 from release.cli.output.files import _unwritable
 from release.errors import ConfigError, RefusedError
 from release.filesystem.files import append_file, read_file, remove_file, write_file, write_hint
-from release.layout.layout import _broken
+from release.layout.blobs import broken
 from release.log.stores.file_errors import hint_for
 
 
@@ -140,7 +140,7 @@ class TestRemove:
 def test_hint_for_a_full_disk_speaks_of_room_and_not_of_rights(number: int) -> None:
     full = OSError(number, os.strerror(number))
     assert "make room" in str(write_hint(full, "check the rights"))
-    assert "make room" in str(_broken("`oci:x` cannot be created", full, hint="check the rights").hint)
+    assert "make room" in str(broken("`oci:x` cannot be created", full, hint="check the rights").hint)
     assert "make room" in str(_unwritable("plan.json", full).hint)
     assert "make room" in hint_for(full)
 
