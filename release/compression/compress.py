@@ -24,7 +24,7 @@ from release.filesystem.files import read_limited
 from release.filesystem.new_files import NewFile
 from release.limits import KIB
 from release.oci import OCI_LAYER, Descriptor
-from release.oci.reference import is_digest
+from release.oci.grammar import is_digest
 from release.oci.verify import CHUNK, copying
 
 # Bytes of a cache entry: two digests and two sizes, some hundred bytes of JSON. Whoever can write the cache could

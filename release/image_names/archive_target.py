@@ -15,8 +15,8 @@ from release.image_names.archive_writer import write_combined_archive
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest
 from release.oci.attached import is_attached
+from release.oci.grammar import is_digest
 from release.oci.manifest import describe, subject
-from release.oci.reference import is_digest
 
 
 class ArchiveTarget:

@@ -25,8 +25,8 @@ from release.filesystem.folders import OpenFolder, nearest_folder, open_folder
 from release.filesystem.new_files import NewFile
 from release.layout.blob_writer import BLOB_MODE
 from release.oci import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
+from release.oci.grammar import is_digest, require_digest, require_tag
 from release.oci.manifest import LARGEST_PULLED, describe, read_manifest
-from release.oci.reference import is_digest, require_digest, require_tag
 from release.oci.verify import CHUNK, verified
 
 # Content of the file `version`, which containers/image requires.

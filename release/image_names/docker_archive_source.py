@@ -27,8 +27,9 @@ from release.image_names.archive_file import ArchiveFile
 from release.image_names.oci_archive import ReadOnly
 from release.layout.layout import Layout
 from release.oci import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
+from release.oci.grammar import is_digest
 from release.oci.manifest import describe, digest_bytes, encode_manifest
-from release.oci.reference import Reference, is_digest
+from release.oci.reference import Reference
 from release.task_group import run_all
 
 # Bytes of `manifest.json` and of the image config, which are read into memory. Usual ones have some KiB.

@@ -32,9 +32,10 @@ from release.image_names.archive_writer import combined_archive
 from release.layout.adopt import put_bytes
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest
+from release.oci.grammar import is_digest
 from release.oci.image_json import image_manifest
 from release.oci.manifest import describe
-from release.oci.reference import Reference, is_digest
+from release.oci.reference import Reference
 
 # Parts of the daemon's error messages, in lower case, for an image that does not exist. The SDK's error has no code for
 # a missing image.

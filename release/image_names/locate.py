@@ -12,7 +12,8 @@ from release.image_names.image_location import ImageLocation, LocationContext
 from release.image_names.path_and_name import split_path
 from release.layout.layout import Layout
 from release.layout.reader import LayoutReader
-from release.oci.reference import Reference, is_digest
+from release.oci.grammar import is_digest
+from release.oci.reference import Reference
 
 if TYPE_CHECKING:
     from release.image_names.names import OpenedImage, TransportContext

@@ -22,7 +22,8 @@ from release.image_names.path_and_name import PathAndName, split_path
 from release.layout.layout import Layout
 from release.lazy_pattern import pattern
 from release.oci import Repository
-from release.oci.reference import Reference, is_tag
+from release.oci.grammar import is_tag
+from release.oci.reference import Reference
 
 OCI_ARCHIVE = "oci-archive:"
 DOCKER_ARCHIVE = "docker-archive:"

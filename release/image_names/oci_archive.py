@@ -12,7 +12,7 @@ from release.layout.index import Entries, read_entries
 from release.layout.reader import INCOMPLETE, LayoutReader
 from release.limits import LAYOUT_INDEX_BYTES
 from release.oci import Descriptor, Manifest
-from release.oci.reference import require_digest
+from release.oci.grammar import require_digest
 
 
 class ReadOnly:

@@ -10,7 +10,8 @@ import os
 import msgspec
 
 from release.errors import ConfigError
-from release.oci.reference import Reference, is_ref_name, is_tag, require_digest
+from release.oci.grammar import is_ref_name, is_tag, require_digest
+from release.oci.reference import Reference
 
 
 class PathAndName(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ from typing import Any
 from release.errors import ConfigError
 from release.oci import INDEX_TYPES, MANIFEST_TYPES
 from release.oci.attached import is_attached
-from release.oci.reference import Reference, is_tag
+from release.oci.grammar import is_tag
+from release.oci.reference import Reference
 
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"

@@ -18,7 +18,7 @@ from release.filesystem.files import require_file
 from release.filesystem.folders import OpenFolder, nearest_folder, open_folder
 from release.filesystem.new_files import PARTIAL, NewFile
 from release.layout.blob_writer import BLOB_MODE
-from release.oci.reference import require_digest
+from release.oci.grammar import require_digest
 
 #: `index.json` of a layout without images.
 EMPTY_INDEX: dict[str, Any] = {

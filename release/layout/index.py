@@ -17,8 +17,8 @@ from release.errors import ConfigError, Invalid
 from release.json_text import parse_json
 from release.layout.entry_names import REF_NAME, called, is_named, only_image, tag_of, without_name
 from release.oci import Descriptor
+from release.oci.grammar import is_digest
 from release.oci.manifest import without_nulls
-from release.oci.reference import is_digest
 
 
 class Entries:

@@ -25,8 +25,8 @@ from release.layout.index import Entries, read_entries
 from release.limits import LAYOUT_INDEX_BYTES
 from release.oci import Manifest
 from release.oci.attached import lists, referrers_tag, with_referrer, without_referrer
+from release.oci.grammar import require_digest, require_tag
 from release.oci.manifest import children, describe, subject
-from release.oci.reference import require_digest, require_tag
 
 
 class Layout(LayoutBlobs):

@@ -11,8 +11,9 @@ from release.errors import Invalid, NotFound, RegistryError
 from release.layout.index import Entries
 from release.oci import INDEX_TYPES, Descriptor, Manifest
 from release.oci.attached import describe_referrer, referrers_tag
+from release.oci.grammar import is_digest
 from release.oci.manifest import LARGEST_PULLED, children, read_manifest, subject
-from release.oci.reference import is_digest, require_name
+from release.oci.reference import require_name
 from release.oci.verify import verified
 
 #: The hint for an image whose parts are not all there, as an interrupted copy or a copy of one platform leaves it.

@@ -15,7 +15,7 @@ import msgspec
 from release.decoding import convert
 from release.errors import DigestMismatch, Invalid
 from release.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest
-from release.oci.reference import is_digest
+from release.oci.grammar import is_digest
 
 #: Bytes of a manifest that is pushed. Registries should accept 4 MiB (distribution-spec v1.1, "Pushing Manifests");
 #: many refuse more.

@@ -11,6 +11,7 @@ import msgspec
 
 from release.errors import ConfigError
 from release.lazy_pattern import pattern
+from release.oci.grammar import COMPONENT, LONGEST_NAME, digest_fault, is_ref_name, is_tag, shown, tag_fault
 
 DOCKER_HUB = "docker.io"
 # What a target that is an OCI layout folder begins with.
@@ -19,17 +20,7 @@ _LAYOUT = "oci:"
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 _HUB_API = "registry-1.docker.io"
 
-_TAG = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
-_COMPONENT = pattern(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
-# OCI image-spec v1.1, "Pre-Defined Annotation Keys".
-_REF_NAME = pattern(r"[A-Za-z0-9]+(?:(?:--|[-._:@+/])[A-Za-z0-9]+)*", re.ASCII)
 _LABEL = pattern(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
-_HEX = pattern(r"[0-9a-f]+", re.ASCII)
-# Hex digits of the algorithms that image-spec v1.1 registers (descriptor, "Registered Algorithms").
-_HEX_LENGTH = {"sha256": 64, "sha512": 128}
-# Characters of `REGISTRY/REPOSITORY`. Many clients accept no more (distribution-spec v1.1, "Pulling manifests"), so an
-# image with a longer name could not be pulled by them.
-_LONGEST_NAME = 255
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +42,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         name, tag = _split_tag(name, text)
         registry, repository = _split_registry(name, text)
         _require_repository(repository, text)
-        if len(registry) + 1 + len(repository) > _LONGEST_NAME:
-            raise _bad(text, f"the name is longer than {_LONGEST_NAME} characters")
+        if len(registry) + 1 + len(repository) > LONGEST_NAME:
+            raise _bad(text, f"the name is longer than {LONGEST_NAME} characters")
         return cls(registry=registry, repository=repository, tag=tag, digest=digest)
 
     @property
@@ -111,36 +102,6 @@ def repository_name(target: str) -> str:
     return parse_repository(target).name if path is None else f"{_LAYOUT}{path}"
 
 
-def is_tag(text: str) -> bool:
-    """Whether `text` is a valid tag: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`."""
-    return _TAG.fullmatch(text) is not None
-
-
-def is_ref_name(text: str) -> bool:
-    """Whether `text` may be the annotation `org.opencontainers.image.ref.name`, also `1.0+build` or `release/1.0`."""
-    return _REF_NAME.fullmatch(text) is not None
-
-
-def is_repository(text: str) -> bool:
-    """Whether `text` is a valid path of a repository, without its registry."""
-    return len(text) <= _LONGEST_NAME and all(_COMPONENT.fullmatch(one) for one in text.split("/"))
-
-
-def is_digest(text: str) -> bool:
-    """Whether `text` is a SHA-256 or SHA-512 digest in lower-case hex, which is safe in URLs and paths."""
-    return _digest_fault(text) is None
-
-
-def require_tag(text: str) -> str:
-    """Return `text` if it is a valid tag. Raises `ConfigError`."""
-    if not is_tag(text):
-        raise ConfigError(
-            f"tag `{_shown(text)}` is invalid: {_tag_fault(text)}",
-            hint="a tag begins with a letter, digit or `_`, and has at most 128 of `A-Za-z0-9._-`",
-        )
-    return text
-
-
 def require_name(text: str) -> str:
     """Return `text` if it is a valid name of an image in a layout: a tag, a whole reference, or another `ref.name`.
 
@@ -151,26 +112,11 @@ def require_name(text: str) -> str:
     return text
 
 
-def require_digest(text: str) -> str:
-    """Return `text` if it is a valid digest. Raises `ConfigError`."""
-    fault = _digest_fault(text)
-    if fault is not None:
-        raise ConfigError(f"digest `{_shown(text)}` is invalid: {fault}")
-    return text
-
-
 def _bad(text: str, why: str, *, hint: str | None = None) -> ConfigError:
     usual = "write it as `ghcr.io/acme/app`, or `oci:dist/image` for a folder"
     # `why` and `hint` may quote a part of `text`, which may contain control characters.
-    message = f"`{_shown(text)}` is not an image reference: {_shown(why)}"
-    return ConfigError(message, hint=_shown(hint) if hint else usual)
-
-
-def _shown(text: str) -> str:
-    short = text if len(text) <= 200 else text[:200] + "…"
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in short
-    )
+    message = f"`{shown(text)}` is not an image reference: {shown(why)}"
+    return ConfigError(message, hint=shown(hint) if hint else usual)
 
 
 def _require_plain(text: str) -> None:
@@ -194,7 +140,7 @@ def _split_digest(text: str) -> tuple[str, str | None]:
     name, separator, digest = text.partition("@")
     if not separator:
         return name, None
-    fault = _digest_fault(digest)
+    fault = digest_fault(digest)
     if fault is not None:
         raise _bad(text, f"the digest is invalid: {fault}")
     return name, digest
@@ -206,7 +152,7 @@ def _split_tag(name: str, text: str) -> tuple[str, str | None]:
     if not separator or "/" in tag or "]" in tag:
         return name, None
     if not is_tag(tag):
-        raise _bad(text, f"the tag is invalid: {_tag_fault(tag)}")
+        raise _bad(text, f"the tag is invalid: {tag_fault(tag)}")
     return head, tag
 
 
@@ -257,7 +203,7 @@ def _require_port(port: str | None, text: str) -> None:
 
 def _require_repository(repository: str, text: str) -> None:
     for component in repository.split("/"):
-        if _COMPONENT.fullmatch(component):
+        if COMPONENT.fullmatch(component):
             continue
         if not component:
             raise _bad(text, "the repository has an empty component (`//`, or a slash at an end)")
@@ -268,29 +214,3 @@ def _require_repository(repository: str, text: str) -> None:
             f"`{component}` is not a repository component: lower-case letters and digits, "
             "with single `.`, `_`, `__` or dashes between them",
         )
-
-
-def _tag_fault(tag: str) -> str:
-    if not tag:
-        return "it is empty"
-    if len(tag) > 128:
-        return f"{len(tag)} characters, at most 128 are allowed"
-    if tag[0] in ".-":
-        return f"it starts with `{tag[0]}`"
-    if "+" in tag:
-        return "`+` is not allowed"
-    return "only letters, digits, `_`, `.` and `-` are allowed"
-
-
-def _digest_fault(digest: str) -> str | None:
-    algorithm, separator, value = digest.partition(":")
-    if not separator:
-        return "it has no `algorithm:`"
-    length = _HEX_LENGTH.get(algorithm)
-    if length is None:
-        return "the algorithm is neither sha256 nor sha512"
-    if len(value) != length:
-        return f"{algorithm} has {length} hex digits, not {len(value)}"
-    if not _HEX.fullmatch(value):
-        return "only lower-case hex digits are allowed"
-    return None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from release.errors import DamagedBlob, RegistryError
 from release.oci import Descriptor
-from release.oci.reference import require_digest
+from release.oci.grammar import require_digest
 from release.registry.auth.challenge import scope
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host

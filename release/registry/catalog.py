@@ -13,7 +13,7 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import Denied, Invalid, NotFound
-from release.oci.reference import is_repository
+from release.oci.grammar import is_repository
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
 from release.registry.pagination import read_names

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from release.errors import DigestMismatch, Invalid
 from release.oci import ACCEPTED_TYPES, Descriptor, Manifest
+from release.oci.grammar import is_digest
 from release.oci.manifest import digest_bytes, read_manifest
-from release.oci.reference import is_digest
 from release.registry.http.encoding import is_encoded
 
 # Of a wrong host or port, such as the address of the registry's web pages, and of a proxy that wants a login first.

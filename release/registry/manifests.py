@@ -8,8 +8,8 @@ from functools import partial
 
 from release.errors import DigestMismatch, Invalid, NotFound, RegistryError, Unreachable
 from release.oci import ACCEPTED_TYPES, Descriptor, Manifest
+from release.oci.grammar import is_digest, require_digest, require_tag
 from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, describe
-from release.oci.reference import is_digest, require_digest, require_tag
 from release.registry.blob_presence import WITHOUT_HEAD
 from release.registry.calls import Calls
 from release.registry.hosts.call import Call

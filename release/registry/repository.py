@@ -13,8 +13,9 @@ from typing import IO, TYPE_CHECKING
 
 from release.errors import NotFound
 from release.oci import DOCKER_CONFIG, OCI_CONFIG, OCI_INDEX, Descriptor, Manifest
+from release.oci.grammar import require_digest, require_tag
 from release.oci.manifest import LARGEST_PULLED
-from release.oci.reference import Reference, require_digest, require_tag
+from release.oci.reference import Reference
 from release.oci.verify import verified
 from release.registry.blob_presence import BlobPresence
 from release.registry.calls import Calls

@@ -12,7 +12,7 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import Invalid, NotFound
-from release.oci.reference import is_tag
+from release.oci.grammar import is_tag
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
 from release.registry.pagination import read_names

@@ -59,6 +59,7 @@ PURE = (
     "release.build.context.sizes",
     "release.build.ignore",
     "release.oci.attached",
+    "release.oci.grammar",
     "release.oci.image_index",
     "release.oci.image_json",
     "release.build.embedded.obstacles",

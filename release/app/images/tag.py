@@ -10,7 +10,7 @@ from release.app.images.put_tags import Placed, place_tags
 from release.app.session import Session
 from release.image_names.choose_image import read
 from release.image_names.locate import locate_target
-from release.oci.reference import require_tag
+from release.oci.grammar import require_tag
 from release.versions.status import require_free
 
 

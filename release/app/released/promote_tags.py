@@ -11,7 +11,8 @@ from release.app.released.landings import moving_tags
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError
-from release.oci.reference import Reference, require_tag
+from release.oci.grammar import require_tag
+from release.oci.reference import Reference
 from release.plan.tag_kind import fixed_policy, release_line
 from release.tagging.default_scheme import release_lines
 from release.tagging.model import Candidate, FixedTag, MovingTag, TagPolicy

@@ -34,10 +34,11 @@ from release.decoding import decode
 from release.errors import BuildError
 from release.filesystem.files import read_file
 from release.oci import Manifest, Repository
+from release.oci.grammar import is_digest
 from release.oci.graph import read_manifests
 from release.oci.image_config import read_config
 from release.oci.image_json import Platform, parse_platform
-from release.oci.reference import is_digest, parse_repository
+from release.oci.reference import parse_repository
 from release.registry.http.address_policy import is_loopback_host
 
 # The step of BuildKit that exports and pushes an image.

@@ -20,7 +20,7 @@ from release.errors import ConfigError, RefusedError
 from release.filesystem.files import read_limited
 from release.filesystem.new_files import NewFile
 from release.limits import KIB
-from release.oci.reference import is_digest
+from release.oci.grammar import is_digest
 
 # A diff id with its braces takes 90 bytes. Without a limit, whoever can write the cache could fill the memory.
 _LARGEST_ENTRY = 1 * KIB

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from release.errors import ConfigError, RefusedError
-from release.oci.reference import Reference, is_digest
+from release.oci.grammar import is_digest
+from release.oci.reference import Reference
 from release.retention.snapshot import InUse, Inventory
 
 # Keys under which objects of Kubernetes, Argo CD, Flux, ECS and compose files name images: container specifications,

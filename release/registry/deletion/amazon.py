@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from release.errors import Denied, Invalid, NotFound, RegistryError, Unreachable
 from release.oci.deletion import Abilities, Facts
-from release.oci.reference import is_digest
+from release.oci.grammar import is_digest
 from release.registry.auth.ecr import Account, account, explained
 
 # Characters of a reason of ECR that are shown.

@@ -14,7 +14,7 @@ import msgspec
 from release.errors import Invalid, NotFound
 from release.lazy_pattern import pattern
 from release.oci.deletion import Abilities, Facts
-from release.oci.reference import is_digest
+from release.oci.grammar import is_digest
 from release.registry.auth.challenge import scope
 from release.registry.deletion.api import PAGE, Api, known, named, newest
 from release.registry.deletion.specification import BySpecification, kept_back

@@ -6,7 +6,8 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from release.oci.deletion import Deletion
-from release.oci.reference import Reference, is_digest
+from release.oci.grammar import is_digest
+from release.oci.reference import Reference
 from release.registry.auth.challenge import scope
 from release.registry.auth.credential import Anonymous
 from release.registry.auth.ecr import has_boto3, is_ecr

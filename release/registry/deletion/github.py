@@ -14,7 +14,7 @@ import msgspec
 
 from release.errors import Invalid, NotFound
 from release.oci.deletion import Abilities, Facts
-from release.oci.reference import is_digest
+from release.oci.grammar import is_digest
 from release.registry.deletion.api import PAGE, Api, ApiHost, known, named, newest
 from release.registry.hosts.host import Host
 

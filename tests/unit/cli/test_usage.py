@@ -11,7 +11,7 @@ from release.app.releases.build import BuildRequest, build
 from release.app.workspace import open_workspace
 from release.cli.main import run
 from release.errors import ConfigError, GitError, ReleaseError
-from release.oci.reference import require_tag
+from release.oci.grammar import require_tag
 from release.versions.prereleases import require_channel
 from release.versions.semver import parse_either
 from tests.support.disks.confined import filled, small_disk

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.errors import ConfigError
-from release.oci.reference import Reference, is_digest, is_tag, parse_repository, require_digest, require_tag
+from release.oci.grammar import is_digest, is_tag, require_digest, require_tag
+from release.oci.reference import Reference, parse_repository
 
 D = "sha256:" + "a" * 64
 

@@ -8,7 +8,7 @@ from release.app.retention.gather import whole_match
 from release.app.retention.trash import trash_of
 from release.config.retention import RetentionSection, TrashSection
 from release.errors import ConfigError
-from release.oci.reference import is_tag
+from release.oci.grammar import is_tag
 from release.retention.decide import decide
 from release.retention.policy import policy_of
 from release.retention.snapshot import HeldManifest, HeldTag, History, InUse, Inventory

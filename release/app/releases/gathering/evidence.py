@@ -11,7 +11,7 @@ from release.config.load import Component
 from release.errors import DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
 from release.log.catalog.view import LogView
 from release.oci import INDEX_TYPES, Repository
-from release.oci.reference import is_digest
+from release.oci.grammar import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded, RecordedPart
 from release.plan.model import plain
 from release.plan.ownership import several_platforms
