@@ -27,6 +27,7 @@ from release.app.log.reports import (
     ShowRequest,
 )
 from release.app.log.scope import scope_of
+from release.app.log.tag_holders import holders, holds_of
 from release.app.session import Session
 from release.errors import ConfigError
 from release.log import Entry, questions
@@ -87,11 +88,12 @@ def _filters(request: ListRequest) -> bool:
 def show(workspace: Session, request: ShowRequest) -> ShowReport:
     """Every log entry about the release: of its attempts, and its yank, promotions and deployments.
 
-    Raises `ConfigError`.
+    A tag, such as `latest`, means the release that holds it now. Raises `ConfigError`.
     """
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
-    releases = releases_named(workspace, request.name, scope)
     view = workspace.log_state
+    tags = holds_of(view, request.name, scope)
+    releases = holders(view, tags, scope) or releases_named(workspace, request.name, scope)
     yanks = view.yanks({one.project for one in releases})
     keys = {one.key for one in releases}
     named = {(one.project, name) for one in releases if one.version for name in (one.version, one.name)}
@@ -109,6 +111,7 @@ def show(workspace: Session, request: ShowRequest) -> ShowReport:
             )
             for one in releases
         ),
+        tags=tags,
     )
 
 
@@ -194,8 +197,12 @@ def _running(one: Deployment, yanks: Yanks) -> RunningImage:
 
 
 def newest_named(workspace: Session, name: str, scope: Scope) -> ReleaseState:
-    """The newest release that `name` means; of the builds of a version or git tag, the one with exactly this name."""
-    found = releases_named(workspace, name, scope)
+    """The newest release that `name` means: of the builds of a version or git tag, the one with exactly this name.
+
+    A tag means the release that holds it now; on several targets, the newest of those.
+    """
+    view = workspace.log_state
+    found = holders(view, holds_of(view, name, scope), scope) or releases_named(workspace, name, scope)
     own = [one for one in found if one.name == name or (one.git_tag == name and not one.rebuild)]
     return (own or found)[-1]
 

@@ -68,7 +68,10 @@ class ListReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShowRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`name`: a version, git tag, image tag, digest, commit or release key. The others: see `scope_of`."""
+    """`name`: a version, git tag, image tag, digest, commit or release key. The others: see `scope_of`.
+
+    An image tag means the release that holds it now.
+    """
 
     name: str
     project: str | None = None
@@ -84,11 +87,16 @@ class ShownRelease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShowReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The log entries of the releases that a name means, oldest first, and what is true of each release now."""
+    """The log entries of the releases that a name means, oldest first, and what is true of each release now.
+
+    `tags`: if the name is a tag, the newest digests that it held on each target, the present one last; `releases` are
+    then those that hold it now.
+    """
 
     schema: Literal["shipmark.log-show/1"] = "shipmark.log-show/1"
     entries: tuple[dict[str, Any], ...]
     releases: tuple[ShownRelease, ...] = ()
+    tags: tuple[TagHistory, ...] = ()
 
 
 class FindRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +179,10 @@ class DeploymentsReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiffRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The names of two releases; of several releases that a name means, the newest counts."""
+    """The names of two releases; of several that a name means, the newest counts.
+
+    A tag means the release that holds it now.
+    """
 
     before: str
     after: str

@@ -194,17 +194,23 @@ class LogView:
     def named(self, name: str, scope: Scope) -> tuple[ReleaseState, ...]:
         """See `questions.resolve`."""
         with self._lock:
+            if found := self.of_version(name, scope):
+                return found
+            keys: dict[str, None] = {}
+            for target, tag in self._tags.named(name):
+                entries = self._catalog.with_text(tag_term(target, tag), partial(sets_tag, target, tag))
+                keys |= {text_of(entry.fields, "release"): None for entry in entries}
+            return _resolved([*self._folded(keys), *self._identified(name)], name, scope)
+
+    def of_version(self, name: str, scope: Scope) -> tuple[ReleaseState, ...]:
+        """The releases with the version, build or git tag `name`, oldest first; () if none, as for `latest`."""
+        with self._lock:
             keys = {
                 text_of(entry.fields, "release"): None
                 for entry in self._catalog.with_text(version_term(name), _has_release)
             }
-            of_version = _resolved(self._folded(keys), name, scope)
-            if any(name in (one.version, one.name, one.git_tag) for one in of_version):
-                return of_version
-            for target, tag in self._tags.named(name):
-                found = self._catalog.with_text(tag_term(target, tag), partial(sets_tag, target, tag))
-                keys |= {text_of(entry.fields, "release"): None for entry in found}
-            return _resolved([*self._folded(keys), *self._identified(name)], name, scope)
+            found = _resolved(self._folded(keys), name, scope)
+            return found if any(name in (one.version, one.name, one.git_tag) for one in found) else ()
 
     def newest(self, scope: Scope, limit: int) -> tuple[list[ReleaseState], int]:
         """The newest releases of a scope without components, newest first, and how many there are in all."""

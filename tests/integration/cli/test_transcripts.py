@@ -124,6 +124,7 @@ def test_output_of_log_commands_that_read_equals_the_transcript(history: Project
     for question in questions:
         said("log", *question)
         said("log", *question, "--json")
+    said("log", "show", "latest")
     for wrong in (["show", "9.9.9"], ["find", "sha256:0000000"], ["at", "latest", "2001-01-01"]):
         said("log", *wrong)
     said("log", "history", "none")

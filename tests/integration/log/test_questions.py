@@ -26,7 +26,7 @@ from release.app.log.scope import scope_of
 from release.app.session import Session
 from release.errors import ConfigError
 from tests.support.logs.descriptions import STORES, describe
-from tests.support.logs.facts import TickingClock, digest, planned, whole_release
+from tests.support.logs.facts import TickingClock, digest, moved, planned, whole_release
 from tests.support.logs.workspaces import Notes, workspace
 
 WEB, API, OTHER = "r.example/acme/web", "r.example/acme/api", "r.example/other/web"
@@ -306,6 +306,52 @@ def test_log_show_has_the_current_status_and_destinations_of_a_release(
     assert told["1.0.0"].destinations == ("r.example/production:1.0.0",)
     assert told["1.0.0_r1"].destinations == ()
     assert [(one.release.status, one.running) for one in older.releases] == [("prerelease", ())] * 2
+
+
+def test_log_show_of_a_tag_is_about_the_release_that_holds_it(
+    described: dict[str, Any], tmp_path: Path
+) -> None:
+    session = opened(described, tmp_path)
+    report = questions.show(session, ShowRequest(name="latest"))
+    assert names([one.release for one in report.releases]) == ["1.0.0_r1"]
+    assert {entry["release"] for entry in report.entries if "release" in entry} == {
+        report.releases[0].release.key
+    }
+    (latest,) = report.tags
+    assert (latest.target, [hold.name for hold in latest.holds]) == (WEB, ["1.0.0", "1.1.0", "1.0.0_r1"])
+    assert names(
+        [one.release for one in questions.show(session, ShowRequest(name=f"{WEB}:latest")).releases]
+    ) == ["1.0.0_r1"]
+    # The tag of a version means the version with its builds, whoever holds it.
+    assert questions.show(session, ShowRequest(name="1.0.0")).tags == ()
+    with pytest.raises(ConfigError, match="no release `edge`"):
+        questions.show(session, ShowRequest(name="edge"))
+
+
+def test_log_show_of_a_tag_follows_promotions_rollbacks_and_removals(
+    log: dict[str, Any], tmp_path: Path
+) -> None:
+    session = opened(log, tmp_path)
+    first, newest = (f"image-{WEB} {version}" for version in ("1.0.0", "1.1.0"))
+    tag = [{"name": "stable", "digest": digest(first), "result": "created"}]
+    session.log.append([{**promoted(WEB, "1.0.0", WEB), "tags": tag}])
+
+    def held() -> tuple[list[str], str]:
+        report = questions.show(opened(log, tmp_path), ShowRequest(name="stable"))
+        (one,) = report.tags
+        return names([one.release for one in report.releases]), one.holds[-1].digest
+
+    assert held() == (["1.0.0"], digest(first))
+    again = {"project": WEB, "target": WEB, "tag": "stable", "attempt": "b"}
+    session.log.append([moved(f"{WEB} 1.1.0", newest, **again)])
+    assert held() == (["1.1.0"], digest(newest))
+    session.log.append([moved(f"{WEB} 1.0.0", first, **again, follows=1)])  # as a rollback does
+    assert held() == (["1.0.0"], digest(first))
+    scope = scope_of(session)
+    assert questions.newest_named(opened(log, tmp_path), "stable", scope).name == "1.0.0"  # for `log diff`
+    gone = {"kind": "pruned", "project": WEB, "target": WEB, "run": "a", "digests": [digest("x")]}
+    session.log.append([{**gone, "tags": [{"name": "stable", "before": digest(first), "result": "deleted"}]}])
+    assert held() == (["1.0.0"], "")
 
 
 def test_rebuilds_of_one_version_are_listed_separately(log: dict[str, Any], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -26,6 +27,7 @@ from release.cli.output.pager import paged
 from release.cli.output.stdout import data, document, terminal_width
 from release.cli.session import open_session
 from release.events import Note
+from release.log.questions import TagHistory
 
 _COLUMNS = (
     "release",
@@ -108,7 +110,8 @@ def show(
 ) -> None:
     """Show every entry about one release, and what is true of it now.
 
-    NAME is a version, which means its rebuilds too, a build such as `1.4.2_r1`, a tag, digest, commit or release key.
+    NAME is a version, which means its rebuilds too, a build such as `1.4.2_r1`, a digest, commit or release key, or a
+    tag such as `latest`, which means the release that holds it now.
     """
     request = ShowRequest(name=name, project=project, all_projects=all_projects)
     session = open_session(ctx)
@@ -118,7 +121,34 @@ def show(
         return
     builds = {one.release.key: one.release.release for one in report.releases if one.release.rebuild}
     lines = columns([_line(fields, builds) for fields in report.entries], width=terminal_width())
-    paged(session, [*lines, *(line for one in report.releases for line in ("", *_now(one)))], plain=plain)
+    lines += [line for one in report.releases for line in ("", *_now(one))]
+    paged(session, [*_present(report.tags), *lines, *_earlier(report.tags, name)], plain=plain)
+
+
+def _present(tags: Sequence[TagHistory]) -> list[str]:
+    """Lines about what a tag holds now, on each target, before the entries of the release that holds it."""
+    lines = []
+    for one in tags:
+        last = one.holds[-1]
+        what = " ".join(part for part in (last.name, last.digest) if part) if last.digest else "nothing"
+        lines.append(f"{one.target}:{one.tag} holds {what} since {last.at}")
+    return [*lines, ""] if lines else []
+
+
+def _earlier(tags: Sequence[TagHistory], name: str) -> list[str]:
+    """A heading, and what a tag held before, newest first."""
+    rows = [
+        (
+            f"  {one.target}:{one.tag}",
+            hold.name or hold.kind,
+            hold.digest or "removed",
+            f"{hold.at} to {after.at}",
+        )
+        for one in tags
+        for after, hold in pairwise(reversed(one.holds))
+    ]
+    heading = f"held before (`shipmark log history {name}` lists all):"
+    return ["", heading, *columns(rows, width=terminal_width())] if rows else []
 
 
 def _now(shown: ShownRelease) -> list[str]:
