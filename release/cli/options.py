@@ -202,6 +202,19 @@ def settings_of(ctx: click.Context) -> Settings:
     return cast(Settings, ctx.obj)
 
 
+def vouching_options(function: _Function) -> _Function:
+    """Add `--as-commit` and `--reason` of the commands that record what a registry has."""
+    function = click.option("--reason", type=RECORDED_TEXT, metavar="TEXT", help="Why; it is recorded.")(
+        function
+    )
+    return click.option(
+        "--as-commit",
+        is_flag=True,
+        help="Take images whose labels name no commit, as `run --from … --as-commit` released them, as the commits of "
+        "their git tags; needs --reason.",
+    )(function)
+
+
 def wish_options(function: _Function) -> _Function:
     """Add the options of `preview` and `run` for special releases: `--version`, `--rebuild`, `--from`, and others."""
     options = (

@@ -12,12 +12,18 @@ from release.tagging.labels import INPUTS, REVISION, TELLING, VERSION
 _COMMIT = pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 
 
-def contradiction(release: ReleaseState, facts: ImageFacts, *, any_version: bool = False) -> str | None:
+def contradiction(
+    release: ReleaseState, facts: ImageFacts, *, any_version: bool = False, is_held: bool = False
+) -> str | None:
     """A text that says how the image's labels differ from the release's record in the log; None if they agree.
 
     `any_version`: do not compare the version, for an image that was built before its version was known. Inputs are
     compared only if label and log name them under one schema; images of 0.1.0 and of other tools have no such label.
+    `is_held`: whether a fixed tag of the release holds the image: then log and registry agree that an image which was
+    released with `--as-commit` is this release, and its labels say nothing against it.
     """
+    if release.as_commit and is_held:
+        return None
     if disputed := [name for name in facts.disputed if name in TELLING]:
         return f"its platforms disagree about {', '.join(f'`{name}`' for name in disputed)}"
     revision, version = facts.labels.get(REVISION), facts.labels.get(VERSION)

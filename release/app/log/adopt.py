@@ -8,17 +8,18 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.component_policy import policy_of
+from release.app.log.read_registry import statements_of
+from release.app.log.vouching import vouched_by
 from release.app.open import record_context
 from release.app.releases.known import project_of
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError, RegistryError
-from release.log.rebuilt.proof import proof_of
+from release.log.rebuilt.identify import Found, Origin, ReadImage, identify
+from release.log.records.parts import RecordedImage
 from release.oci import ImageFacts, Repository
 from release.oci.image_config import image_facts
-from release.plan.release_key import release_key
 from release.versions.git_tags import versions_in
-from release.versions.model import Version
 from release.versions.semver import version_of_image_tag
 
 
@@ -32,9 +33,15 @@ class UnrecordedTag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AdoptRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`tags`: image tags such as `1.4.2`; () for every version tag that the log lacks."""
+    """`tags`: image tags such as `1.4.2`; () for every version tag that the log lacks.
+
+    `as_commit`: take images whose labels name no commit as those of their versions' git tags; images of `tags` also if
+    their labels name another one. `reason`: why.
+    """
 
     tags: tuple[str, ...] = ()
+    as_commit: bool = False
+    reason: str | None = None
 
 
 class AdoptedTag(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +74,7 @@ def adopt(session: Session, request: AdoptRequest) -> AdoptReport:
     trusted.
     """
     session.require_trusted("log adopt")
+    vouched = vouched_by(as_commit=request.as_commit, reason=request.reason)
     found = unrecorded_tags(session)
     if missing := [tag for tag in request.tags if all(one.tag != tag for one in found)]:
         raise ConfigError(
@@ -75,7 +83,9 @@ def adopt(session: Session, request: AdoptRequest) -> AdoptReport:
         )
     attempt = session.entropy.token()
     chosen = [one for one in found if not request.tags or one.tag in request.tags]
-    return AdoptReport(tags=tuple(_adopt(session, one, attempt) for one in chosen))
+    return AdoptReport(
+        tags=tuple(_adopt(session, one, attempt, vouched, is_named=bool(request.tags)) for one in chosen)
+    )
 
 
 def _of(session: Session, component: Component) -> Iterator[UnrecordedTag]:
@@ -92,65 +102,79 @@ def _of(session: Session, component: Component) -> Iterator[UnrecordedTag]:
                 )
 
 
-def _adopt(session: Session, one: UnrecordedTag, attempt: str) -> AdoptedTag:
+def _adopt(session: Session, one: UnrecordedTag, attempt: str, vouched: str, *, is_named: bool) -> AdoptedTag:
     component = session.components_named(one.component)[0]
-    read = version_of_image_tag(one.tag, component.section.versions)
-    assert read is not None  # noqa: S101 - `unrecorded_tags` lists version tags only
     repository = next(
         found
         for target in component.targets
         if (found := session.registries.open(target.image)).name == one.target
     )
-    commit, evidence, refused = _evidence(session, component, repository, one, read[0])
-    if not refused:
-        session.log.append(_facts(session, component, one, read, commit, evidence, attempt))
+    named, refused = _identified(session, component, repository, one, vouched, any_labels=is_named)
+    if named is not None:
+        session.log.append(_facts(session, component, one, named, attempt))
     return AdoptedTag(
-        target=one.target, tag=one.tag, digest=one.digest, commit=commit, evidence=evidence, refused=refused
+        target=one.target,
+        tag=one.tag,
+        digest=one.digest,
+        commit=named.commit if named is not None else "",
+        evidence=named.evidence if named is not None else "",
+        refused=refused,
     )
 
 
-def _evidence(
-    session: Session, component: Component, repository: Repository, one: UnrecordedTag, version: Version
-) -> tuple[str, str, str]:
-    """The commit of the tag's image, what shows that, and why the tag cannot be recorded (or empty)."""
+def _identified(
+    session: Session,
+    component: Component,
+    repository: Repository,
+    one: UnrecordedTag,
+    vouched: str,
+    *,
+    any_labels: bool,
+) -> tuple[Found | None, str]:
+    """The release of the tag's image by the same evidence as `log rebuild`, or None and why it is not known."""
     try:
         facts: ImageFacts | None = image_facts(repository, one.digest, every=True)
+        statements = statements_of(repository, one.digest)
     except RegistryError as error:
-        return "", "", error.message
+        return None, error.message
     policy = policy_of(component)
-    tags = versions_in(session.git.completed(policy).tag_listing, policy.prefix, policy.versions).of(version)
-    proof = proof_of(version, facts.labels if facts is not None else {}, tags)
-    return proof.commit, proof.text, proof.refused
+    origin = Origin(
+        project=project_of(session, component),
+        component=component.name,
+        scheme=policy.versions,
+        git_tags=versions_in(session.git.completed(policy).tag_listing, policy.prefix, policy.versions),
+        vouched=vouched,
+        any_labels=any_labels,
+    )
+    image = ReadImage(
+        target=one.target,
+        required=True,
+        image=RecordedImage(digest=one.digest),
+        labels=facts.labels if facts is not None else {},
+        tags=(one.tag,),
+        statements=statements,
+    )
+    releases, left = identify(image, origin)
+    return (releases[0], "") if releases else (None, left[0].reason)
 
 
 def _facts(
-    session: Session,
-    component: Component,
-    one: UnrecordedTag,
-    build: tuple[Version, int],
-    commit: str,
-    evidence: str,
-    attempt: str,
+    session: Session, component: Component, one: UnrecordedTag, found: Found, attempt: str
 ) -> list[dict[str, Any]]:
-    project = project_of(session, component)
     common = {
         **record_context(session, attempt),
-        "project": project,
+        "project": project_of(session, component),
         "component": component.name,
-        "release": release_key(project, commit, one.tag),
-        "commit": commit,
+        "release": found.key,
+        "commit": found.commit,
         "image": {"digest": one.digest},
-        "evidence": evidence,
+        "evidence": found.evidence,
     }
     tags = [{"name": one.tag, "digest": one.digest, "result": "already-there", "policy": "version"}]
-    version, rebuild = build
+    rebuild = {"rebuild": found.rebuild} if found.rebuild else {}
+    vouched = [{**common, "kind": "built", "via": "adopt", "as_commit": True}] if found.as_commit else []
     return [
+        *vouched,
         {**common, "kind": "pushed", "target": one.target, "tags": tags},
-        {
-            **common,
-            "kind": "released",
-            "version": str(version),
-            "via": "adopt",
-            **({"rebuild": rebuild} if rebuild else {}),
-        },
+        {**common, "kind": "released", "version": found.version, "via": "adopt", **rebuild},
     ]

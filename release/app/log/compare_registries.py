@@ -9,7 +9,7 @@ from release.app.session import Session
 from release.errors import DamagedBlob, NotFound, RegistryError, ReleaseError
 from release.log.served import contradiction as label_contradiction
 from release.log.served import has_own_version
-from release.log.state import TagHold
+from release.log.state import ReleaseState, TagHold
 from release.oci import Repository
 from release.oci.image_config import image_facts
 from release.transfer.repair import missing_blobs, put_back
@@ -106,5 +106,13 @@ def _look_inside(workspace: Session, target: str, hold: TagHold) -> tuple[Findin
         return "unknown", error.message
     if facts is None:
         return "unknown", f"`{target}` does not serve {hold.digest} by its digest"
-    wrong = label_contradiction(release, facts, any_version=not has_own_version(release))
+    is_held = release.as_commit and _has_fixed_tag(workspace, target, release, hold.digest)
+    wrong = label_contradiction(release, facts, any_version=not has_own_version(release), is_held=is_held)
     return ("same", hold.digest) if wrong is None else ("differs", f"{hold.digest}: {wrong}")
+
+
+def _has_fixed_tag(workspace: Session, target: str, release: ReleaseState, digest: str) -> bool:
+    """Whether a fixed tag of the release holds the image on the target."""
+    repository = workspace.registries.open(target)
+    fixed = [tag for content in release.pushed if content.target == target for tag in content.tags]
+    return any((held := repository.resolve(tag)) is not None and held.digest == digest for tag in fixed)

@@ -10,6 +10,7 @@ import msgspec
 from release.app.component_policy import policy_of
 from release.app.log.read_registry import read_images
 from release.app.log.scope import scope_of
+from release.app.log.vouching import vouched_by
 from release.app.open import record_context
 from release.app.releases.known import project_of
 from release.app.session import Session
@@ -34,9 +35,14 @@ UNTOLD = (
 
 
 class RebuildRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`preview`: show what would be recorded, and record nothing."""
+    """`preview`: show what would be recorded, and record nothing.
+
+    `as_commit`: take images whose labels name no commit as those of their versions' git tags. `reason`: why.
+    """
 
     preview: bool = False
+    as_commit: bool = False
+    reason: str | None = None
 
 
 class RebuiltRelease(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,9 +102,10 @@ def rebuild(session: Session, request: RebuildRequest) -> RebuildReport:
     a registry does not answer.
     """
     session.require_trusted("log rebuild")
+    vouched = vouched_by(as_commit=request.as_commit, reason=request.reason)
     _require_some_target(session)
     _require_lost(session, scope_of(session))
-    reads = [_read(session, one) for one in session.components]
+    reads = [_read(session, one, vouched) for one in session.components]
     facts = _facts(session, reads)
     if facts and not request.preview:
         session.log.append(facts)
@@ -131,13 +138,14 @@ def _require_lost(session: Session, scope: Scope) -> None:
         )
 
 
-def _read(session: Session, component: Component) -> _Read:
+def _read(session: Session, component: Component, vouched: str) -> _Read:
     policy = policy_of(component)
     origin = Origin(
         project=project_of(session, component),
         component=component.name,
         scheme=policy.versions,
         git_tags=versions_in(session.git.completed(policy).tag_listing, policy.prefix, policy.versions),
+        vouched=vouched,
     )
     found: list[Found] = []
     left: list[LeftOut] = []

@@ -179,14 +179,21 @@ def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> st
     the release's is no contradiction if the release's fixed tag holds the image.
     """
     doubt = contradiction(known, facts, any_version=True)
+    if doubt is not None and known.as_commit and _holds_version(repository, known, facts.digest):
+        return None  # released with `--as-commit`: log and registry agree on it
     said = facts.labels.get(VERSION)
     if doubt is not None or not known.version or said == known.version:
         return doubt
-    read = version_of_image_tag(known.version.replace("+", "_"))
-    held = repository.resolve(image_tag_of(read[0], known.rebuild)) if read is not None else None
-    if held is not None and held.digest == facts.digest:
+    if _holds_version(repository, known, facts.digest):
         return None
     return f"the image says version {said or 'nothing'}"
+
+
+def _holds_version(repository: Repository, known: ReleaseState, digest: str) -> bool:
+    """Whether the fixed tag of the release's version holds the image."""
+    read = version_of_image_tag(known.version.replace("+", "_"))
+    held = repository.resolve(image_tag_of(read[0], known.rebuild)) if read is not None else None
+    return held is not None and held.digest == digest
 
 
 def _recorded(state: LogView, digest: str, project: str) -> list[ReleaseState]:

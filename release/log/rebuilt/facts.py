@@ -66,10 +66,11 @@ def facts_of(release: Rebuilt, origin: Origin, context: Mapping[str, Any]) -> li
         "evidence": f"{_PREFIX}{first.evidence}",
     }
     named = {"version": first.version, **({"rebuild": first.rebuild} if first.rebuild else {})}
+    vouched = {"as_commit": True} if first.as_commit else {}
     short = {"digest": image.digest}
     return [
         {**common, **named, "kind": "planned", **_planned(release)},
-        {**common, "kind": "built", "image": msgspec.to_builtins(image), "via": VIA},
+        {**common, "kind": "built", "image": msgspec.to_builtins(image), "via": VIA, **vouched},
         *({**common, "kind": "pushed", "image": short, **_pushed(one)} for one in release.found),
         {**common, **named, "kind": "released", "image": short, "via": VIA},
         *({**common, "kind": "moved", **_moved(one)} for one in release.found if one.moving),

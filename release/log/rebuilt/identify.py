@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from release.lazy_pattern import pattern
-from release.log.rebuilt.proof import Proof, is_sound, proof_of, proof_of_statement
+from release.log.rebuilt.proof import Proof, is_sound, proof_as_commit, proof_of, proof_of_statement
 from release.log.records.entry_members import rebuild_of
 from release.log.records.parts import RecordedImage
 from release.plan.release_key import release_key
@@ -24,12 +24,18 @@ _HEX = pattern(r"-([0-9a-f]{7,64})(?:_r[0-9]+)?$")
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """The component whose repositories are read. `git_tags`: its version tags in git."""
+    """The component whose repositories are read. `git_tags`: its version tags in git.
+
+    `vouched`: the reason to take images that name no commit as those of their versions' git tags; empty: they are not.
+    `any_labels`: so are images whose labels name another commit or version, such as those of a base image.
+    """
 
     project: str
     component: str
     scheme: Scheme
     git_tags: VersionTags
+    vouched: str = ""
+    any_labels: bool = False
 
 
 class ReadImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +71,11 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     fixed: tuple[str, ...]
     image: ReadImage
     moving: tuple[str, ...] = ()
+
+    @property
+    def as_commit(self) -> bool:
+        """Whether the labels of the image do not name the release's commit."""
+        return self.image.labels.get(REVISION) != self.commit
 
 
 def identify(image: ReadImage, origin: Origin) -> tuple[tuple[Found, ...], tuple[LeftOut, ...]]:
@@ -119,6 +130,9 @@ def _release_of(
         if attested is None
         else proof_of_statement(attested, git_tags)
     )
+    says_nothing = not is_commit(image.labels.get(REVISION, ""))
+    if proof.refused and origin.vouched and (says_nothing or origin.any_labels):
+        proof = proof_as_commit(image.labels, git_tags, origin.vouched)
     if proof.refused:
         return None, proof.refused
     found = Found(
@@ -143,6 +157,10 @@ def _of_commit(
     commit = attested.commit if attested is not None else image.labels.get(REVISION, "")
     match = _HEX.search(tag)
     if not is_commit(commit):
+        # An image that is taken as a commit has its tag `sha-…` for that commit, too.
+        vouched = next((one for one in known if match and one.commit.startswith(match[1])), None)
+        if vouched is not None:
+            return msgspec.structs.replace(vouched, fixed=(*vouched.fixed, tag)), ""
         return None, f"its image has no label `{REVISION}` with a whole commit id"
     if match is None or not commit.startswith(match[1]):
         return None, f"its image says commit {commit[:12]}"

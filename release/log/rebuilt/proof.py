@@ -44,6 +44,22 @@ def proof_of(version: Version, labels: Mapping[str, str], git_tags: Sequence[Ver
     return Proof(commit=commit, text=f"the label `{REVISION}` of the image names {commit}{known}")
 
 
+def proof_as_commit(labels: Mapping[str, str], git_tags: Sequence[VersionTag], reason: str) -> Proof:
+    """The commit that the version's git tag names, for an image whose labels name no commit and somebody vouches for.
+
+    `git_tags`: those of exactly the image's version. `reason`: what that person says.
+    """
+    if not git_tags:
+        return Proof(refused="its image names no commit, and there is no git tag of its version")
+    tag = git_tags[0]
+    said = labels.get(REVISION, "") or "nothing"
+    return Proof(
+        commit=tag.commit,
+        text=f"git tag `{tag.git_tag}` names {tag.commit}; the image says {said}, and is taken as that commit: "
+        f"{reason}",
+    )
+
+
 def proof_of_statement(statement: ReadStatement, git_tags: Sequence[VersionTag]) -> Proof:
     """The commit in a release statement, for a tag that the statement names."""
     if git_tags and all(tag.commit != statement.commit for tag in git_tags):

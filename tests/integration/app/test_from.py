@@ -159,6 +159,18 @@ def test_release_with_as_commit_is_not_recorded_again_by_later_runs(made: Projec
     for again in (vouched, ()):
         made.must("run", *again)
         assert made.kinds() == before
+    # The labels name another commit, so that only who says so with a reason can record the release in a lost log.
+    assert "differs" not in made.must("log", "verify", "--registry").stdout
+    tags = made.tags
+    made.lose_disk()
+    refused(made("log", "adopt"), 6, "its image says commit", "--as-commit --reason")
+    refused(made("log", "adopt", "--as-commit", "--reason", "checked by hand"), 6, "its image says commit")
+    refused(made("log", "adopt", "1.4.3", "--as-commit"), 2, "`--as-commit` needs a reason")
+    made.must("log", "adopt", "1.4.3", "--as-commit", "--reason", "checked by hand")
+    assert made.kinds() == ["built", "pushed", "released"]
+    made.must("run")
+    assert made.tags == tags
+    assert "differs" not in made.must("log", "verify", "--registry").stdout
 
 
 def test_from_with_an_image_without_labels_needs_as_commit(
@@ -173,6 +185,16 @@ def test_from_with_an_image_without_labels_needs_as_commit(
     before = project.kinds()
     project.must("run")
     assert project.kinds() == before
+    (project.repo.path / ".shipmark" / "log.jsonl").unlink()
+    left = project.must("log", "rebuild", "--preview", "--json").json["left_out"]
+    assert {one["tag"] for one in left} == set(project.tags)
+    made = project.must("log", "rebuild", "--as-commit", "--reason", "made by hand", "--json").json
+    assert made["left_out"] == []
+    assert made["releases"][0]["evidence"].endswith("is taken as that commit: made by hand")
+    rebuilt = project.kinds()
+    project.must("run")
+    assert project.kinds() == rebuilt
+    project.must("log", "verify", "--registry")
 
 
 def bare_image(project: Project) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from release.app.log import rebuild as use_case
 from release.app.log.rebuild import RebuildReport, RebuildRequest
-from release.cli.options import Command, global_options, image_options
+from release.cli.options import Command, global_options, image_options, vouching_options
 from release.cli.output.columns import columns
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
@@ -17,15 +17,18 @@ from release.cli.session import open_session
 @image_options
 @global_options
 @click.option("--preview", is_flag=True, help="Only show what would be recorded.")
+@vouching_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-rebuild/1`.")
 @click.pass_context
-def rebuild(ctx: click.Context, preview: bool, as_json: bool) -> None:
+def rebuild(ctx: click.Context, preview: bool, as_json: bool, as_commit: bool, reason: str | None) -> None:
     """Rebuild a lost log from the tags, labels, statements and statuses in the registries, and from git.
 
     Every entry is marked as rebuilt, with its evidence. What cannot be found out is listed. A log that has entries is
     refused: `shipmark log adopt` records version tags that a log lacks.
     """
-    report = use_case.rebuild(open_session(ctx), RebuildRequest(preview=preview))
+    report = use_case.rebuild(
+        open_session(ctx), RebuildRequest(preview=preview, as_commit=as_commit, reason=reason)
+    )
     if as_json:
         document(msgspec.to_builtins(report))
         return
