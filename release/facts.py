@@ -199,7 +199,8 @@ def _triggering_tag(snapshot: Snapshot, ci: CiContext, *, at_head: bool, warning
 
 def commit_of_tag(snapshot: Snapshot, git_tag: str) -> str | None:
     """The object that `git_tag` peels to (a commit, as a rule), or None when this clone has no such tag."""
-    return commit_named(snapshot.tag_listing, git_tag)
+    unfit = next((one.target for one in snapshot.unfit if one.git_tag == git_tag), None)
+    return unfit or commit_named(snapshot.tag_listing, git_tag)
 
 
 def _branch(snapshot: Snapshot, ci: CiContext, scope: RunScope) -> str | None:

@@ -10,6 +10,7 @@ import msgspec
 from release.git.command import Git
 from release.git.describe import position_of
 from release.git.model import RemoteRefs, Snapshot
+from release.git.unfit_tags import fit_tags
 from release.versions.git_tags import versions_in
 from release.versions.model import Scheme
 from release.versions.semver import parse_tag_name
@@ -45,7 +46,7 @@ def completed(
     that has HEAD's whole history, or None; for None, `describe` and `commit_count` are None. `edge`: the commits
     whose parents a shallow clone lacks. The other arguments are those of `snapshot`.
     """
-    difference = with_tags_of_remote(snapshot.tag_listing, remote.tags)
+    difference = with_tags_of_remote(snapshot.tag_listing, fit_tags(remote.tags, snapshot))
     tags = versions_in(difference.listing, prefix, versions)
     is_known = (
         bool(tags.at(snapshot.head)) or snapshot.describe is not None or snapshot.commit_count is not None

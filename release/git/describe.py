@@ -45,7 +45,14 @@ class _Sides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def position_of(
-    git: Git, head: str, tags: VersionTags, *, nearest: bool, walk: bool, edge: Collection[bytes] = ()
+    git: Git,
+    head: str,
+    tags: VersionTags,
+    *,
+    nearest: bool,
+    walk: bool,
+    edge: Collection[bytes] = (),
+    failed: list[VersionTag] | None = None,
 ) -> Position:
     """(Base and distance, commit time, parents, number of commits) of HEAD, in at most three processes.
 
@@ -53,7 +60,7 @@ def position_of(
     `edge`: the commits whose parents a shallow clone lacks. If the missing history could change the result, base and
     number are None.
     `nearest`: count from the nearest release, not the highest. `walk`: walk HEAD's history at once, in one process,
-    without comparing single tags first.
+    without comparing single tags first. `failed`: gets the tag that git could not compare with HEAD.
     """
     with understood("HEAD's history"):
         if tags.at(head):
@@ -64,7 +71,7 @@ def position_of(
             total = int(git.read("rev-list", "--count", head, "--"))
             return None, *commit_of(git, head), total
         if not nearest and not walk:
-            found = _by_questions(git, head, tags)
+            found = _by_questions(git, head, tags, [] if failed is None else failed)
             if found is not None:
                 return found
         return _walk(git, head, tags, nearest=nearest)
@@ -87,19 +94,25 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
-def _by_questions(git: Git, head: str, tags: VersionTags) -> Position | None:
-    """HEAD's position from the highest of `_QUESTIONS` tags that is in its history; None if none of these tags is."""
+def _by_questions(git: Git, head: str, tags: VersionTags, failed: list[VersionTag]) -> Position | None:
+    """HEAD's position from the highest of `_QUESTIONS` tags that is in its history; None if none of these tags is.
+
+    Also None, with the tag in `failed`, if git cannot compare a tag.
+    """
     candidate = tags.highest
     excluded: set[bytes] = set()
     for _ in range(_QUESTIONS):
         if candidate is None:
             return None
         sides = _compare(git, head, candidate)
-        if sides is not None and not sides.only_tag:
+        if sides is None:
+            failed.append(candidate)
+            return None
+        if not sides.only_tag:
             committed_at, parents = _of_line(sides.head_line)
             base = Describe(git_tag=candidate.git_tag, commit=candidate.commit, distance=sides.distance)
             return base, committed_at, parents, None
-        excluded |= sides.only_tag if sides is not None else {candidate.commit.encode()}
+        excluded |= sides.only_tag
         candidate = _highest_without(tags, excluded)
     return None
 

@@ -22,6 +22,14 @@ class Describe(msgspec.Struct, frozen=True, kw_only=True):
     distance: int
 
 
+class UnfitTag(msgspec.Struct, frozen=True, kw_only=True):
+    """A version tag that names no commit. `target`: the object that it peels to. `kind`: `tree`, `blob`, `missing`."""
+
+    git_tag: str
+    target: str
+    kind: str
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a work tree, read once in at most six processes.
 
@@ -30,7 +38,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     version tag, if no version tag is reachable, if the history that a shallow clone lacks decides, or if nobody asked
     for it. `dirty`: the first ten changed tracked paths; `dirty_count`: the number of all changed tracked paths.
     `remote`: the name of the remote whose tags and branches count, see `remote_of`; None if there is none, or if none
-    of several `remotes` is chosen. `remote_url`: the URL of `remote`.
+    of several `remotes` is chosen. `remote_url`: the URL of `remote`. `unfit`: version tags that are not in
+    `tag_listing` because they name no commit, as far as they can change an answer.
     """
 
     root: str
@@ -48,6 +57,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     remote_url: str | None = None  # credentials stripped
     remote: str | None = None
     remotes: tuple[str, ...] = ()
+    unfit: tuple[UnfitTag, ...] = ()
 
 
 class RemoteRefs(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -11,9 +12,11 @@ from release.git.describe import commit_of, position_of
 from release.git.model import Snapshot
 from release.git.packed_refs import packed_listing
 from release.git.repository import find_places
+from release.git.unfit_tags import Peeled, peeled, unfit_tags
 from release.ports import Process
-from release.versions.git_tags import versions_in
+from release.versions.git_tags import VersionTag, versions_in
 from release.versions.model import Scheme
+from release.versions.tag_listing import without_tags
 
 # Changed paths that a snapshot keeps; messages show a few and the number of all. A work tree may have thousands.
 _SHOWN_PATHS = 10
@@ -44,15 +47,21 @@ def snapshot(
     head, branch, dirty = _status(git)
     settings = _settings(git)
     folders = find_places(directory, env, settings.get("core.worktree"))
-    listing, damaged = _listing(git, folders.common_dir)
+    listing, objects = _listing(git, folders.common_dir)
     tags = versions_in(listing, prefix, versions)
-    # A damaged ref costs one process more (`for-each-ref`). To start with the walk saves two, so six are not exceeded.
+    # A damaged ref costs two processes more, a tag that names no commit one or two; to start with the walk saves two.
     edge = folders.shallow_edge()
+    failed: list[VersionTag] = []
     describe, committed_at, parents, count = (
-        position_of(git, head, tags, edge=edge, nearest=base == "nearest", walk=damaged)
+        position_of(
+            git, head, tags, edge=edge, nearest=base == "nearest", walk=objects is not None, failed=failed
+        )
         if counted
         else (None, *commit_of(git, head), None)
     )
+    unfit = unfit_tags(git, tags, head, doubtful=bool(failed), objects=objects)
+    if unfit:
+        listing = without_tags(listing, (os.fsencode(one.git_tag) for one in unfit))
     remotes = _remotes(settings)
     tracked = None if branch is None else settings.get(f"branch.{branch}.remote")
     remote = remote_of(remotes, tracked)
@@ -72,6 +81,7 @@ def snapshot(
         remote_url=_shown(settings.get(f"remote.{remote}.url")),
         remote=remote,
         remotes=remotes,
+        unfit=unfit,
     )
 
 
@@ -126,22 +136,29 @@ def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
     )
 
 
-def _listing(git: Git, common_dir: str) -> tuple[bytes, bool]:
-    """All branches and peeled tags (`Snapshot.tag_listing`), and whether a ref is damaged.
+def _listing(git: Git, common_dir: str) -> tuple[bytes, Peeled | None]:
+    """All branches and peeled tags (`Snapshot.tag_listing`); if a ref is damaged, also the objects of all refs.
 
-    `show-ref` fails at a damaged ref. `for-each-ref` skips damaged refs, but takes several times as long.
+    `show-ref` fails at a damaged ref. `for-each-ref` takes several times as long, and skips refs that name nothing; it
+    fails at a missing object only if it has to peel tags.
     """
     packed = packed_listing(common_dir)
     if packed is not None:
-        return packed, False
+        return packed, None
     done = git.run("show-ref", "--heads", "--tags", "-d")
     if done.code in {0, 1}:
-        return done.stdout, False
-    two_lines = "%(objectname) %(refname)%0a%(*objectname) %(refname)^{}"
-    lines = git.read("for-each-ref", f"--format={two_lines}", "refs/heads", "refs/tags").splitlines(
-        keepends=True
-    )
-    return b"".join(line for line in lines if not line.startswith(b" ")), True
+        return done.stdout, None
+    lines = git.read("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
+    rows = [line.partition(b" ") for line in lines.splitlines()]
+    objects = peeled(git, (name.decode("ascii") for name, _, _ in rows))
+    listed = []
+    for name, _, ref in rows:
+        target = objects.get(name.decode("ascii"), ("", ""))[0].encode()
+        if target or ref.startswith(b"refs/tags/"):  # a tag whose object is missing is told
+            listed.append(b"%s %s\n" % (name, ref))
+        if target not in (b"", name):
+            listed.append(b"%s %s^{}\n" % (target, ref))
+    return b"".join(listed), {target: (target, kind) for target, kind in objects.values()}
 
 
 def _path_of(record: str) -> str:

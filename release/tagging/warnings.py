@@ -13,6 +13,9 @@ from release.versions.model import Version
 from release.versions.semver import image_tag_of, precedence_key
 from release.versions.tag_listing import has_version_tag
 
+# Version tags without a commit that the warning names, so that it stays one line.
+_UNFIT = 3
+
 
 def cautions(
     facts: Facts, found: VersionTags, version: Version | None, policy: TagPolicy, known: KnownReleases
@@ -69,7 +72,19 @@ def _detached(facts: Facts, found: VersionTags) -> list[str]:
 
 def clone_cautions(facts: Facts, known: KnownReleases, *, has_version: bool) -> list[str]:
     """Warnings about tags and history that the clone lacks, and about a remote that did not list its tags."""
-    return [*_refused(facts, known), *_lacking(facts, has_version=has_version)]
+    return [*_refused(facts, known), *_lacking(facts, has_version=has_version), *_unfit(facts.snapshot)]
+
+
+def _unfit(snapshot: Snapshot) -> list[str]:
+    """A warning about version tags that name no commit."""
+    if not snapshot.unfit:
+        return []
+    shown = ", ".join(
+        f"`{one.git_tag}` ({'missing object' if one.kind == 'missing' else one.kind} `{one.target[:12]}`)"
+        for one in snapshot.unfit[:_UNFIT]
+    )
+    more = f" and {len(snapshot.unfit) - _UNFIT} more" if len(snapshot.unfit) > _UNFIT else ""
+    return [f"version tags that name no commit are no releases: {shown}{more}"]
 
 
 def _refused(facts: Facts, known: KnownReleases) -> list[str]:

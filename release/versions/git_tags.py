@@ -138,6 +138,27 @@ class VersionTags:
         found = [tag for name in names if (tag := self.named(name)) is not None]
         return tuple(sorted(found, key=_tag_key, reverse=True))
 
+    def tops_above(self, commit: str) -> tuple[VersionTag, ...]:
+        """The highest stable version of all, and of each line of the version at `commit`; above it prereleases, too.
+
+        Those that are not above the version at `commit` are left out, as are all if `commit` has no version tag.
+        """
+        own = next(iter(self.at(commit)), None)
+        if own is None:
+            return ()
+        tops: list[Version] = []
+        major, minor = own.version.major, own.version.minor
+        for line in ((None, None), (major, None), (major, minor)):
+            numbers = self.numbers_in(*line)
+            tops += [version_of(max(numbers))] if numbers else []
+            others = [
+                one for one in self.others if line[0] in (None, one.major) and line[1] in (None, one.minor)
+            ]
+            tops += [max(some, key=precedence_key) for some in _by_stability(others) if some]
+        key = precedence_key(own.version)
+        above = {one: None for one in tops if precedence_key(one) > key}
+        return tuple(tag for version in above for tag in self.of(version))
+
     def named(self, git_tag: str) -> VersionTag | None:
         """The version tag called `git_tag`; None if there is none."""
         version = self._version_in(git_tag)
@@ -166,6 +187,15 @@ class VersionTags:
 
         kept = [version for version in self.versions if keep(version)]
         return VersionTags(self._listing, self._prefix, self._scheme, others=kept, keep=both)
+
+
+def _by_stability(versions: Iterable[Version]) -> tuple[list[Version], list[Version]]:
+    """The stable versions, and the prereleases."""
+    stable: list[Version] = []
+    others: list[Version] = []
+    for one in versions:
+        (others if one.prerelease else stable).append(one)
+    return stable, others
 
 
 def version_of(numbers: Numbers) -> Version:

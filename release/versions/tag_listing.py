@@ -99,12 +99,12 @@ def with_tags_of_remote(listing: bytes, remote_tags: Mapping[str, str]) -> TagDi
     missing = tuple(name for name in there if name not in here)
     moved = tuple(name for name, commit in there.items() if here.get(name, commit) != commit)
     if moved:
-        listing = _without(listing, moved)
+        listing = without_tags(listing, moved)
     added = b"".join(b"%s refs/tags/%s\n" % (there[name], name) for name in (*missing, *moved))
     return TagDifference(listing=listing + added, missing=_names(missing), moved=_names(moved))
 
 
-def _without(listing: bytes, names: Iterable[bytes]) -> bytes:
+def without_tags(listing: bytes, names: Iterable[bytes]) -> bytes:
     """`listing` without the lines of the tags called `names`, and those of their commits."""
     left_out = set(names)
     rows = re.split(

@@ -36,7 +36,9 @@ def from_git(
     it `partial`. In other states git is `partial` if the clone may lack tags. `git_tag`: the git tag that triggered the
     run.
     """
-    lacks = may_lack_tags(snapshot, git_tag) if remote != "answered" else False
+    # A tag whose object is missing may be a release; the remote has the tag again if it is one.
+    is_damaged = any(one.kind == "missing" for one in snapshot.unfit)
+    lacks = remote != "answered" and (is_damaged or may_lack_tags(snapshot, git_tag))
     return KnownReleases(
         tagged=(versions_in(snapshot.tag_listing, prefix, scheme),),
         known_from=KnownFrom(git="partial" if lacks or remote == "refused" else "complete"),

@@ -27,7 +27,7 @@ from release.tagging.model import Line
 from release.tagging.version_text import VersionFacts
 from release.tagging.warnings import clone_cautions
 from release.versions.git_tags import versions_in
-from release.versions.semver import precedence_key
+from release.versions.semver import parse_tag_name, precedence_key
 
 if TYPE_CHECKING:
     from release.git.model import Snapshot
@@ -86,9 +86,9 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     logged = log_listing(snapshot, known, policy)
     listed = msgspec.structs.replace(snapshot, tag_listing=snapshot.tag_listing + logged)
     found = history_of(session, listed, policy, paths=reach is not None)
-    wish, taken = Wish(part=request.part, channel=request.channel), [one.version for one in known.listed]
-    now, tags = session.clock.now(), _git_tags(snapshot, policy)
-    due = next_due(component, found, wish, taken, now, reach=reach, tags=tags)
+    wish, tags = Wish(part=request.part, channel=request.channel), _git_tags(snapshot, policy)
+    taken = [*(one.version for one in known.listed), *_unfit(snapshot, policy)]
+    due = next_due(component, found, wish, taken, session.clock.now(), reach=reach, tags=tags)
     if due is None:
         session.sink.emit(Note(level="info", text=f"note: {_nothing_asked(found)}"))
         return None
@@ -121,6 +121,12 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     )
     warnings = (*facts.warnings, *clone_cautions(facts, known, has_version=True))
     return Found(facts=of_version, known_from=known.known_from, warnings=warnings)
+
+
+def _unfit(snapshot: Snapshot, policy: TagPolicy) -> list[Version]:
+    """The versions of git tags that name no commit: they are no releases, and yet their names are taken."""
+    named = (parse_tag_name(one.git_tag, policy.prefix, policy.versions) for one in snapshot.unfit)
+    return [version for version in named if version is not None]
 
 
 def _git_tags(snapshot: Snapshot, policy: TagPolicy) -> GitTags:
@@ -182,7 +188,7 @@ def _elsewhere(due: Due, known: KnownReleases, found: History) -> list[str]:
 
 def _source(version: Version, known: KnownReleases) -> str:
     keys = precedence_key(version)
-    return next((one.source for one in known.listed if precedence_key(one.version) == keys), "")
+    return next((one.source for one in known.listed if precedence_key(one.version) == keys), "git tag")
 
 
 def _nothing_asked(found: History) -> str:

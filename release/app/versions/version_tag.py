@@ -8,6 +8,7 @@ from ci.remedies import remedy
 from release.app.clone_history import is_published
 from release.errors import DirtyTree, GitError, RefusedError, ShallowClone
 from release.events import Note
+from release.git.unfit_tags import fit_tags
 from release.versions.git_tags import versions_in
 from release.versions.prereleases import is_same_prerelease
 from release.versions.semver import parse_tag_name
@@ -57,7 +58,7 @@ def require_taggable(session: Session, policy: TagPolicy, *, push: bool, force_u
 
 def _require_known_tags(session: Session, taken: Snapshot, policy: TagPolicy) -> None:
     """Raise `ShallowClone` if the remote has version tags that the clone lacks, or has on other commits."""
-    difference = with_tags_of_remote(taken.tag_listing, session.git.remote.tags)
+    difference = with_tags_of_remote(taken.tag_listing, fit_tags(session.git.remote.tags, taken))
     lacking = [
         name
         for name in (*difference.missing, *difference.moved)
