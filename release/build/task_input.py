@@ -90,16 +90,26 @@ def require_features(
         needs.require(known, builder)
 
 
-def require_sources_of_all(read: TaskInput) -> None:
-    """Raise `BuildError` for a missing source of a stage that the target does not need, but the builder builds."""
+def reach_by_task(read: TaskInput, *, builds_all: bool = False) -> Reach:
+    """The sources in the context that the build reads. `builds_all`: also those of stages that it does not need."""
     platforms = read.platforms or (_SOME_PLATFORM,)
-    dockerfile, target = read.context.dockerfile, read.task.spec.target
-    reach = reach_of(dockerfile, target, read.values.args, platforms, builds_all=True)
+    return reach_of(
+        read.context.dockerfile, read.task.spec.target, read.values.args, platforms, builds_all=builds_all
+    )
+
+
+def require_sources_of_all(read: TaskInput) -> Reach:
+    """The sources of all stages that the builder builds, whether or not the target needs them.
+
+    Raises `BuildError` for a missing one.
+    """
+    reach = reach_by_task(read, builds_all=True)
     try:
         require_sources(read.context, read.chosen, reach)
     except BuildError as error:
         hint = "remove the stage, or choose a builder that skips stages that it does not need: `builder: buildkit`"
         raise BuildError(error.message, hint=hint) from error
+    return reach
 
 
 def require_options(spec: BuildSpec, builder: str, known: frozenset[str] = COMMON) -> None:

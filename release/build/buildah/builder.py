@@ -22,7 +22,7 @@ from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.buildah.config import clean_config
 from release.build.buildah.failures import failure
 from release.build.buildah.folder import lay_out, own_platform, request_of, sent_dockerfile
-from release.build.buildah.obstacles import require_alike
+from release.build.buildah.obstacles import require_alike, require_plain_matches
 from release.build.buildah.progress import BuildProgress
 from release.build.buildah.removal import remover
 from release.build.buildah.request import (
@@ -46,7 +46,14 @@ from release.build.context.digest import SharedHashing
 from release.build.context.named import task_of_folder
 from release.build.dockerfile.parser import parse
 from release.build.result import built_image
-from release.build.task_input import COMMON, TaskInput, read_input, require_features, require_options
+from release.build.task_input import (
+    COMMON,
+    TaskInput,
+    reach_by_task,
+    read_input,
+    require_features,
+    require_options,
+)
 from release.control import Cancel
 from release.docker.saved_images import SavedImage, store_archive
 from release.errors import BuildError
@@ -117,6 +124,7 @@ class BuildahBuilder:
             require_options(task.spec, self.name, OPTIONS)
             require_features(read, tool.shown, tool.abilities.features)
             require_alike(read.context.dockerfile, tool.shown)
+            require_plain_matches(reach_by_task(read), read.chosen.files, tool.shown)
             _require_hidden_arguments(tool, values.args)
         except BuildError as error:
             return Problem.of("lacks", error)

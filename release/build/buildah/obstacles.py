@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from release.build.context.reach import Reach
 from release.build.dockerfile.instructions import (
     Add,
     Cmd,
@@ -20,9 +21,11 @@ from release.build.dockerfile.instructions import (
     Stage,
 )
 from release.build.dockerfile.mounts import mount_form
+from release.build.embedded.tree import Tree
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 
+_SPECIAL = pattern(r"[*?\[\]\\]")
 _BRACKETED = pattern(r"\[[^\]]*[\[*?]")
 
 
@@ -38,6 +41,17 @@ def require_alike(dockerfile: Dockerfile, shown: str) -> None:
         )
     for line, what, hint in sorted(_found(dockerfile)):
         raise BuildError(f"{dockerfile.name}:{line}: {shown} {what}", hint=hint)
+
+
+def require_plain_matches(reach: Reach, files: Tree, shown: str) -> None:
+    """Raise `BuildError` for a wildcard that matches a name with special characters: buildah reads it as a pattern."""
+    for source in reach.sources:
+        for path in source.matches(files):
+            if _SPECIAL.search(path):
+                raise BuildError(
+                    f"{source.where}: {shown} does not copy `{path}`, which `{source.text}` matches",
+                    hint="leave the file out with `.dockerignore`, or copy its folder",
+                )
 
 
 def _found(dockerfile: Dockerfile) -> Iterator[tuple[int, str, str]]:

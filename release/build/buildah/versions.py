@@ -42,6 +42,9 @@ _ALWAYS: frozenset[Feature] = frozenset(
         "copy-chown-new-folder",
         "copy-from-image",
         "copy-from-stage",
+        "copy-several-without-slash",
+        "copy-source-empty",
+        "env-name-empty",
         "from-image",
         "from-platform",
         "healthcheck",
@@ -55,6 +58,7 @@ _ALWAYS: frozenset[Feature] = frozenset(
         "run",
         "shell",
         "syntax",
+        "workdir-empty",
     }
 )
 #: Feature -> the first version that has it. `COPY --exclude` (1.38) is missing: a pattern without a slash does not

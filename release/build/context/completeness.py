@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from release.build.context.reach import Reach, Source
+from release.build.context.reach import Reach
+from release.build.context.source_pattern import Source
 from release.build.ignore import Ignore
 from release.errors import IncompleteTree
 

@@ -9,44 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from release.build.context.source_pattern import Source
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import local_sources
 from release.build.embedded.tree import below_root
-from release.build.ignore import match_component
 from release.digits import number_in
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 from release.oci.image_json import Platform
-from release.patterns import has_wildcard
 
 _REMOTE = pattern(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
 _EXPANDED = pattern(r"[$\\'\"`]")
 _VARIABLE = pattern(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One source of an instruction.
-
-    `where`: `Dockerfile:3`. `stage`: the number of the instruction's stage. `text`: as written. `pattern`: the names of
-    the path, each a name or a wildcard, up to a `**`; () for the whole context, and where a variable is not known.
-    `is_exact`: the pattern does not depend on a variable. `is_mount`: the source is that of a bind mount.
-    `keeps_parents`, `excludes`: the instruction has the flag `--parents`, `--exclude`.
-    """
-
-    where: str
-    keyword: str
-    stage: int
-    text: str
-    pattern: tuple[str, ...]
-    is_exact: bool = True
-    is_mount: bool = False
-    keeps_parents: bool = False
-    excludes: bool = False
-
-    def reaches(self, path: str) -> bool:
-        """Whether this source reads `path`, something in the folder `path`, or a folder above `path`."""
-        return all(_fits(wanted, name) for wanted, name in zip(self.pattern, path.split("/"), strict=False))
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +171,7 @@ def _sources(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Iterator[Sou
                     is_mount=is_mount,
                     keeps_parents=instruction.is_set("parents"),
                     excludes=bool(instruction.flag_values("exclude")),
+                    destination=_destination(instruction, scope),
                 )
 
 
@@ -228,6 +204,16 @@ def _operands(instruction: Instruction) -> Iterator[tuple[str, bool]]:
             yield mount.get("source") or mount.get("src") or ".", True
 
 
+def _destination(instruction: Instruction, scope: Scope) -> str:
+    """Where the instruction puts its sources; as it is written where that cannot be expanded."""
+    if not isinstance(instruction, Copy | Add):
+        return ""
+    try:
+        return scope.expand(instruction, instruction.destination)
+    except BuildError:
+        return instruction.destination
+
+
 def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[str, ...] | None, bool]:
     """The names of a source's path; None for a path that leaves the context, which every builder refuses."""
     is_exact = "$" not in text
@@ -247,12 +233,3 @@ def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[s
     # `**` of `COPY --parents` stands for any number of names: whatever is below may be read.
     cut = next((number for number, name in enumerate(names) if name == "**"), len(names))
     return tuple(names[:cut]), is_exact and cut == len(names)
-
-
-def _fits(wanted: str, name: str) -> bool:
-    if not has_wildcard(wanted):
-        return wanted == name
-    try:
-        return match_component(wanted, name)
-    except ValueError:
-        return False  # not a valid pattern: the builder reports the error

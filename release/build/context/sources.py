@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from release.build.context.folder import Context
-from release.build.context.reach import Reach, Source
+from release.build.context.reach import Reach
 from release.build.context.selection import GIT_FOLDER, Selection
+from release.build.context.source_pattern import Source
 from release.build.embedded.tree import LinkLoop, Tree
 from release.build.ignore import match_component
 from release.errors import BuildError
@@ -26,7 +27,7 @@ def require_sources(context: Context, chosen: Selection, reach: Reach) -> None:
     for _, group in groupby(reach.sources, key=lambda source: (source.stage, source.where)):
         sources = list(group)
         lacking = [source for source in sources if not _is_there(source, context, chosen.files)]
-        literal = [source for source in lacking if not _is_wild(source)]
+        literal = [source for source in lacking if not source.is_wild]
         if literal:
             raise _absent(context, chosen, literal[0])
         if lacking and len(lacking) == len(sources):
@@ -59,18 +60,13 @@ def _require_pattern(source: Source) -> None:
             ) from error
 
 
-def _is_wild(source: Source) -> bool:
-    return any(has_wildcard(name) for name in source.pattern)
-
-
 def _is_there(source: Source, context: Context, files: Tree) -> bool:
     if not source.is_exact or not source.pattern:
         return True
     if GIT_FOLDER in source.pattern and not context.keep_git:
         return True  # `require_no_git` refused it before, unless the configuration's `keep_git` was not read
-    if _is_wild(source):
-        depth = len(source.pattern)
-        found = [path for path in files.paths() if path.count("/") + 1 == depth and source.reaches(path)]
+    if source.is_wild:
+        found = source.matches(files)
         for path in found:
             _require_target(source, files, path)
         return bool(found)
@@ -108,7 +104,7 @@ def _absent(context: Context, chosen: Selection, source: Source) -> BuildError:
     """The error for a source that nothing in the context matches."""
     what = (
         f"nothing in the context matches `{source.text}`"
-        if _is_wild(source)
+        if source.is_wild
         else f"the context has no `{'/'.join(source.pattern)}`"
     )
     found = next(_on_disk(context.folder, "", source.pattern), None)

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
+from release.build.docker.features import features_of, require_slash
 from release.build.docker.image_build import ImageBuild
 from release.build.docker.input import registries_of
 from release.build.docker.leftovers import Leftovers
-from release.build.dockerfile.features.names import Feature
 from release.build.result import built_image
 from release.build.task_input import (
     TaskInput,
@@ -34,30 +34,6 @@ from release.oci.image_json import Platform, parse_platform
 # Seconds for the daemon's first answer when leftovers of a build are removed. After a signal the process ends within 4
 # s (`cli/signals.py`), and the end of the attempt has to be recorded in that time, too.
 _CLEAR_UP_WITHIN = 1.0
-
-#: Features of the classic builder (moby, `builder/dockerfile`), for which `# syntax=` and `# check=` are comments.
-CLASSIC_FEATURES: frozenset[Feature] = frozenset(
-    {
-        "add-url",
-        "check",
-        "copy-chown",
-        "copy-from-image",
-        "copy-from-stage",
-        "expansion-required",
-        "from-image",
-        "from-platform",
-        "from-platform-argument",  # `sent_dockerfile` declares it
-        "from-stage-argument",
-        "healthcheck",
-        "healthcheck-start-interval",  # with a daemon of version 25 or newer
-        "maintainer",
-        "onbuild",
-        "platform-argument",
-        "run",
-        "shell",
-        "syntax",
-    }
-)
 
 
 class DockerBuilder:
@@ -94,25 +70,26 @@ class DockerBuilder:
         except BuildError as error:
             return Problem.of("input", error)
         try:
-            self._require_daemon()
+            version = self._version()
         except BuildError as error:
             return Problem.of("unavailable", error)
         try:
             require_options(task.spec, self.name)
-            require_features(read, "the Engine API's builder", CLASSIC_FEATURES, builds_all=True)
-            require_sources_of_all(read)
+            require_features(read, "the Engine API's builder", features_of(version), builds_all=True)
+            require_slash(require_sources_of_all(read), read.chosen.files)
         except BuildError as error:
             return Problem.of("lacks", error)
         return _Prepared(
             read, env=self._env, sink=self._sink, cancel=self._cancel, answer_within=self._answer_within
         )
 
-    def _require_daemon(self) -> None:
+    def _version(self) -> str:
+        """The engine's version; empty if it may not be asked. Raises `BuilderUnavailable` if no daemon answers."""
         if self._anonymous:
             require_listener(self._env, self._cancel)
-            return
-        with connect(self._env, self._cancel, answer_within=self._answer_within):
-            pass
+            return ""
+        with connect(self._env, self._cancel, answer_within=self._answer_within) as engine:
+            return engine.version
 
 
 class _Prepared:

@@ -22,6 +22,7 @@ LAYERS_FEATURES: frozenset[Feature] = frozenset(
     {
         "check",
         "copy-chmod",
+        "copy-chmod-empty",
         "copy-chmod-symbolic",
         "copy-chmod-new-folder",
         "copy-chown",
@@ -31,9 +32,13 @@ LAYERS_FEATURES: frozenset[Feature] = frozenset(
         "copy-from-stage",
         "copy-link",
         "copy-parents",
+        "copy-several-to-name",
+        "copy-several-without-slash",
+        "env-name-empty",
         "expansion-pattern",
         "expansion-required",
         "expansion-unset",
+        "expose-empty",
         "from-image",
         "from-place",
         "from-platform",
@@ -41,12 +46,14 @@ LAYERS_FEATURES: frozenset[Feature] = frozenset(
         "from-stage-argument",
         "healthcheck",
         "healthcheck-start-interval",
+        "healthcheck-zero",
         "heredoc",
         "onbuild",
         "platform-argument",
         "shell",
         "stage-index",
         "syntax",
+        "workdir-empty",
     }
 )
 _BUILDER = "the builder `layers`"

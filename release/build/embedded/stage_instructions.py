@@ -139,18 +139,13 @@ class _Worker:
 
     def _expanded(self, instruction: Env | Label) -> dict[str, str]:
         expand = self._scope.expand
-        pairs = {expand(instruction, pair.key): expand(instruction, pair.value) for pair in instruction.pairs}
-        if "" in pairs:
-            raise BuildError(f"{self._at(instruction)}: a name is empty", hint="give its variable a value")
-        return pairs
+        return {expand(instruction, pair.key): expand(instruction, pair.value) for pair in instruction.pairs}
 
     def do_user(self, instruction: User) -> None:
         self._config(user=self._scope.expand(instruction, instruction.user))
 
     def do_workdir(self, instruction: Workdir) -> None:
         path = self._scope.expand(instruction, instruction.path)
-        if not path:
-            raise BuildError(f"{self._at(instruction)}: `WORKDIR` is empty", hint="give its variable a value")
         folder = posixpath.normpath(posixpath.join("/", self._image.config.working_dir, path))
         self._config(working_dir="/" + folder.lstrip("/"))
         tree = self._image.tree

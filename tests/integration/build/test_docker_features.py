@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from release.build import Problem
-from release.build.docker.builder import CLASSIC_FEATURES, DockerBuilder
+from release.build.docker.builder import DockerBuilder
+from release.build.docker.features import CLASSIC_FEATURES
 from release.control import Cancel
 from release.events import NullSink
 from tests.support.releases.builds import build_of
@@ -21,10 +22,15 @@ LACKING = {
     "add-keep-git-dir": "ADD --keep-git-dir a /b",
     "add-unpack": "ADD --unpack=false a /b",
     "copy-chmod": "COPY --chmod=0755 a /b",
+    "copy-chmod-empty": "COPY --chmod=$X a /b",
     "copy-chmod-symbolic": "COPY --chmod=u+x a /b",
     "copy-exclude": "COPY --exclude=x a /b",
     "copy-link": "COPY --link a /b",
     "copy-parents": "COPY --parents a /b/",
+    "copy-several-to-name": "COPY a a /b",
+    "copy-several-without-slash": "COPY a a .",
+    "env-name-empty": "ENV $X=1",
+    "healthcheck-zero": "HEALTHCHECK --interval=0s CMD a",
     "heredoc": "COPY <<robots.txt /b\nx\nrobots.txt",
     "mount-bind": "RUN --mount=target=/x a",
     "mount-cache": "RUN --mount=type=cache,target=/x a",
@@ -34,6 +40,7 @@ LACKING = {
     "run-device": "RUN --device=a/b=c a",
     "run-network": "RUN --network=none a",
     "run-security": "RUN --security=insecure a",
+    "workdir-empty": "WORKDIR $X",
 }
 
 

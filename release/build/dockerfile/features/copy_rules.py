@@ -50,6 +50,7 @@ def features_of_copy(transfer: Copy | Add, place: Place) -> Found:
         if transfer.is_set(name):
             yield feature, f"`{transfer.keyword} --{name}`"
     yield from _mode(transfer, place)
+    yield from _operands(transfer, place, sources)
     yield from _new_folders(transfer, place, sources)
     source = source_of(place.dockerfile, place.stage, transfer)
     if source is not None:
@@ -62,7 +63,10 @@ def features_of_copy(transfer: Copy | Add, place: Place) -> Found:
 
 
 def _mode(transfer: Copy | Add, place: Place) -> Found:
-    text = place.expand(transfer, transfer.flag("chmod") or "")
+    written = transfer.flag("chmod")
+    text = place.expand(transfer, written or "")
+    if written is not None and not text:
+        yield "copy-chmod-empty", f"the empty `{transfer.keyword} --chmod={written}`"
     if not text or "$" in text:
         return
     if not _OCTAL.fullmatch(text) and not _SYMBOLIC.fullmatch(text):
@@ -75,6 +79,19 @@ def _mode(transfer: Copy | Add, place: Place) -> Found:
         ("copy-chmod" if _OCTAL.fullmatch(text) else "copy-chmod-symbolic"),
         f"`{transfer.keyword} --chmod={text}`",
     )
+
+
+def _operands(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> Found:
+    """Operands whose meaning is a surprise, so that builders disagree about them."""
+    destination = place.expand(transfer, transfer.destination)
+    if len(transfer.sources) > 1 and destination and not destination.endswith("/"):
+        what = f"several sources of `{transfer.keyword}` for `{destination}`"
+        yield "copy-several-without-slash", f"{what}, without `/` at its end"
+        if destination not in (".", "..") and place.folders.lacks(destination, itself=True):
+            yield "copy-several-to-name", f"{what}, which does not exist"
+    for source in sources:
+        if not place.expand(transfer, source) and not place.is_open:
+            yield "copy-source-empty", f"the empty source `{source}` of `{transfer.keyword}`"
 
 
 def _new_folders(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> Found:

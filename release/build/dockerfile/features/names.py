@@ -16,6 +16,7 @@ Feature = Literal[
     "add-url",
     "check",
     "copy-chmod",
+    "copy-chmod-empty",
     "copy-chmod-new-folder",
     "copy-chmod-symbolic",
     "copy-chown",
@@ -25,9 +26,14 @@ Feature = Literal[
     "copy-from-stage",
     "copy-link",
     "copy-parents",
+    "copy-several-to-name",
+    "copy-several-without-slash",
+    "copy-source-empty",
+    "env-name-empty",
     "expansion-pattern",
     "expansion-required",
     "expansion-unset",
+    "expose-empty",
     "from-image",
     "from-place",
     "from-platform",
@@ -36,6 +42,7 @@ Feature = Literal[
     "frontend",
     "healthcheck",
     "healthcheck-start-interval",
+    "healthcheck-zero",
     "heredoc",
     "maintainer",
     "mount-bind",
@@ -53,6 +60,7 @@ Feature = Literal[
     "shell",
     "stage-index",
     "syntax",
+    "workdir-empty",
 ]
 FEATURES: frozenset[Feature] = frozenset(get_args(Feature))
 

@@ -12,6 +12,7 @@ from release.build.dockerfile.expand import expand_words
 from release.build.dockerfile.features.copy_rules import features_of_copy
 from release.build.dockerfile.features.names import Feature, Need
 from release.build.dockerfile.features.place import Found, Place, expanded, patterns
+from release.build.dockerfile.healthcheck import parse_duration
 from release.build.dockerfile.instructions import (
     Add,
     Arg,
@@ -77,7 +78,10 @@ def _env(env: Env, place: Place) -> Found:
     values: dict[str, str] = {}
     for pair in env.pairs:
         yield from patterns(f"{pair.key} {pair.value}")
-        values[place.expand(env, pair.key)] = place.expand(env, pair.value)
+        name = place.expand(env, pair.key)
+        values[name] = place.expand(env, pair.value)
+        if not name and not place.is_open:
+            yield "env-name-empty", f"an empty name in `{env.text}`"
     place.scope.set_env(values)  # set after all values are expanded: `ENV a=1 b=$a` uses the earlier `a`
 
 
@@ -115,12 +119,19 @@ def _mount(run: Run, place: Place, text: str) -> Found:
 
 def _healthcheck(healthcheck: Healthcheck, _: Place) -> Found:
     yield "healthcheck", "`HEALTHCHECK`"
+    for flag in healthcheck.flags:
+        if flag.value and not (
+            flag.value.strip("+-0") if flag.name == "retries" else parse_duration(flag.value) != 0
+        ):
+            yield "healthcheck-zero", f"`HEALTHCHECK --{flag.name}={flag.value}`"
     if healthcheck.flag("start-interval") is not None:
         yield "healthcheck-start-interval", "`HEALTHCHECK --start-interval`"
 
 
 def _expose(expose: Expose, place: Place) -> Found:
     yield from expanded(expose, place, *expose.ports)
+    if not any(place.expand(expose, text) for text in expose.ports) and not place.is_open:
+        yield "expose-empty", f"`{expose.text}` without a port"
     for text in expose.ports:
         for word in () if "?" in text and place.is_open else place.scope.apply(expose, text, expand_words):
             if parse_ports(word) is None and "$" not in text * place.is_open:
@@ -143,7 +154,10 @@ def _volume(volume: Volume, place: Place) -> Found:
 
 def _workdir(workdir: Workdir, place: Place) -> Found:
     yield from expanded(workdir, place, workdir.path)
-    place.folders.enter(place.expand(workdir, workdir.path))
+    path = place.expand(workdir, workdir.path)
+    if not path and not place.is_open:
+        yield "workdir-empty", f"the empty `{workdir.text}`"
+    place.folders.enter(path)
 
 
 _RUN_FLAGS: Mapping[str, Feature] = {

@@ -25,7 +25,7 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
     changes = _Changes(transfer, image)
     for each in found:
         for folder, node in each.above:
-            changes.add_folder(join(target, folder), node)
+            changes.add_above(join(target, folder), node)
         # As in BuildKit, `--exclude` counts from the source, or with `--parents` from where its path begins.
         inner = each.name if transfer.keeps_parents else ""
         archive = _archive(transfer, each)
@@ -33,11 +33,11 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
             changes.add_below(target, archive, "")
         elif each.node.kind == "dir":
             changes.add_below(join(target, inner), source, each.path, inner=inner)
+            if inner:
+                changes.add_folder(join(target, inner), each.node)
         elif not inner or not transfer.leaves_out(inner):
             # As in BuildKit, what an earlier source made of the destination counts for the next one.
             is_folder = says_folder or changes.has_folder(target)
-            if not is_folder and target in changes.nodes:
-                raise _lost(transfer)
             changes.add(join(target, each.name) if is_folder else target, each.node, origin=each.path)
     return changes.nodes
 
@@ -69,15 +69,6 @@ def missing_folders(path: str, image: Tree, owner: Owner, *, where: str) -> dict
                 hint="use another name",
             )
     return missing
-
-
-def _lost(transfer: Transfer) -> BuildError:
-    """The error for a file that would be replaced by the next source, which BuildKit does without a word."""
-    text = transfer.destination
-    return BuildError(
-        f"{transfer.where}: more than one source, but the destination `{text}` does not end with `/`",
-        hint=f"write `{text}/`",
-    )
 
 
 def _destination(transfer: Transfer, image: Tree) -> tuple[str, bool]:
@@ -151,7 +142,23 @@ class _Changes:
                 self.add(join(target, name), node, origin=path)
 
     def add_folder(self, path: str, node: Node | None = None) -> None:
-        """Add a folder. A known folder is not added, to keep its owner and mode."""
+        """Add a folder. A known folder gets the owner and mode of `node`, the folder of the source, as in BuildKit."""
+        made, known = self._made(path, node)
+        if node is not None and known is not None:
+            self._restamp(made, known, self._stamped(node))
+
+    def add_above(self, path: str, node: Node) -> None:
+        """Add a folder that `--parents` keeps. A known folder gets the mode of `node`, without `--chmod`."""
+        made, known = self._made(path, node)
+        if known is not None:
+            self._restamp(made, known, msgspec.structs.replace(node, uid=known.uid, gid=known.gid))
+
+    def _restamp(self, path: str, known: Node, said: Node) -> None:
+        if (known.mode, known.uid, known.gid) != (said.mode, said.uid, said.gid):
+            self._put(path, msgspec.structs.replace(known, mode=said.mode, uid=said.uid, gid=said.gid))
+
+    def _made(self, path: str, node: Node | None) -> tuple[str, Node | None]:
+        """The path of a folder with symlinks followed, and what is known of it; an unknown folder is added."""
         resolved = self._resolved(path, self._result.resolve(path), self._known.resolve(path))
         self._add_parents(resolved)
         existing = self._result.get(resolved)
@@ -160,8 +167,10 @@ class _Changes:
                 f"`/{resolved}` in the image is not a folder, but a folder is copied there",
                 "use another name",
             )
-        if self._known.get(resolved) is None:
+        known = self._known.get(resolved)
+        if known is None:
             self._put(resolved, self._new_folder() if node is None else self._stamped(node))
+        return resolved, known
 
     def _in_folder(self, path: str) -> str:
         """`path` with symlinks in its folders followed. Raises as `_resolved`; each folder is followed once."""

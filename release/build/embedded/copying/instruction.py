@@ -43,8 +43,9 @@ def transfer_of(instruction: Copy | Add, around: Surroundings) -> Transfer:
     return Transfer(
         where=around.where,
         origin=around.origin,
-        sources=tuple(_operand(instruction, each, around) for each in instruction.sources),
-        destination=_operand(instruction, instruction.destination, around),
+        sources=tuple(_source(instruction, each, around) for each in instruction.sources),
+        # An empty destination is the working folder, as for every builder.
+        destination=around.scope.expand(instruction, instruction.destination) or "./",
         working_dir=around.working_dir,
         inline=_inline(instruction, around),
         owner=_owner(instruction, around),
@@ -57,7 +58,7 @@ def transfer_of(instruction: Copy | Add, around: Surroundings) -> Transfer:
     )
 
 
-def _operand(instruction: Copy | Add, text: str, around: Surroundings) -> str:
+def _source(instruction: Copy | Add, text: str, around: Surroundings) -> str:
     if any(text == heredoc.word for heredoc in instruction.heredocs):
         return text
     operand = around.scope.expand(instruction, text)
@@ -100,6 +101,8 @@ def _mode(instruction: Copy | Add, around: Surroundings) -> ModeChange | None:
     if text is None:
         return None
     mode = around.scope.expand(instruction, text)
+    if not mode:
+        return None  # as for BuildKit
     change = read_mode(mode)
     if change is None:
         raise BuildError(

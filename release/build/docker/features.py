@@ -1,0 +1,67 @@
+"""What a daemon's classic builder can build: features of the Dockerfile, and sources that it copies. Pure.
+
+Sources: moby, `builder/dockerfile`, and builds with the Engine API of docker 20.10.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from release.build.context.reach import Reach
+from release.build.dockerfile.features.names import Feature
+from release.build.embedded.tree import Tree
+from release.digits import number_in
+from release.errors import BuildError
+
+#: Features of the classic builder, for which `# syntax=` and `# check=` are comments.
+CLASSIC_FEATURES: frozenset[Feature] = frozenset(
+    {
+        "add-url",
+        "check",
+        "copy-chown",
+        "copy-from-image",
+        "copy-from-stage",
+        "copy-source-empty",
+        "expansion-required",
+        "expose-empty",
+        "from-image",
+        "from-platform",
+        "from-platform-argument",  # `sent_dockerfile` declares it
+        "from-stage-argument",
+        "healthcheck",
+        "maintainer",
+        "onbuild",
+        "platform-argument",
+        "run",
+        "shell",
+        "syntax",
+    }
+)
+# The first major version of the engine with `HEALTHCHECK --start-interval`.
+_START_INTERVAL = 25
+
+
+def features_of(version: str) -> frozenset[Feature]:
+    """The features of the builder of an engine. `version`: the engine's, such as `20.10.24`; empty if it is unknown."""
+    major = number_in(version.partition(".")[0], most=10_000)
+    if major is None or major < _START_INTERVAL:
+        return CLASSIC_FEATURES
+    return CLASSIC_FEATURES | {"healthcheck-start-interval"}
+
+
+def require_slash(reach: Reach, files: Tree) -> None:
+    """Raise `BuildError` for wildcards with several matches and a destination without a slash at its end.
+
+    `files`: of the context. The features of the Dockerfile tell only of several sources that are written out.
+    """
+    for _, group in groupby(reach.sources, key=lambda source: (source.stage, source.where)):
+        sources = [source for source in group if not source.is_mount]
+        found = [path for source in sources for path in source.matches(files)]
+        if len(found) < 2 or sources[0].destination.endswith("/") or not sources[0].destination:
+            continue
+        destination = sources[0].destination
+        raise BuildError(
+            f"{sources[0].where}: the Engine API's builder does not copy the {len(found)} matches of "
+            f"`{sources[0].text}` to `{destination}`, without `/` at its end",
+            hint=f"write `{destination}/`",
+        )

@@ -1,0 +1,11 @@
+FROM scratch
+WORKDIR /w
+WORKDIR $NOTHING
+ENV $NOTHING=1 A=2
+LABEL $NOTHING=1
+COPY --chmod=$NOTHING --chown=$NOTHING VERSION $NOTHING
+COPY VERSION go.mod go.sum ./
+COPY VERSION go.mod /last
+COPY conf VERSION /first
+EXPOSE $NOTHING
+HEALTHCHECK --interval=0s --retries=0 CMD true

@@ -1,0 +1,3 @@
+FROM scratch
+COPY conf $NOTHING /x/
+COPY VERSION go.mod .
