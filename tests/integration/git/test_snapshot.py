@@ -4,63 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from release.control import Cancel
-from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits, NoRepository
-from release.git.command import Git
-from release.git.model import Snapshot
-from release.git.remote import is_ancestor, relation, remote_refs, remote_tip
 from release.git.snapshot import snapshot
-from release.ports import Completed
-from release.process import Processes
 from release.versions.git_tags import versions_in
+from tests.support.programs.counting import Counting
 from tests.support.releases.git import GitRepo
-
-
-class Counting:
-    """`Processes` that records the commands it starts."""
-
-    def __init__(self) -> None:
-        self._processes = Processes(Cancel())
-        self.started: list[tuple[str, ...]] = []
-
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout: float | None = None,
-    ) -> Completed:
-        self.started.append(tuple(argv))
-        return self._processes.run(argv, cwd=cwd, env=env, stdin=stdin, timeout=timeout)
+from tests.support.releases.snapshots import at_head, base, read
 
 
 @pytest.fixture
 def counting() -> Counting:
     return Counting()
-
-
-def read(repo: GitRepo, path: Path | None = None, **options: object) -> Snapshot:
-    """Take a snapshot, and assert that it started at most six processes."""
-    counting = Counting()
-    env = {**repo.env, **options.pop("env", {})}  # type: ignore[dict-item]  # a mapping, always
-    taken = snapshot(counting, str(path or repo.path), env=env, **options)  # type: ignore[arg-type]  # options of snapshot
-    assert len(counting.started) <= 6, counting.started
-    return taken
-
-
-def base(taken: Snapshot) -> tuple[str, int] | None:
-    return None if taken.describe is None else (taken.describe.git_tag, taken.describe.distance)
-
-
-def at_head(taken: Snapshot) -> list[str]:
-    return [tag.git_tag for tag in versions_in(taken.tag_listing).at(taken.head)]
 
 
 class TestPosition:
@@ -481,180 +439,6 @@ class TestEnvironment:
             "GIT_CONFIG_VALUE_0": "https://h.example/a",
         }
         assert read(git_repo, env=env).remote_url == "https://h.example/a"
-
-
-class TestRefusals:
-    def test_folder_outside_of_a_repository_is_an_error_with_a_hint(
-        self, git_repo: GitRepo, tmp_path: Path
-    ) -> None:
-        (tmp_path / "plain").mkdir()
-        with pytest.raises(NoRepository, match="no git repository") as caught:
-            read(git_repo, tmp_path / "plain")
-        assert caught.value.hint is not None
-
-    def test_snapshot_of_a_missing_folder_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
-        with pytest.raises(NoRepository, match="no folder"):
-            read(git_repo, tmp_path / "none")
-
-    def test_git_ceiling_directories_limits_the_search(self, git_repo: GitRepo) -> None:
-        git_repo.commit(files={"a/b": "b"})
-        with pytest.raises(NoRepository):
-            read(git_repo, git_repo.path / "a", env={"GIT_CEILING_DIRECTORIES": str(git_repo.path)})
-
-    def test_snapshot_of_a_branch_without_a_commit_is_an_error(self, git_repo: GitRepo) -> None:
-        with pytest.raises(NoCommits, match="`main` has no commit"):
-            read(git_repo)
-        git_repo.commit()
-        git_repo.git("checkout", "--quiet", "--orphan", "fresh")
-        with pytest.raises(NoCommits, match="`fresh` has no commit"):
-            read(git_repo)
-
-    def test_snapshot_of_a_bare_repository_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
-        git_repo.commit()
-        git_repo.clone(tmp_path / "bare.git", "--bare")
-        with pytest.raises(BareRepository, match="without a work tree"):
-            read(git_repo, tmp_path / "bare.git")
-
-    def test_snapshot_of_the_folder_dot_git_is_an_error(self, git_repo: GitRepo) -> None:
-        git_repo.commit()
-        with pytest.raises(BareRepository):
-            read(git_repo, git_repo.path / ".git")
-
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
-    def test_repository_of_another_user_is_an_error_unless_it_is_a_safe_directory(
-        self, git_repo: GitRepo
-    ) -> None:
-        git_repo.commit()
-        for path in (git_repo.path, git_repo.path / ".git"):
-            os.chown(path, 12345, 12345)
-        with pytest.raises(DubiousOwnership) as caught:
-            read(git_repo)
-        assert caught.value.hint == f"`git config --global --add safe.directory {git_repo.path}`"
-        trusted = {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "safe.directory",
-            "GIT_CONFIG_VALUE_0": str(git_repo.path),
-        }
-        assert read(git_repo, env=trusted).branch == "main"
-
-    def test_missing_git_object_is_an_error_with_a_hint(self, git_repo: GitRepo) -> None:
-        head = git_repo.commit(files={"a": "a"})
-        (git_repo.path / ".git" / "objects" / head[:2] / head[2:]).unlink()
-        with pytest.raises(GitError) as caught:
-            read(git_repo)
-        assert type(caught.value) is GitError
-        assert "git fsck" in (caught.value.hint or "")
-
-    def test_partial_clone_without_the_tree_of_head_is_an_error_with_the_command_that_fetches_it(
-        self, git_repo: GitRepo, tmp_path: Path
-    ) -> None:
-        git_repo.commit(files={"a": "a"})
-        git_repo.git("config", "uploadpack.allowFilter", "true")
-        with pytest.raises(GitError, match="objects that this partial clone lacks") as caught:
-            read(git_repo.clone(tmp_path / "clone", "--filter=tree:0", "--no-checkout"))
-        assert "run `git status` in it once" in (caught.value.hint or "")
-
-    def test_broken_ref_does_not_hide_other_tags(self, git_repo: GitRepo) -> None:
-        git_repo.commit()
-        git_repo.tag("v1.0.0")
-        (git_repo.path / ".git" / "refs" / "tags" / "bad.txt").touch()
-        assert at_head(read(git_repo)) == ["v1.0.0"]
-        git_repo.commit()
-        assert base(read(git_repo)) == ("v1.0.0", 1)
-
-    @pytest.mark.parametrize("seconds", ["253402300800", "9223372036854775807", "18446744073709551615", "-5"])
-    def test_impossible_commit_date_is_an_error_with_a_hint(self, git_repo: GitRepo, seconds: str) -> None:
-        """Git stores a commit object with any text as its date."""
-        git_repo.commit()
-        person = f"A <a@b> {seconds} +0000"
-        text = f"tree {git_repo.git('write-tree')}\nauthor {person}\ncommitter {person}\n\nm\n"
-        commit = git_repo.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=text)
-        git_repo.git("reset", "--quiet", "--hard", commit)
-        with pytest.raises(GitError, match="as its date") as caught:
-            read(git_repo)
-        assert caught.value.hint == "`git commit --amend --date=now` writes a new date"
-
-    def test_git_without_execute_permission_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
-        git_repo.commit()
-        (tmp_path / "bin").mkdir()
-        (tmp_path / "bin" / "git").write_text("#!/bin/sh\n")
-        (tmp_path / "bin" / "git").chmod(0o644)
-        with pytest.raises(GitError, match="may not be used"):
-            read(git_repo, env={"PATH": str(tmp_path / "bin")})
-
-    def test_missing_git_program_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
-        git_repo.commit()
-        with pytest.raises(GitError, match="`git` was not found"):
-            read(git_repo, env={"PATH": str(tmp_path)})
-
-
-class TestQuestions:
-    @pytest.fixture
-    def history(self, git_repo: GitRepo) -> dict[str, str]:
-        first = git_repo.commit()
-        second = git_repo.commit()
-        git_repo.branch("side", first)
-        side = git_repo.commit()
-        return {"first": first, "second": second, "side": side, "none": "d" * 40}
-
-    @pytest.mark.parametrize(
-        ("held", "head", "expected"),
-        [
-            ("first", "first", "same"),
-            ("first", "second", "ancestor"),
-            ("second", "first", "descendant"),
-            ("side", "second", "diverged"),
-            ("none", "second", "unknown"),
-        ],
-    )
-    def test_commits_are_same_ancestor_descendant_or_diverged_by_their_history(
-        self, git_repo: GitRepo, history: dict[str, str], held: str, head: str, expected: str
-    ) -> None:
-        process = Processes(Cancel())
-        assert (
-            relation(Git(process, str(git_repo.path), git_repo.env), history[held], history[head]) == expected
-        )
-
-    def test_relation_of_two_commits_is_unknown_in_a_shallow_clone(
-        self, git_repo: GitRepo, history: dict[str, str], tmp_path: Path
-    ) -> None:
-        git_repo.checkout("main")
-        clone = git_repo.clone(tmp_path / "clone", "--depth=1", "--no-single-branch")
-        process = Processes(Cancel())
-        assert (
-            relation(Git(process, str(clone.path), clone.env), history["side"], history["second"])
-            == "unknown"
-        )
-
-    def test_text_that_is_not_a_commit_id_is_not_passed_to_git(
-        self, git_repo: GitRepo, counting: Counting
-    ) -> None:
-        head = git_repo.commit()
-        assert is_ancestor(Git(counting, str(git_repo.path), git_repo.env), "--help", head) is None
-        assert counting.started == []
-
-    def test_branches_and_git_tags_of_the_remote_are_read(self, git_repo: GitRepo, tmp_path: Path) -> None:
-        first = git_repo.commit()
-        git_repo.tag("v1.0.0")
-        git_repo.tag("light", annotated=False)
-        clone = git_repo.clone(tmp_path / "clone", "--no-tags")
-        second = git_repo.commit()
-        process = Processes(Cancel())
-        assert remote_tip(process, str(clone.path), "main", clone.env) == second
-        assert remote_tip(process, str(clone.path), "none", clone.env) is None
-        found = remote_refs(process, str(clone.path), clone.env, "origin")
-        assert (found.state, found.heads) == ("answered", {"main": second})
-        assert found.tags == {"v1.0.0": first, "light": first}
-
-    def test_reading_the_refs_of_an_unreachable_remote_gives_refused_with_the_cause(
-        self, git_repo: GitRepo, tmp_path: Path
-    ) -> None:
-        git_repo.commit()
-        process = Processes(Cancel())
-        found = remote_refs(process, str(git_repo.path), git_repo.env, "origin")
-        assert (found.state, found.tags, "origin" in found.cause) == ("refused", {}, True)
-        git_repo.git("remote", "add", "origin", str(tmp_path / "none"))
-        assert remote_tip(process, str(git_repo.path), "main", git_repo.env) is None
 
 
 def test_every_deleted_tracked_file_is_dirty(git_repo: GitRepo) -> None:

@@ -184,6 +184,10 @@ def _read(stream: object) -> Request | None:
     return Request(parts[0], parts[1], headers, body)
 
 
+#: What the fixture `hostile` gives.
+Hostile = Callable[..., HostileServer]
+
+
 @pytest.fixture
 def hostile() -> Iterator[Callable[..., HostileServer]]:
     """Give a function that starts servers: `hostile(lambda request: Reply(404))`."""

@@ -131,3 +131,7 @@ def _descriptor(media_type: str, raw: bytes) -> dict[str, Any]:
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+def blob_of(raw: bytes) -> Descriptor:
+    return Descriptor(media_type="application/octet-stream", digest=digest(raw), size=len(raw))
