@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.support.programs.command",
     "tests.support.registries.faults",
     "tests.support.registries.hostile",
+    "tests.support.registries.image_commands",
     "tests.support.registries.registry",
     "tests.support.registries.targets",
     "tests.support.services.docker",

@@ -1,0 +1,94 @@
+"""`shipmark image delete`: a tag alone, a digest with its tags, and what other images need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from release.layout.layout import Layout
+from tests.support.programs.command import Shipmark
+from tests.support.registries.image_commands import ARM, INDEX, ONE, TWO, ImageCommands
+from tests.support.registries.images import make_image, store
+from tests.support.registries.targets import TargetsFactory
+
+
+class TestDelete:
+    def test_image_delete_in_a_registry_that_deletes_no_tags_names_the_tags_of_the_digest(
+        self, image_commands: ImageCommands
+    ) -> None:
+        image_commands.put(ONE, "1.0.0", "1", "latest")
+        result = image_commands("delete", f"{image_commands.name}:1.0.0")
+        if result.code == 0:  # distribution 3
+            assert set(image_commands.tags()) == {"1", "latest"}
+            return
+        assert result.code == 5
+        assert "cannot delete a tag alone" in result.stderr
+        assert "`1`, `latest` share its digest" in result.stderr
+        assert f"hint: `shipmark image delete --digest {image_commands.name}@{ONE.digest}`" in result.stderr
+        assert set(image_commands.tags()) == {"1.0.0", "1", "latest"}
+
+    def test_image_delete_in_a_layout_deletes_the_tag_and_keeps_the_image(
+        self, image_commands: ImageCommands, tmp_path: Path
+    ) -> None:
+        layout = Layout(str(tmp_path / "image"))
+        store(ONE, layout, "a", "b")
+        assert image_commands.must("delete", "oci:image:a", cwd=tmp_path).stdout.strip() == "oci:image:a"
+        assert layout.tags() == ("b",)
+        assert layout.manifest("b").digest == ONE.digest
+
+    def test_image_delete_by_digest_deletes_and_lists_every_tag_on_it(
+        self, image_commands: ImageCommands
+    ) -> None:
+        image_commands.put(ONE, "1.0.0", "1")
+        image_commands.put(TWO, "2.0.0")
+        shown = image_commands.must("delete", "--digest", "--preview", f"{image_commands.name}@{ONE.digest}")
+        assert shown.stdout.split() == [
+            f"{image_commands.name}:1.0.0",
+            f"{image_commands.name}:1",
+            f"{image_commands.name}@{ONE.digest}",
+        ]
+        assert set(image_commands.tags()) == {"1.0.0", "1", "2.0.0"}
+        gone = image_commands.must("delete", "--digest", f"{image_commands.name}@{ONE.digest}", "--json").json
+        assert gone["tags"] == ["1.0.0", "1"]
+        assert image_commands("digest", f"{image_commands.name}@{ONE.digest}").code == 5
+        assert image_commands.must("digest", f"{image_commands.name}:2.0.0").stdout.strip() == TWO.digest
+
+    def test_image_delete_refuses_a_tag_whose_digest_has_other_tags(
+        self, image_commands: ImageCommands
+    ) -> None:
+        image_commands.put(ONE, "1.0.0", "latest")
+        result = image_commands("delete", "--digest", f"{image_commands.name}:1.0.0")
+        assert result.code == 6
+        assert "`latest`" in result.stderr
+        assert set(image_commands.tags()) == {"1.0.0", "latest"}
+
+    def test_image_delete_refuses_a_platform_of_an_index(self, image_commands: ImageCommands) -> None:
+        image_commands.put(INDEX, "1.0.0")
+        result = image_commands("delete", "--digest", f"{image_commands.name}@{ARM.digest}")
+        assert result.code == 6
+        assert f"is part of `{image_commands.name}:1.0.0`" in result.stderr
+        assert image_commands.registry.manifest("acme/app", ARM.digest)[0] == ARM.digest
+
+    def test_image_delete_refuses_the_subject_of_a_referrer(self, image_commands: ImageCommands) -> None:
+        image_commands.put(ONE, "1.0.0")
+        about = {"mediaType": ONE.manifest.media_type, "digest": ONE.digest, "size": len(ONE.manifest.raw)}
+        image_commands.put(make_image({"sbom": b"{}"}, extra={"subject": about}), "some-sbom")
+        result = image_commands("delete", "--digest", f"{image_commands.name}@{ONE.digest}")
+        assert result.code == 6
+        assert f"the subject of `{image_commands.name}:some-sbom`" in result.stderr
+
+    def test_image_delete_refuses_the_subject_of_a_signature_tag(self, image_commands: ImageCommands) -> None:
+        image_commands.put(ONE, "1.0.0")
+        image_commands.put(TWO, f"{ONE.digest.replace(':', '-')}.sig")
+        result = image_commands("delete", "--digest", f"{image_commands.name}@{ONE.digest}")
+        assert result.code == 6
+        assert "refers to" in result.stderr
+
+    def test_image_delete_in_a_registry_without_deletion_is_an_error(
+        self, registry_factory: Callable[..., Any], shipmark: Shipmark, make_targets: TargetsFactory
+    ) -> None:
+        image_commands = ImageCommands(registry_factory(delete=False), shipmark, make_targets)
+        image_commands.put(ONE, "1.0.0")
+        assert image_commands("delete", "--digest", f"{image_commands.name}:1.0.0").code == 5
+        assert image_commands.tags() == {"1.0.0": ONE.digest}
