@@ -13,7 +13,6 @@ pytest_plugins = [
     "tests.support.programs.command",
     "tests.support.registries.faults",
     "tests.support.registries.hostile",
-    "tests.support.registries.image_commands",
     "tests.support.registries.registry",
     "tests.support.registries.targets",
     "tests.support.services.docker",
@@ -23,6 +22,7 @@ pytest_plugins = [
     "tests.support.programs.old_program",
     "tests.support.releases.project",
     "tests.support.registries.gate",
+    "tests.support.registries.image_commands",
     "tests.support.services.browser",
     "tests.support.services.postgres",
 ]

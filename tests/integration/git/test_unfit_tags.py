@@ -12,8 +12,8 @@ from release.app.component_policy import policy_of
 from release.app.workspace import open_workspace
 from release.errors import AmbiguousVersion
 from release.versions.tag_listing import names_of
-from tests.integration.git.test_snapshot import at_head, base, read
 from tests.support.releases.git import GitRepo
+from tests.support.releases.snapshots import at_head, base, read
 
 FILES = {"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "1"}
 ABSENT = "1" * 40
