@@ -134,6 +134,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
     BuildError: {
         "": "build-failed",
         "app.obtain.builds": "build-context",
+        "app.released": "platform",
         "build.buildah.obstacles": "builder-feature",
         "build.buildkit.options": "build-option",
         "build.buildkit.secret_files": "build-option",
@@ -211,6 +212,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "cli.commands.log": "log-and-registry",
         "filesystem": "obstructed",
         "git.own_folder": "own-folder",
+        "git.way_out": "obstructed",
         "inventory.in_use": "in-use",
         "log.replicate": "log-copies",
         "log.unasked": "untrusted",

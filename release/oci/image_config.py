@@ -81,6 +81,14 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
     return _facts(top, agreed, tuple(platforms), tuple(sorted(disputed)))
 
 
+def is_without_image(repository: Repository, top: Manifest) -> bool:
+    """Whether an index, with the indexes in it, lists no manifest at all, or attestations only."""
+    if not top.is_index:
+        return False
+    listed = _images(repository, top, lambda _, index: children(index))
+    return all(_is_attestation(child) for child in listed)
+
+
 def named_entries(repository: Repository, index: Manifest) -> tuple[Descriptor, ...]:
     """The entries of an index; one that names no platform has that of its config, as for BuildKit and containerd.
 

@@ -8,17 +8,15 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.component_policy import policy_of
-from release.app.log.read_registry import statements_of
+from release.app.log.read_registry import read_images
 from release.app.log.vouching import vouched_by
 from release.app.open import record_context
 from release.app.releases.known import project_of
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError, RegistryError
-from release.log.rebuilt.identify import Found, Origin, ReadImage, identify
-from release.log.records.parts import RecordedImage
-from release.oci import ImageFacts, Repository
-from release.oci.image_config import image_facts
+from release.log.rebuilt.identify import Found, Origin, identify
+from release.oci import Repository
 from release.versions.git_tags import versions_in
 from release.versions.semver import version_of_image_tag
 
@@ -133,10 +131,11 @@ def _identified(
 ) -> tuple[Found | None, str]:
     """The release of the tag's image by the same evidence as `log rebuild`, or None and why it is not known."""
     try:
-        facts: ImageFacts | None = image_facts(repository, one.digest, every=True)
-        statements = statements_of(repository, one.digest)
+        images, unreadable = read_images(repository, (one.tag,), required=True, cancel=session.cancel)
     except RegistryError as error:
         return None, error.message
+    if not images or images[0].image.digest != one.digest:
+        return None, unreadable[0].reason if unreadable else "the tag was moved meanwhile"
     policy = policy_of(component)
     origin = Origin(
         project=project_of(session, component),
@@ -146,15 +145,7 @@ def _identified(
         vouched=vouched,
         any_labels=any_labels,
     )
-    image = ReadImage(
-        target=one.target,
-        required=True,
-        image=RecordedImage(digest=one.digest),
-        labels=facts.labels if facts is not None else {},
-        tags=(one.tag,),
-        statements=statements,
-    )
-    releases, left = identify(image, origin)
+    releases, left = identify(images[0], origin)
     return (releases[0], "") if releases else (None, left[0].reason)
 
 

@@ -64,7 +64,7 @@ def _read(
     try:
         manifest = repository.manifest(held.digest)
         facts = manifest_facts(repository, manifest, every=True)
-        statements = statements_of(repository, held.digest)
+        statements = _statements(repository, held.digest)
     except (Invalid, DigestMismatch, NotFound) as error:
         return tuple(
             LeftOut(target=repository.name, tag=tag, digest=held.digest, reason=error.message) for tag in tags
@@ -97,7 +97,7 @@ def _recorded(repository: Repository, manifest: Manifest, facts: ImageFacts) -> 
     )
 
 
-def statements_of(repository: Repository, digest: str) -> tuple[ReadStatement, ...]:
+def _statements(repository: Repository, digest: str) -> tuple[ReadStatement, ...]:
     """The release statements that are attached to the image, as far as they can be read."""
     found: list[ReadStatement | None] = []
     for one in find_referrers(repository, digest):

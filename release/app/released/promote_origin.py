@@ -14,7 +14,7 @@ from release.app.releases.known import project_of
 from release.app.session import Session
 from release.config.load import Component
 from release.effects.version_status import read_status
-from release.errors import RegistryError
+from release.errors import BuildError, RegistryError
 from release.events import Note
 from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation
@@ -24,7 +24,7 @@ from release.log.catalog.view import LogView
 from release.log.served import contradiction
 from release.log.state import ReleaseState
 from release.oci import ImageFacts, Repository
-from release.oci.image_config import manifest_facts
+from release.oci.image_config import is_without_image, manifest_facts
 from release.tagging.labels import REVISION, VERSION
 from release.tagging.model import Candidate
 from release.versions.semver import image_tag_of, version_of_image_tag
@@ -74,10 +74,15 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def origin_of(session: Session, text: str) -> Origin:
-    """Find the image of a reference, its release in the log, and its labels. Raises `NotFound`."""
+    """Find the image of a reference, its release in the log, and its labels. Raises `NotFound`.
+
+    Raises `BuildError` for an index without an image, which nothing could run.
+    """
     location = locate_target(session, text)
     repository: Repository = location.repository
     manifest = read(location)
+    if is_without_image(repository, manifest):
+        raise BuildError(f"`{text}` has no image for any platform", hint="check what was built there")
     component = component_of(session, location)
     project = location.name if component is None else project_of(session, component)
     told = _recorded(session.log_state, manifest.digest, project)

@@ -133,6 +133,8 @@ def _release_of(
     says_nothing = not is_commit(image.labels.get(REVISION, ""))
     if proof.refused and origin.vouched and (says_nothing or origin.any_labels):
         proof = proof_as_commit(image.labels, git_tags, origin.vouched)
+        if not image.image.platforms:
+            proof = Proof(refused="it has no image for any platform")
     if proof.refused:
         return None, proof.refused
     found = Found(

@@ -11,7 +11,7 @@ from release.app.log.rebuild import _valid
 from release.canonical_json import canonical
 from release.log.rebuilt.facts import joined
 from release.log.rebuilt.identify import Origin, ReadImage, identify
-from release.log.records.parts import RecordedImage
+from release.log.records.parts import RecordedImage, RecordedPlatform
 from release.plan.release_key import release_key
 from release.statements.release_statement import Attested, ReadStatement, read_statement
 from release.versions.git_tags import versions_in
@@ -119,6 +119,28 @@ def test_tag_whose_release_is_not_known_for_sure_is_left_out(
     assert found == ()
     assert [one.tag for one in left] == list(tags)
     assert reason in left[0].reason
+
+
+@pytest.mark.parametrize("any_labels", [False, True])
+def test_somebody_who_vouches_for_an_image_names_its_commit_by_the_git_tag(any_labels: bool) -> None:
+    platform = RecordedPlatform(platform="linux/amd64", digest=DIGEST)
+    vouched = msgspec.structs.replace(ORIGIN, vouched="made by hand", any_labels=any_labels)
+
+    def found(
+        *tags: str, said: Mapping[str, str], platforms: tuple[RecordedPlatform, ...] = (platform,)
+    ) -> list[str]:
+        recorded = RecordedImage(digest=DIGEST, platforms=platforms)
+        read = msgspec.structs.replace(image(*tags, said=said), image=recorded)
+        return [
+            f"{one.commit[:1]} {','.join(one.fixed)} {one.as_commit}" for one in identify(read, vouched)[0]
+        ]
+
+    assert found("1.4.2", "sha-111111111111", said={}) == ["1 1.4.2,sha-111111111111 True"]
+    # Labels of another commit, as those of a base image, need a tag that is named.
+    assert found("2.0.0", said=labels("2.0.0")) == (["2 2.0.0 True"] if any_labels else [])
+    assert found("1.4.2", said=labels("1.4.2")) == ["1 1.4.2 False"]
+    assert found("3.0.0", said={}) == []  # no git tag
+    assert found("1.4.2", said={}, platforms=()) == []  # an empty index
 
 
 def test_release_statement_shows_the_release_of_an_image_without_labels() -> None:

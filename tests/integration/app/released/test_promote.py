@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from release.oci import OCI_INDEX, OCI_MANIFEST
 from release.tagging.labels import REVISION, VERSION
 from release.transfer.referrers import attach, find_referrers
 from tests.support.registries.images import make_image, make_index, store
@@ -183,6 +185,34 @@ def test_promotion_without_a_log_reads_the_version_from_labels(released: Project
     (entry,) = promoted(released)
     assert entry["commit"] == released.repo.head
     assert set(released.registry.tags("acme/prod")) == {"1.4.2", "1.4", "1", "latest"}
+
+
+@pytest.mark.parametrize("listed", [[], ["index"], ["attestation"]])
+def test_index_without_an_image_is_not_promoted(released: Project, listed: list[str]) -> None:
+    def put(tag: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+        raw = json.dumps(index).encode()
+        path = f"/v2/{released.name}/manifests/{tag}"
+        headers = {"Content-Type": OCI_INDEX}
+        assert released.registry.request("PUT", path, body=raw, headers=headers)[0] == 201
+        name = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+        return {"mediaType": OCI_INDEX, "digest": name, "size": len(raw)}
+
+    _, raw = released.registry.manifest(released.name, "1.4.2")
+    unknown = {"os": "unknown", "architecture": "unknown"}
+    attested = {
+        "mediaType": OCI_MANIFEST,
+        "digest": released.tags["1.4.2"],
+        "size": len(raw),
+        "platform": unknown,
+    }
+    entries = {"index": put("inner", []), "attestation": attested}
+    put("2.0.0", [entries[name] for name in listed])
+    before = len(released.registry.access_log())
+    refused = released("promote", f"{released.image}:2.0.0", "--to", f"{released.image}-prod")
+    assert refused.code == 4
+    assert f"`{released.image}:2.0.0` has no image for any platform" in refused.stderr
+    assert {method for method, _ in since(released, before)} <= {"GET", "HEAD"}
 
 
 def test_promotion_by_digest_finds_the_release(released: Project) -> None:
