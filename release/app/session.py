@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from release.filesystem.cache_folder import Cache
     from release.log.catalog.view import LogView
     from release.log.writer import Writer
+    from release.oci import Repository
 
 CONFIG_NAME = "shipmark.yml"
 
@@ -64,7 +65,10 @@ class Session:
 
     @cached_property
     def directory(self) -> str:
-        """The absolute path of the working folder. Raises `ConfigError` if `-C` does not name a folder."""
+        """The absolute path of the working folder. Raises `ConfigError` if `-C` does not name a folder.
+
+        Raises `RefusedError` if `-C` leads through a symlink out of a repository.
+        """
         try:
             path = os.path.abspath(self.settings.directory)
         except FileNotFoundError as error:
@@ -76,6 +80,12 @@ class Session:
             raise ConfigError(
                 f"`{self.settings.directory}` is not a folder", hint="check the path behind `-C`"
             )
+        if self.settings.directory != ".":
+            from release.git.way_out import (
+                require_no_way_out,
+            )  # imported late: most commands work where they start
+
+            require_no_way_out(path, self.settings.env)
         return path
 
     @cached_property
@@ -268,7 +278,12 @@ class Session:
         """A reader of tags, which keeps the labels of each digest."""
         from release.effects.tag_reader import TagReader
 
-        return TagReader(self.clock.monotonic)
+        return TagReader(self.clock.monotonic, self._places)
+
+    def _places(self) -> list[Repository]:
+        """The local store and every target: places that may have an image of this project."""
+        targets = [target.image for component in self.components for target in component.targets]
+        return [self.store.open(), *(self.registries.open(image) for image in dict.fromkeys(targets))]
 
     @cached_property
     def registries(self) -> OpenRegistries:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from release.errors import NotFound, ReleaseError
+from release.errors import DigestMismatch, NotFound, RegistryError, ReleaseError
 from release.oci import INDEX_TYPES, Descriptor, Expects, ImageFacts, Repository
 from release.oci.image_config import image_facts
 from release.oci.manifest import children
@@ -45,8 +45,12 @@ class TagReader:
     `forget` drops the observation, so that the write is read back.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, now: Callable[[], float] = time.monotonic, elsewhere: Callable[[], Iterable[Repository]] = tuple
+    ) -> None:
         self._now = now
+        # Gives the repositories that may have an image of which another one lost the config: labels are in it.
+        self._elsewhere = elsewhere
         # At worst two threads read the labels of one digest, and store equal values: no lock.
         self._facts: dict[tuple[str | None, str, bool], ImageFacts] = {}
         # Guards `_seen`: two threads that ask for one tag at once share one request.
@@ -178,12 +182,29 @@ class TagReader:
             # An image for one platform has the same labels for its first platform and for all platforms.
             other = self._facts.get((None, digest, not every))
             facts = None if other is None or other.media_type in INDEX_TYPES else other
-        if facts is None:
+        if facts is not None:
+            return facts
+        try:
             facts = image_facts(repository, digest, every=every)
+            if facts is not None:
+                self._facts[key] = facts
+        except (NotFound, DigestMismatch):
+            facts = None if here else self._facts_elsewhere(repository, digest, every)
+            if facts is None:
+                raise
         if facts is not None:
             # The labels of a digest are the same everywhere, so they are kept without the repository, too.
-            self._facts[key] = self._facts[None, digest, every] = facts
+            self._facts[None, digest, every] = facts
         return facts
+
+    def _facts_elsewhere(self, repository: Repository, digest: str, every: bool) -> ImageFacts | None:
+        """The labels of an image of which the repository lost a config: they are the same wherever the digest is."""
+        for place in self._elsewhere():
+            if place.name != repository.name:
+                with contextlib.suppress(RegistryError):
+                    if (facts := image_facts(place, digest, every=every)) is not None:
+                        return facts
+        return None
 
 
 def _together(calls: Sequence[Callable[[], object]]) -> None:

@@ -49,6 +49,14 @@ def test_run_puts_back_a_blob_that_the_registry_lost(released: Project) -> None:
     assert released.registry.request("GET", path)[0] == 200
     assert len(released.log) == entries
     assert "put back" not in released.must("run").stderr
+    # Labels are in the config: those of the local store say what the tags hold.
+    document = json.loads(released.registry.manifest(released.name, "1.4.2")[1])
+    config = f"/v2/{released.name}/blobs/{document['config']['digest']}"
+    assert released.registry.request("DELETE", config)[0] == 202
+    assert "it holds 1.4.2 already" in released.must("preview").stdout
+    assert "put back from `oci:" in released.must("run").stderr
+    assert released.registry.request("GET", config)[0] == 200
+    assert len(released.log) == entries
 
 
 def test_log_verify_puts_back_a_blob_from_the_store_or_another_repository(
