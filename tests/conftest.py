@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.support.programs.wheel",
     "tests.support.programs.old_program",
     "tests.support.releases.project",
+    "tests.support.releases.docker_project",
     "tests.support.registries.gate",
     "tests.support.registries.image_commands",
     "tests.support.services.browser",
