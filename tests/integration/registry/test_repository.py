@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
-import json
 import random
 import subprocess
 import sys
@@ -13,30 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from release.control import Cancel
-from release.errors import ConfigError, Denied, Invalid, NotFound, Unreachable
-from release.events import NullSink
+from release.errors import ConfigError, Invalid, NotFound, Unreachable
 from release.layout.layout import Layout
-from release.oci import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor, Repository
+from release.oci import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor
 from release.oci.image_config import image_facts
 from release.oci.manifest import encode_manifest
-from release.transfer.copy import copy_image
-from tests.support.registries.images import Image, digest, make_image, make_index, store
+from tests.support.registries.images import copy_between, digest, layout_with, make_image, make_index, store
 from tests.support.registries.registry import RegistryFactory, RegistryServer
 from tests.support.registries.targets import TargetsFactory
-from tests.support.registries.tls import Authority
-from tests.support.registries.tokens import TokenServer
 from tests.support.services.required import program, require
-
-
-def _copy(source: Repository, destination: Repository, image: Image, **options: tuple[str, ...]) -> None:
-    copy_image(source, destination, image.digest, sink=NullSink(), cancel=Cancel(), **options)  # type: ignore[arg-type]
-
-
-def _layout(tmp_path: Path, image: Image, *tags: str) -> Layout:
-    layout = Layout(str(tmp_path / "layout"))
-    store(image, layout, *tags)
-    return layout
 
 
 def _skopeo(*arguments: str) -> str:
@@ -45,25 +28,15 @@ def _skopeo(*arguments: str) -> str:
     return done.stdout
 
 
-def _config(tmp_path: Path, server: RegistryServer, password: str | None = None) -> dict[str, str]:
-    pair = f"{server.username}:{password or server.password}".encode()
-    folder = tmp_path / "docker"
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(
-        json.dumps({"auths": {server.host: {"auth": base64.b64encode(pair).decode()}}})
-    )
-    return {"DOCKER_CONFIG": str(folder)}
-
-
 def test_pushed_index_is_resolved_and_read_unchanged(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     index = make_index(
         make_image({"a": b"1"}, labels={"x": "y"}), make_image({"a": b"2"}, platform="linux/arm64")
     )
-    layout = _layout(tmp_path, index, "1.0")
+    layout = layout_with(tmp_path, index, "1.0")
     remote = make_targets().open(f"{registry_server.host}/acme/app")
-    _copy(layout, remote, index)
+    copy_between(layout, remote, index)
     assert remote.resolve("1.0") is None
     remote.put_manifest(index.manifest, tag="1.0")
     remote.put_manifest(index.manifest, tag="latest")
@@ -83,7 +56,7 @@ def test_skopeo_pulls_a_pushed_image(
 ) -> None:
     image = make_image({"a": random.Random(3).randbytes(3_000_000)})
     remote = make_targets().open(f"{registry_server.host}/acme/app")
-    _copy(_layout(tmp_path, image), remote, image)
+    copy_between(layout_with(tmp_path, image), remote, image)
     remote.put_manifest(image.manifest, tag="1.0")
     source = f"docker://{registry_server.host}/acme/app:1.0"
     _skopeo("copy", "--src-tls-verify=false", source, f"oci:{tmp_path / 'pulled'}:1.0")
@@ -94,11 +67,11 @@ def test_repeated_push_of_an_image_sends_only_reading_requests(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
-    layout = _layout(tmp_path, image)
+    layout = layout_with(tmp_path, image)
     remote = make_targets().open(f"{registry_server.host}/acme/app")
-    _copy(layout, remote, image)
+    copy_between(layout, remote, image)
     before = len(registry_server.access_log())
-    _copy(layout, make_targets().open(f"{registry_server.host}/acme/app"), image)
+    copy_between(layout, make_targets().open(f"{registry_server.host}/acme/app"), image)
     again = registry_server.access_log()[before:]
     # How http is spoken; then the manifest, its config and its layer, all at once.
     assert [(entry.method, entry.status) for entry in again] == [("GET", 200), *[("HEAD", 200)] * 3]
@@ -165,12 +138,12 @@ def test_blobs_are_mounted_from_a_named_repository(
     tmp_path: Path, registry_server: RegistryServer, make_targets: TargetsFactory
 ) -> None:
     image = make_image()
-    layout = _layout(tmp_path, image)
+    layout = layout_with(tmp_path, image)
     targets = make_targets()
-    _copy(layout, targets.open(f"{registry_server.host}/acme/first"), image)
+    copy_between(layout, targets.open(f"{registry_server.host}/acme/first"), image)
     before = len(registry_server.access_log())
     second = targets.open(f"{registry_server.host}/acme/second")
-    _copy(layout, second, image, mount_from=("acme/none", "acme/first"))
+    copy_between(layout, second, image, mount_from=("acme/none", "acme/first"))
     sent = registry_server.access_log()[before:]
     assert not [entry for entry in sent if entry.method == "PUT" and "/blobs/" in entry.path]
     assert second.resolve(image.digest) is not None
@@ -186,7 +159,7 @@ def test_copy_between_two_registries_keeps_the_bytes_of_the_manifest(
     source = targets.open(f"{here.host}/acme/app")
     store(index, source, "1.0")
     destination = targets.open(f"{there.host}/other/app")
-    _copy(source, destination, index)
+    copy_between(source, destination, index)
     assert destination.manifest(index.digest) == index.manifest
 
 
@@ -198,7 +171,7 @@ def test_copy_from_a_registry_into_a_layout_keeps_the_bytes_of_the_manifest(
     source = targets.open(f"{registry_server.host}/acme/app")
     store(image, source, "1.0")
     destination = targets.open("oci:pulled")
-    _copy(source, destination, image)
+    copy_between(source, destination, image)
     assert destination.manifest(image.digest) == image.manifest
     assert (tmp_path / "pulled" / "oci-layout").exists()
 
@@ -222,173 +195,6 @@ def test_registry_client_deletes_a_tag_alone_or_refuses(
         assert set(remote.tags()) == {"1.0", "latest"}
     remote.delete_manifest(image.digest)
     assert remote.resolve("1.0") is None
-
-
-class TestBasic:
-    def test_credential_in_docker_config_can_push(
-        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="basic")
-        image = make_image()
-        targets = make_targets(env=_config(tmp_path, server))
-        remote = targets.open(f"{server.host}/acme/app")
-        _copy(_layout(tmp_path, image), remote, image)
-        assert remote.resolve(image.digest) is not None
-
-    def test_missing_credential_error_suggests_docker_login(
-        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="basic")
-        with pytest.raises(Denied) as caught:
-            make_targets().open(f"{server.host}/acme/app").resolve("1.0")
-        assert f"docker login {server.host}" in str(caught.value.hint)
-
-    def test_wrong_password_is_denied_and_not_shown(
-        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="basic")
-        remote = make_targets(env=_config(tmp_path, server, "hunter2-wrong")).open(f"{server.host}/acme/app")
-        for ask in (lambda: remote.resolve("1.0"), remote.check_push, remote.tags):
-            with pytest.raises(Denied) as caught:
-                ask()
-            assert "hunter2" not in f"{caught.value} {caught.value.hint}"
-
-    def test_credentials_from_variables_can_push(
-        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="basic")
-        prefix = f"SHIPMARK_REGISTRY_127_0_0_1___{server.port}"
-        env = {f"{prefix}_USERNAME": str(server.username), f"{prefix}_TOKEN": str(server.password)}
-        make_targets(env=env).open(f"{server.host}/acme/app").check_push()
-
-
-class TestToken:
-    def test_push_requests_one_pull_token_and_one_push_token(
-        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="token")
-        assert server.tokens is not None
-        image = make_image(layers=tuple(bytes([n]) * 20_000 for n in range(6)))
-        remote = make_targets(env=_config(tmp_path, server)).open(f"{server.host}/acme/app")
-        _copy(_layout(tmp_path, image), remote, image)
-        scopes = [request.scopes for request in server.tokens.requests]
-        assert sorted(scopes) == [("repository:acme/app:pull",), ("repository:acme/app:pull,push",)]
-
-    def test_anonymous_token_can_read_but_not_push(
-        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="token")
-        remote = make_targets().open(f"{server.host}/acme/app")
-        assert remote.resolve("1.0") is None
-        with pytest.raises(Denied):
-            remote.check_push()
-
-    def test_wrong_password_error_names_the_token_request(
-        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="token")
-        remote = make_targets(env=_config(tmp_path, server, "hunter2-wrong")).open(f"{server.host}/acme/app")
-        with pytest.raises(Denied, match="refused the request for a token"):
-            remote.resolve("1.0")
-
-    def test_identity_token_is_exchanged_by_post(
-        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="token")
-        assert server.tokens is not None
-        auths = {server.host: {"identitytoken": server.password}}
-        (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
-        make_targets(env={"DOCKER_CONFIG": str(tmp_path)}).open(f"{server.host}/acme/app").check_push()
-        assert {request.method for request in server.tokens.requests} == {"POST"}
-
-    def test_token_server_with_an_invalid_certificate_gets_no_request(
-        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="token", tls=True)
-        assert server.tokens is not None
-        server.stop()
-        server.tokens.close()
-        server.tokens = TokenServer(Authority(tmp_path / "other"), users={}, tls=True)
-        server.start()
-        env = {**_config(tmp_path, server), "SSL_CERT_FILE": str(server.ca)}
-        with pytest.raises(Unreachable, match=f"certificate of `{server.tokens.host}` is not valid"):
-            make_targets(env=env).open(f"{server.host}/acme/app").resolve("1.0")
-        assert server.tokens.requests == []
-
-    def test_registry_token_that_is_refused_is_replaced_by_a_new_one(
-        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="token")
-        assert server.tokens is not None
-        remote = make_targets(env=_config(tmp_path, server)).open(f"{server.host}/acme/app")
-        server.tokens.lifetime = -60.0
-        server.tokens.announced = 300
-        image = make_image()
-        with pytest.raises(Denied):
-            remote.check_push()
-        server.tokens.lifetime = 300.0
-        store(image, remote, "1.0")
-        assert remote.resolve("1.0") == image.descriptor()
-
-    def test_mount_requests_a_token_for_the_source_repository(
-        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(auth="token")
-        assert server.tokens is not None
-        image = make_image()
-        targets = make_targets(env=_config(tmp_path, server))
-        store(image, targets.open(f"{server.host}/acme/first"))
-        _copy(
-            _layout(tmp_path, image),
-            targets.open(f"{server.host}/acme/second"),
-            image,
-            mount_from=("acme/first",),
-        )
-        assert (
-            "repository:acme/second:pull,push",
-            "repository:acme/first:pull",
-        ) in [request.scopes for request in server.tokens.requests]
-        puts = [
-            entry.path
-            for entry in server.access_log()
-            if entry.method == "PUT" and "second/blobs" in entry.path
-        ]
-        assert puts == []
-
-
-class TestTls:
-    def test_named_certificate_authority_is_accepted(
-        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(tls=True)
-        for settings in ({"env": {"SSL_CERT_FILE": str(server.ca)}}, {"ca": str(server.ca)}):
-            remote = make_targets(**settings).open(f"{server.host}/acme/app")
-            image = make_image()
-            store(image, remote, "1.0")
-            assert remote.resolve("1.0") == image.descriptor()
-
-    def test_unknown_certificate_authority_is_refused_without_retries(
-        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(tls=True)
-        with pytest.raises(Unreachable, match=r"certificate of .* is not valid") as caught:
-            make_targets().open(f"{server.host}/acme/app").resolve("1.0")
-        assert "SSL_CERT_FILE" in str(caught.value.hint)
-        assert "attempts" not in caught.value.message
-
-    def test_registry_listed_as_insecure_is_reached_without_its_certificate_authority(
-        self, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(tls=True)
-        remote = make_targets(insecure=frozenset({server.host})).open(f"{server.host}/acme/app")
-        assert remote.resolve("1.0") is None
-
-    def test_missing_file_of_certificate_authorities_is_a_config_error(
-        self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
-    ) -> None:
-        server = registry_factory(tls=True)
-        with pytest.raises(ConfigError, match=r"no-such\.pem"):
-            make_targets(ca=str(tmp_path / "no-such.pem")).open(f"{server.host}/acme/app").resolve("1.0")
 
 
 _COPY_AND_MEASURE = """
@@ -497,7 +303,7 @@ def test_push_succeeds_after_a_registry_restart(
     assert remote.resolve("1.0") is None
     registry_server.stop()
     registry_server.start()
-    _copy(_layout(tmp_path, image), remote, image)
+    copy_between(layout_with(tmp_path, image), remote, image)
     assert remote.resolve(image.digest) is not None
 
 

@@ -7,8 +7,12 @@ import hashlib
 import io
 import json
 import tarfile
+from pathlib import Path
 from typing import Any
 
+from release.control import Cancel
+from release.events import NullSink
+from release.layout.layout import Layout
 from release.oci import (
     DOCKER_CONFIG,
     DOCKER_MANIFEST,
@@ -20,6 +24,7 @@ from release.oci import (
     Manifest,
     Repository,
 )
+from release.transfer.copy import copy_image
 
 
 def digest(raw: bytes) -> str:
@@ -135,3 +140,15 @@ def _json(value: Any) -> bytes:
 
 def blob_of(raw: bytes) -> Descriptor:
     return Descriptor(media_type="application/octet-stream", digest=digest(raw), size=len(raw))
+
+
+def copy_between(
+    source: Repository, destination: Repository, image: Image, **options: tuple[str, ...]
+) -> None:
+    copy_image(source, destination, image.digest, sink=NullSink(), cancel=Cancel(), **options)  # type: ignore[arg-type]
+
+
+def layout_with(tmp_path: Path, image: Image, *tags: str) -> Layout:
+    layout = Layout(str(tmp_path / "layout"))
+    store(image, layout, *tags)
+    return layout
