@@ -7,8 +7,8 @@ import os
 import pytest
 
 from tests.support.fuzzing import Parser, fuzz
+from tests.support.own_parsers import PARSERS as OWN
 from tests.unit.registry.test_fuzz import PARSERS as FOREIGN
-from tests.unit.test_fuzz import PARSERS as OWN
 
 COUNT = int(os.environ.get("SHIPMARK_FUZZ") or 100_000)
 
