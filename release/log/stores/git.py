@@ -242,13 +242,26 @@ class GitStore:
                 if tip
                 else f"was deleted: it ended with commit {known[:12]}, and the remote no longer has the ref"
             )
-            raise LogCorrupt(
-                f"version log `{self._name}` {how}",
-                hint="this machine has a copy of the earlier log: "
-                f"`git --git-dir {self._remote.folder} push --force URL {_SEEN}:{self._ref}` restores it, with the "
-                "remote's URL; if that was done on purpose, `shipmark cache clean` deletes the copy",
-            )
+            raise LogCorrupt(f"version log `{self._name}` {how}", hint=self._how_to_restore(known))
         return tip
+
+    def _how_to_restore(self, known: str) -> str:
+        from release.log.stores.git_completion import (
+            complete,
+        )  # imported late: only a log that was rewritten needs it
+
+        is_whole = complete(self._remote, self._history, self._segments, _described, known)
+        lacks = "" if is_whole else ", which lacks older commits"
+        unless = (
+            ""
+            if is_whole
+            else "; where it answers `shallow update not allowed`, only a machine with a whole copy can"
+        )
+        return (
+            f"this machine has a copy of the earlier log{lacks}: "
+            f"`git --git-dir {self._remote.folder} push --force URL {_SEEN}:{self._ref}` restores it, with the "
+            f"remote's URL{unless}; if that was done on purpose, `shipmark cache clean` deletes the copy"
+        )
 
     def _continues(self, known: str, tip: str | None) -> bool:
         return tip is not None and self._remote.succeeds("merge-base", "--is-ancestor", known, tip)
@@ -260,11 +273,7 @@ class GitStore:
             self._remote.read("update-ref", _SEEN, tip)
 
     def _commit(self, entry: Entry, parent: str | None) -> str:
-        fields = entry.fields
-        subject = " ".join(str(fields[name]) for name in ("kind", "version") if fields.get(name))
-        subject = " ".join(subject.split())[:100] or "entry"
-        message = f"{subject}\n\nShipmark-Seq: {entry.seq}\nShipmark-Hash: {fields['hash']}\n"
-        return self._remote.store_commit(FILE, entry.raw + b"\n", parent, message, _seconds(fields))
+        return self._remote.store_commit(FILE, entry.raw + b"\n", parent, *_described(entry))
 
     def _require_done(self, push: Push) -> None:
         if push.outcome == "race":
@@ -276,6 +285,14 @@ class GitStore:
 def _parked_name(facts: Sequence[Mapping[str, Any]]) -> str:
     """A name that is equal for equal facts: parking them twice has no further effect."""
     return "-".join(fact_id(dict(fact))[:12] for fact in facts[:8])
+
+
+def _described(entry: Entry) -> tuple[str, int]:
+    """The message and the time of an entry's commit."""
+    fields = entry.fields
+    subject = " ".join(str(fields[name]) for name in ("kind", "version") if fields.get(name))
+    subject = " ".join(subject.split())[:100] or "entry"
+    return f"{subject}\n\nShipmark-Seq: {entry.seq}\nShipmark-Hash: {fields['hash']}\n", _seconds(fields)
 
 
 def _seconds(fields: Mapping[str, Any]) -> int:

@@ -10,7 +10,7 @@ import base64
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from glob import glob
 from io import BytesIO
@@ -34,6 +34,8 @@ from release.log.stores.syscalls import OsFiles
 from release.ports import Completed, Process
 from release.secrets.known import passwords_of
 
+# Names the commits that `store_commits` wrote, in the private repository only.
+_WRITTEN = b"refs/written/log"
 # Name of the remote in the private repository.
 # The remote's URL may hold a password: it is passed in the environment, since other users can see argument lists.
 _REMOTE = "log"
@@ -181,6 +183,19 @@ class GitRemote:
         """Whether the private repository lacks older commits."""
         return os.path.exists(os.path.join(self._cache, "shallow"))
 
+    def unshallow(self, commit: str, parent: str) -> bool:
+        """Whether `parent`, which is here with its history, is what the fetch left out before `commit`.
+
+        If so, nothing is missing any more, and git is told.
+        """
+        path = os.path.join(self._cache, "shallow")
+        fields = self.read("cat-file", "commit", commit).partition(b"\n\n")[0].split(b"\n")
+        edge = (read_file(path, limit=MIB) or b"").split()
+        if edge != [commit.encode()] or b"parent " + parent.encode() not in fields:
+            return False
+        os.unlink(path)
+        return True
+
     def succeeds(self, *arguments: str) -> bool:
         """Whether a local git command exits with 0."""
         return self._git(*arguments).code == 0
@@ -204,6 +219,21 @@ class GitRemote:
         except GitPythonError as error:
             said = str(getattr(error, "stderr", "") or error).strip().removeprefix("stderr: ").strip("'")
             raise self._failed_here("hash-object", said, getattr(error, "status", None)) from error
+
+    def store_commits(self, file: str, contents: Iterable[tuple[bytes, str, int]]) -> str:
+        """Write a line of commits as `store_commit` does, in one process; returns the id of the last one.
+
+        `contents`: the content of `file`, the message and the seconds of each commit.
+        """
+        parts = []
+        for content, message, seconds in contents:
+            who = f"{_WHO} {max(0, seconds)} +0000"
+            text = message.encode()
+            parts.append(b"commit %s\nauthor %s\ncommitter %s\n" % (_WRITTEN, who.encode(), who.encode()))
+            parts.append(b"data %d\n%s\nM 100644 inline %s\n" % (len(text), text, file.encode()))
+            parts.append(b"data %d\n%s\n" % (len(content), content))
+        self.read("fast-import", "--quiet", "--force", stdin=b"reset %s\n%s" % (_WRITTEN, b"".join(parts)))
+        return self.read("rev-parse", _WRITTEN.decode()).decode().strip()
 
     def failure(self, push: Push) -> LogError:
         """The error for a push that failed."""

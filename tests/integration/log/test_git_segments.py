@@ -207,6 +207,56 @@ def test_copy_with_the_newest_commits_of_a_git_log_becomes_whole_and_restores_wh
     assert log.lines() == lines == log.read("b")
 
 
+def restored(log: Log, copy: str) -> tuple[str, subprocess.CompletedProcess[str]]:
+    """Return the hint for a rewritten log, and what its command gives."""
+    with pytest.raises(LogCorrupt, match=r"was rewritten|was deleted") as told:
+        log.read(copy)
+    hint = str(told.value.hint)
+    command = hint.partition("`")[2].partition("`")[0].replace("URL", log.url)
+    return hint, subprocess.run(command.split(), env=log.env, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("kept", ["nothing", "one entry", "most entries"])
+def test_copy_of_a_git_log_without_older_commits_restores_a_log_whose_remote_lost_them(
+    log: Log, kept: str
+) -> None:
+    """In CI copies stay without the older commits; the entries in their segments give those again."""
+    lines = log.lines()
+    assert log.read("b") == lines
+    last = {"nothing": None, "one entry": f"{REF}~22", "most entries": f"{REF}~12"}[kept]
+    log.git("update-ref", *(["-d", REF] if last is None else [REF, last]))
+    log.git("gc", "--quiet", "--prune=now")
+    hint, done = restored(log, "b")
+    assert (done.returncode, "lacks older commits" in hint) == (0, False), done.stderr
+    assert log.lines() == lines == log.read("b") == log.read("c")
+    log.append("b", 5)
+    log.require_whole()
+
+
+@pytest.mark.parametrize(
+    "damage", ["a segment is missing", "a segment has another line", "commits of an older form"]
+)
+def test_hint_for_a_rewritten_git_log_says_that_a_copy_may_not_restore_it(
+    log: Log, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert log.read("b")
+    ref = "refs/fetched-segments/000001"
+    if damage == "a segment is missing":
+        log.git("update-ref", "-d", ref, copy="b")
+    elif damage == "a segment has another line":
+        log.git("update-ref", ref, log.git("rev-parse", "refs/fetched-segments/000000", copy="b"), copy="b")
+    else:
+        monkeypatch.setattr("release.log.stores.git._seconds", lambda fields: 1)
+    log.git("update-ref", REF, f"{REF}~12")
+    hint, done = restored(log, "b")
+    assert "lacks older commits" in hint
+    assert "where it answers `shallow update not allowed`, only a machine with a whole copy can" in hint
+    assert "shallow update not allowed" in done.stderr
+    # The copy `a` is whole.
+    hint, done = restored(log, "a")
+    assert (done.returncode, "lacks older commits" in hint) == (0, False)
+
+
 def test_git_remote_that_sends_all_commits_or_none_is_read(log: Log) -> None:
     """A web server with plain files."""
     lines = log.lines()

@@ -1,0 +1,44 @@
+"""Makes a copy of a git log whole without its remote: the older commits out of the entries in its segments.
+
+A runner fetches the newest commits of a long log, and segments for the entries before them. Git refuses to push such a
+copy to a remote that has lost the older commits (`shallow update not allowed`). A commit is the same whoever writes it,
+so those that are missing can be written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from release.errors import LogError
+from release.log import Entry, Head
+from release.log.chain import head_of
+from release.log.stores.git_history import FILE, History
+from release.log.stores.git_remote import GitRemote
+from release.log.stores.git_segments import Segments, Unfit
+
+
+def complete(
+    remote: GitRemote,
+    history: History,
+    segments: Segments,
+    described: Callable[[Entry], tuple[str, int]],
+    tip: str,
+) -> bool:
+    """Whether the private repository has every commit of the log that ends with `tip`, which may have to be written.
+
+    `described`: the message and the time of an entry's commit. False if the segments do not lead to the commits that
+    are here, or if an earlier version of shipmark wrote the commits differently.
+    """
+    if not remote.is_shallow():
+        return True
+    try:
+        commits = history.behind(None, tip)
+        first, found = segments.before(commits)
+        head, lines = Head(), []
+        for segment in found:
+            entries = segments.entries(segment, head)
+            head = head_of(entries[-1])
+            lines += [(one.raw + b"\n", *described(one)) for one in entries if one.seq < first]
+        return remote.unshallow(commits[0][0], remote.store_commits(FILE, lines))
+    except (Unfit, LogError):
+        return False
