@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from release.tagging.model import KnownReleases, KnownVersion, Line, of_git_tag
-from release.versions.git_tags import Numbers, version_of
+from release.versions.git_tags import version_of
 from release.versions.model import Version
 from release.versions.semver import Key, image_tag_of, precedence_key
+from release.versions.tag_listing import Numbers
 
 # Compares stable versions by their numbers, in C. `precedence_key` would run Python code for each of 20,000 versions.
 _STABLE_RANK = attrgetter("version.major", "version.minor", "version.patch", "rebuild")

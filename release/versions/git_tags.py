@@ -9,30 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
 
 import msgspec
 
-from release.decoding import decode
 from release.lazy_pattern import pattern
 from release.versions.model import Scheme, Version
-from release.versions.semver import LONGEST, Key, parse_tag_name, precedence_key
-from release.versions.tag_listing import commit_named, commits_of, tags_at
+from release.versions.semver import Key, parse_tag_name, precedence_key
+from release.versions.tag_listing import Numbers, commit_named, commits_of, numbers_and_names, tags_at
 
 # Moving git tags such as `v1`. `v1.4` may be one, too, or a release that the scheme does not read.
 _FLOATING = pattern(r"v?([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 # Odd tags that the warning names: enough to recognise their form, and the warning stays on one line.
 _ODD_EXAMPLES = 3
 _ODD_LENGTH = 100  # characters of one example, since a ref name may have hundreds
-# Stands for a component's prefix in a listing, in which git allows no such character. With the prefix itself each of 40
-# components would need a regular expression of its own, and compiling one takes longer than a search in 20,000 tags.
-_PREFIX = b"\0"
 # Compares stable versions in C: `precedence_key` would run Python code for each of 20,000 tags.
 _NUMBERS = attrgetter("major", "minor", "patch")
-
-#: The three numbers of a version that has nothing else: `1.4.2`.
-Numbers = tuple[int, int, int]
 
 
 class VersionTag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -213,19 +206,8 @@ def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> 
     """
     if scheme == "none":
         return VersionTags(listing, prefix, scheme)
-    # Most tags are three numbers, which the regular expression has parsed; only other names are parsed below.
-    text = listing
-    if prefix:
-        own = b" refs/tags/" + prefix.encode("utf-8", "backslashreplace")
-        text = listing.replace(own, b" refs/tags/" + _PREFIX)
-    start = _PREFIX if prefix else b""
-    rows = _pattern(start, numbers=scheme != "calver").findall(text)
-    texts = [numbers for numbers, _ in rows if numbers]
-    if texts and max(map(len, texts)) > LONGEST:
-        # Too long for a version, and perhaps for `int`, which takes at most 4300 digits.
-        rows, texts = _pattern(start, numbers=False).findall(text), []
-    names = [name.decode("utf-8", "backslashreplace") for _, name in rows if name]
-    numbers = _numbers_in(texts)
+    # Most tags are three numbers, which the listing gives parsed; only other names are parsed below.
+    numbers, names = numbers_and_names(listing, prefix, numbers=scheme != "calver")
     if not names:
         return VersionTags(listing, prefix, scheme, numbers)
     others: list[Version] = []
@@ -246,13 +228,6 @@ def versions_in(listing: bytes, prefix: str = "", scheme: Scheme = "semver") -> 
     return VersionTags(listing, prefix, scheme, numbers, others, odd)
 
 
-def _numbers_in(texts: Sequence[bytes]) -> list[Numbers]:
-    """The numbers of texts such as `1.4.2`."""
-    # Decoding one JSON list of lists, in C, takes a fifth of the time of `int` for each number of 20,000 tags.
-    rows = b"],[".join(texts).replace(b".", b",")
-    return decode(b"[[%s]]" % rows, list[Numbers]) if texts else []
-
-
 def _without_line(names: Sequence[str], numbers: Sequence[Numbers], others: Sequence[Version]) -> list[str]:
     """The names such as `v1.4` for which there is no version 1.4.x: they are not moving tags of a line."""
     if not names:
@@ -261,18 +236,6 @@ def _without_line(names: Sequence[str], numbers: Sequence[Numbers], others: Sequ
     found = [(name, _FLOATING.fullmatch(name)) for name in names]
     lines_of = {(str(major), str(minor)) for major, minor in lines}
     return [name for name, match in found if match and match[2] and match.groups() not in lines_of]
-
-
-@cache
-def _pattern(start: bytes, *, numbers: bool) -> re.Pattern[bytes]:
-    """Matches one tag per line: its three numbers, joined by dots, or else its name. Peeled lines do not match.
-
-    `start`: the characters before the version, `_PREFIX` or none.
-    """
-    # `semver.NUMBER`, and names, without going back to fewer characters (`*+`): half of the time.
-    number = rb"(?:0|[1-9][0-9]*+)"
-    plain = rb"v?(%s\.%s\.%s)" % (number, number, number) if numbers else rb"()(?!)"
-    return re.compile(rb" refs/tags/%s(?:%s|([^/\n^]++))\n" % (start, plain))
 
 
 def examples_of(names: Sequence[str]) -> tuple[str, ...]:

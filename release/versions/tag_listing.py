@@ -7,18 +7,26 @@ peels to: `<commit> refs/tags/<name>^{}` in the output, `^<commit>` in the file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 
 import msgspec
 
+from release.decoding import decode
 from release.lazy_pattern import pattern
+from release.versions.semver import LONGEST
 
 # Object and name of a tag; for an annotated tag in `packed-refs` also the commit.
 _TAG_LINE = pattern(rb"^([0-9a-f]+) refs/tags/([^^\n]+)(?:\^\{\})?\n(?:\^([0-9a-f]+)\n)?", re.MULTILINE)
 _VERSION_TAG = pattern(rb" refs/tags/(?:[^\n^]*[/@_-])?v?[0-9]+[.-][0-9]+")
 # Matches part of what `_VERSION_TAG` matches, and passes over other tags in a tenth of the time.
 _PLAIN_VERSION_TAG = pattern(rb" refs/tags/v?[0-9]+\.[0-9]+")
+# Stands for a component's prefix in a listing, in which git allows no such character. With the prefix itself each of 40
+# components would need a regular expression of its own, and compiling one takes longer than a search in 20,000 tags.
+_PREFIX = b"\0"
+
+#: The three numbers of a version that has nothing else: `1.4.2`.
+Numbers = tuple[int, int, int]
 
 
 def commits_of(listing: bytes) -> dict[bytes, bytes]:
@@ -120,3 +128,40 @@ def _name_in(row: bytes) -> bytes:
 
 def _names(names: Iterable[bytes]) -> tuple[str, ...]:
     return tuple(name.decode("utf-8", "backslashreplace") for name in names)
+
+
+def numbers_and_names(listing: bytes, prefix: str, *, numbers: bool) -> tuple[list[Numbers], list[str]]:
+    """The three numbers of each tag that is nothing else, and the names of the other tags, after `prefix`.
+
+    `numbers`: False: all tags are given by their names. Tags with a slash after the prefix are left out.
+    """
+    text = listing
+    if prefix:
+        own = b" refs/tags/" + prefix.encode("utf-8", "backslashreplace")
+        text = listing.replace(own, b" refs/tags/" + _PREFIX)
+    start = _PREFIX if prefix else b""
+    rows = _pattern(start, numbers=numbers).findall(text)
+    texts = [found for found, _ in rows if found]
+    if texts and max(map(len, texts)) > LONGEST:
+        # Too long for a version, and perhaps for `int`, which takes at most 4300 digits.
+        rows, texts = _pattern(start, numbers=False).findall(text), []
+    return _numbers_in(texts), [name.decode("utf-8", "backslashreplace") for _, name in rows if name]
+
+
+def _numbers_in(texts: Sequence[bytes]) -> list[Numbers]:
+    """The numbers of texts such as `1.4.2`."""
+    # Decoding one JSON list of lists, in C, takes a fifth of the time of `int` for each number of 20,000 tags.
+    rows = b"],[".join(texts).replace(b".", b",")
+    return decode(b"[[%s]]" % rows, list[Numbers]) if texts else []
+
+
+@cache
+def _pattern(start: bytes, *, numbers: bool) -> re.Pattern[bytes]:
+    """Matches one tag per line: its three numbers, joined by dots, or else its name. Peeled lines do not match.
+
+    `start`: the characters before the version, `_PREFIX` or none.
+    """
+    # `semver.NUMBER`, and names, without going back to fewer characters (`*+`): half of the time.
+    number = rb"(?:0|[1-9][0-9]*+)"
+    plain = rb"v?(%s\.%s\.%s)" % (number, number, number) if numbers else rb"()(?!)"
+    return re.compile(rb" refs/tags/%s(?:%s|([^/\n^]++))\n" % (start, plain))
