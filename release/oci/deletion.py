@@ -61,6 +61,17 @@ class Deletion(Protocol):
 
 
 @runtime_checkable
+class Foresees(Protocol):
+    """A way of deleting that can tell, without deleting anything, whether it would be refused."""
+
+    def require_tag(self, tag: str) -> None:
+        """Raise as `delete_tag` would, as far as that is known before."""
+
+    def require_manifest(self) -> None:
+        """Raise as `delete_manifest` would for any manifest, as far as that is known before."""
+
+
+@runtime_checkable
 class Deletes(Protocol):
     """A repository that says how it is deleted from."""
 

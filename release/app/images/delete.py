@@ -13,12 +13,16 @@ from release.events import Note
 from release.image_names.image_location import ImageLocation
 from release.image_names.locate import locate_target
 from release.oci import Descriptor
+from release.oci.deletion import Deletes, Foresees
 from release.transfer.delete import delete_manifest, delete_tag
 from release.transfer.holders import require_unused
 
 
 class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`by_digest`: delete the manifest, and with it every tag on it. `preview`: delete nothing."""
+    """`by_digest`: delete the manifest, and with it every tag on it.
+
+    `preview`: delete nothing; the registry is asked whether it would, by deleting what does not exist.
+    """
 
     image: str
     by_digest: bool = False
@@ -68,13 +72,15 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
             f"`{location.name}:{location.tag}` holds {held.digest}, not {location.digest}",
             hint="the tag was moved: find out what it holds now, then repeat",
         )
-    if not preview:
-        try:
+    try:
+        if preview:
+            _require_deletion(location, tag=location.tag)
+        else:
             delete_tag(location.repository, location.tag, sink=workspace.sink, cancel=workspace.cancel)
-        except DeletionDisabled:
-            raise
-        except Invalid as error:
-            raise _cannot(workspace, location, held, error) from error
+    except DeletionDisabled:
+        raise
+    except Invalid as error:
+        raise _cannot(workspace, location, held, error) from error
     return held.digest, (location.tag,)
 
 
@@ -113,9 +119,22 @@ def _delete_digest(
         )
     require_unused(workspace.cancel, location.repository, held.digest, listed)
     workspace.sink.emit(Note(level="info", text=f"{held.digest} is {_names(tags) or 'under no tag'}"))
-    if not preview:
+    if preview:
+        _require_deletion(location, tag=None)
+    else:
         delete_manifest(location.repository, held.digest, cancel=workspace.cancel)
     return held.digest, tags
+
+
+def _require_deletion(location: ImageLocation, *, tag: str | None) -> None:
+    """Raise what a deletion of the tag, or of a digest, would raise, as far as the registry tells without deleting."""
+    repository = location.repository
+    way: object = repository.deletion() if isinstance(repository, Deletes) else None
+    if isinstance(way, Foresees):
+        if tag is None:
+            way.require_manifest()
+        else:
+            way.require_tag(tag)
 
 
 def _absent(location: ImageLocation, what: str) -> NotFound:

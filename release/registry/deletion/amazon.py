@@ -74,12 +74,19 @@ class ElasticRegistry:
 
     def delete_tag(self, tag: str) -> None:
         """Delete the tag. Raises `Invalid` for the last tag of an image, with which ECR would delete the image."""
+        self.require_tag(tag)
+        self._delete({"imageTag": tag})
+
+    def require_manifest(self) -> None:
+        """Nothing is known before: an attempt tells."""
+
+    def require_tag(self, tag: str) -> None:
+        """Raise `Invalid` for the last tag of an image."""
         if len(self._tags({"imageTag": tag})) < 2:
             raise Invalid(
                 f"`{self._registry}` cannot delete the tag `{tag}` alone: it is the last one of its image",
                 hint="ECR deletes an image with its last tag: delete the digest if the image is to go",
             )
-        self._delete({"imageTag": tag})
 
     def delete_manifest(self, digest: str) -> None:
         """Delete the image with all of its tags."""

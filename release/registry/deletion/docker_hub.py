@@ -82,6 +82,13 @@ class DockerHub:
         """Delete the tag."""
         self._api.delete(f"{self._tags}/{named(tag)}/", f"deleting tag `{tag}` of `{self._repository}`")
 
+    def require_tag(self, tag: str) -> None:
+        """Nothing is known before: an attempt tells."""
+
+    def require_manifest(self) -> None:
+        """Raise `Invalid`, as `delete_manifest` does."""
+        self.delete_manifest("a digest")
+
     def delete_manifest(self, digest: str) -> None:
         """Raise `Invalid`: the API deletes tags only."""
         raise Invalid(

@@ -65,6 +65,19 @@ class TagsThroughApi:
                 code=error.code,
             ) from error
 
+    def require_tag(self, tag: str) -> None:
+        """Raise `DeletionDisabled` as `delete_tag` would; only an attempt tells what the API refuses."""
+        try:
+            self._specification.require_tag(tag)
+        except DeletionDisabled:
+            raise
+        except Invalid:
+            return  # the API may delete it
+
+    def require_manifest(self) -> None:
+        """As `BySpecification.require_manifest`."""
+        self._specification.require_manifest()
+
     def delete_manifest(self, digest: str) -> None:
         """Delete a manifest by the specification."""
         self._specification.delete_manifest(digest)

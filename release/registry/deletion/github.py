@@ -90,6 +90,13 @@ class GithubPackages:
             hint="deleting the digest removes every tag on it",
         )
 
+    def require_tag(self, tag: str) -> None:
+        """Raise `Invalid`, as `delete_tag` does."""
+        self.delete_tag(tag)
+
+    def require_manifest(self) -> None:
+        """Nothing is known before: an attempt tells."""
+
     def delete_manifest(self, digest: str) -> None:
         """Delete the version. Raises `NotFound` for a digest that is no version of the package."""
         try:

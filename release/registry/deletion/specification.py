@@ -50,7 +50,21 @@ class BySpecification:
 
         Raises `Invalid` if the registry cannot delete a tag alone, `DeletionDisabled` if it deletes nothing at all.
         """
-        error = _refusal(self._host, self._call(tag))
+        self._require_tag(_refusal(self._host, self._call(tag)))
+
+    def require_tag(self, tag: str) -> None:
+        """Ask to delete a tag of a random name, which no manifest has. Raises as `delete_tag` does."""
+        del tag
+        error = _refusal(self._host, self._call(f"shipmark-{secrets.token_hex(16)}"))
+        if error is not None and error.status != 404:
+            self._require_tag(error)
+
+    def require_manifest(self) -> None:
+        """Ask to delete a random digest. Raises as `require_deletion`."""
+        require_deletion(self._host, self._call)
+
+    def _require_tag(self, error: RegistryError | None) -> None:
+        """Raise the error of a registry that refused to delete a tag; None: it did not."""
         if error is None:
             return
         if error.status not in _REFUSED:

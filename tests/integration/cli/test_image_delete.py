@@ -18,7 +18,10 @@ class TestDelete:
         self, image_commands: ImageCommands
     ) -> None:
         image_commands.put(ONE, "1.0.0", "1", "latest")
+        shown = image_commands("delete", f"{image_commands.name}:1.0.0", "--preview")
+        assert set(image_commands.tags()) == {"1.0.0", "1", "latest"}
         result = image_commands("delete", f"{image_commands.name}:1.0.0")
+        assert (shown.code, shown.stdout, shown.stderr) == (result.code, result.stdout, result.stderr)
         if result.code == 0:  # distribution 3
             assert set(image_commands.tags()) == {"1", "latest"}
             return
@@ -90,5 +93,10 @@ class TestDelete:
     ) -> None:
         image_commands = ImageCommands(registry_factory(delete=False), shipmark, make_targets)
         image_commands.put(ONE, "1.0.0")
-        assert image_commands("delete", "--digest", f"{image_commands.name}:1.0.0").code == 5
+        for options in ([], ["--digest"]):
+            result = image_commands("delete", *options, f"{image_commands.name}:1.0.0")
+            assert result.code == 5
+            assert "deletes nothing" in result.stderr
+            shown = image_commands("delete", *options, f"{image_commands.name}:1.0.0", "--preview")
+            assert (shown.code, shown.stderr) == (result.code, result.stderr)
         assert image_commands.tags() == {"1.0.0": ONE.digest}

@@ -194,8 +194,9 @@ def test_output_of_image_commands_equals_the_transcript(
     for question in (["digest", f"{name}:1.0.0"], ["login-check", name], ["login-check", "oci:app"]):
         said("image", *question)
         said("image", *question, "--json")
-    said("image", "delete", f"{name}:b", "--preview")
-    said("image", "delete", f"{name}:b", "--preview", "--json")
+    # In a layout: of registries some delete single tags, and some do not.
+    said("image", "delete", "oci:app:1.0.0", "--preview")
+    said("image", "delete", "oci:app:1.0.0", "--preview", "--json")
     said("image", "delete", name)
     said("image", "delete", "oci:app:1.0.0", "--json")
     said("image", "delete", "--digest", f"{name}:1.0")

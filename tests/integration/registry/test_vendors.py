@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from release.control import Cancel
 from release.errors import Denied, Invalid, NotFound, RegistryError, Unreachable
 from release.inventory.repository import Wanted, read_inventory
 from release.oci import Repository
-from release.oci.deletion import Deletes, Deletion
+from release.oci.deletion import Deletes, Deletion, Foresees
 from release.retention.snapshot import Inventory
 from release.transfer.delete import delete_manifest, delete_tag
 from tests.support.programs.command import Shipmark
@@ -131,6 +132,12 @@ def test_vendor_deletes_what_its_api_can_and_tells_the_times_that_it_knows(
     assert (LOOSE.digest in found.manifests) is row.lists
     assert found.deletes_manifests is row.manifest
 
+    before = dict(vendor.tags)
+    for foreseen, can in (("tag", row.tag), ("manifest", row.manifest)):
+        ask = getattr(way(repository), f"require_{foreseen}", lambda *_: None)
+        with pytest.raises(Invalid, match="cannot delete") if not can else contextlib.nullcontext():
+            ask(*(("a",) if foreseen == "tag" else ()))
+    assert vendor.tags == before
     if row.tag:
         delete_tag(repository, "a", sink=targets.recorder, cancel=Cancel())
         assert vendor.tags == {"b": SHARED.digest, "old": INDEX.digest}
@@ -239,8 +246,11 @@ def test_amazon_deletes_images_but_for_what_an_index_lists(
         "an index lists the image: it goes after the index",
     )
     assert {one.digest for one in vendor.held} == {INDEX.digest, *(one.digest for one in INDEX.children)}
-    with pytest.raises(Invalid, match="the last one of its image"):
-        way(repository).delete_tag("old")
+    foreseeing = way(repository)
+    assert isinstance(foreseeing, Foresees)
+    for delete in (foreseeing.require_tag, way(repository).delete_tag):
+        with pytest.raises(Invalid, match="the last one of its image"):
+            delete("old")
     assert vendor.tags == {"old": INDEX.digest}
 
 
