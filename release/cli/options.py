@@ -18,7 +18,8 @@ NEWEST = 50
 #: Keys of a click context's `meta`: the command's session, and the mark that its job summary is written.
 SESSION, SUMMARY_WRITTEN = "shipmark.session", "shipmark.summary"
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+#: A command's function, which a decorator gives back with more options.
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class RecordedText(click.ParamType[str]):
@@ -36,7 +37,7 @@ class RecordedText(click.ParamType[str]):
 RECORDED_TEXT = RecordedText()
 
 
-def global_options(function: _Function) -> _Function:
+def global_options(function: Function) -> Function:
     """Add the options that every command takes, before or after the command's name."""
     options = (
         click.option("-C", "directory", metavar="DIR", help="Work in DIR instead of here."),
@@ -69,7 +70,7 @@ def global_options(function: _Function) -> _Function:
     return function
 
 
-def image_options(function: _Function) -> _Function:
+def image_options(function: Function) -> Function:
     """Add the options that choose images and components, for commands that decide about tags."""
     options = (
         click.option(
@@ -97,7 +98,7 @@ def image_options(function: _Function) -> _Function:
     return function
 
 
-def project_options(function: _Function) -> _Function:
+def project_options(function: Function) -> Function:
     """Add the options that choose the projects that a question to the log is about."""
     options = (
         click.option("--project", metavar="NAME", help="Ask about this project instead of the one at hand."),
@@ -108,7 +109,7 @@ def project_options(function: _Function) -> _Function:
     return function
 
 
-def pager_option(function: _Function) -> _Function:
+def pager_option(function: Function) -> Function:
     """Add `--no-pager`, for commands whose output may be longer than a screen."""
     option = click.option(
         "--no-pager", "plain", is_flag=True, help="Print long output on a terminal without a pager."
@@ -116,7 +117,7 @@ def pager_option(function: _Function) -> _Function:
     return option(function)
 
 
-def result_option(function: _Function) -> _Function:
+def result_option(function: Function) -> Function:
     """Add `--result-file`, for CI systems that read outputs from a file."""
     option = click.option("--result-file", metavar="FILE", help="Write the outputs as KEY=VALUE lines too.")
     return option(function)
@@ -202,7 +203,7 @@ def settings_of(ctx: click.Context) -> Settings:
     return cast(Settings, ctx.obj)
 
 
-def vouching_options(function: _Function) -> _Function:
+def vouching_options(function: Function) -> Function:
     """Add `--as-commit` and `--reason` of the commands that record what a registry has."""
     function = click.option("--reason", type=RECORDED_TEXT, metavar="TEXT", help="Why; it is recorded.")(
         function
@@ -213,40 +214,3 @@ def vouching_options(function: _Function) -> _Function:
         help="Take images whose labels name no commit, as `run --from … --as-commit` released them, as the commits of "
         "their git tags; needs --reason.",
     )(function)
-
-
-def wish_options(function: _Function) -> _Function:
-    """Add the options of `preview` and `run` for special releases: `--version`, `--rebuild`, `--from`, and others."""
-    options = (
-        click.option(
-            "--version", metavar="X.Y.Z", help="Release this version, which has no git tag; needs --reason."
-        ),
-        click.option(
-            "--release", metavar="TAG", help="Release this git tag, which is at HEAD, in a run for a branch."
-        ),
-        click.option(
-            "--rebuild",
-            metavar="[TAG]",
-            is_flag=False,
-            flag_value="",
-            help="Build a released version again, as `1.4.2_r1`; without TAG what is checked out.",
-        ),
-        click.option(
-            "--from",
-            "places",
-            metavar="PLACE",
-            multiple=True,
-            help="Release this image, which another tool or runner built: `oci:DIR`, `oci-archive:FILE`, "
-            "`docker-archive:FILE`, `REPOSITORY@DIGEST`. Several places become one index.",
-        ),
-        click.option(
-            "--as-commit",
-            is_flag=True,
-            help="Take the image of --from although its labels do not name this commit; needs --reason.",
-        ),
-        click.option("--allow-backward", is_flag=True, help="Let moving tags go back; needs --reason."),
-        click.option("--reason", type=RECORDED_TEXT, metavar="TEXT", help="Why; it is recorded."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function

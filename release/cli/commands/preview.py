@@ -11,16 +11,10 @@ import msgspec
 
 from release.app.releases.connecting import connect_early
 from release.app.session import Session
-from release.cli.options import (
-    Command,
-    global_options,
-    image_options,
-    result_option,
-    wish_options,
-)
+from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.files import require_outputs, write_output
 from release.cli.output.stdout import data, document, terminal_width
-from release.cli.run_request import run_request
+from release.cli.run_options import run_request, wish_options
 from release.cli.session import open_session
 from release.errors import ConfigError
 from release.events import Note

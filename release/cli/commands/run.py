@@ -9,8 +9,9 @@ import msgspec
 
 from release.app.releases.connecting import connect_early
 from release.app.session import Session
-from release.cli.options import Command, global_options, image_options, result_option, wish_options
+from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.stdout import data, document
+from release.cli.run_options import wish_options
 from release.cli.session import open_session
 from release.errors import ConfigError
 from release.events import Note
@@ -58,7 +59,7 @@ def command(
     from release.cli.output.progress import shows_bars
     from release.cli.output.summary import summary_of
     from release.cli.output.text import run_lines
-    from release.cli.run_request import run_request
+    from release.cli.run_options import run_request
 
     require_publishable(session, result_file)
     if not session.trust.trusted:
