@@ -1,7 +1,7 @@
 """Makes the steps of plans, with one method for each step kind, which sets the step's id and phase.
 
 The planners of releases, promotions and rollbacks choose the steps and their order. Ids and operands are part of the
-plan's hash. `prune_steps` makes the steps of prunes.
+plan's hash. `prune.steps` makes the steps of prunes.
 """
 
 from __future__ import annotations

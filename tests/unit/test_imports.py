@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
@@ -276,6 +277,7 @@ UNREACHABLE = {"AssertionError", "NotImplementedError"}
 
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
+MOST_MODULES = 25  # of one folder, without its `__init__.py`
 
 #: Longer than that, and why.
 LONG_MODULES: dict[str, str] = {}
@@ -567,6 +569,12 @@ def test_error_table_in_the_docstring_names_every_class() -> None:
 def test_modules_have_at_most_the_allowed_number_of_lines() -> None:
     lengths = {name: len(module.path.read_text().splitlines()) for name, module in _modules().items()}
     assert {name: n for name, n in lengths.items() if n > LONGEST_MODULE and name not in LONG_MODULES} == {}
+
+
+def test_folders_have_at_most_the_allowed_number_of_modules() -> None:
+    paths = [module.path for module in _modules().values() if module.path.name != "__init__.py"]
+    counts = Counter(str(path.parent.relative_to(ROOT)) for path in paths)
+    assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == {}
 
 
 def test_functions_have_at_most_the_allowed_number_of_lines() -> None:

@@ -23,8 +23,8 @@ from release.patterns import has_wildcard
 from release.plan.earlier import read_plan
 from release.plan.model import Bindings, Plan
 from release.plan.outcome import Outcome, Report
-from release.plan.prune import PrunedTarget, plan_prune
-from release.plan.prune_approval import approved, repositories_in
+from release.plan.prune.approval import approved, repositories_in
+from release.plan.prune.planner import PrunedTarget, plan_prune
 from release.retention.rails import refusals
 
 # Digits of a hash that `--apply` accepts at least: a shorter one would approve plans that nobody has seen.

@@ -12,8 +12,8 @@ from release.app.retention.reports import PruneResult, UndoneRepository, UndoRep
 from release.app.session import Session
 from release.errors import ConfigError, NotFound
 from release.log.answers.retained import known_of, pruned_by, prunes
-from release.plan.prune import UndoneTarget, plan_undo
-from release.plan.prune_operands import RestoreManifest
+from release.plan.prune.operands import RestoreManifest
+from release.plan.prune.planner import UndoneTarget, plan_undo
 
 
 def undo_prune(session: Session, run: str) -> PruneResult:

@@ -17,7 +17,7 @@ from release.oci import Registries, Repository
 from release.oci.deletion import Deletes
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Unknown
 from release.plan.ownership import short
-from release.plan.prune_operands import DeleteManifest, DeleteTag
+from release.plan.prune.operands import DeleteManifest, DeleteTag
 from release.transfer.delete import delete_manifest, delete_tag
 
 

@@ -13,7 +13,7 @@ from release.handler import Work
 from release.oci import Registries, Repository
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement
 from release.plan.ownership import short
-from release.plan.prune_operands import RestoreManifest, restored_digest, restored_tag
+from release.plan.prune.operands import RestoreManifest, restored_digest, restored_tag
 
 
 class RestoreObservation(msgspec.Struct, frozen=True, kw_only=True):

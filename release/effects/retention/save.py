@@ -16,7 +16,7 @@ from release.log.answers.retained import Saved, saved_digests, saved_manifests
 from release.oci import Manifest, Registries
 from release.oci.manifest import read_manifest
 from release.plan.model import Bindings, Done, Free, Judgement
-from release.plan.prune_operands import SaveManifests
+from release.plan.prune.operands import SaveManifests
 from release.task_group import run_all
 
 # Characters of base64 in one record: the rest of the 256 KiB of a log line is for the other members.

@@ -16,7 +16,7 @@ from release.handler import Work
 from release.oci import Descriptor, Registries, Repository
 from release.oci.graph import manifests_in
 from release.plan.model import Bindings, Done, Free, Judgement
-from release.plan.prune_operands import SettlePrune, gone_digests, gone_tags, tag_deletion
+from release.plan.prune.operands import SettlePrune, gone_digests, gone_tags, tag_deletion
 from release.task_group import run_all
 
 _QUESTIONS = 16  # concurrent requests, as many as a host gets at once

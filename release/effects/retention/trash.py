@@ -13,7 +13,7 @@ from release.oci import Registries, Repository
 from release.oci.reference import parse_repository
 from release.plan.model import Bindings, Done, Free, Judgement
 from release.plan.ownership import short
-from release.plan.prune_operands import TrashManifest
+from release.plan.prune.operands import TrashManifest
 from release.retention.trash import key, key_of, put_at, trash_tag
 from release.transfer.copy import copy_image
 

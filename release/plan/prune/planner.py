@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from release.plan import prune_operands as po
 from release.plan.model import Phase, Plan, Step
-from release.plan.prune_approval import basis_of
-from release.plan.prune_steps import PruneStepMaker
+from release.plan.prune import operands as po
+from release.plan.prune.approval import basis_of
+from release.plan.prune.steps import PruneStepMaker
 from release.plan.release_input import Target
 from release.plan.steps import check_log, ids
 from release.retention.decision import Decision

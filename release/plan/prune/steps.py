@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from release.plan import prune_operands as po
 from release.plan.model import Operands, Step
+from release.plan.prune import operands as po
 from release.plan.release_input import Target
 from release.plan.steps import Ids, StepMaker
 
