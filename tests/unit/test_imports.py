@@ -41,6 +41,7 @@ PURE = (
     "release.build.buildkit.environment",
     "release.build.buildkit.failures",
     "release.build.buildkit.history",
+    "release.build.buildkit.obstacles",
     "release.build.buildkit.options",
     "release.build.buildkit.published",
     "release.build.buildkit.request",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build.buildkit.obstacles import require_transferable
 from release.build.buildkit.options import Extras, extras_of
 from release.build.buildkit.push import Destination, Destinations, obstacle
 from release.build.buildkit.secrecy import Secrecy
@@ -20,7 +21,7 @@ from release.build.buildkit.tools import Tool, find_program, find_tool
 from release.build.context import open_context
 from release.build.context.contexts import Contexts
 from release.build.context.named import task_of_folder
-from release.build.task_input import COMMON, TaskInput, read_input, require_options
+from release.build.task_input import COMMON, TaskInput, reach_by_task, read_input, require_options
 from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.errors import BuildError
@@ -94,6 +95,8 @@ class BuildKitBuilder:
         try:
             require_options(task.spec, self.name, OPTIONS)
             _require_possible(tool, task.spec)
+            files = read.chosen.files
+            require_transferable(reach_by_task(read).through_links(files), files)
             destination = self._destination(read, tool)
         except BuildError as error:
             return Problem.of("lacks", error)

@@ -102,16 +102,17 @@ class Contexts:
             require_ignore_file(task, context, git, self._remedies)
             walked = with_links(walked, git)
         chosen = _as_parsed(select(walked, git, task.spec.files), context)
+        read = reach.through_links(chosen.files)
         stored = Unfiltered()
         if git is not None and self._work_tree is not None:
-            stored = unfiltered(context, reach, git, chosen, self._work_tree)
-            self._require_complete(task, context, reach, git, chosen, stored)
-        require_usual(chosen, reach)
+            stored = unfiltered(context, read, git, chosen, self._work_tree)
+            self._require_complete(task, context, read, git, chosen, stored)
+        require_usual(chosen, read)
         require_sources(context, chosen, reach)
-        require_no_whiteout(chosen.files, reach, reach.line_of(target.index))
+        require_no_whiteout(chosen.files, read, reach.line_of(target.index))
         notes = [
             *self._warnings(task, context, reach, git, chosen),
-            *self._differences(context, reach, git, walked),
+            *self._differences(context, read, git, walked),
             *filter_notes(stored.others, context.shown),
         ]
         for note in notes:

@@ -13,7 +13,7 @@ from release.build.context.source_pattern import Source
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import local_sources
-from release.build.embedded.tree import below_root
+from release.build.embedded.tree import Tree, below_root
 from release.digits import number_in
 from release.errors import BuildError
 from release.lazy_pattern import pattern
@@ -33,6 +33,11 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...]
     stages: tuple[Stage, ...]
     bases: Mapping[int, int]
+
+    def through_links(self, files: Tree) -> Reach:
+        """The same sources, and what they read behind symlinks of the context. `files`: of the context."""
+        behind = [each for source in self.sources for each in source.behind_links(files)]
+        return msgspec.structs.replace(self, sources=tuple(dict.fromkeys((*self.sources, *behind))))
 
     def source_of(self, path: str) -> Source | None:
         """The first source that reads `path`."""
@@ -231,5 +236,6 @@ def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[s
         return None, is_exact
     names = cleaned.split("/") if cleaned else []
     # `**` of `COPY --parents` stands for any number of names: whatever is below may be read.
-    cut = next((number for number, name in enumerate(names) if name == "**"), len(names))
+    is_any = isinstance(instruction, Copy | Add) and instruction.is_set("parents")
+    cut = next((number for number, name in enumerate(names) if is_any and name == "**"), len(names))
     return tuple(names[:cut]), is_exact and cut == len(names)

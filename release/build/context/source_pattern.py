@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import takewhile
+
 import msgspec
 
-from release.build.embedded.tree import Tree
+from release.build.embedded.tree import LinkLoop, Tree, matches
 from release.build.ignore import match_component
 from release.patterns import has_wildcard
 
@@ -40,11 +43,34 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return any(has_wildcard(name) for name in self.pattern)
 
     def matches(self, files: Tree) -> list[str]:
-        """The paths that a source with wildcards matches, sorted; none for one that is not known."""
-        if not self.is_exact or not self.is_wild:
-            return []
-        depth = len(self.pattern)
-        return sorted(path for path in files.paths() if path.count("/") + 1 == depth and self.reaches(path))
+        """The paths that a source with wildcards matches, sorted; none for an invalid one or another source."""
+        try:
+            return matches(self.pattern, files) if self.is_wild else []
+        except (LinkLoop, ValueError):
+            return []  # the builder reports the error
+
+    @property
+    def literal(self) -> tuple[str, ...]:
+        """The names before the first wildcard."""
+        return tuple(takewhile(lambda name: not has_wildcard(name), self.pattern))
+
+    def behind_links(self, files: Tree) -> Iterator[Source]:
+        """This source with symlinks of `files` followed, where a builder follows them: what it reads there, too."""
+        literal, rest = self.literal, self.pattern[len(self.literal) :]
+        # `--parents` keeps a symlink that it names or matches.
+        resolve = files.resolve if rest or not self.keeps_parents else files.resolve_parent
+        try:
+            if literal:
+                resolved = _names(resolve("/".join(literal)))
+                yield msgspec.structs.replace(self, pattern=resolved + rest)
+            for path in self.matches(files) if not self.keeps_parents else ():
+                yield msgspec.structs.replace(self, pattern=_names(files.resolve(path)))
+        except LinkLoop:
+            return  # the builder reports the error
+
+
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(path.split("/")) if path else ()
 
 
 def _fits(wanted: str, name: str) -> bool:

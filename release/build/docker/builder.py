@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
-from release.build.docker.features import features_of, require_slash
+from release.build.docker.features import features_of, require_usual_matches
 from release.build.docker.image_build import ImageBuild
 from release.build.docker.input import registries_of
 from release.build.docker.leftovers import Leftovers
@@ -76,7 +76,7 @@ class DockerBuilder:
         try:
             require_options(task.spec, self.name)
             require_features(read, "the Engine API's builder", features_of(version), builds_all=True)
-            require_slash(require_sources_of_all(read), read.chosen.files)
+            require_usual_matches(require_sources_of_all(read), read.chosen.files)
         except BuildError as error:
             return Problem.of("lacks", error)
         return _Prepared(

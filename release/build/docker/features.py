@@ -49,11 +49,17 @@ def features_of(version: str) -> frozenset[Feature]:
     return CLASSIC_FEATURES | {"healthcheck-start-interval"}
 
 
-def require_slash(reach: Reach, files: Tree) -> None:
-    """Raise `BuildError` for wildcards with several matches and a destination without a slash at its end.
+def require_usual_matches(reach: Reach, files: Tree) -> None:
+    """Raise `BuildError` for wildcards behind a symlink, and for several matches without a slash in the destination.
 
     `files`: of the context. The features of the Dockerfile tell only of several sources that are written out.
     """
+    for source in reach.sources:
+        if source.is_wild and source.matches(files) and _leads_elsewhere(source.literal, files):
+            raise BuildError(
+                f"{source.where}: the Engine API's builder does not follow the symlink in `{source.text}`",
+                hint="write the folder where it leads",
+            )
     for _, group in groupby(reach.sources, key=lambda source: (source.stage, source.where)):
         sources = [source for source in group if not source.is_mount]
         found = [path for source in sources for path in source.matches(files)]
@@ -65,3 +71,8 @@ def require_slash(reach: Reach, files: Tree) -> None:
             f"`{sources[0].text}` to `{destination}`, without `/` at its end",
             hint=f"write `{destination}/`",
         )
+
+
+def _leads_elsewhere(names: tuple[str, ...], files: Tree) -> bool:
+    path = "/".join(names)
+    return files.resolve(path) != path

@@ -91,7 +91,8 @@ class LayersBuilder:
         """The bases for `platform`; raises `BuildError` for one whose triggers this builder does not support."""
         dockerfile, target, given = read.context.dockerfile, read.task.spec.target, read.values.args
         stages = needed_stages(dockerfile, target, given, platform)
-        require_storable(read.chosen.files, reach_of(dockerfile, target, given, [platform]))
+        files = read.chosen.files
+        require_storable(files, reach_of(dockerfile, target, given, [platform]).through_links(files))
         uses = needed_images(dockerfile, stages, given, platform, named)
         found = {use: self._base(use) for use in uses}
         for use, base in found.items():

@@ -6,9 +6,12 @@ Paths are relative to the tree's root, `/` between names, without a leading one;
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
+from release.build.ignore import match_component
 from release.compression.entries import Node
+from release.patterns import has_wildcard
 
 #: How the name of a layer's entry begins that removes a file of a lower layer.
 WHITEOUT = ".wh."
@@ -83,6 +86,24 @@ class Tree:
         """`path` with symlinks in its folders followed, but not in its last name."""
         folder, name = posixpath.split(path)
         return join(self.resolve(folder), name)
+
+
+def matches(pattern: Sequence[str], tree: Tree) -> list[str]:
+    """The paths that names, some of them with wildcards, stand for, sorted.
+
+    As in BuildKit, symlinks are followed in the names before the first wildcard, and in no other.
+    Raises `LinkLoop`, and `ValueError` for an invalid wildcard.
+    """
+    literal = [*takewhile(lambda name: not has_wildcard(name), pattern)]
+    wanted = pattern[len(literal) :]
+    folder = tree.resolve("/".join(literal))
+    start = len(folder) + 1 if folder else 0
+    found = []
+    for path in tree.below(folder):
+        names = path[start:].split("/")
+        if len(names) == len(wanted) and all(map(match_component, wanted, names)):
+            found.append(path)
+    return sorted(found)
 
 
 def below_root(path: str) -> str | None:

@@ -92,6 +92,16 @@ class TestIncomplete:
         with_pointers.write({"a.bin": "content", "d/b.bin": "content"})
         assert "a.bin" in paths(with_pointers)
 
+    @pytest.mark.parametrize("copy", ["COPY now/ /", "COPY no* /", "COPY now/*.bin /x/", "COPY now/b.bin /"])
+    def test_git_lfs_pointers_behind_a_symlink_of_the_context_are_refused(
+        self, with_pointers: GitRepo, copy: str
+    ) -> None:
+        (with_pointers.path / "now").symlink_to("d")
+        dockerfile(with_pointers, f"FROM scratch\n{copy}\n")
+        assert str(refusal(with_pointers)).startswith(
+            "`d/b.bin` is a Git LFS pointer without its content, and"
+        )
+
     @pytest.mark.parametrize(
         ("system", "sparse_line", "submodule_line", "lfs_line"),
         [

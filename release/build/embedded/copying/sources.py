@@ -8,8 +8,7 @@ import re
 import msgspec
 
 from release.build.embedded.copying.transfer import Transfer
-from release.build.embedded.tree import LinkLoop, Tree, below_root, join
-from release.build.ignore import match_component
+from release.build.embedded.tree import LinkLoop, Tree, below_root, join, matches
 from release.compression.entries import Node
 from release.errors import BuildError
 from release.patterns import expression_of, has_wildcard
@@ -47,9 +46,11 @@ def _find(transfer: Transfer, pattern: str, source: Tree) -> list[FoundSource]:
         return _find_with_parents(transfer, pattern, source)
     cleaned = _cleaned(transfer, pattern)
     try:
-        paths = _glob(cleaned, source) if has_wildcard(cleaned) else [cleaned]
+        paths = matches(cleaned.split("/"), source) if has_wildcard(cleaned) else [cleaned]
     except ValueError as error:
         raise BuildError(f"{transfer.where}: `{pattern}` is not a pattern: {error}") from error
+    except LinkLoop as error:
+        raise _circle(transfer, error) from error
     return [_follow(transfer, path, source) for path in paths]
 
 
@@ -95,14 +96,10 @@ def _folder_at(path: str, source: Tree) -> Node:
     return node if node is not None and node.kind == "dir" else Node(kind="dir")
 
 
-def _glob(pattern: str, source: Tree) -> list[str]:
-    wanted = pattern.split("/")
-    matches = []
-    for path in source.paths():
-        names = path.split("/")
-        if len(names) == len(wanted) and all(map(match_component, wanted, names)):
-            matches.append(path)
-    return sorted(matches)
+def _circle(transfer: Transfer, error: LinkLoop) -> BuildError:
+    return BuildError(
+        f"{transfer.where}: the symlink `{error.args[0]}` leads in a circle", hint="repair the link"
+    )
 
 
 def _follow(transfer: Transfer, path: str, source: Tree) -> FoundSource:
@@ -110,9 +107,7 @@ def _follow(transfer: Transfer, path: str, source: Tree) -> FoundSource:
     try:
         resolved = source.resolve(path)
     except LinkLoop as error:
-        raise BuildError(
-            f"{transfer.where}: the symlink `{error.args[0]}` leads in a circle", hint="repair the link"
-        ) from error
+        raise _circle(transfer, error) from error
     node = source.get(resolved)
     if node is None:
         raise BuildError(f"{transfer.where}: {transfer.origin} has no `{path}`", hint=_CHECK)

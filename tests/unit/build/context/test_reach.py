@@ -8,6 +8,8 @@ import pytest
 
 from release.build.context.reach import Reach, reach_of
 from release.build.dockerfile.parser import parse
+from release.build.embedded.tree import Tree
+from release.compression.entries import Node
 from release.oci.image_json import parse_platform
 
 AMD64 = parse_platform("linux/amd64")
@@ -34,6 +36,7 @@ def reach(text: str, target: str | None = None, given: Mapping[str, str] | None 
         ("COPY --link --chmod=644 a /", "a", "b"),
         ("COPY ../a /", "", "a"),
         ("COPY --parents a/**/x /", "a a/b/c", "b"),
+        ("COPY a/**/x /", "a a/b/x", "a/b/c/x a/b/y b"),
         ("RUN --mount=type=bind,source=a,target=/a true", "a a/b", "b"),
         ("RUN --mount=source=a,target=/a --mount=type=bind,src=b,target=/b true", "a b", "c"),
         ("RUN --mount=target=/a true", "a b", ""),
@@ -89,6 +92,52 @@ def test_only_sources_of_stages_that_the_target_needs_are_found(
 ) -> None:
     found = reach(STAGES, target, given)
     assert "".join(path for path in "abcdef" if found.source_of(path) is not None) == expected
+
+
+def link(target: str) -> Node:
+    return Node(kind="symlink", target=target)
+
+
+LINKED = Tree(
+    {
+        **{path: Node(kind="file") for path in ("v1/a.bin", "v1/sub/b.bin", "other/c")},
+        **{path: Node(kind="dir") for path in ("v1", "v1/sub", "other", "deep")},
+        "current": link("v1"),
+        "newest": link("current"),
+        "deep/up": link("../v1/sub"),
+        "gone": link("missing/x"),
+        "loop": link("loop"),
+        "all": link("."),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "read", "unread"),
+    [
+        ("COPY current/ /", "v1 v1/a.bin current", "other/c"),
+        ("COPY newest/a.bin /", "v1/a.bin", "v1/sub/b.bin other/c"),
+        ("COPY other cur* /", "v1/a.bin other/c", "deep"),
+        ("COPY current/*.bin /", "v1/a.bin", "v1/sub/b.bin other/c"),
+        ("ARG D=new\nCOPY ${D}* /", "v1/a.bin", "other/c"),
+        ("COPY deep/up/b.bin /", "v1/sub/b.bin", "v1/a.bin"),
+        ("COPY deep /", "deep/up", "v1/sub/b.bin"),  # a symlink below a copied folder is copied as it is
+        ("COPY --parents current /", "current", "v1/a.bin"),
+        ("COPY --parents current/a.bin /", "v1/a.bin", "other/c"),
+        ("COPY gone /", "missing/x missing", "v1/a.bin"),
+        ("COPY loop /", "loop", "v1/a.bin"),
+        ("COPY all /", "v1/a.bin other/c", ""),
+        ("RUN --mount=source=current,target=/x true", "v1/a.bin", "other/c"),
+    ],
+)
+def test_through_links_finds_what_is_read_behind_a_symlink_of_the_context(
+    line: str, read: str, unread: str
+) -> None:
+    found = reach(f"FROM scratch\n{line}\n").through_links(LINKED)
+    assert {path: found.source_of(path) is not None for path in f"{read} {unread}".split()} == {
+        **dict.fromkeys(read.split(), True),
+        **dict.fromkeys(unread.split(), False),
+    }
 
 
 def test_source_has_the_line_and_keyword_of_its_instruction() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from release.build.buildah.obstacles import require_plain_matches
 from release.build.context.reach import Reach, reach_of
-from release.build.docker.features import features_of, require_slash
+from release.build.docker.features import features_of, require_usual_matches
 from release.build.dockerfile.parser import parse
 from release.build.embedded.tree import Tree
 from release.compression.entries import Node
@@ -34,7 +34,7 @@ def test_several_matches_of_wildcards_are_refused_without_a_slash_at_the_end_of_
     line: str,
 ) -> None:
     with pytest.raises(BuildError, match=r"Dockerfile:2: .* without `/` at its end") as refused:
-        require_slash(reach(line), FILES)
+        require_usual_matches(reach(line), FILES)
     assert refused.value.hint == f"write `{line.rpartition(' ')[2]}/`"
 
 
@@ -50,7 +50,14 @@ def test_several_matches_of_wildcards_are_refused_without_a_slash_at_the_end_of_
     ],
 )
 def test_one_match_a_slash_and_what_is_not_known_are_accepted(line: str) -> None:
-    require_slash(reach(line), FILES)
+    require_usual_matches(reach(line), FILES)
+
+
+def test_a_wildcard_behind_a_symlink_is_refused_for_a_daemon_which_would_find_nothing_there() -> None:
+    files = FILES.with_changes({"link": Node(kind="symlink", target="conf")})
+    with pytest.raises(BuildError, match=r"Dockerfile:2: .* does not follow the symlink in `link/\?`"):
+        require_usual_matches(reach("COPY link/? /x/"), files)
+    require_usual_matches(reach("COPY link/c conf/? /x/"), files)
 
 
 def test_buildah_is_not_given_a_wildcard_that_matches_a_name_which_it_would_read_as_a_pattern() -> None:
