@@ -14,7 +14,13 @@ RESERVED = frozenset({"latest", STATUS_TAG})
 
 
 def require_component(name: str, section: ComponentSection, document: Document) -> None:
-    """Raise `ConfigError` for an invalid glob, label's name, channel, or pattern of calendar versions."""
+    """Raise `ConfigError` for an invalid glob, label's name, channel, or pattern of calendar versions.
+
+    Also for a component without a name.
+    """
+    if not name.strip():
+        where = document.keys.get(f"$.components.{name}") or document.at("$.components")
+        raise ConfigError(f"{where}: a component has no name", hint="write one: `components: {api: {…}}`")
     _require_globs(name, section, document)
     _require_names(name, section, document)
     if section.bump.calver:
@@ -33,13 +39,17 @@ def _require_globs(name: str, section: ComponentSection, document: Document) -> 
     for key, globs in (("paths", section.paths), ("bump.paths", section.bump.paths)):
         if not globs:
             continue
-        from release.config.path_globs import expressions_of  # imported late: many configs have no globs
+        from release.config.path_globs import (
+            expressions_of,
+            require_own_syntax,
+        )  # imported late: many have no globs
 
         where = _at(document, name, key)
         if all(glob.lstrip().startswith("!") for glob in globs):
             hint = f"write what they take away from before them: `{key}: ['**', '{globs[0]}']`"
             raise ConfigError(f"{where}: `{key}` has only globs with `!`, so it matches no file", hint=hint)
         try:
+            require_own_syntax(globs)
             expressions_of(globs)
         except ValueError as error:
             hint = "write it as in `.dockerignore`: `api/**`, `*.proto`"

@@ -68,18 +68,31 @@ def _compose(text: str, source: str) -> tuple[Node | None, tuple[int, ...]]:
         mark = error.problem_mark or error.context_mark
         where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark is not None else source
         # `requires: >=0.2` without quotes: YAML reads `>` and `|` as the beginning of a block of text.
-        hint = _QUOTES if error.context == "while scanning a block scalar" else None
-        raise ConfigError(
-            f"{where}: {error.problem or error.context or 'not valid YAML'}", hint=hint
-        ) from error
+        problem = error.problem or error.context or "not valid YAML"
+        hint = _QUOTES if error.context == "while scanning a block scalar" else _hint_for(problem)
+        raise ConfigError(f"{where}: {problem}", hint=hint) from error
     except (yaml.YAMLError, UnicodeEncodeError) as error:
-        raise ConfigError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
+        told = " ".join(str(error).split())
+        raise ConfigError(
+            f"{source}: not valid YAML: {told}", hint="save the file as plain text in UTF-8"
+        ) from error
     if node is not None and node.size > DOCUMENT_NODES:
         raise ConfigError(
             f"{node.position}: more than {DOCUMENT_NODES} values, aliases counted as often as they are used",
             hint="split the file, or use fewer aliases",
         )
     return node, tuple(compose.shared)
+
+
+def _hint_for(problem: str) -> str:
+    """What helps against what the YAML parser found."""
+    if "cannot start any token" in problem:
+        return (
+            "indent with blanks, not with tabs; a value that begins with `@`, `%` or a backtick needs quotes"
+        )
+    if "mapping values are not allowed" in problem:
+        return "a value with a colon and a blank needs quotes; a nested key stands in a line of its own, indented"
+    return "look at this line and the one before: an open quote or bracket, or an indentation that differs"
 
 
 def _events(text: str) -> Iterator[Any]:

@@ -137,7 +137,10 @@ def _among_others(components: tuple[Component, ...]) -> tuple[Component, ...]:
 
 def _convert(document: Document) -> ConfigFile:
     if not isinstance(document.value, dict):
-        raise ConfigError(f"{document.at('$')}: expected keys and values")
+        raise ConfigError(
+            f"{document.at('$')}: expected keys and values",
+            hint="write `image: ghcr.io/acme/app`, for example",
+        )
     if not document.value:
         return ConfigFile()  # without a file: the first conversion, of whatever, takes 2 ms
     try:
@@ -154,7 +157,10 @@ def _require_images(file: ConfigFile, document: Document) -> None:
         *((f"$.components.{name}", one) for name, one in file.components.items()),
     ]:
         if section.image is not None and section.images:
-            raise ConfigError(f"{document.at(f'{path}.images')}: `image` and `images` are both given")
+            raise ConfigError(
+                f"{document.at(f'{path}.images')}: `image` and `images` are both given",
+                hint="move the value of `image` into the list of `images`",
+            )
 
 
 def _own(file: ConfigFile) -> ComponentSection:

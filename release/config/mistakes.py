@@ -58,8 +58,18 @@ def _hint(path: str, reason: str) -> str | None:
     key = path.rpartition(".")[2]
     if reason.startswith("Expected `array`"):
         return f"write a list: `{key}: [...]`"
+    if key == "image" and reason.endswith("got `array`"):
+        return "several repositories are `images: [...]`"
+    if reason.startswith("Expected `object"):
+        return f"write keys and values: `{key}: {{…}}`"
+    if reason.startswith("Expected `bool"):
+        return f"write `{key}: true` or `{key}: false`"
+    if reason.startswith(("Expected `int", "Expected `float")):
+        return f"write a number: `{key}: 3`"
+    if reason.startswith("Expected `str"):
+        return "write a text here" if key.endswith("]") else f"write a text: `{key}: …`"
     if not reason.startswith("Invalid enum value"):
-        return None
+        return "`shipmark config schema` describes every key"
     section, _, name = re.sub(r"\[[^\]]*\]", "", path).rpartition(".")
     fields = {one.name: one.type for one in msgspec.structs.fields(_section_at(section))}
     values = _literals(BumpPart if section.endswith(".bump.types") else fields.get(name))

@@ -103,6 +103,22 @@ def _folders_of(parts: Sequence[str]) -> list[str]:
     return ["/".join(literal[:count]) for count in range(1, len(literal) + 1)]
 
 
+def require_own_syntax(globs: Sequence[str]) -> None:
+    """Raise `ValueError` for a glob in the syntax of another tool, which would match no file here, silently.
+
+    The owners behind a pattern of CODEOWNERS, alternatives in braces, and folders that are separated by `\\`.
+    """
+    for glob in globs:
+        if re.search(r"\s@[\w-]", glob):
+            raise ValueError(f"`{glob}` has owners behind the glob, as in CODEOWNERS")
+        if re.search(r"\{[^{}]*,[^{}]*\}", glob):
+            raise ValueError(
+                f"`{glob}` has alternatives in braces, which are not read: write a glob for each"
+            )
+        if re.search(r"\w\\\w", glob):
+            raise ValueError(f"`{glob}` has `\\` between folders: write `/`")
+
+
 def expressions_of(globs: Sequence[str]) -> list[str]:
     """A regular expression for each glob. Raises `ValueError` for an invalid glob."""
     if len(globs) > MOST_GLOBS:

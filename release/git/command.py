@@ -174,6 +174,24 @@ def understood(what: str) -> Iterator[None]:
         ) from error
 
 
+_DAMAGED = "`git fsck` says what is damaged; a fresh clone helps"
+_NEWER = "a newer git made this repository: install one that knows its format (`git --version`)"
+_SETTING = "correct that line: `git config --list --show-origin` reads every file, and stops at the wrong one"
+#: A part of git's message -> what helps.
+_HINTS = {
+    "unknown repository extension": _NEWER,
+    "Expected git repo version": _NEWER,
+    "bad config": _SETTING,
+    "config value": _SETTING,
+    "alternate object path": "`.git/objects/info/alternates` names the folder that this clone takes objects from: put "
+    "it back, or clone anew without `--shared` and `--reference`",
+    "not to be a symbolic link": "a symlink stands where a submodule belongs: remove it, then "
+    "`git submodule update --init`",
+    "cannot chdir to": "`core.worktree` of this repository names a folder that is not there: "
+    "`git config core.worktree`",
+}
+
+
 def failure(command: str, done: Completed, directory: str) -> GitError:
     """The error for a failed git command, chosen by git's message on stderr."""
     text = done.stderr.decode("utf-8", "backslashreplace").strip()
@@ -209,13 +227,7 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
             hint=f"nothing is fetched into a clone: run `git {command}` in it once, which fetches them, "
             "or clone without `--filter`",
         )
-    hint = "`git fsck` says what is damaged; a fresh clone helps"
-    if "not to be a symbolic link" in text:
-        hint = "a symlink stands where a submodule belongs: remove it, then `git submodule update --init`"
-    elif "cannot chdir to" in text:
-        hint = (
-            "`core.worktree` of this repository names a folder that is not there: `git config core.worktree`"
-        )
+    hint = next((hint for part, hint in _HINTS.items() if part in text), _DAMAGED)
     return GitError(f"`git {command}` failed in `{directory}`: {told_by(done)}", hint=hint)
 
 
@@ -223,5 +235,8 @@ def told_by(done: Completed) -> str:
     """The line on stderr with which git gave up; without one all of stderr in one line, or the exit code."""
     lines = done.stderr.decode("utf-8", "backslashreplace").split("\n")
     told = [line.strip() for line in lines if line.strip()]
-    fatal = next((line for line in told if line.startswith(("fatal:", "error:"))), None)
-    return fatal or " ".join(told) or f"exit {done.code}"
+    fatal = next((at for at, line in enumerate(told) if line.startswith(("fatal:", "error:"))), None)
+    if fatal is not None:
+        # Git lists what it means in lines of their own: `fatal: unknown repository extension found:`.
+        return " ".join(told[fatal:]) if told[fatal].endswith(":") else told[fatal]
+    return " ".join(told) or f"exit {done.code}"

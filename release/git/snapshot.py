@@ -124,6 +124,11 @@ def _status(git: Git) -> tuple[str, str | None, tuple[str, ...]]:
             branch = record.removeprefix("# branch.head ")
         elif record[:2] in {"1 ", "u "}:
             dirty.append(_path_of(record))
+    if head == "(initial)" and branch == "(null)":
+        raise NoCommits(
+            "HEAD names neither a branch nor a commit",
+            hint="check something out first: `git checkout BRANCH`",
+        )
     if head == "(initial)":
         raise NoCommits(
             f"the branch `{branch}` has no commit yet", hint="commit something first: `git commit`"

@@ -32,10 +32,23 @@ def create_tag(root: str, name: str, commit: str, message: str, env: Mapping[str
         git.run("tag", "--annotate", f"--message={message}", "--", name, commit)
     except _command_error() as error:
         told = _told(error)
-        hint = None
-        if "empty ident name" in told or "Please tell me who you are" in told:
-            hint = '`git config user.name "…"` and `git config user.email …`'
-        raise GitError(f"git tag `{name}` could not be made: {told}", hint=hint) from error
+        raise GitError(f"git tag `{name}` could not be made: {told}", hint=_hint_for_tag(told)) from error
+
+
+def _hint_for_tag(told: str) -> str:
+    """What helps against git's reason not to make a tag."""
+    if any(
+        one in told
+        for one in ("empty ident", "Please tell me who you are", "auto-detect", "no name was given")
+    ):
+        return '`git config user.name "…"` and `git config user.email …`'
+    if "gpg" in told or "sign" in told:
+        return "give git a key that signs here, or leave that out: `git config tag.gpgSign false`"
+    if "cannot lock ref" in told or "Permission denied" in told or "nable to create" in told:
+        return (
+            "check the rights and the room in `.git`, and that no tag is a folder of the other (`v1`, `v1/x`)"
+        )
+    return "`git tag` has to work here by hand"
 
 
 def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "origin") -> None:

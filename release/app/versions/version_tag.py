@@ -40,9 +40,7 @@ def require_taggable(session: Session, policy: TagPolicy, *, push: bool, force_u
     if remote.state == "refused":
         raise GitError(
             f"no version is tagged without the tags of the remote, which could not be asked: {remote.cause}",
-            hint=remedy(session.ci.system, "no-credential")
-            if remote.locked
-            else "`git ls-remote` has to work here, with the credentials of this clone",
+            hint=_how_to_ask(session),
         )
     if push and remote.state == "no remote":
         raise GitError(
@@ -54,6 +52,18 @@ def require_taggable(session: Session, policy: TagPolicy, *, push: bool, force_u
             f"commit `{taken.head[:12]}` is on no branch of the remote `{remote.name}`",
             hint="push the commit first, or add `--force-unpushed`",
         )
+
+
+def _how_to_ask(session: Session) -> str:
+    """What lets git ask the remote that could not be asked."""
+    remote = session.git.remote
+    if remote.locked:
+        return remedy(session.ci.system, "no-credential")
+    if remote.name is None:
+        first = next(iter(session.git.any_snapshot().remotes), "NAME")
+        branch = f"`git branch --set-upstream-to={first}/BRANCH`"
+        return f"say which one counts: {branch}, or `git remote rename {first} origin`"
+    return f"`git ls-remote {remote.name}` has to work here, with the credentials of this clone"
 
 
 def _require_known_tags(session: Session, taken: Snapshot, policy: TagPolicy) -> None:

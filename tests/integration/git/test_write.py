@@ -53,6 +53,25 @@ class TestCreate:
         with pytest.raises(GitError, match="could not be made"):
             create_tag(str(clone.path), "bad..name", clone.head, "x", clone.env | PERSON)
 
+    @pytest.mark.parametrize(
+        ("settings", "env", "hint"),
+        [
+            ({"user.useConfigOnly": "true"}, {}, "`git config user.name"),
+            ({"tag.gpgSign": "true", "gpg.program": "false"}, PERSON, "`git config tag.gpgSign false`"),
+            ({}, PERSON, "no tag is a folder of the other"),
+        ],
+    )
+    def test_git_tag_that_git_does_not_make_has_a_hint_for_the_cause(
+        self, clone: GitRepo, settings: dict[str, str], env: dict[str, str], hint: str
+    ) -> None:
+        for name, value in settings.items():
+            clone.git("config", name, value)
+        if not settings:
+            clone.tag("v1.1.0/x")
+        with pytest.raises(GitError, match=r"`v1\.1\.0` could not be made") as caught:
+            create_tag(str(clone.path), "v1.1.0", clone.head, "x", clone.env | env)
+        assert hint in (caught.value.hint or "")
+
     def test_tag_is_created_and_pushed_from_a_linked_worktree(self, clone: GitRepo, tmp_path: Path) -> None:
         clone.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
         create_tag(str(tmp_path / "linked"), "v1.1.0", clone.head, "x", clone.env | PERSON)

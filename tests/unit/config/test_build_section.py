@@ -29,16 +29,32 @@ def test_schema_for_editors_equals_the_published_one() -> None:
             "shipmark.yml:2:18: `build.builder`: invalid enum value 'kaniko'",
             "write one of `auto`, `buildkit`, `docker`, `buildah`, `podman`, `layers`",
         ),
-        ("{context: [a]}", "shipmark.yml:2:18: `build.context`: expected `str`, got `array`", None),
+        (
+            "{context: [a]}",
+            "shipmark.yml:2:18: `build.context`: expected `str`, got `array`",
+            "write a text: `context: …`",
+        ),
         ("{contextt: a}", "shipmark.yml:2:9: unknown key `contextt`", "did you mean `context`?"),
-        ("{args: [a]}", "shipmark.yml:2:15: `build.args`: expected `object`, got `array`", None),
-        ("{args: {A: [b]}}", "shipmark.yml:2:19: `build.args.A`: expected `str`, got `array`", None),
+        (
+            "{args: [a]}",
+            "shipmark.yml:2:15: `build.args`: expected `object`, got `array`",
+            "write keys and values: `args: {…}`",
+        ),
+        (
+            "{args: {A: [b]}}",
+            "shipmark.yml:2:19: `build.args.A`: expected `str`, got `array`",
+            "write a text: `A: …`",
+        ),
         (
             "{platforms: linux/amd64}",
             "shipmark.yml:2:20: `build.platforms`: expected `array`, got `str`",
             "write a list: `platforms: [...]`",
         ),
-        ("{platforms: [[a]]}", "shipmark.yml:2:21: `build.platforms[0]`: expected `str`, got `array`", None),
+        (
+            "{platforms: [[a]]}",
+            "shipmark.yml:2:21: `build.platforms[0]`: expected `str`, got `array`",
+            "write a text here",
+        ),
         (
             "{compression: lz4}",
             "shipmark.yml:2:22: `build.compression`: invalid enum value 'lz4'",
@@ -47,9 +63,13 @@ def test_schema_for_editors_equals_the_published_one() -> None:
         (
             "{target: {a: b}}",
             "shipmark.yml:2:17: `build.target`: expected `str | null`, got `object`",
-            None,
+            "write a text: `target: …`",
         ),
-        ("[a]", "shipmark.yml:2:8: `build`: expected `object | null`, got `array`", None),
+        (
+            "[a]",
+            "shipmark.yml:2:8: `build`: expected `object | null`, got `array`",
+            "write keys and values: `build: {…}`",
+        ),
         ("{stage: a}", "shipmark.yml:2:9: unknown key `stage`", "did you mean `target`?"),
     ],
 )

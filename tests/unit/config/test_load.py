@@ -40,9 +40,21 @@ def fails(text: str, **env: str) -> ConfigError:
             "did you mean `image`?",
         ),
         ("image: x\nimage: y\n", "shipmark.yml:2:1: key `image` is given twice", None),
-        ("image: [a\n", "shipmark.yml:2:1: did not find expected ',' or ']'", None),
-        ("- a\n", "shipmark.yml:1:1: expected keys and values", None),
-        ("image: {a: b}\n", "shipmark.yml:1:8: `image`: expected `str | null`, got `object`", None),
+        (
+            "image: [a\n",
+            "shipmark.yml:2:1: did not find expected ',' or ']'",
+            "look at this line and the one before: an open quote or bracket, or an indentation that differs",
+        ),
+        (
+            "- a\n",
+            "shipmark.yml:1:1: expected keys and values",
+            "write `image: ghcr.io/acme/app`, for example",
+        ),
+        (
+            "image: {a: b}\n",
+            "shipmark.yml:1:8: `image`: expected `str | null`, got `object`",
+            "write a text: `image: …`",
+        ),
         (
             "build:\n  builder: kaniko\n",
             "shipmark.yml:2:12: `build.builder`: invalid enum value 'kaniko'",
@@ -54,7 +66,11 @@ def fails(text: str, **env: str) -> ConfigError:
             "shipmark.yml:2:9: `attest`: invalid enum value 'sbom'",
             "write one of `never`, `release`",
         ),
-        ("image: a\nimages: [b]\n", "shipmark.yml:2:9: `image` and `images` are both given", None),
+        (
+            "image: a\nimages: [b]\n",
+            "shipmark.yml:2:9: `image` and `images` are both given",
+            "move the value of `image` into the list of `images`",
+        ),
         (
             "images: [{image: a, create: true}]\n",
             "shipmark.yml:1:21: unknown key `create`",
@@ -96,6 +112,43 @@ def fails(text: str, **env: str) -> ConfigError:
             "image: a\npaths: ['a[']\n",
             "shipmark.yml:2:8: `paths`: a bracket is not closed within its path component",
             "write it as in `.dockerignore`: `api/**`, `*.proto`",
+        ),
+        *(
+            (
+                f"image: a\npaths: ['{glob}']\n",
+                f"shipmark.yml:2:8: `paths`: `{glob}` {what}",
+                "write it as in `.dockerignore`: `api/**`, `*.proto`",
+            )
+            for glob, what in (
+                ("*.js @acme/web", "has owners behind the glob, as in CODEOWNERS"),
+                ("{api,web}/**", "has alternatives in braces, which are not read: write a glob for each"),
+                (r"api\src", r"has `\` between folders: write `/`"),
+            )
+        ),
+        (
+            "image: [a, b]\n",
+            "shipmark.yml:1:8: `image`: expected `str | null`, got `array`",
+            "several repositories are `images: [...]`",
+        ),
+        (
+            "build:\n\tcontext: .\n",
+            "shipmark.yml:2:1: found character that cannot start any token",
+            "indent with blanks, not with tabs; a value that begins with `@`, `%` or a backtick needs quotes",
+        ),
+        (
+            "image: a: b\n",
+            "shipmark.yml:1:9: mapping values are not allowed in this context",
+            "a value with a colon and a blank needs quotes; a nested key stands in a line of its own, indented",
+        ),
+        (
+            "pull_requests: maybe\n",
+            "shipmark.yml:1:16: `pull_requests`: expected `bool`, got `str`",
+            "write `pull_requests: true` or `pull_requests: false`",
+        ),
+        (
+            "components: {'': {image: a}}\n",
+            "shipmark.yml:1:14: a component has no name",
+            "write one: `components: {api: {…}}`",
         ),
         (
             "components:\n  api: {image: a, depends: [lob]}\n  lib: {image: b}\n",

@@ -161,6 +161,20 @@ def test_next_version_is_the_next_free_one_with_its_reason(
     assert not any("maintenance" in text for text in notes.texts)
 
 
+def test_hint_where_no_remote_is_chosen_lets_a_version_be_tagged_when_followed(
+    origin: GitRepo, tmp_path: Path
+) -> None:
+    clone = origin.clone(tmp_path / "clone")
+    clone.git("remote", "rename", "origin", "a")
+    clone.git("remote", "add", "b", clone.git("remote", "get-url", "a"))
+    clone.git("branch", "--unset-upstream")
+    with pytest.raises(GitError, match="none of the remotes `a`, `b` is called `origin`") as caught:
+        asked(clone, "minor", git_tag="local")
+    command = re.findall("`git ([^`]+)`", caught.value.hint or "")[0]
+    clone.git(*command.replace("BRANCH", "main").split())
+    assert asked(clone, "minor", git_tag="local").version == "0.5.0"
+
+
 @pytest.mark.parametrize(
     "options", [["--no-tags"], ["--depth=1"], ["--depth=2", "--no-tags"], ["--single-branch"]]
 )
