@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from release.app.releases.execute import execute
@@ -12,6 +14,7 @@ from release.app.retention.reports import PruneResult, UndoneRepository, UndoRep
 from release.app.session import Session
 from release.errors import ConfigError, NotFound
 from release.log.answers.retained import known_of, pruned_by, prunes
+from release.plan.outcome import Report
 from release.plan.prune.operands import RestoreManifest
 from release.plan.prune.planner import UndoneTarget, plan_undo
 
@@ -23,18 +26,7 @@ def undo_prune(session: Session, run: str) -> PruneResult:
     """
     session.require_trusted("prune undo")
     entries = session.log.entries()
-    known = prunes(entries)
-    named = [one for one in known if run and one.startswith(run)]
-    if len(named) > 1:
-        raise ConfigError(f"several prunes begin with `{run}`", hint=f"name one: {', '.join(named[:5])}")
-    if not named:
-        hint = (
-            f"the last one is `{known[-1]}`"
-            if known
-            else "nothing was pruned, as far as the version log knows"
-        )
-        raise NotFound(f"the version log has no prune `{run}`", hint=hint)
-    (run,) = named
+    run = _prune_named(run, prunes(entries))
     targets = []
     for one in pruned_by(run, entries):
         digests = {
@@ -53,25 +45,41 @@ def undo_prune(session: Session, run: str) -> PruneResult:
     details = execute(session, plan_undo(targets, run), at_own_targets(session))
     error = executed_error(details)
     details = msgspec.structs.replace(details, error=error)
-    done = {
-        operands.target: UndoneRepository(repository=operands.target, digests=(), tags=())
-        for outcome in details.outcomes
-        if isinstance(operands := outcome.step.operands, RestoreManifest)
-    }
-    for outcome in details.outcomes:
-        operands = outcome.step.operands
-        if isinstance(operands, RestoreManifest) and outcome.state in {"made", "done"}:
-            before = done[operands.target]
-            done[operands.target] = UndoneRepository(
-                repository=before.repository,
-                digests=(*before.digests, operands.digest),
-                tags=(*before.tags, *operands.tags),
-            )
     report = UndoReport(
         run=run,
-        repositories=tuple(done.values()),
+        repositories=_undone(details),
         steps=step_reports(details),
         exit_code=exit_code(details),
         error=error_report(details),
     )
     return PruneResult(report=report, details=details, error=error)
+
+
+def _prune_named(run: str, known: Sequence[str]) -> str:
+    """The id of the prune that `run` begins."""
+    named = [one for one in known if run and one.startswith(run)]
+    if len(named) > 1:
+        raise ConfigError(f"several prunes begin with `{run}`", hint=f"name one: {', '.join(named[:5])}")
+    if not named:
+        last = f"the last one is `{known[-1]}`" if known else None
+        hint = last or "nothing was pruned, as far as the version log knows"
+        raise NotFound(f"the version log has no prune `{run}`", hint=hint)
+    return named[0]
+
+
+def _undone(details: Report) -> tuple[UndoneRepository, ...]:
+    """What came back to each repository, repositories without any included."""
+    digests: dict[str, list[str]] = {}
+    tags: dict[str, list[str]] = {}
+    for outcome in details.outcomes:
+        operands = outcome.step.operands
+        if isinstance(operands, RestoreManifest):
+            of_digests = digests.setdefault(operands.target, [])
+            of_tags = tags.setdefault(operands.target, [])
+            if outcome.state in {"made", "done"}:
+                of_digests.append(operands.digest)
+                of_tags += operands.tags
+    return tuple(
+        UndoneRepository(repository=name, digests=tuple(digests[name]), tags=tuple(tags[name]))
+        for name in digests
+    )

@@ -17,6 +17,7 @@ from release.app.versions.next_step import Due, GitTags, NextPart, Wish, next_du
 from release.app.versions.version import Found, VersionReport, version_report
 from release.app.versions.version_tag import make_tag, require_taggable, require_unreleased
 from release.config.components import Ownership
+from release.config.load import Component
 from release.errors import ConfigError, ShallowClone
 from release.events import Note
 from release.facts import commit_of_tag
@@ -63,18 +64,7 @@ def next_version(workspace: Session, request: NextVersionRequest) -> VersionRepo
 
 def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     """The next version; None, after a note, if none is due."""
-    components = session.components_named(request.component)
-    if len(components) != 1:
-        raise ConfigError("there are several components", hint="choose one with `--component NAME`")
-    if request.git_tag != "none":
-        session.require_trusted("version --create")
-    component = components[0]
-    policy = policy_of(component)
-    if policy.versions == "none":
-        raise ConfigError(
-            "with `versions: none` the next version cannot be worked out",
-            hint="give the version to `run --version`, or tag it by hand",
-        )
+    component, policy = _component(session, request)
     push = request.git_tag == "pushed"
     if request.git_tag != "none":
         # Checked first: fetching history and listing registries take longer.
@@ -121,6 +111,22 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     )
     warnings = (*facts.warnings, *clone_cautions(facts, known, has_version=True))
     return Found(facts=of_version, known_from=known.known_from, warnings=warnings)
+
+
+def _component(session: Session, request: NextVersionRequest) -> tuple[Component, TagPolicy]:
+    """The component that the request is about, and its policy. Raises `ConfigError` and `RefusedError`."""
+    components = session.components_named(request.component)
+    if len(components) != 1:
+        raise ConfigError("there are several components", hint="choose one with `--component NAME`")
+    if request.git_tag != "none":
+        session.require_trusted("version --create")
+    policy = policy_of(components[0])
+    if policy.versions == "none":
+        raise ConfigError(
+            "with `versions: none` the next version cannot be worked out",
+            hint="give the version to `run --version`, or tag it by hand",
+        )
+    return components[0], policy
 
 
 def _unfit(snapshot: Snapshot, policy: TagPolicy) -> list[Version]:

@@ -8,7 +8,7 @@ default scheme. Only what the rules make is pushed; no tag of the default scheme
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -61,11 +61,7 @@ def rules_decision(
     base, known = basis.decision, basis.known
     runs = _runs(facts, policy, base, commit_count, env)
     outcomes = [evaluate_rules(rules, flavor or Flavor(), run) for run in runs]
-    tags: dict[str, RuleTag] = {}
-    for tag in (tag for outcome in outcomes for tag in outcome.tags):
-        if tag.name == STATUS_TAG:
-            raise tag.rule.item.error(0, f"the tag `{STATUS_TAG}` is reserved", hint="choose another tag")
-        tags.setdefault(tag.name, tag)
+    tags = _by_name(tag for outcome in outcomes for tag in outcome.tags)
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
     unseen = () if policy.as_action else _unseen(basis.unread, rules, tags.values())
     base = msgspec.structs.replace(base, warnings=(*base.warnings, *unseen))
@@ -88,6 +84,16 @@ def rules_decision(
         warnings=tuple(dict.fromkeys(one for one in warnings if one not in wrong)),
     )
     return _labelled(named, global_names(runs[0]), labels, annotations)
+
+
+def _by_name(tags: Iterable[RuleTag]) -> dict[str, RuleTag]:
+    """The tags by name; of several with one name the first counts."""
+    found: dict[str, RuleTag] = {}
+    for tag in tags:
+        if tag.name == STATUS_TAG:
+            raise tag.rule.item.error(0, f"the tag `{STATUS_TAG}` is reserved", hint="choose another tag")
+        found.setdefault(tag.name, tag)
+    return found
 
 
 def _refusal(facts: Facts, policy: TagPolicy) -> str | None:

@@ -73,13 +73,7 @@ def gather(
     facts = with_log_base(session, facts, releases, policy, online=not wishes.offline)
     situation = Situation(component=component, policy=policy, facts=facts, known=releases, request=wishes)
     first = decide_component(session, situation)
-    if wishes.rebuild_of is not None:
-        require_checked_out(first, wishes.rebuild_of)
-        number = rebuild_number(session, project_of(session, component), first, repositories)
-        wishes = msgspec.structs.replace(wishes, rebuild=number)
-        situation = msgspec.structs.replace(situation, request=wishes)
-        first = decide_component(session, situation)
-    elif number := scheduled_rebuild(session, component, first, repositories):
+    if number := _rebuild_of(session, component, wishes, first, repositories):
         wishes = msgspec.structs.replace(wishes, rebuild=number)
         situation = msgspec.structs.replace(situation, request=wishes)
         first = decide_component(session, situation)
@@ -110,6 +104,20 @@ def gather(
     for said in subject.learned:
         session.sink.emit(told(said))
     return msgspec.structs.replace(subject, unchanged=same)
+
+
+def _rebuild_of(
+    session: Session,
+    component: Component,
+    wishes: RunRequest,
+    decision: Decision,
+    repositories: Sequence[Repository],
+) -> int:
+    """The number of the rebuild that the run makes, by `--rebuild` or in a scheduled run; 0 if it makes none."""
+    if wishes.rebuild_of is None:
+        return scheduled_rebuild(session, component, decision, repositories)
+    require_checked_out(decision, wishes.rebuild_of)
+    return rebuild_number(session, project_of(session, component), decision, repositories)
 
 
 def _reading_expected(
