@@ -1,9 +1,12 @@
-"""Computes the next version by raising one part of the last.
+"""Computes the next version by raising one part of the last, and finds the first that is free. Pure.
 
 Source: SemVer 2.0.0, 4 to 8.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import semver
 
@@ -37,3 +40,25 @@ def automatic_version(
     if highest is None or precedence_key(highest) < precedence_key(version):
         return version
     return Version(major=highest.major, minor=highest.minor, patch=highest.patch)
+
+
+class FreeVersion(NamedTuple):
+    """A version that nothing names. `passed`: the versions before it that are taken, in order."""
+
+    version: Version
+    passed: tuple[Version, ...] = ()
+
+
+def first_free(
+    version: Version, again: Callable[[Version], Version], taken: Iterable[Version]
+) -> FreeVersion:
+    """`version`, or the first free one that `again` leads to. `again`: gives a version of higher precedence.
+
+    Versions that differ only in build metadata count as one.
+    """
+    keys = {precedence_key(one) for one in taken}
+    passed: list[Version] = []
+    while precedence_key(version) in keys:
+        passed.append(version)
+        version = again(version)
+    return FreeVersion(version, tuple(passed))

@@ -13,10 +13,9 @@ from release.errors import ConfigError
 from release.git.history import History
 from release.versions.bump import BumpRules, Part, Reach, Step, step_of
 from release.versions.commits import standing_changes
-from release.versions.free_version import FreeVersion, first_free
 from release.versions.model import Scheme, Version
 from release.versions.next_calver import LaterVersionError, UnclearPatternError, next_calver
-from release.versions.next_version import automatic_version
+from release.versions.next_version import FreeVersion, automatic_version, first_free
 from release.versions.next_version import next_version as raised_version
 from release.versions.prereleases import (
     DEFAULT_CHANNEL,
