@@ -137,7 +137,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "app.released": "platform",
         "build.buildah.obstacles": "builder-feature",
         "build.buildkit.options": "build-option",
-        "build.buildkit.secret_files": "build-option",
+        "build.buildkit.build_secrets": "build-option",
         "build.context": "build-context",
         "build.context.named": "build-option",
         "build.dockerfile": "dockerfile",

@@ -35,10 +35,9 @@ from release.build.buildah.request import (
     is_own,
 )
 from release.build.buildah.tools import Name, Tool, find_program, find_tool
+from release.build.buildkit.build_secrets import Secrecy, read_secrets
 from release.build.buildkit.environment import child_environment
 from release.build.buildkit.options import Extras, extras_of
-from release.build.buildkit.secrecy import Secrecy
-from release.build.buildkit.secret_files import read_secrets
 from release.build.buildkit.working_folder import working_folder
 from release.build.context import open_context
 from release.build.context.contexts import Contexts

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from release.build.buildkit.build_secrets import Secrecy
 from release.build.buildkit.history import without_values
-from release.build.buildkit.secrecy import Secrecy
 from release.control import Cancel
 from release.errors import BuildError
 from release.layout.adopt import put_bytes

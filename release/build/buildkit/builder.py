@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build.buildkit.build_secrets import Secrecy, read_secrets
 from release.build.buildkit.obstacles import require_transferable
 from release.build.buildkit.options import Extras, extras_of
 from release.build.buildkit.push import Destination, Destinations, obstacle
-from release.build.buildkit.secrecy import Secrecy
-from release.build.buildkit.secret_files import read_secrets
 from release.build.buildkit.tools import Tool, find_program, find_tool
 from release.build.context import open_context
 from release.build.context.contexts import Contexts

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from release.build.buildkit.build_secrets import Secrecy
 from release.build.buildkit.failures import failure
 from release.build.buildkit.history import without_values
 from release.build.buildkit.progress import LAST_LINES, BuildProgress
-from release.build.buildkit.secrecy import Secrecy
 from release.errors import BuilderUnavailable
 from release.events import Event, Note, Output, Progress
 
