@@ -47,7 +47,10 @@ def open_folder(path: str, workspace: str | None, *, make: bool = False) -> Open
 
 @contextmanager
 def open_parent(path: str, workspace: str | None, *, make: bool = False) -> Iterator[tuple[OpenFolder, str]]:
-    """The parent folder of `path`, opened as by `open_folder`, and the last name of `path`."""
+    """The parent folder of `path`, opened as by `open_folder`, and the last name of `path`.
+
+    Raises as `open_folder`, and `RefusedError` for a path that ends with a slash.
+    """
     parent, name = os.path.split(normal(path))
     if not name:
         raise RefusedError(f"`{path}` is a folder, but a file is needed", hint="name a file")

@@ -96,7 +96,7 @@ class Folder:
             folder.remove(child)
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        """The blob as a stream that checks size and digest."""
+        """The blob as a stream that checks size and digest. Raises `NotFound`, and `RegistryError` for other errors."""
         try:
             with open_folder(self.path, None) as folder:
                 raw = folder.read(_blob_name(descriptor.digest))

@@ -77,7 +77,7 @@ class OciArchive(ReadOnly, LayoutReader):
         return read_entries(self._archive.read("index.json", most=LAYOUT_INDEX_BYTES), self.name)
 
     def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """A stream of the blob; its size was checked, its digest was not."""
+        """A stream of the blob; its digest is not checked. Raises `NotFound`, and `DigestMismatch` for another size."""
         member = _member(descriptor.digest)
         size = self._archive.size(member)
         if size is None:

@@ -70,7 +70,7 @@ class _Resuming(io.RawIOBase):
                 self._attempt += 1
 
     def begin(self) -> Answer:
-        """Send one request for the bytes from the current position on."""
+        """Send one request for the bytes from the current position on. Raises `RegistryError`s."""
         resumes = bool(self._at) and self._takes_ranges
         headers = {"Range": f"bytes={self._at}-"} if resumes else {}
         answer = self._host.call(msgspec.structs.replace(self._call, headers=headers))

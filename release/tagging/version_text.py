@@ -127,7 +127,10 @@ def fields_of(facts: VersionFacts) -> dict[str, Any]:
 
 
 def write(facts: VersionFacts, form: str, go_variables: Sequence[str] = ()) -> str:
-    """The version in `form`, a name of `FORMS`, without a last line break. `go_variables`: for `ldflags`."""
+    """The version in `form`, a name of `FORMS`, without a last line break. `go_variables`: for `ldflags`.
+
+    Raises `ConfigError` for a version that the form cannot say, and for `go_variables` with another form.
+    """
     if form == "ldflags":
         return _ldflags(facts, go_variables)
     if go_variables:

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from release.app.attempt_records import record_context
 from release.app.component_policy import policy_of
 from release.app.log.read_registry import read_images
 from release.app.log.scope import scope_of
 from release.app.log.vouching import vouched_by
-from release.app.open import record_context
 from release.app.releases.known import project_of
 from release.app.session import Session
 from release.config.load import Component

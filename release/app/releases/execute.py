@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from release.app.attempt_records import record_context
 from release.app.handlers import handlers, offline
 from release.app.handlers.step_ports import ports_of
 from release.app.obtain.builds import Builds
-from release.app.open import record_context
 from release.app.session import Session
 from release.effects.ahead import targets_ahead
 from release.effects.watch import ReleaseSource

@@ -117,7 +117,8 @@ def _require_fresh(earlier: dict[str, Any], inputs: tuple[ReleaseInput, ...], pl
 def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[Gathered, Plan]:
     """Gather the planner's input of each component, prepare builds, and make the plan; components in config order.
 
-    Of several components one that cannot be planned is left out, with those that depend on it.
+    Of several components one that cannot be planned is left out, with those that depend on it. Raises the errors of a
+    single component, and `ConfigError` if `--from` gives an image for several.
     """
     components = session.components_named(request.component)
     if request.places and len(components) > 1:

@@ -37,7 +37,10 @@ def decide_locally(workspace: Session, name: str | None, *, labelled: bool = Tru
 
 
 def situation_locally(workspace: Session, name: str | None) -> Situation:
-    """The inputs of the decision for one component that are known without a connection. `name`: as `decide_locally`."""
+    """The inputs of the decision for one component that are known without a connection.
+
+    `name`: as `decide_locally`. Raises `ConfigError` if it names no single component.
+    """
     chosen = workspace.components_named(name)
     if len(chosen) > 1:
         names = ", ".join(component.name for component in chosen)

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from release.app.attempt_records import record_context, record_end
 from release.app.help_topics import caught
-from release.app.open import last_words, record_context
 from release.app.releases.attempt_end import ending_facts, unrecorded_facts
 from release.app.session import Session
 from release.errors import PartialError, ReleaseError
@@ -37,7 +37,7 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
     facts = [*missing, *ending_facts(report.plan, report.outcomes, error, context)]
     facts = [with_masked_prose(fact, session.secrets.mask) for fact in facts]
     try:
-        last_words(session, facts)
+        record_end(session, facts)
     except Exception as caught_error:  # noqa: BLE001 - a defect of a store must not lose what is visible
         trouble = _expected(caught_error)
         if missing and isinstance(error, PartialError):

@@ -100,6 +100,7 @@ class SharedHashing:
         """Hash files in a thread during the body, unless an earlier call has the digest.
 
         Yields a function that waits for the digest. `read_by_body`: files whose hashes the body puts into `hashes`.
+        Raises `BuildError` for a file that changes meanwhile.
         """
         if (found := self._found) is not None:
             yield lambda: found

@@ -43,7 +43,7 @@ class ImageBuild:
         self._cancel = cancel
 
     def image(self, platform: Platform | None) -> tuple[Platform, Manifest]:
-        """Build the image for `platform` (None: the daemon's choice), and store it in the layout."""
+        """Build the image for `platform` (None: the daemon's choice), and store it. Raises `BuildError`."""
         expected = platform or _own_platform(self._engine, self._read.context.dockerfile)
         # The classic builder's cache ignores platforms: for a platform that is not the daemon's, it could reuse steps
         # of a build for another one.

@@ -38,7 +38,10 @@ class LocatedBases:
         self._daemon = daemon
 
     def find(self, name: str, platform: Platform) -> Base:
-        """Find a base for `platform`. `name`: `alpine:3@sha256:…`, `oci:PATH[:TAG][@DIGEST]`, `docker-daemon:NAME`."""
+        """Find a base for `platform`. Raises `BuildError`.
+
+        `name`: `alpine:3@sha256:…`, `oci:PATH[:TAG][@DIGEST]`, `docker-daemon:NAME`.
+        """
         if name.startswith(_DAEMON):
             return self._in_daemon(name, platform)
         try:

@@ -169,7 +169,7 @@ def wants_head(env: Mapping[str, str]) -> bool:
 
 
 def short_length(env: Mapping[str, str]) -> int:
-    """The number of hex digits of a short commit id: `DOCKER_METADATA_SHORT_SHA_LENGTH`, or 7."""
+    """The number of hex digits of a short commit id: `DOCKER_METADATA_SHORT_SHA_LENGTH`, or 7. Raises `ConfigError`."""
     text = env.get("DOCKER_METADATA_SHORT_SHA_LENGTH", "")
     if not text:
         return _SHORT

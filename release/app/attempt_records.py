@@ -37,7 +37,7 @@ def record_context(session: Session, attempt: str) -> dict[str, Any]:
     return context
 
 
-def last_words(session: Session, facts: Sequence[dict[str, Any]]) -> None:
+def record_end(session: Session, facts: Sequence[dict[str, Any]]) -> None:
     """Append `facts` about the end of the attempt to the log, even when the run is cancelled.
 
     Uses a `Cancel` of its own, which trips after 1.5 s if the run is cancelled, and after 10 s otherwise.
