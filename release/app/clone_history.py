@@ -182,6 +182,21 @@ def fetched_history(session: Session, remote: str, *, trees: bool = False) -> Fe
     )
 
 
+def tags_of_remote(session: Session) -> FetchedHistory:
+    """The private repository, in the cache folder, for single objects that git tags of the remote name."""
+    from release.git.fetched_history import FetchedHistory
+
+    remote = session.git.remote.name or ""
+    digest = hashlib.sha256(remote.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return FetchedHistory(
+        session.process,
+        session.settings.env,
+        root=session.git.any_snapshot().root,
+        remote=remote,
+        path=os.path.join(session.cache.path, f"tags-{digest}.git"),
+    )
+
+
 def is_published(session: Session, commit: str) -> bool:
     """Whether a branch of the remote contains `commit`. True without a remote; False if the answer cannot be found."""
     remote = session.git.remote

@@ -26,6 +26,8 @@ class GitState:
         self._snapshots: dict[tuple[str, str, str, bool], Snapshot] = {}
         self._completed: dict[tuple[str, str, str], Completed] = {}
         self._histories: dict[bool, Git | None] = {}
+        #: Name and object of tags that only the remote has: the type of what they name, "" if it is not known.
+        self.tag_kinds: dict[tuple[str, str], str] = {}
 
     def snapshot(self, policy: TagPolicy) -> Snapshot:
         """The state of the repository, with versions read by the policy; a trusted run with `--deepen` fetches first.

@@ -101,6 +101,17 @@ class FetchedHistory:
             return Fetched(git=None, cause=getattr(error, "message", None) or str(error))
         return Fetched(git=self._reader())
 
+    def tag(self, name: str) -> bytes | None:
+        """What `git cat-file --batch` says of the object that the remote's git tag names; None if it cannot be fetched.
+
+        Use a private repository of its own for this: it becomes shallow.
+        """
+        self._prepare()
+        ref = f"refs/history/tags/{name}"
+        if self._fetched([f"+refs/tags/{name}:{ref}"], depth=1):
+            return None
+        return self._run(*self._here("cat-file", "--batch"), stdin=f"{ref}\n".encode()).stdout
+
     def _reader(self) -> Git:
         return Git(self._process, self._root, self._env, git_dir=self._path, objects=self._objects)
 
@@ -126,7 +137,7 @@ class FetchedHistory:
             ["+refs/heads/*:refs/history/heads/*", "+refs/tags/*:refs/history/tags/*"]
         )
 
-    def _fetched(self, specs: list[str]) -> str:
+    def _fetched(self, specs: list[str], *, depth: int | None = None) -> str:
         credentials = credentials_of(self._process, self._root, self._env)
         url = self._url()
         if url is None:
@@ -137,7 +148,8 @@ class FetchedHistory:
         if self._complete:
             # Git tells the remote the refs of the clone, and gets only what is not in their history.
             env |= with_objects(self._objects)
-        options = ("--quiet", "--no-tags", "--no-write-fetch-head", f"--filter={self._filter}")
+        options = ["--quiet", "--no-tags", "--no-write-fetch-head", f"--filter={self._filter}"]
+        options += [] if depth is None else [f"--depth={depth}"]
         done = self._process.run(
             git_argv(
                 *_SETTINGS,

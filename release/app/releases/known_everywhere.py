@@ -113,6 +113,10 @@ def known_everywhere(
             if repository.name not in optional:
                 parts.append(from_registry_tags(None))
     united = unite(*parts)
+    if repositories:
+        from release.app.releases.unfit_on_remote import without_unfit
+
+        united = without_unfit(session, policy, united)
     untold = {name: lacking(there, united.statuses.values()) for name, there in told.items()}
     return msgspec.structs.replace(united, untold={name: some for name, some in untold.items() if some})
 

@@ -56,6 +56,28 @@ def test_preview_of_a_commit_after_a_release_counts_from_the_remotes_tags(
     assert names(result)[0] == [f"sha-{clone.head[:12]}", "main"]
 
 
+@pytest.mark.parametrize("annotated", [True, False])
+def test_version_tags_of_the_remote_that_name_no_commit_withhold_nothing_in_a_clone_without_them(
+    origin: GitRepo, shipmark: Shipmark, tmp_path: Path, annotated: bool
+) -> None:
+    """As `actions/checkout` clones for a git tag: one commit, one tag."""
+    origin.git("tag", "--delete", "v2.0.0")
+    clone = GitRepo(tmp_path / "clone", home=tmp_path / "home")
+    clone.git("remote", "add", "origin", f"file://{origin.path}")
+    clone.git("fetch", "--quiet", "--depth=1", "--no-tags", "origin", "+refs/tags/v1.4.2:refs/tags/v1.4.2")
+    clone.checkout("v1.4.2")
+    for name, target in (("v2.1.0", "HEAD^{tree}"), ("v2.2.0", "HEAD:a"), ("v3.0.0", "HEAD^{tree}")):
+        origin.tag(name, target, annotated=annotated)
+    result = preview(shipmark, clone)
+    assert result.code == 0, result.stderr
+    assert names(result)[0][-1] == "latest"
+    told = [line for line in result.stderr.splitlines() if "and is no release" in line]
+    assert [line.split("`")[1] for line in told] == ["v3.0.0", "v2.2.0", "v2.1.0"]
+    # A version that is released later than it is tagged counts.
+    origin.tag("v2.3.0", "two", annotated=annotated)
+    assert names(preview(shipmark, clone)) == (["1.4.2", f"sha-{clone.head[:12]}", "1.4", "1"], ["latest"])
+
+
 def test_preview_for_a_git_tag_that_was_moved_on_the_remote_is_refused(
     origin: GitRepo, shipmark: Shipmark, tmp_path: Path
 ) -> None:
