@@ -15,7 +15,7 @@ from release.events import Note
 from release.registry.hosts.authorization import Authorization
 from release.registry.hosts.call import Call, Ports
 from release.registry.hosts.origin import Origin
-from release.registry.hosts.refusal_hints import refusal_hint
+from release.registry.hosts.refusal_hints import PROXY, refusal_hint
 from release.registry.hosts.throttle import Throttle
 from release.registry.http.answer import Answer
 from release.registry.http.bodies import rewind
@@ -149,7 +149,7 @@ class Host:
                 answer = self._deliver(call, url, header)
         if _is_followed(answer, call):
             answer.close()
-            raise Invalid(f"`{self.registry}` redirects {call.what} too often")
+            raise Invalid(f"`{self.registry}` redirects {call.what} too often", hint=PROXY)
         return answer, header
 
     def _deliver(self, call: Call, url: str, header: str | None) -> Answer:

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from release.errors import Invalid, RegistryError
 from release.registry.auth.challenge import Challenge, choose, parse_challenges
 from release.registry.hosts.ping import Found, probe
+from release.registry.hosts.refusal_hints import FORWARDED, PROXY
 from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to
 from release.registry.http.answer import Answer
 from release.registry.http.client import Transport
@@ -82,7 +83,7 @@ class Origin:
         """The URL to which an answer redirects. A URL at another host gets no credential. Raises `Invalid`."""
         text = answer.headers.get("Location")
         if not text:
-            raise Invalid(f"`{self._registry}` redirects {what} without a location")
+            raise Invalid(f"`{self._registry}` redirects {what} without a location", hint=PROXY)
         target = self._leave(answer.url, text, what)
         self._require_no_downgrade(target, what)
         return target.geturl()
@@ -94,7 +95,7 @@ class Origin:
         """
         text = answer.headers.get("Location")
         if not text:
-            raise Invalid(f"`{self._registry}` gave no location for {what}")
+            raise Invalid(f"`{self._registry}` gave no location for {what}", hint=PROXY)
         target = self._leave(answer.url, text, what)
         own = urlsplit(self.base())
         if target.hostname == own.hostname and target.scheme == "http" and own.scheme == "https":
@@ -107,18 +108,21 @@ class Origin:
         """The URL of a list's next page. Raises `Invalid` at another origin."""
         target = self._leave(answer.url, link, "the next page")
         if origin_of(target) != origin_of(urlsplit(self.base())):
-            raise Invalid(f"`{self._registry}` continues a list at another host, which is not followed")
+            text = f"`{self._registry}` continues a list at another host, which is not followed"
+            raise Invalid(text, hint=PROXY)
         return target.geturl()
 
     def _leave(self, current: str, text: str, what: str) -> SplitResult:
         target = absolute(current, text)
         if target is None:
-            raise Invalid(f"`{self._registry}` names a location for {what} that is not a plain URL")
+            text = f"`{self._registry}` names a location for {what} that is not a plain URL"
+            raise Invalid(text, hint=PROXY)
         return target
 
     def _require_no_downgrade(self, target: SplitResult, what: str) -> None:
         if self.is_secure and target.scheme != "https":
-            raise Invalid(f"`{self._registry}` sends {what} from https to http, which is not followed")
+            text = f"`{self._registry}` sends {what} from https to http, which is not followed"
+            raise Invalid(text, hint=FORWARDED)
 
     def _probed(self) -> Found:
         found = probe(self._transport, self._api_host, prefer_tls=not self._trust.verifies(self._api_host))

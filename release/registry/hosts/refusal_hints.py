@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from release.registry.http.error_body import Refusal, rate_limit
+from release.registry.http.redirects import absolute
 
 _BY_STATUS = {
     # distribution answers every write so in read-only mode and as a pull-through cache.
@@ -16,6 +17,13 @@ _BY_STATUS = {
     429: "the registry limits how often it is asked: wait some minutes, and run again",
     507: "the storage of the registry is full: free some space there",
 }
+#: What helps with redirects and locations that lead nowhere.
+PROXY = "a proxy before the registry seems to answer in its place: check the registry's name, and that proxy's rules"
+#: What helps with http locations of a registry that is reached by https.
+FORWARDED = (
+    "the registry does not know that it is reached by https: its proxy has to send `X-Forwarded-Proto: https`, or "
+    "distribution needs `http: {relativeurls: true}`"
+)
 _BROKEN = "the fault is in the registry, or in a proxy before it: run again later; the log there says why"
 # Codes of the OCI distribution specification, "Error Codes".
 _ABSENT = {
@@ -34,6 +42,8 @@ _TAG = (
 
 def refusal_hint(status: int, refusal: Refusal, headers: Mapping[str, str]) -> str | None:
     """What helps with an answer of this status; None where that is not known."""
+    if 300 <= status < 400:
+        return _moved(headers.get("Location") or "")
     said = f"{refusal.code} {refusal.message}".lower()
     if 400 <= status < 500 and any(word in said for word in _PROTECTED):
         return _TAG
@@ -41,3 +51,13 @@ def refusal_hint(status: int, refusal: Refusal, headers: Mapping[str, str]) -> s
         return _ABSENT.get(refusal.code)
     broken = _BROKEN if status >= 500 else None
     return rate_limit(status, headers) or _BY_STATUS.get(status, broken)
+
+
+def _moved(location: str) -> str:
+    """What helps with a redirect that is not followed: statuses such as 302 turn a write into a GET."""
+    target = absolute("https://invalid.invalid", location)
+    if target is None or target.netloc == "invalid.invalid":
+        return PROXY
+    scheme = "" if target.scheme == "https" else " (plain http)"
+    where = f"`{target.netloc}`{scheme}"
+    return f"the host sends requests on to {where}: name that registry in the image, or change the rules of its proxy"

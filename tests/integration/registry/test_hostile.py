@@ -260,8 +260,9 @@ class TestNothingIsUnbounded:
         server = hostile(
             lambda request: Reply(302, {"Location": location}) if "app" in request.path else Reply()
         )
-        with pytest.raises(Invalid):
+        with pytest.raises(Invalid) as refused:
             make_targets().open(f"{server.host}/app").manifest("1.0")
+        assert refused.value.hint
 
 
 class TestNothingTakesForEver:

@@ -104,8 +104,9 @@ def test_five_redirects_in_a_row_are_followed_and_six_are_refused(
     if hops <= 5:
         ask()
     else:
-        with pytest.raises(Invalid, match="too often"):
+        with pytest.raises(Invalid, match="too often") as refused:
             ask()
+        assert "a proxy before the registry" in str(refused.value.hint)
 
 
 def test_a_write_that_is_redirected_by_303_is_not_repeated(
@@ -114,8 +115,9 @@ def test_a_write_that_is_redirected_by_303_is_not_repeated(
     server = serve(
         lambda request: Reply(303, {"Location": "/elsewhere"}) if request.method == "POST" else Reply()
     )
-    with pytest.raises(Invalid, match="answered 303"):
+    with pytest.raises(Invalid, match="answered 303") as refused:
         make_targets().open(f"{server.host}/app").check_push()
+    assert "a proxy before the registry" in str(refused.value.hint)
     assert "/elsewhere" not in [request.path for request in server.requests]
 
 

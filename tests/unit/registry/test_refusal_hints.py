@@ -27,3 +27,20 @@ from release.registry.http.error_body import Refusal
 def test_hint_fits_the_answer(status: int, code: str, hint: str | None) -> None:
     found = refusal_hint(status, Refusal(code=code, message="gone"), {})
     assert found is None if hint is None else hint in str(found)
+
+
+@pytest.mark.parametrize(
+    ("location", "hint"),
+    [
+        ("https://registry.example/v2/", "sends requests on to `registry.example`: name that registry"),
+        ("http://10.0.0.1:5000/v2/", "sends requests on to `10.0.0.1:5000` (plain http)"),
+        ("/login", "a proxy before the registry"),
+        ("", "a proxy before the registry"),
+        ("https://robot:secret@registry.example/", "a proxy before the registry"),
+        ("https://a\x1b[2J.example/", "a proxy before the registry"),
+    ],
+)
+def test_redirect_that_is_not_followed_names_the_host_it_leads_to(location: str, hint: str) -> None:
+    found = str(refusal_hint(302, Refusal(code="", message=""), {"Location": location}))
+    assert hint in found
+    assert "secret" not in found
