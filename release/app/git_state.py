@@ -102,7 +102,7 @@ class GitState:
         return ask_remote(self._session)
 
     def completed(self, policy: TagPolicy) -> Snapshot:
-        """`snapshot` with what the remote has and the clone lacks: tags, and the history that HEAD's version needs."""
+        """`snapshot`, completed from the remote: tags that the clone lacks, and history that HEAD's version needs."""
         return self._complete(policy).snapshot
 
     def _complete(self, policy: TagPolicy) -> Completed:

@@ -1,4 +1,4 @@
-"""Runs the `checks:` of a release (scanners, smoke tests) on its image, while nobody else can see the image."""
+"""Runs the `checks:` of a release (scanners, smoke tests) on its image, before the image is visible in a registry."""
 
 from __future__ import annotations
 

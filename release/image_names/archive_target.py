@@ -131,7 +131,9 @@ class ArchiveTarget:
 
     def _write(self, manifest: Manifest, reference: str | None) -> None:
         if self._referrers.pop(manifest.digest, None) is not None:
-            self._store.put_manifest(manifest)  # what is copied has a subject itself
+            self._store.put_manifest(
+                manifest
+            )  # a referrer that is copied itself: its subject is another manifest
         unpacked = write_combined_archive(
             self._store,
             manifest.digest,

@@ -97,7 +97,7 @@ class _Reading:
         )
 
     def _facts(self, way: Deletion) -> Facts | None:
-        """What the registry's API tells; None, with a warning, if it refuses to: then what nobody else knows stays."""
+        """The facts of the registry's API; None, with a warning, if it refuses: then images of unknown age are kept."""
         try:
             return way.facts()
         except (Denied, NotFound) as error:

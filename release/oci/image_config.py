@@ -102,7 +102,7 @@ def named_entries(repository: Repository, index: Manifest) -> tuple[Descriptor, 
     ]
     named: dict[str, Descriptor] = {}
     for child in bare[:INDEX_PLATFORMS]:
-        # An entry that is not there, or is no image, matters to whoever reads it; here it has no platform.
+        # A missing entry, or one that is not an image, has no platform here. Reading it later raises the error.
         with contextlib.suppress(NotFound, Invalid):
             manifest = repository.manifest(child.digest)
             found = entry_of(manifest, read_config(repository, manifest))

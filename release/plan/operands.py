@@ -166,7 +166,7 @@ class Assemble(Operands, frozen=True, kw_only=True):
 
 
 class CheckImage(Operands, frozen=True, kw_only=True):
-    """Operands for running a command on the image while nobody else can see it.
+    """Operands for running a command on the image before it is visible in a registry.
 
     `run`: the words of the command; `{{layout}}`, `{{image}}`, `{{digest}}` and `{{version}}` are filled in.
     `timeout`: seconds. `sources`: places to read the image from.

@@ -1,4 +1,4 @@
-"""Compares what a tag holds with the image that a release expects there: decides conflicts and adoption. Pure."""
+"""Compares the image under a tag with the one that a release expects there: decides conflicts and adoption. Pure."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def short(digest: str | None) -> str:
 
 
 def explain(held: Held, expected: Expectation) -> str:
-    """A sentence for a conflict: what the tag holds, and what this release is."""
+    """A sentence for a conflict: the image under the tag, and the image of this release."""
     theirs = f"`{held.target}:{held.tag}` already holds {held.digest}"
     if held.revision and held.revision != expected.labelled:
         theirs += f" of commit {held.revision}"

@@ -10,7 +10,8 @@ from release.oci.grammar import is_digest
 from release.oci.manifest import digest_bytes, read_manifest
 from release.registry.http.encoding import is_encoded
 
-# Of a wrong host or port, such as the address of the registry's web pages, and of a proxy that wants a login first.
+# The hint for a wrong host or port, such as the address of the registry's web pages, and for a proxy that requires a
+# login.
 _WEB_PAGE = "a web page was answered: check the registry's host and port, and whether a proxy wants a login"
 
 

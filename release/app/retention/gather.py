@@ -1,7 +1,7 @@
-"""Gathers what a prune decides by: policy, what the repositories hold, what is in use, what the log knows.
+"""Gathers the facts of a prune: the policy, the content of the repositories, images in use, and the log's records.
 
-Repositories are read several at a time. Only what the caller makes of a repository stays in memory, not what it holds,
-so that a plan for 1,000 repositories needs little more memory than one for the largest of them.
+Repositories are read several at a time. Only the caller's result for a repository stays in memory, not its content, so
+that a plan for 1,000 repositories needs little more memory than one for the largest of them.
 """
 
 from __future__ import annotations

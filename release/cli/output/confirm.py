@@ -1,4 +1,4 @@
-"""Asks on a terminal before a rollback; never where nobody can answer."""
+"""Asks for confirmation before a rollback, on a terminal only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from release.errors import RefusedError
 
 
 def is_terminal() -> bool:
-    """Whether somebody can read a question and answer it: stdin and stderr are terminals."""
+    """Whether a person can read a question and answer it: stdin and stderr are terminals."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 

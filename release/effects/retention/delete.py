@@ -1,4 +1,4 @@
-"""Deletes manifests and single tags for a prune, and keeps what somebody needs meanwhile."""
+"""Deletes manifests and single tags for a prune, except those that came into use meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watches the tags of a repository while a prune deletes from it, so that a tag that somebody sets meanwhile survives.
+"""Watches the tags of a repository while a prune deletes from it, so that a tag that is set meanwhile survives.
 
 Registries have no transactions. Right before a deletion the list of tags is read: a name that is new since the plan and
 leads to the manifest keeps it. Right after, the list is read again: a name that vanished with the manifest, or leads

@@ -32,7 +32,7 @@ def decoded(raw: bytes, headers: Mapping[str, str], most: int, what: str) -> byt
             f"the {what} has the `Content-Encoding` `{coding}`, which was not asked for",
             hint="have the proxy or cache in front of the registry heed `Accept-Encoding: identity`",
         )
-    # A body that is not gzip is read as it is: storage may have the header from whoever wrote the object.
+    # A body that is not gzip is read as it is: storage keeps the header of the upload, right or wrong.
     if coding not in _GZIP or not raw.startswith(_GZIP_MAGIC):
         return raw
     import zlib  # imported late: registries do not encode answers

@@ -32,7 +32,7 @@ def translated(exchange: Exchange, url: str) -> Iterator[None]:
 
 
 def _fault(error: OSError, exchange: Exchange, host: str) -> Unreachable:
-    import ssl  # imported late: plain http does without
+    import ssl  # imported late: plain http needs no TLS
 
     if exchange.fault is not None:
         ended = Unreachable(f"`{host}`: {exchange.fault}", hint="check the network, or try again later")

@@ -66,7 +66,7 @@ def _connect(exchange: Exchange, kind: tuple[int, int, int], address: Any, secon
 
 def with_tls(sock: Any, context: ssl.SSLContext, host: str) -> Any:
     """The socket with TLS, after the handshake. Names in certificates have no trailing dot."""
-    import ssl  # imported late: plain http does without
+    import ssl  # imported late: plain http needs no TLS
 
     name = host.rstrip(".")
     if isinstance(sock, ssl.SSLSocket):

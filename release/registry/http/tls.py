@@ -71,7 +71,7 @@ class Trust:
         return host in self._insecure or _name(host) in self._insecure
 
     def _verified(self) -> ssl.SSLContext:
-        import ssl  # imported late: plain http does without
+        import ssl  # imported late: plain http needs no TLS
 
         replaced = self._env.get("SSL_CERT_FILE")
         try:

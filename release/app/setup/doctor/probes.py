@@ -31,7 +31,7 @@ def _registry(session: Session, name: str) -> Probe:
     rights = attempt(lambda: session.registries.rights(name))
     if isinstance(rights, Broken):
         return Probe(image=name, unreachable=rights)
-    # The first question: if nobody answers, the others would wait as long, and say the same.
+    # Asked first: if the registry does not answer, each further question would wait as long for the same error.
     before = session.clock.now()
     health = attempt(lambda: _health(rights))
     after = session.clock.now()
@@ -49,7 +49,7 @@ def _registry(session: Session, name: str) -> Probe:
 
 
 def _health(rights: Rights) -> Health:
-    """What the registry says of itself. One that wants a credential answers, too; the checks of rights report it."""
+    """The registry's date and limits; empty if it requires a credential, which the checks of rights report."""
     try:
         return rights.health()
     except Denied:

@@ -23,7 +23,7 @@ _HINT = "name a commit that you trust, by its whole id: `shipmark init --shipmar
 def source_of(session: Session, given: str | None) -> Source:
     """The source that `given` names (`HOST/PATH@COMMIT`), else the one of this installation. Raises `ConfigError`.
 
-    A name alone would be one that somebody else may register, so without a commit nothing is written.
+    Without a commit nothing is written: another person could register a repository of that name.
     """
     if given is not None:
         match = _GIVEN.fullmatch(given)
