@@ -1,4 +1,4 @@
-"""Reads a clone's own git settings about remotes, such as credentials, for the fetches of a private repository.
+"""Credentials of git for a private repository: those in the settings of a clone, or a token.
 
 Settings that are stored in a clone, such as the `http.….extraheader` of `actions/checkout`, do not apply to another
 repository, whose fetches would fail without them.
@@ -6,13 +6,17 @@ repository, whose fetches would fail without them.
 
 from __future__ import annotations
 
+import base64
+import contextlib
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 import msgspec
 
 from release.digits import number_in
 from release.git.command import Git
 from release.ports import Process
+from release.secrets.known import passwords_of
 
 _HANDED_OVER = r"^(http\..*|credential\..*|url\..*|core\.sshcommand|ssh\.variant)$"
 # Seconds for `git config`, which only reads small files.
@@ -67,3 +71,25 @@ def with_settings(env: Mapping[str, str], settings: Sequence[tuple[str, str]]) -
         # variable has precedence over `core.sshCommand`, so it is set only where that is not configured.
         added.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
     return added
+
+
+def credentials_of_token(url: str, token: str, user: str = "x-access-token") -> Credentials:
+    """Settings that send a CI system's token to the host of `url` and to no other host."""
+    parts = urlsplit(url)
+    basic = base64.b64encode(f"{user}:{token}".encode()).decode()
+    host = parts.hostname + (f":{parts.port}" if parts.port else "") if parts.hostname else ""
+    return Credentials(((f"http.{parts.scheme}://{host}/.extraheader", f"Authorization: Basic {basic}"),))
+
+
+def secrets_of_settings(credentials: Credentials) -> list[str]:
+    """The secrets in `credentials`: extra headers, encoded and decoded, and passwords in URLs."""
+    found = []
+    for key, value in credentials.settings:
+        if key.lower().endswith(".extraheader"):
+            secret = value.rpartition(" ")[2]
+            found.append(secret)
+            with contextlib.suppress(ValueError):
+                pair = base64.b64decode(secret, validate=True).decode()
+                found += [pair, pair.partition(":")[2]]
+        found += [*passwords_of(key), *passwords_of(value)]
+    return found

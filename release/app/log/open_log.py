@@ -168,9 +168,9 @@ def _private_name(url: str, ref: str) -> str:
 
 
 def _git(section: LogSection, ground: LogContext) -> LogStore:
-    from release.git.credentials import credentials_of
+    from release.git.credentials import credentials_of, credentials_of_token, secrets_of_settings
     from release.log.stores.git import GitStore
-    from release.log.stores.git_remote import GitRemote, credentials_of_token, secrets_of_settings
+    from release.log.stores.git_remote import GitRemote
 
     url = _remote_url(section.remote, ground)
     ground.secrets.add(*passwords_of(url))

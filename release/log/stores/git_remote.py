@@ -6,15 +6,12 @@ Credentials that are configured in the clone do not apply to another repository,
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from glob import glob
 from io import BytesIO
-from urllib.parse import urlsplit
 
 from git import Repo
 from git.exc import GitError as GitPythonError
@@ -32,7 +29,6 @@ from release.log.stores.git_causes import cause_of, hint_for_copy
 from release.log.stores.git_outcome import Push, outcome_of
 from release.log.stores.syscalls import OsFiles
 from release.ports import Completed, Process
-from release.secrets.known import passwords_of
 
 # Names the commits that `store_commits` wrote, in the private repository only.
 _WRITTEN = b"refs/written/log"
@@ -49,28 +45,6 @@ _QUIET = (
 # Attributes of every path in the private repository, above those of the user and of the system: no program converts
 # what is read, not even `diff.default.textconv`.
 _ATTRIBUTES = b"* -diff\n"
-
-
-def credentials_of_token(url: str, token: str, user: str = "x-access-token") -> Credentials:
-    """Settings that send a CI system's token to the host of `url` and to no other host."""
-    parts = urlsplit(url)
-    basic = base64.b64encode(f"{user}:{token}".encode()).decode()
-    host = parts.hostname + (f":{parts.port}" if parts.port else "") if parts.hostname else ""
-    return Credentials(((f"http.{parts.scheme}://{host}/.extraheader", f"Authorization: Basic {basic}"),))
-
-
-def secrets_of_settings(credentials: Credentials) -> list[str]:
-    """The secrets in `credentials`: extra headers, encoded and decoded, and passwords in URLs."""
-    found = []
-    for key, value in credentials.settings:
-        if key.lower().endswith(".extraheader"):
-            secret = value.rpartition(" ")[2]
-            found.append(secret)
-            with contextlib.suppress(ValueError):
-                pair = base64.b64decode(secret, validate=True).decode()
-                found += [pair, pair.partition(":")[2]]
-        found += [*passwords_of(key), *passwords_of(value)]
-    return found
 
 
 class GitRemote:

@@ -13,11 +13,11 @@ import pytest
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable, Terminated
-from release.git.credentials import Credentials, credentials_of
+from release.git.credentials import Credentials, credentials_of, credentials_of_token
 from release.log import Head, HeadMoved
 from release.log.sealing import seal
 from release.log.stores.git import GitStore
-from release.log.stores.git_remote import GitRemote, credentials_of_token
+from release.log.stores.git_remote import GitRemote
 from release.ports import Completed
 from release.process import Processes
 from tests.support.disks.confined import filled, small_disk
