@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from release.log import Entry
-from release.log.records.kinds import ENDS
+from release.log.records.entry_members import ENDS
 from release.log.state import Attempt, LogState, ReleaseState
 
 # Milliseconds since the epoch.

@@ -14,6 +14,8 @@ from release.log.state import BuiltPart
 
 #: Kinds of records that say what tags hold.
 SETS_TAGS = frozenset({"pushed", "moved", "promoted", "pruned", "unpruned"})
+#: Kinds of records that end an attempt, never a release.
+ENDS = frozenset({"failed", "cancelled", "abandoned"})
 _REBUILD = pattern(r"_r([1-9]\d{0,8})$")
 
 

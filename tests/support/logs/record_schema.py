@@ -13,7 +13,8 @@ import msgspec
 
 from release.decoding import convert
 from release.log import SCHEMA
-from release.log.records.kinds import KINDS, Record
+from release.log.records.attempt_kinds import Record
+from release.log.records.kinds import KINDS
 from release.schema import cleaned, identifier
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from release.log.records.kinds import KINDS, Built, Planned
+from release.log.records.attempt_kinds import Built, Planned
+from release.log.records.kinds import KINDS
 from tests.support.logs.facts import (
     MemoryStore,
     built,
