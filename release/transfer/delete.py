@@ -8,6 +8,7 @@ from release.control import Cancel
 from release.errors import DeletionDisabled, Invalid, NotFound, RefusedError, RegistryError
 from release.events import Note, Sink
 from release.oci import Repository
+from release.oci.deletion import Deletes, Foresees
 from release.transfer.copy import LAGS
 from release.transfer.holders import find_holders, find_holders_by_tag, resolve_tags
 from release.transfer.referrers import detach
@@ -79,6 +80,16 @@ def delete_manifest(repository: Repository, digest: str, *, cancel: Cancel) -> N
     repository.delete_manifest(digest)
     _require_gone(repository, digest, digest, cancel)
     detach(repository, manifest)
+
+
+def require_deletion(repository: Repository, *, tag: str | None = None) -> None:
+    """Raise what deleting the tag, or any digest, would raise, as far as the registry tells without deleting."""
+    way: object = repository.deletion() if isinstance(repository, Deletes) else None
+    if isinstance(way, Foresees):
+        if tag is None:
+            way.require_manifest()
+        else:
+            way.require_tag(tag)
 
 
 def _require_gone(repository: Repository, reference: str, digest: str, cancel: Cancel) -> None:

@@ -13,8 +13,7 @@ from release.events import Note
 from release.image_names.image_location import ImageLocation
 from release.image_names.locate import locate_target
 from release.oci import Descriptor
-from release.oci.deletion import Deletes, Foresees
-from release.transfer.delete import delete_manifest, delete_tag
+from release.transfer.delete import delete_manifest, delete_tag, require_deletion
 from release.transfer.holders import require_unused
 
 
@@ -74,7 +73,7 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
         )
     try:
         if preview:
-            _require_deletion(location, tag=location.tag)
+            require_deletion(location.repository, tag=location.tag)
         else:
             delete_tag(location.repository, location.tag, sink=workspace.sink, cancel=workspace.cancel)
     except DeletionDisabled:
@@ -120,21 +119,10 @@ def _delete_digest(
     require_unused(workspace.cancel, location.repository, held.digest, listed)
     workspace.sink.emit(Note(level="info", text=f"{held.digest} is {_names(tags) or 'under no tag'}"))
     if preview:
-        _require_deletion(location, tag=None)
+        require_deletion(location.repository)
     else:
         delete_manifest(location.repository, held.digest, cancel=workspace.cancel)
     return held.digest, tags
-
-
-def _require_deletion(location: ImageLocation, *, tag: str | None) -> None:
-    """Raise what a deletion of the tag, or of a digest, would raise, as far as the registry tells without deleting."""
-    repository = location.repository
-    way: object = repository.deletion() if isinstance(repository, Deletes) else None
-    if isinstance(way, Foresees):
-        if tag is None:
-            way.require_manifest()
-        else:
-            way.require_tag(tag)
 
 
 def _absent(location: ImageLocation, what: str) -> NotFound:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,15 @@ from release.app.retention.places import places_of
 from release.app.retention.reports import PruneReport, PruneRequest, PruneResult, RepositoryReport, totals_of
 from release.app.retention.repository_report import report_of, unread_report
 from release.app.session import Session
-from release.errors import ConfigError, PartialError, RefusedError, ReleaseError, StalePlan
+from release.errors import (
+    ConfigError,
+    DeletionDisabled,
+    PartialError,
+    RefusedError,
+    RegistryError,
+    ReleaseError,
+    StalePlan,
+)
 from release.oci.reference import parse_repository
 from release.patterns import has_wildcard
 from release.plan.earlier import read_plan
@@ -26,6 +34,7 @@ from release.plan.outcome import Outcome, Report
 from release.plan.prune.approval import approved, repositories_in
 from release.plan.prune.planner import PrunedTarget, plan_prune
 from release.retention.rails import refusals
+from release.transfer.delete import require_deletion
 
 # Digits of a hash that `--apply` accepts at least: a shorter one would approve plans that nobody has seen.
 _SHORTEST_HASH = 8
@@ -72,6 +81,7 @@ def prune(session: Session, request: PruneRequest) -> PruneResult:
     if request.apply is not None:
         _require_hash(plan, request.apply)
     planned = {one.report.repository: one.tags for one in surveyed if one.tags}
+    _require_deletion(session, planned)
     run = session.entropy.token()
     details = execute(session, plan, at_own_targets(session), attempt=run, listed=planned)
     return _result(details, reports, executed_error(details), run=run, applied=True)
@@ -153,6 +163,25 @@ def _require_allowed(reports: Sequence[RepositoryReport]) -> None:
         f"the plan is refused: {refused[0]}{more}",
         hint="check the plan; `retention.limits` allows more if it is right",
     )
+
+
+def _require_deletion(session: Session, planned: Iterable[str]) -> None:
+    """Raise `DeletionDisabled` if no repository of the plan deletes anything: the run would record what cannot be.
+
+    Where some do, the run goes on with those. Other refusals may concern single images, and come with the attempt.
+    """
+    disabled: DeletionDisabled | None = None
+    for name in planned:
+        try:
+            require_deletion(session.registries.open(name))
+        except DeletionDisabled as error:
+            disabled = disabled or error
+        except RegistryError:
+            return
+        else:
+            return
+    if disabled is not None:
+        raise disabled
 
 
 def _require_hash(plan: Plan, text: str) -> None:

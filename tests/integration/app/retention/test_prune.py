@@ -14,7 +14,7 @@ import pytest
 
 from release.transfer.referrers import attach
 from tests.support.programs.command import Shipmark
-from tests.support.registries.registry import RegistryServer
+from tests.support.registries.registry import RegistryFactory, RegistryServer
 from tests.support.registries.targets import TargetsFactory
 from tests.support.releases.git import GitRepo
 from tests.support.retention.yard import Yard, about, image, index
@@ -53,6 +53,20 @@ def test_plan_changes_nothing_and_needs_only_read_rights(yard: Yard) -> None:
     assert [len(one["tags"]) for one in repository["deleted"]] == [1, 0, 0]
     assert repository["deleted"][0]["frees"] == plan["frees"] > 0
     assert f"prune --apply {plan['plan'][:12]}" in done.stdout
+
+
+def test_approved_plan_of_a_registry_that_deletes_nothing_exits_5_and_is_not_recorded(
+    git_repo: GitRepo, shipmark: Shipmark, registry_factory: RegistryFactory, make_targets: TargetsFactory
+) -> None:
+    server = registry_factory(delete=False)
+    yard = Yard(git_repo, shipmark, make_targets().open(f"{server.host}/acme/app"), server, "acme/app")
+    yard.put(index("old"), "sha-1")
+    yard.put(index("kept"), "release-1")
+    done = yard("--apply", yard.plan()["plan"])
+    assert done.code == 5, done.stderr
+    assert "deletes nothing" in done.stderr
+    assert set(yard.tags) == {"sha-1", "release-1"}
+    assert yard.log == []
 
 
 def test_traps_leave_every_kept_image_whole_after_a_garbage_collection(yard: Yard, tmp_path: Path) -> None:
@@ -221,7 +235,7 @@ WRONG: tuple[tuple[tuple[str, ...], Any, int, str], ...] = (
     (("--apply", "0" * 64), None, 6, "is stale"),
     (("--plan", "none.json"), None, 2, "`none.json` does not exist"),
     (("undo", "feed"), None, 5, "has no prune `feed`"),
-    (("exlain", "x"), None, 2, "Did you mean `explain`?"),
+    (("exlain", "x"), None, 2, "did you mean `explain`?"),
 )
 
 
