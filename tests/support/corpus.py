@@ -24,6 +24,7 @@ class Case(NamedTuple):
     """One Dockerfile of the corpus.
 
     `group`: the Dockerfiles of `people` use features as often as real ones do; those of `files` need no program to run.
+    `written`: the text of a Dockerfile that is in no file.
     """
 
     name: str
@@ -31,9 +32,12 @@ class Case(NamedTuple):
     args: Mapping[str, str]
     target: str | None
     features: frozenset[str]
+    written: str | None = None
 
     def text(self, values: Mapping[str, str] = PLACEHOLDERS) -> str:
         """Return the Dockerfile's text with `values` in place of its placeholders."""
+        if self.written is not None:
+            return self.written
         text = (CORPUS / f"{self.name}.Dockerfile").read_bytes().decode()
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)

@@ -65,10 +65,14 @@ def exceptions() -> Mapping[tuple[str, str], str]:
 
 
 class CorpusGround:
-    """The services that cases of the corpus need, and the builders. `folder`: for projects and stores."""
+    """The services that cases of the corpus need, and the builders.
 
-    def __init__(self, folder: Path, buildkit: BuildKitDaemon) -> None:
+    `folder`: for projects and stores. `context`: the files that are copied.
+    """
+
+    def __init__(self, folder: Path, buildkit: BuildKitDaemon, context: Path = CONTEXT) -> None:
         self.folder = folder
+        self._files = context
         self._stack = contextlib.ExitStack()
         registry = buildkit.registry
         image = _busybox()
@@ -115,7 +119,7 @@ class CorpusGround:
         """Make a project for a case of the corpus, and return the build to request."""
         root = self.folder / "projects" / case.name
         if not root.exists():
-            shutil.copytree(CONTEXT, root)
+            shutil.copytree(self._files, root, symlinks=True)
         (root / "Dockerfile").write_bytes(case.text(self.values).encode())
         options: dict[str, Any] = {"target": case.target} if case.target else {}
         if "mount-secret" in case.features and builder in ("buildkit", "buildah"):
@@ -254,9 +258,9 @@ def _make_repository(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def corpus_ground(folder: Path, buildkit: BuildKitDaemon) -> Iterator[CorpusGround]:
+def corpus_ground(folder: Path, buildkit: BuildKitDaemon, context: Path = CONTEXT) -> Iterator[CorpusGround]:
     """Start the services of the corpus for the body of the `with` statement."""
-    ground = CorpusGround(folder, buildkit)
+    ground = CorpusGround(folder, buildkit, context)
     try:
         yield ground
     finally:

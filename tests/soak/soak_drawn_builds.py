@@ -1,0 +1,51 @@
+"""Builds drawn Dockerfiles with `layers` and BuildKit: one image, or no image (`SHIPMARK_FUZZ`: how many)."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.corpus import Case
+from tests.support.corpus_ground import CorpusGround, corpus_ground
+from tests.support.drawn_dockerfiles import draw, make_context
+from tests.support.services.buildkit import BuildKitDaemon
+
+COUNT = int(os.environ.get("SHIPMARK_FUZZ") or 200)
+#: What only BuildKit refuses, as `preview` says.
+_ITS_OWN = re.compile(r"BuildKit (fails for it|does not copy the whole context)")
+#: What `layers` refuses and BuildKit does, without a word: it loses a folder, or copies nothing.
+_REFUSED = re.compile(
+    r"is (not )?a folder( in the image)?, but|leads through a symlink|nothing in (the context|stage `\w+`) matches|"
+    r"`\S+` is empty$|names an account, which `--link` does not allow|names `\w+`, which the image's"
+)
+
+
+@pytest.fixture(scope="module")
+def ground(
+    tmp_path_factory: pytest.TempPathFactory, buildkit: BuildKitDaemon, dockerfile_syntax: str
+) -> Iterator[CorpusGround]:
+    del dockerfile_syntax  # the ground has cases that name it
+    context = make_context(tmp_path_factory.mktemp("drawn") / "context")
+    with corpus_ground(tmp_path_factory.mktemp("ground"), buildkit, context) as made:
+        yield made
+
+
+def test_layers_and_buildkit_make_one_image_of_each_drawn_dockerfile(ground: CorpusGround) -> None:
+    start = random.SystemRandom().randrange(1 << 32)
+    built = equal = 0
+    wrong = []
+    for seed in range(start, start + COUNT):
+        text = draw(seed)
+        found = ground.compare(Case("drawn", "files", {}, None, frozenset(), text), ("layers",))
+        built += not found["buildkit"]
+        equal += not found["buildkit"] and found.get("layers") == []
+        if _ITS_OWN.search(str(found["buildkit"])):
+            continue
+        if [line for line in found.get("layers", ()) if not _REFUSED.search(line)]:
+            wrong.append(f"seed {seed}: BuildKit: {found['buildkit']}\n{text}{found['layers'][:5]}")
+    print(f"{COUNT} drawn: {built} built by BuildKit, {equal} equal, {len(wrong)} wrong")
+    assert not wrong, "\n".join(wrong[:5])
