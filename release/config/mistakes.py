@@ -66,6 +66,9 @@ def _hint(path: str, reason: str) -> str | None:
         return f"write `{key}: true` or `{key}: false`"
     if reason.startswith(("Expected `int", "Expected `float")):
         return f"write a number: `{key}: 3`"
+    if reason.startswith("Expected `str | array`"):
+        example = "latest=true" if key == "flavor" else "…"
+        return f"write a text or a list of lines: `{key}: [{example}]`"
     if reason.startswith("Expected `str"):
         return "write a text here" if key.endswith("]") else f"write a text: `{key}: …`"
     if not reason.startswith("Invalid enum value"):

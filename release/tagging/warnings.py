@@ -130,7 +130,7 @@ def without_version_tag(snapshot: Snapshot, system: str) -> str:
 def _below_released(
     facts: Facts, found: VersionTags, version: Version | None, known: KnownReleases
 ) -> list[str]:
-    """A warning if an untagged commit of the default branch has a version below a release of another branch."""
+    """A warning if a prerelease or an untagged commit of the default branch has a version below a release."""
     if version is None or version.is_stable or not facts.is_default_branch:
         return []
     top = found.highest_stable
@@ -142,6 +142,9 @@ def _below_released(
         top = None if best is None else best.version
     if top is None or precedence_key(top) < precedence_key(version):
         return []
+    if found.at(facts.commit):
+        # A prerelease at HEAD. Whether the history has the release was not looked up.
+        return [f"{version} is below {top}, which is released already"]
     where = f"a commit that is not in the history of `{facts.branch}`"
     return [
         f"{version} is below {top}, which was released from {where}: versions here count from {top} once it is merged"

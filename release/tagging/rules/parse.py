@@ -154,7 +154,11 @@ def _require_known(key: Located) -> None:
 def _require_valid(name: str, kind: Kind, item: Located, values: Mapping[str, Located]) -> None:
     for key in kind.required:
         if key not in values:
-            raise item.error(0, f"`type={name}` needs `{key}`", hint=f"write `type={name},{key}=…`")
+            hint = f"write `type={name},{key}=…`"
+            if "," not in item.text:
+                # `tags: [type=raw,value=x]` is a list of two items for YAML.
+                hint += "; a rule in a list in brackets needs quotes, since a comma ends an item there"
+            raise item.error(0, f"`type={name}` needs `{key}`", hint=hint)
     for key, choices in kind.choices.items():
         if key in values and values[key].text not in choices:
             allowed = ", ".join(f"`{choice}`" for choice in choices)

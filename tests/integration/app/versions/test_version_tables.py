@@ -258,7 +258,14 @@ WARNINGS: dict[str, tuple[Callable[[GitRepo], object], str]] = {
     "an untracked file": (lambda repo: repo.write({"b": "new"}), ""),
     "a deleted file": (lambda repo: (repo.path / "a").unlink(), "1 tracked file differs"),
     "a tag that is no version": (lambda repo: repo.tag("release-7.0"), "release-7.0"),
-    "a version on another branch": (_release_elsewhere, "is below 2.0.0"),
+    "a version on another branch": (
+        _release_elsewhere,
+        "is below 2.0.0, which was released from a commit that",
+    ),
+    "a prerelease after its release": (
+        lambda repo: repo.tag("v1.4.2-rc.1"),
+        "1.4.2-rc.1 is below 1.4.2, which is released already",
+    ),
     "no version tag, and a remote": (
         lambda repo: (
             repo.git("tag", "--delete", "v1.4.2"),

@@ -18,6 +18,14 @@ from release.tagging.rules.model import Flavor
 from release.tagging.rules.parse import rules_from_config
 
 
+def test_rule_that_yaml_split_at_its_comma_has_a_hint_about_quotes() -> None:
+    """`tags: [type=raw,value=x]` is a list of two items."""
+    for items, is_split in ((["type=raw", "value=x"], True), (["type=raw,priority=5"], False)):
+        with pytest.raises(ConfigError, match="`type=raw` needs `value`") as caught:
+            rules_from_config(items)
+        assert ("needs quotes, since a comma ends an item" in (caught.value.hint or "")) == is_split
+
+
 def at(line: int, column: int) -> Position:
     return Position(source="shipmark.yml", line=line, column=column)
 
