@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, LogUnavailable, TagConflict
 from release.log import Entry, Exclusive, Head, HeadMoved, LogStore
 from release.log.catalog.catalog import Catalog
-from release.log.catalog.claims import claims_about, entry_of, of_release
+from release.log.catalog.claims import claims_about, entry_of
 from release.log.catalog.tables import IndexFailed
-from release.log.catalog.view import LogView
-from release.log.fold import Folding
 from release.log.identity import checked, id_of_checked, with_masked_prose
-from release.log.lazy_entries import Entries
 from release.log.pending import PendingFacts
-from release.log.state import LogState
+from release.log.reader import FIRST_PAUSE, LONGEST_PAUSE, Reader, spread
 from release.log.timestamps import timestamp
 from release.ports import Clock
 
-# Seconds between attempts, doubled from the first to the longest, times a jitter that spreads competing writers.
-# The first pause suits a file or database, where an append takes milliseconds.
-# The longest pause suits git, where each attempt is a fetch and a push.
-_FIRST_PAUSE = 0.01
-_LONGEST_PAUSE = 2.0
 
-T = TypeVar("T")
+class Writer(Reader):
+    """A `LogWriter` over `store`.
 
-
-def _jitter() -> float:
-    import random  # imported late: only writers that lose a race need it
-
-    return random.random()  # noqa: S311 - spreads writers, and protects nothing
-
-
-class Writer:
-    """A `LogWriter` over `store`. Thread-safe. Each call reads only new entries.
-
-    `catalog`: makes the catalog at the first use, with an index that it may fill or not; by default one without an
-    index, which holds every line.
-    `budget`: seconds that one append may spend on lost races. `patience`: seconds from the start of an append, or of a
-    read after the first one, during which an unavailable store is tried again. `mask`: removes known secrets from the
-    prose in a fact.
+    `budget`: seconds that one append may spend on lost races. `patience`: also for an append, from its start. `mask`:
+    removes known secrets from the prose in a fact. Other arguments are those of `Reader`.
     """
 
     def __init__(
@@ -55,73 +33,18 @@ class Writer:
         cancel: Cancel,
         budget: float = 120.0,
         patience: float = 20.0,
-        jitter: Callable[[], float] = _jitter,
+        jitter: Callable[[], float] = spread,
         mask: Callable[[str], str] | None = None,
         catalog: Callable[[bool], Catalog] | None = None,
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._cancel = cancel
+        super().__init__(store, clock=clock, cancel=cancel, patience=patience, jitter=jitter, catalog=catalog)
         self._budget = budget
-        self._patience = patience
-        self._jitter = jitter
         self._mask = mask
-        # Serialises `append`, `find` and `entries` of several threads, which read and change all members below.
-        # Without the lock, two threads would seal their entries after one head.
-        # Reentrant: a view's questions take it, too.
-        self._lock = threading.RLock()
-        self._make_catalog = catalog
-        self._fold = Folding()
         self._parking = PendingFacts(store)
         self._queue = store if isinstance(store, Exclusive) else None
-        self._has_read = False
         # Whether an append lately failed because another writer was faster.
         # If so, the next append waits for its turn (`Exclusive`), and reads the log first: the known head may be old.
         self._contended = False
-
-    @cached_property
-    def _catalog(self) -> Catalog:
-        return self._make_catalog(True) if self._make_catalog is not None else Catalog()
-
-    @property
-    def store(self) -> LogStore:
-        """The store that holds the lines."""
-        return self._store
-
-    @property
-    def head(self) -> Head:
-        """The log's end as of this writer's latest read or append."""
-        return self._catalog.head
-
-    def entries(self) -> Sequence[Entry]:
-        """Every entry, verified."""
-        with self._lock:
-            self._patiently(self._read_on)
-            return Entries(self._catalog, self._catalog.head.seq + 1)
-
-    def view(self) -> LogView:
-        """The state of the log now, for questions. New entries are read first."""
-        with self._lock:
-            self._patiently(self._read_on)
-            return LogView(self._catalog, self._lock, self._folded)
-
-    def _folded(self) -> LogState:
-        """The fold of every entry. Each entry is folded once, however often this is called."""
-        with self._lock:
-            count = self._catalog.head.seq + 1
-            for position in range(self._fold.seq + 1, count):
-                self._fold.add(self._catalog.at(position).fields)
-            return self._fold.state()
-
-    def find(self, fact: dict[str, Any]) -> Entry | None:
-        """Read new entries; return the entry that holds the fact, or None."""
-        with self._lock:
-            return self._patiently(lambda: self._asked(lambda: entry_of(self._catalog, fact)))
-
-    def of_release(self, key: str) -> Sequence[Entry]:
-        """Read new entries; return those of the release, oldest first."""
-        with self._lock:
-            return self._patiently(lambda: self._asked(lambda: of_release(self._catalog, key)))
 
     def append(self, facts: Sequence[dict[str, Any]]) -> tuple[Entry, ...]:
         """Append the facts that the log lacks; return the durable entries of all `facts`, in their order.
@@ -170,7 +93,7 @@ class Writer:
         """Append the facts of `wanted` (id -> fact) that are missing; returns the new entries by id."""
         started = since = self._clock.monotonic()
         seen = self._catalog.head
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         # Append to the known head without reading first: if that head is old, the store raises `HeadMoved`.
         # This saves a round trip when no other writer is active.
         fresh = not self._has_read or self._contended
@@ -190,7 +113,7 @@ class Writer:
                     raise
             fresh = True
             self._cancel.wait(pause * self._jitter())
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     def _may_try_again(
         self, error: LogError | TagConflict, wanted: dict[str, dict[str, Any]], fresh: bool, started: float
@@ -262,45 +185,3 @@ class Writer:
                 f"{self._budget:g} s were not enough to append to it",
                 hint="run again",
             )
-
-    def _read_on(self) -> None:
-        try:
-            if self._has_lost_index:
-                self._open_catalog_again()
-            self._catalog.follow(self._store.read(self._catalog.head.seq))
-        except IndexFailed:
-            self._open_catalog_again()
-            self._catalog.follow(self._store.read(self._catalog.head.seq))
-        self._has_read = True
-
-    def _patiently(self, read: Callable[[], T]) -> T:
-        """Read; try again while the store is unavailable.
-
-        The first read raises at once: its log may be misconfigured, and the command has done nothing yet.
-        """
-        started, pause = self._clock.monotonic(), _FIRST_PAUSE
-        while True:
-            try:
-                return read()
-            except LogUnavailable:
-                if not self._has_read or self._clock.monotonic() - started >= self._patience:
-                    raise
-            self._cancel.wait(pause * self._jitter())
-            pause = min(pause * 2, _LONGEST_PAUSE)
-
-    def _asked(self, question: Callable[[], T]) -> T:
-        """Read new entries and answer the question, with the index opened again if it was made anew meanwhile."""
-        self._read_on()
-        try:
-            return question()
-        except IndexFailed:
-            self._read_on()
-            return question()
-
-    @property
-    def _has_lost_index(self) -> bool:
-        return self._catalog.index is not None and self._catalog.index.is_lost
-
-    def _open_catalog_again(self) -> None:
-        # Without filling the index: what it held before is sound, or it is not opened.
-        self._catalog = self._make_catalog(False) if self._make_catalog is not None else Catalog()
