@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from release.control import Cancel
-from release.errors import LogCorrupt, LogError, RefusedError
+from release.errors import LogCorrupt, RefusedError
 from release.log import LINE_LIMIT, Entry, Head, HeadMoved
 from release.log.chain import head_of
 from release.log.jsonl import batch_of, last_entry, may_begin_a_log, scan
-from release.log.stores.file_errors import cause_of, hint_for, refused
+from release.log.stores.file_errors import failure, gone, not_a_log, on_network, refused, replaced, shorter
 from release.log.stores.file_folder import LogFolder, torn_copies
 from release.log.stores.file_lines import entry_at_end, groups_of
 from release.log.stores.file_lock import FileLock
@@ -166,7 +166,7 @@ class FileStore:
                 self._made = True
             self._append(lines, expected)
         except OSError as error:
-            raise self._failure("written", error) from error
+            raise failure(self._name, "written", error) from error
         except RefusedError as error:
             raise refused(error) from error
 
@@ -224,10 +224,7 @@ class FileStore:
             return self._files.open_read(self._path)
         except FileNotFoundError:
             if self._at.newest.offset:
-                raise LogCorrupt(
-                    f"version log `{self._name}` is gone: it held {self._at.newest.head.seq + 1} entries a moment ago",
-                    hint="find out what removed the file; restore it from a copy",
-                ) from None
+                raise gone(self._name, self._at.newest.head.seq + 1) from None
             return None
 
     @contextmanager
@@ -266,23 +263,13 @@ class FileStore:
         """Raise `LogCorrupt` for a file that is not a log: `repair` would take it for a torn tail and cut it off."""
         start = next(self._files.read(fd, 0), b"")  # one chunk is longer than `LINE_LIMIT`
         if not may_begin_a_log(start[: LINE_LIMIT + 1]):
-            raise LogCorrupt(
-                f"`{self._name}` is not a version log: it begins with something else",
-                hint="name another file with `log: {path: …}`; this one was left untouched",
-            )
+            raise not_a_log(self._name)
 
     def _require_same(self, facts: FileFacts, position: Position) -> None:
         if position.file not in (None, facts.file):
-            raise LogCorrupt(
-                f"version log `{self._name}` was replaced by another file while it was in use",
-                hint="stop the program that replaces it, check the log with `shipmark log verify`, then run again",
-            )
+            raise replaced(self._name)
         if facts.size < position.offset:
-            raise LogCorrupt(
-                f"version log `{self._name}` became shorter: {facts.size} bytes, "
-                f"{position.offset} were verified before",
-                hint="entries are never removed; restore the log from a copy",
-            )
+            raise shorter(self._name, facts.size, position.offset)
 
     def _require_local(self) -> None:
         if self._is_local:
@@ -290,25 +277,16 @@ class FileStore:
         kind = self._files.network_filesystem(self._path)
         self._is_local = kind is None
         if kind is not None:
-            raise LogError(
-                f"version log `{self._name}` lies on a network file system (`{kind}`), where locks often do not work",
-                hint="use `log: {store: git}` or `log: {store: sql}`, or take the risk with "
-                "`log: {store: file, allow_network_fs: true}`",
-            )
+            raise on_network(self._name, kind)
 
     @contextmanager
     def _translated(self, done: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise self._failure(done, error) from error
+            raise failure(self._name, done, error) from error
         except RefusedError as error:
             raise refused(error) from error
-
-    def _failure(self, done: str, error: OSError) -> LogError:
-        return LogError(
-            f"version log `{self._name}` cannot be {done}: {cause_of(error)}", hint=hint_for(error)
-        )
 
 
 def _behind(entries: Sequence[Entry], after: int) -> Sequence[Entry]:
