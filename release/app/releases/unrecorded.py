@@ -14,7 +14,7 @@ from release.app.attempt_records import record_context, record_end
 from release.app.help_topics import caught
 from release.app.releases.attempt_end import ending_facts, unrecorded_facts
 from release.app.session import Session
-from release.errors import PartialError, ReleaseError
+from release.errors import LogError, PartialError, ReleaseError
 from release.events import Note
 from release.filesystem.new_files import PRIVATE
 from release.log.identity import with_masked_prose
@@ -41,7 +41,7 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
     except Exception as caught_error:  # noqa: BLE001 - a defect of a store must not lose what is visible
         trouble = _expected(caught_error)
         if missing and isinstance(error, PartialError):
-            kept = caught(_say_kept, error, keep(session, facts, attempt), trouble.hint)
+            kept = caught(_say_kept, error, keep(session, facts, attempt), trouble.hint or _cure(error))
             return msgspec.structs.replace(report, error=kept)
         text = f"the end of this attempt is not recorded: {trouble.message}"
         session.sink.emit(Note(level="warning", text=text))
@@ -54,15 +54,17 @@ def _expected(error: Exception) -> ReleaseError:
     return ReleaseError(f"unexpected failure: {type(error).__name__}: {error}")
 
 
+def _cure(error: PartialError) -> str | None:
+    """The hint of the run's error if the log caused it: the log may not even answer when the end is recorded."""
+    return error.hint if isinstance(error.__cause__, LogError) else None
+
+
 def _say_kept(error: PartialError, path: str, cure: str | None) -> None:
     """Raise the run's error with the path of the file for `log import`. `cure`: the hint of the log's own error."""
-    means = "`shipmark log import FILE` appends it when the log can be written"
-    raise PartialError(
-        f"{error.message}; what the version log lacks is in `{path}`",
-        hint=f"{means}; or run again"
-        if cure is None
-        else f"{cure}; or then append it with `shipmark log import FILE`",
-    ) from error
+    hint = "`shipmark log import FILE` appends it when the log can be written; or run again"
+    if cure is not None:
+        hint = f"{cure}; `shipmark log import FILE` appends it then, too"
+    raise PartialError(f"{error.message}; what the version log lacks is in `{path}`", hint=hint) from error
 
 
 def keep(session: Session, facts: Sequence[dict[str, Any]], attempt: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from glob import glob
@@ -280,6 +281,11 @@ class GitRemote:
         """The error for a git command that failed in the private repository. `text`: its stderr."""
         hint = hint_for_copy(text, self._room(), "`shipmark cache clean`, then run again")
         said = _first_line(text) or f"exit code {code}"
+        if code == -signal.SIGXFSZ:
+            said, hint = (
+                "a file would exceed the limit of this process",
+                "raise the limit: `ulimit -f unlimited`",
+            )
         return LogError(f"version log `{self._name}`: git {command} failed: {said}", hint=hint)
 
     def _failed_fetch(self, text: str, code: int) -> LogError:

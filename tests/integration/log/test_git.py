@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -444,6 +445,19 @@ def test_remote_of_a_git_log_on_a_full_disk_is_not_a_missing_right(store: Make, 
         assert full.value.hint == "make room on the disk of the remote repository, then run again"
         writer(store(url=str(far.path))).append([planned(attempt="b")])
         independently_verified(far.lines())
+
+
+def test_limit_of_file_sizes_that_stops_git_is_named(store: Make) -> None:
+    opened = store()
+    opened.head()  # makes the copy, whose files are larger than the limit
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+    try:
+        hint = _hint_of_append(opened, planned())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert hint == "raise the limit: `ulimit -f unlimited`"
+    assert _hint_of_append(store(), planned()) is None
 
 
 def _hint_of_append(store: GitStore, fact: dict[str, Any]) -> str | None:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from release.app.releases.unrecorded import keep
+from release.app.releases.unrecorded import _cure, keep
+from release.errors import LogError, PartialError, RegistryError
 from tests.support.disks.confined import filled, small_disk
 from tests.support.programs.command import Result
 from tests.support.registries.gate import Gate, Passage
@@ -152,6 +153,7 @@ def test_release_whose_git_log_meets_a_full_disk_exits_7_keeps_its_facts_and_is_
         assert result.code == 7, result.stderr
         assert "No space left on device" in result.stderr
         assert "hint: make room on the disk with the cache folder" in result.stderr
+        assert "`shipmark log import FILE` appends it then, too" in result.stderr
         kinds = [
             json.loads(line)["fact"]["kind"] for line in kept_file(result, guarded).read_text().splitlines()
         ]
@@ -176,6 +178,15 @@ def test_unrecorded_facts_find_a_place_where_no_folder_for_temporary_files_has_r
     assert keep(session, [{"kind": "pushed"}], "a") == ".shipmark/unrecorded-a.jsonl"
     assert keep(session, [{"kind": "pushed"}], "a") == "the lines above"
     assert '"kind": "pushed"' in told.lines[-1]
+
+
+def test_hint_of_unrecorded_facts_is_that_of_the_log_even_if_it_does_not_answer_in_time() -> None:
+    log = LogError("the log", hint="make room")
+    partial = PartialError("visible", hint=log.hint)
+    partial.__cause__ = log
+    assert _cure(partial) == "make room"
+    partial.__cause__ = RegistryError("something else", hint="make room")
+    assert _cure(partial) is None
 
 
 class Told:
