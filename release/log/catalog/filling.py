@@ -5,21 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from typing import TYPE_CHECKING
 
 from release.errors import LogError
 from release.log import Entry, Head
 from release.log.catalog.ranks import rank_of
-from release.log.catalog.tables import BLOCK, BLOCKS, FORMAT, HEXES, NAMES, STATE, TEXTS, VERSIONS, Rows
+from release.log.catalog.tables import (
+    BLOCK,
+    BLOCKS,
+    FORMAT,
+    HEXES,
+    NAMES,
+    STATE,
+    TEXTS,
+    VERSIONS,
+    Rows,
+    Source,
+)
 from release.log.catalog.terms import DIGITS, is_of_release, terms_of
 from release.log.chain import head_of
 from release.log.fold import fold
 from release.log.records.entry_members import commit_of, rebuild_of, without_rebuild
 from release.log.records.members import Fields, number_of, text_of
 from release.log.state import BETWEEN_RELEASES, rebuild_name
-
-if TYPE_CHECKING:
-    from release.log.catalog.index import Source
 
 # Rows of terms that are collected before they are written. Sorted rows write each page of a table once; more of them
 # take more memory, about 45 bytes each.

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head
 from release.log.catalog.filling import Filling, hash_of
-from release.log.catalog.tables import BLOCK, FORMAT, IndexFailed, Released, Rows, Unfit
+from release.log.catalog.tables import BLOCK, FORMAT, IndexFailed, Released, Rows, Source, Unfit
 from release.log.catalog.terms import DIGITS
 from release.log.chain import head_of, verify_all
 
@@ -24,20 +24,6 @@ _KEPT = 32
 _REMEMBERED = 10_000
 # Numbers of blocks that the first query for the newest ones returns. Most questions need one or two.
 _PAGE = 32
-
-
-class Source(Protocol):
-    """Where the index finds entries in the log."""
-
-    @property
-    def keeps_lines(self) -> bool:
-        """Whether the index has to keep the lines themselves, because the log is read as a whole only."""
-
-    def lines(self, number: int, place: str, end: str) -> list[bytes]:
-        """The lines of a block. `place`, `end`: of the entries before the block and at its end."""
-
-    def place_behind(self, place: str, entries: Sequence[Entry]) -> str:
-        """Where the log continues behind `entries`, which begin at `place`."""
 
 
 class Index:

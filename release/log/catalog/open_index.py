@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, cast
 from release.errors import LogError
 from release.log import Head, LogStore
 from release.log.catalog.catalog import Catalog
-from release.log.catalog.index import Index, Source
+from release.log.catalog.index import Index
 from release.log.catalog.sources import ByCommit, ByPosition, FileSource, GitSource, SqlSource
-from release.log.catalog.tables import STATE, TABLES, IndexFailed, Unfit, first_state
+from release.log.catalog.tables import STATE, TABLES, IndexFailed, Source, Unfit, first_state
 from release.log.chain import Malformed, head_of, read_line
 from release.log.stores.file import FileStore
 

@@ -1,12 +1,13 @@
-"""The tables of the index, and the port through which it reads and writes them, in SQLite or PostgreSQL."""
+"""The tables of the index, and its ports: to them, in SQLite or PostgreSQL, and to the entries of the log."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from release.errors import LogError
+from release.log import Entry
 
 #: Number of the layout of the tables and of what they hold. An index with another number is made again, never migrated.
 FORMAT = 1
@@ -114,3 +115,17 @@ def definition(table: Table, types: dict[str, str], *, clustered: bool) -> str:
     key = ", ".join(name for name, _ in table.columns[: table.key])
     end = " WITHOUT ROWID" if clustered and table not in (STATE, BLOCKS) else ""
     return f"CREATE TABLE {table.name} ({columns}, PRIMARY KEY ({key})){end}"
+
+
+class Source(Protocol):
+    """Where the index finds entries in the log."""
+
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether the index has to keep the lines themselves, because the log is read as a whole only."""
+
+    def lines(self, number: int, place: str, end: str) -> list[bytes]:
+        """The lines of a block. `place`, `end`: of the entries before the block and at its end."""
+
+    def place_behind(self, place: str, entries: Sequence[Entry]) -> str:
+        """Where the log continues behind `entries`, which begin at `place`."""
