@@ -15,8 +15,8 @@ from release.json_text import is_utf8
 
 #: How many releases, or digests of a tag, are listed unless more are asked for.
 NEWEST = 50
-#: Keys of a click context's `meta`: the command's session, and the mark that its job summary is written.
-SESSION, SUMMARY_WRITTEN = "shipmark.session", "shipmark.summary"
+#: Key of a click context's `meta`: the command's session.
+SESSION = "shipmark.session"
 
 #: A command's function, which a decorator gives back with more options.
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -175,7 +175,7 @@ def reported(ctx: click.Context, settings: Settings, invoke: Callable[[], Any]) 
         if settings.env.get("GITHUB_STEP_SUMMARY") or settings.env.get("SHIPMARK_COMMENT_FILE"):
             from release.cli.output.failure_summary import summarise_failure
 
-            summarise_failure(ctx, error)
+            summarise_failure(ctx, ctx.meta.get(SESSION), error)
         raise
 
 

@@ -17,7 +17,6 @@ from ci.summary import Summary, comment_of, markdown_of
 from release.app.releases.results import RunReport
 from release.app.report import DecisionReport
 from release.app.session import Session
-from release.cli.options import SUMMARY_WRITTEN
 from release.cli.output.files import append_output, require_outputs, write_output
 from release.cli.output.foreign import cleaned, json_text
 from release.decoding import convert
@@ -71,6 +70,8 @@ def publish(
             context.meta[SUMMARY_WRITTEN] = True
 
 
+#: Key of a click context's `meta`: the mark that the command has written its job summary.
+SUMMARY_WRITTEN = "shipmark.summary"
 #: Outputs that are JSON documents.
 _DOCUMENTS = ("components", "json")
 

@@ -8,18 +8,19 @@ import click
 
 from ci.summary import Summary
 from release.app.session import Session
-from release.cli.options import SESSION, SUMMARY_WRITTEN
-from release.cli.output.ci_outputs import Write, write_summary
+from release.cli.output.ci_outputs import SUMMARY_WRITTEN, Write, write_summary
 from release.errors import ReleaseError
 
 #: The commands that write a summary.
 _COMMANDS = frozenset({"preview", "run", "build", "promote", "rollback", "restore", "prune"})
 
 
-def summarise_failure(ctx: click.Context, error: ReleaseError) -> None:
-    """Write the error and its hint into the job summary, unless the command has written one already."""
-    session = ctx.meta.get(SESSION)
-    if not isinstance(session, Session) or ctx.meta.get(SUMMARY_WRITTEN) or ctx.info_name not in _COMMANDS:
+def summarise_failure(ctx: click.Context, session: Session | None, error: ReleaseError) -> None:
+    """Write the error and its hint into the job summary, unless the command has written one already.
+
+    `session`: of the command; None if the error came before it was opened.
+    """
+    if session is None or ctx.meta.get(SUMMARY_WRITTEN) or ctx.info_name not in _COMMANDS:
         return
     summary = Summary(title=f"Failed: shipmark {ctx.info_name}", problem=error.message, hint=error.hint or "")
     write_summary(session, summary, _quietly)
