@@ -12,7 +12,7 @@ from release.errors import Invalid, NotFound
 from release.limits import INDEX_PLATFORMS
 from release.oci import INDEX_TYPES, OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
 from release.oci.image_index import entry_of
-from release.oci.manifest import children, platform_of, platform_text
+from release.oci.manifest import children, json_object, platform_of, platform_text
 
 # Bytes of an image config, which is parsed in memory; usual configs have some KiB. The limit is that of manifests.
 _LARGEST_CONFIG = 8 * 1024 * 1024
@@ -159,13 +159,7 @@ def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
         )
     with repository.open_blob(config) as stream:
         raw = stream.read(_LARGEST_CONFIG + 1)
-    try:
-        document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Invalid(f"the config of `{manifest.digest}` in `{repository.name}` is not JSON") from error
-    if not isinstance(document, dict):
-        raise Invalid(f"the config of `{manifest.digest}` in `{repository.name}` is not a JSON object")
-    return document
+    return json_object(raw, f"the config of `{manifest.digest}` in `{repository.name}`")
 
 
 def _facts(

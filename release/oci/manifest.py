@@ -122,14 +122,19 @@ def platform_text(document: dict[str, Any]) -> str:
     return "/".join(words)
 
 
-def _object(raw: bytes, source: str) -> dict[str, Any]:
+def json_object(raw: bytes, what: str) -> dict[str, Any]:
+    """The JSON object in `raw`. `what`: names the document in messages. Raises `Invalid` for anything else."""
     try:
         document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Invalid(f"the manifest at {source} is not JSON") from error
+        raise Invalid(f"{what} is not JSON") from error
     if not isinstance(document, dict):
-        raise Invalid(f"the manifest at {source} is not a JSON object")
+        raise Invalid(f"{what} is not a JSON object")
     return document
+
+
+def _object(raw: bytes, source: str) -> dict[str, Any]:
+    return json_object(raw, f"the manifest at {source}")
 
 
 def _require_known(media_type: str, source: str) -> str:
