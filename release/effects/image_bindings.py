@@ -63,18 +63,23 @@ def part_bindings(
 
 
 def within_bindings(
-    component: str, platforms: Sequence[str], index: Manifest, *, builder: str | None = None
+    component: str,
+    platforms: Sequence[str],
+    index: Manifest,
+    *,
+    builder: str | None = None,
+    context: Mapping[str, Any] | None = None,
 ) -> Bindings:
     """The values of each platform's image in an index that a builder made in one build.
 
-    Raises `BuildError` if the index has no image for one of `platforms`.
+    `context`: what it was built from. Raises `BuildError` if the index has no image for one of `platforms`.
     """
     entries = entries_of(index) if index.is_index else ()
     bound = Bindings()
     for platform in platforms:
         entry = _entry_for(platform, entries)
         part = part_of(component, platform)
-        bound |= part_bindings(part, entry.image.digest, builder=builder)
+        bound |= part_bindings(part, entry.image.digest, builder=builder, context=context)
         if entry.attestations:
             bound = bound.with_value(attestations_of(part), tuple(one.digest for one in entry.attestations))
     return bound

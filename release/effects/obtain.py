@@ -106,7 +106,9 @@ class Build:
         top = self._sources.open(_place(operands)).manifest(built.digest)
         return image_bindings(operands.component, built).with_value(
             builder_of(operands.component), prepared.builder
-        ) | within_bindings(operands.component, platforms, top, builder=prepared.builder)
+        ) | within_bindings(
+            operands.component, platforms, top, builder=prepared.builder, context=plain(built.context)
+        )
 
     def _one_platform(self, operands: BuildImage, platform: str, prepared: Prepared) -> Bindings:
         built = prepared.build(self._store.path, platform)

@@ -53,11 +53,15 @@ class BuiltContent(msgspec.Struct, frozen=True, gc=False):
 
 
 class BuiltPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The image of one platform of several. `attested`: there are attestations about it."""
+    """The image of one platform of several. `attested`: there are attestations about it.
+
+    `index`: the digest of the index that the builder made of it; empty if it made none.
+    """
 
     platform: str
     digest: str
     attested: bool = False
+    index: str = ""
     builder: str = ""
     context: RecordedContext | None = None
 

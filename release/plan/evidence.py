@@ -22,13 +22,14 @@ STORE = "store"  # the name of the local content store among the sources of an i
 class RecordedPart(msgspec.Struct, frozen=True, kw_only=True):
     """The log's record of one platform's image.
 
-    `attested`: whether manifests exist that are about the image, such as attestations. `context`: what the image was
-    built from, in the form of a record.
+    `attested`: whether manifests exist that are about the image, such as attestations. `index`: the digest of the index
+    that the builder made of it, or empty. `context`: what the image was built from, in the form of a record.
     """
 
     platform: str
     digest: str
     attested: bool = False
+    index: str = ""
     builder: str | None = None
     context: Mapping[str, Any] | None = None
 

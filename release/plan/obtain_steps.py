@@ -112,8 +112,8 @@ class ObtainSteps:
         operands = Assemble(
             component=self._subject.component,
             parts=tuple(listed),
-            image=self._image,
-            place=self._places[0],
+            image=self._parts.index or self._image,
+            place=self._parts.index_at or self._places[0],
             annotations=self._release.decision.annotations,
         )
         assemble = self._make.assemble(operands, needs=ids(obtained))
@@ -161,7 +161,7 @@ class ObtainSteps:
 
     def _within(self, build: Step, platform: str) -> _Part:
         """The steps for a platform's image in an index that the builder makes in one build."""
-        return self._part(platform, self._slot(platform), build, alone=False)
+        return self._part(platform, self._slot(platform), build, alone=False, index=self._image)
 
     def _supplied(self, supply: Supply) -> list[_Part]:
         """The platform images of `--from`: one at each place, or all in the index of a single place."""
@@ -185,13 +185,14 @@ class ObtainSteps:
         *,
         attestations: tuple[str, ...] = (),
         alone: bool = True,
+        index: Image | None = None,
     ) -> _Part:
         """The steps for a platform's image that the log does not record.
 
-        `alone`: the step obtains this platform and no other.
+        `alone`: the step obtains this platform and no other. `index`: the one that the builder makes of all platforms.
         """
         name = part_of(self._subject.component, platform)
-        fact = records.built_platform(name, platform, image, self._obtain, attestations)
+        fact = records.built_platform(name, platform, image, self._obtain, attestations, index=index)
         if alone:
             fact = {**fact, "duration_ms": duration_of(obtained.id)}
         return _Part(

@@ -35,10 +35,13 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """The platforms of an image. `platforms`: () for an image of one platform.
 
     `found`: by platform, the image that an earlier run built. `wrong`: sentences about recorded images that are not
-    this release's.
+    this release's. `index`: the index that the builder made of all images found, and `index_at` a place that has it;
+    empty if the index has to be made.
     """
 
     platforms: tuple[str, ...] = ()
+    index: str = ""
+    index_at: str = ""
     found: Mapping[str, FoundPart] = {}
     wrong: tuple[str, ...] = ()
 
@@ -82,16 +85,43 @@ def find_parts(
                 names = tuple(place.name for place in having)
                 found[platform] = FoundPart(recorded=part, sources=names, said=image)
                 break
-    return Parts(platforms=tuple(platforms), found=found, wrong=tuple(wrong))
+    parts = Parts(platforms=tuple(platforms), found=found, wrong=tuple(wrong))
+    whole = _whole(parts, recorded, places, expected, inputs)
+    if whole is not None:
+        return msgspec.structs.replace(parts, index=whole.digest, index_at=whole.name)
+    # An index that is made anew would not have the attestations.
+    alone = {platform: one for platform, one in found.items() if not one.recorded.attested}
+    return msgspec.structs.replace(parts, found=alone)
+
+
+def _whole(
+    parts: Parts,
+    recorded: Recorded,
+    places: Sequence[ContentSource],
+    expected: Expectation,
+    inputs: Mapping[str, Any],
+) -> ContentSource | None:
+    """The place with the index that a builder made of all found images; None if there is none, or for other inputs."""
+    made = {one.recorded.index for one in parts.found.values()}
+    if not parts.are_complete or len(made) != 1 or changed_inputs(recorded.inputs, inputs):
+        return None
+    having = (one for one in places if one.digest in made and one.image.state == "held")
+    return next((one for one in having if image_inputs(one.image, expected) == "equal"), None)
+
+
+def indexes(recorded: Recorded) -> tuple[str, ...]:
+    """The indexes that builders made of recorded images, the newest first."""
+    made = dict.fromkeys(one.index for one in reversed(recorded.parts) if one.index)
+    return tuple(made)[:_CANDIDATES]
 
 
 def candidates(recorded: Recorded, platform: str) -> Iterator[RecordedPart]:
     """The recorded images that may be the one for `platform`, the newest first.
 
-    An image with attestations is left out, since it is part of an index that a builder made in one build.
+    An image with attestations is left out, unless the log names the index that the builder made in the same build.
     """
     fitting = [one for one in reversed(recorded.parts) if accepts_platform(platform, one.platform)]
-    yield from (one for one in fitting[:_CANDIDATES] if not one.attested)
+    yield from (one for one in fitting[:_CANDIDATES] if not one.attested or one.index)
 
 
 def _of_parts(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,11 +94,17 @@ def built(component: str, obtain: Obtain, checks: Sequence[Step] = (), *, as_com
 
 
 def built_platform(
-    part: str, platform: str, digest: op.Image, obtain: Obtain, attestations: Sequence[str] = ()
+    part: str,
+    platform: str,
+    digest: op.Image,
+    obtain: Obtain,
+    attestations: Sequence[str] = (),
+    *,
+    index: op.Image | None = None,
 ) -> Fact:
     """The fact `built-platform`: one platform's image exists.
 
-    `part`: the name of the platform's image in slots; `attestations`: if known.
+    `part`: the name of the platform's image in slots; `attestations`: if known; `index`: the one that the builder made.
     """
     fact: dict[str, Any] = {
         "platform": platform,
@@ -106,6 +112,8 @@ def built_platform(
         "attestations": tuple(attestations) or op.attestations_of(part),
         "via": obtain.mode,
     }
+    if index is not None:
+        fact["index"] = index
     if obtain.mode == "build":
         fact |= {"builder": op.builder_of(part), "context": op.context_of(part), "tools": op.tools_of(part)}
     return fact

@@ -103,10 +103,12 @@ class BuiltPlatform(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, ta
     """The image of one platform of several exists. Version 0.1.0 skips this kind.
 
     `attestations`: digests of the manifests that are about the image. `via`, `builder`, `context`: as in `built`.
+    `index`: the digest of the index with this image, if the builder made it.
     """
 
     platform: str
     digest: Digest
+    index: str = ""
     attestations: tuple[Digest, ...] = ()
     context: RecordedContext | None = None
     via: str = ""

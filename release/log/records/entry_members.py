@@ -39,6 +39,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     platform: str
     digest: Digest
+    index: str = ""
     attestations: tuple[str, ...] = ()
     builder: str = ""
     context: RecordedContext | None = None
@@ -114,6 +115,7 @@ def part_of(fields: Fields) -> BuiltPart | None:
         platform=said.platform,
         digest=said.digest,
         attested=bool(said.attestations),
+        index=said.index,
         builder=said.builder,
         context=said.context,
     )

@@ -115,6 +115,7 @@ def test_a_builder_that_makes_the_index_of_all_platforms_has_one_build_step() ->
     ]
     (fact, _) = facts(plan, "built-platform")
     assert fact["attestations"] == Slot(slot="attestations:app:linux/amd64", optional=True)
+    assert fact["index"] == Slot(slot="image:app")
 
 
 def test_only_the_platform_whose_image_is_missing_is_built() -> None:
@@ -144,6 +145,43 @@ def test_nothing_is_built_if_the_image_of_every_platform_exists() -> None:
         ("record:built:app", "record"),
     ]
     assert "check-builder:app" not in {step.id for step in plan_release([given]).steps}
+
+
+WHOLE = "sha256:" + "3" * 64
+
+
+def within(**changes: Any) -> ReleaseInput:
+    """Return a release whose two images are recorded as those of one index, which is in the store."""
+    parts = tuple(part(each, index=WHOLE, attested=True) for each in (AMD, ARM))
+    index = has(STORE, WHOLE, platforms=(AMD, ARM), inputs=INPUTS_LABEL)
+    given: dict[str, Any] = {"recorded": Recorded(parts=parts), "places": (having(), having(ARM), index)}
+    return several(**{**given, "makes_index": True, **changes})
+
+
+def assembled(given: ReleaseInput) -> Assemble:
+    operands = next(step.operands for step in obtaining(plan_release([given])) if step.kind == "assemble")
+    assert isinstance(operands, Assemble)
+    return operands
+
+
+def test_the_recorded_index_of_a_builder_stays_as_it_is_with_its_attestations() -> None:
+    assert not needs_build(within())
+    assert [kind for _, kind in steps(within())] == ["find-image", "find-image", "assemble", "record"]
+    assert (assembled(within()).image, assembled(within()).place) == (WHOLE, STORE)
+
+
+def test_an_index_that_nobody_has_or_that_has_other_labels_is_made_anew_unless_it_had_attestations() -> None:
+    *images, index = within().places
+    other = msgspec.structs.replace(index, image=msgspec.structs.replace(index.image, inputs=None))
+    for places in (tuple(images), (*images, other)):
+        assert dict(steps(within(places=places)))["obtain:app"] == "build-image"
+        plain = Recorded(parts=tuple(part(each, index=WHOLE) for each in (AMD, ARM)))
+        assert isinstance(assembled(within(recorded=plain, places=places)).image, Slot)
+
+
+def test_images_of_two_builds_do_not_become_the_index_of_one() -> None:
+    parts = (part(index=WHOLE), part(ARM, index="sha256:" + "4" * 64))
+    assert isinstance(assembled(within(recorded=Recorded(parts=parts))).image, Slot)
 
 
 def test_platform_with_attestations_or_of_a_builder_that_makes_the_index_is_built_again() -> None:

@@ -15,7 +15,7 @@ from release.oci.grammar import is_digest
 from release.plan.evidence import STORE, ContentSource, Recorded, RecordedPart
 from release.plan.model import plain
 from release.plan.ownership import several_platforms
-from release.plan.parts import candidates
+from release.plan.parts import candidates, indexes
 from release.plan.release_key import name_of, release_key
 from release.tagging.model import Decision, Held, MovingTag
 
@@ -67,6 +67,7 @@ def _recorded_in(log: LogView, key: str, primary: str, moving: Sequence[str]) ->
                 platform=part.platform,
                 digest=part.digest,
                 attested=part.attested,
+                index=part.index if is_digest(part.index) else "",
                 builder=part.builder or None,
                 context=None if part.context is None else plain(part.context),
             )
@@ -87,6 +88,8 @@ def places_of(session: Session, component: Component, recorded: Recorded) -> tup
                 # One source is enough, and the store is read first, since targets rarely have one platform's image
                 # alone.
                 found += islice(_having(session, component, part.digest, is_part=True), 1)
+        for index in indexes(recorded):
+            found += islice(_having(session, component, index), 1)
     return tuple(found)
 
 
