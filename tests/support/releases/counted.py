@@ -48,6 +48,14 @@ class Counter:
             self._die()
         return result
 
+    def end(self) -> None:
+        """End the process as chosen if it ends without the chosen effect.
+
+        Threads of one run may need an effect more or less than those of another, such as a folder that another made.
+        """
+        if self._count < self._kill:
+            self._die()
+
     def _note(self, number: int, name: str, what: object) -> None:
         if self._list:
             with open(self._list, "a", encoding="utf-8") as file:
@@ -83,6 +91,13 @@ def install(counter: Counter) -> None:
     for name in ON_PATH:
         setattr(os, name, _on_path(counter, name, getattr(os, name)))
     os.open = _creating(counter, os.open)
+    leave = os._exit
+
+    def left(code: int) -> None:
+        counter.end()
+        leave(code)
+
+    os._exit = left  # type: ignore[assignment]  # which returns no more than the real one
     start = subprocess.Popen.__init__
 
     def started(self: Any, argv: Any, *rest: Any, **named: Any) -> None:
