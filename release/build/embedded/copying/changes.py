@@ -24,6 +24,7 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
     target, says_folder = _destination(transfer, image)
     changes = _Changes(transfer, image)
     for each in found:
+        changes.source = each.number
         for folder, node in each.above:
             changes.add_above(join(target, folder), node)
         # As in BuildKit, `--exclude` counts from the source, or with `--parents` from where its path begins.
@@ -107,6 +108,8 @@ class _Changes:
         self._result = Tree(self._after)
         self._known = Tree(self.nodes) if transfer.is_linked else self._result  # folders that are not made
         self._folders: dict[str, str] = {}  # folder -> the folder with symlinks followed
+        self.source = 0  # number of the source whose matches are added
+        self._done: dict[str, int] = {}  # folder -> the last source that gave it a mode
 
     def has_folder(self, path: str) -> bool:
         """Whether `path` is a folder, of an earlier source or, without `--link`, of the image."""
@@ -144,13 +147,19 @@ class _Changes:
     def add_folder(self, path: str, node: Node | None = None) -> None:
         """Add a folder. A known folder gets the owner and mode of `node`, the folder of the source, as in BuildKit."""
         made, known = self._made(path, node)
+        self._done[made] = self.source
         if node is not None and known is not None:
             self._restamp(made, known, self._stamped(node))
 
     def add_above(self, path: str, node: Node) -> None:
-        """Add a folder that `--parents` keeps. A known folder gets the mode of `node`, without `--chmod`."""
+        """Add a folder that `--parents` keeps. A known folder gets the mode of `node`, without `--chmod`.
+
+        What a source did to a folder is left alone by its other matches, as in BuildKit.
+        """
         made, known = self._made(path, node)
-        if known is not None:
+        is_own = self._done.get(made) == self.source
+        self._done[made] = self.source
+        if known is not None and not is_own:
             self._restamp(made, known, msgspec.structs.replace(node, uid=known.uid, gid=known.gid))
 
     def _restamp(self, path: str, known: Node, said: Node) -> None:

@@ -19,18 +19,24 @@ _CHECK = "check the path, and that `.dockerignore` does not leave it out"
 class FoundSource(msgspec.Struct, frozen=True, kw_only=True):
     """One match of a source.
 
-    `name`: the match's name in a destination folder; `above`: parent folders that `--parents` keeps.
+    `number`: of the source in its instruction. `name`: the match's name in a destination folder; `above`: parent
+    folders that `--parents` keeps.
     """
 
     path: str
     name: str
     node: Node
+    number: int = 0
     above: tuple[tuple[str, Node], ...] = ()
 
 
 def find_sources(transfer: Transfer, source: Tree) -> list[FoundSource]:
     """The matches of every source of the transfer in `source`, in the order of the sources. Raises `BuildError`."""
-    found = [each for pattern in transfer.sources for each in _find(transfer, pattern, source)]
+    found = [
+        msgspec.structs.replace(each, number=number)
+        for number, pattern in enumerate(transfer.sources)
+        for each in _find(transfer, pattern, source)
+    ]
     # A wildcard without a match is allowed if another source matches: `COPY package.json lock* /` without a lock file.
     if not found:
         sources = ", ".join(f"`{pattern}`" for pattern in transfer.sources)

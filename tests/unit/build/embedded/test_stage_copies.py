@@ -45,6 +45,10 @@ class TestCopy:
             ("--parents --chown=5 --chmod=0700 conf/./deep /c", {"c/deep": (0o700, 5, 5)}),
             ("--parents --chown=5 --chmod=0700 conf/./deep/c /c", {}),
             (
+                "--parents --chown=5 --chmod=0700 conf/**/* /d",
+                dict.fromkeys(("d", "d/conf", "d/conf/deep"), (0o700, 5, 5)),
+            ),
+            (
                 "--parents --chown=5 --chmod=0700 conf/./deep/c conf/./deep /d",
                 {"d": (0o700, 5, 5), "d/deep": (0o700, 5, 5)},
             ),
