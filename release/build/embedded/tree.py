@@ -39,13 +39,17 @@ class Tree:
         """Every path but the root."""
         return iter(self._nodes)
 
-    def below(self, folder: str) -> list[str]:
-        """Every path inside `folder`."""
+    def inside(self, folder: str) -> Sequence[str]:
+        """The paths directly inside `folder`; among them folders without a node, which paths of their content imply."""
         if self._children is None:
             self._children = _children_of(self._nodes)
-        found = list(self._children.get(folder, ()))
+        return self._children.get(folder, ())
+
+    def below(self, folder: str) -> list[str]:
+        """Every path inside `folder`."""
+        found = list(self.inside(folder))
         for path in found:  # the loop appends to `found`
-            found += self._children.get(path, ())
+            found += self.inside(path)
         return [path for path in found if path in self._nodes]
 
     def with_changes(self, changes: Mapping[str, Node]) -> Tree:
@@ -96,14 +100,15 @@ def matches(pattern: Sequence[str], tree: Tree) -> list[str]:
     """
     literal = [*takewhile(lambda name: not has_wildcard(name), pattern)]
     wanted = pattern[len(literal) :]
-    folder = tree.resolve("/".join(literal))
-    start = len(folder) + 1 if folder else 0
-    found = []
-    for path in tree.below(folder):
-        names = path[start:].split("/")
-        if len(names) == len(wanted) and all(map(match_component, wanted, names)):
-            found.append(path)
-    return sorted(found)
+    found = [tree.resolve("/".join(literal))]
+    for name in wanted:
+        found = [
+            path
+            for folder in found
+            for path in tree.inside(folder)
+            if match_component(name, posixpath.basename(path))
+        ]
+    return sorted(path for path in found if tree.get(path) is not None)
 
 
 def below_root(path: str) -> str | None:
