@@ -6,6 +6,7 @@ A source with a variable that only a base image may define counts as the whole c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 import msgspec
 
@@ -38,6 +39,11 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         """The same sources, and what they read behind symlinks of the context. `files`: of the context."""
         behind = [each for source in self.sources for each in source.behind_links(files)]
         return msgspec.structs.replace(self, sources=tuple(dict.fromkeys((*self.sources, *behind))))
+
+    def by_instruction(self) -> Iterator[list[Source]]:
+        """The sources of each instruction, in the order of the file."""
+        for _, group in groupby(self.sources, key=lambda source: (source.stage, source.where)):
+            yield list(group)
 
     def source_of(self, path: str) -> Source | None:
         """The first source that reads `path`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import groupby
 
 from release.build.context.folder import Context
 from release.build.context.reach import Reach
@@ -24,8 +23,7 @@ def require_sources(context: Context, chosen: Selection, reach: Reach) -> None:
     """
     for source in reach.sources:
         _require_pattern(source)
-    for _, group in groupby(reach.sources, key=lambda source: (source.stage, source.where)):
-        sources = list(group)
+    for sources in reach.by_instruction():
         lacking = [source for source in sources if not _is_there(source, context, chosen.files)]
         literal = [source for source in lacking if not source.is_wild]
         if literal:

@@ -5,8 +5,6 @@ Sources: moby, `builder/dockerfile`, and builds with the Engine API of docker 20
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from release.build.context.reach import Reach
 from release.build.dockerfile.features.names import Feature
 from release.build.embedded.tree import Tree
@@ -60,17 +58,15 @@ def require_usual_matches(reach: Reach, files: Tree) -> None:
                 f"{source.where}: the Engine API's builder does not follow the symlink in `{source.text}`",
                 hint="write the folder where it leads",
             )
-    for _, group in groupby(reach.sources, key=lambda source: (source.stage, source.where)):
-        sources = [source for source in group if not source.is_mount]
-        found = [path for source in sources for path in source.matches(files)]
-        if len(found) < 2 or sources[0].destination.endswith("/") or not sources[0].destination:
-            continue
-        destination = sources[0].destination
-        raise BuildError(
-            f"{sources[0].where}: the Engine API's builder does not copy the {len(found)} matches of "
-            f"`{sources[0].text}` to `{destination}`, without `/` at its end",
-            hint=f"write `{destination}/`",
-        )
+    for sources in reach.by_instruction():
+        found = [path for source in sources if not source.is_mount for path in source.matches(files)]
+        first, destination = sources[0], sources[0].destination
+        if len(found) > 1 and destination and not destination.endswith("/"):
+            raise BuildError(
+                f"{first.where}: the Engine API's builder does not copy the {len(found)} matches of "
+                f"`{first.text}` to `{destination}`, without `/` at its end",
+                hint=f"write `{destination}/`",
+            )
 
 
 def _leads_elsewhere(names: tuple[str, ...], files: Tree) -> bool:
