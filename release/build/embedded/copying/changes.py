@@ -33,9 +33,8 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
         if archive is not None:
             changes.add_below(target, archive, "")
         elif each.node.kind == "dir":
-            changes.add_below(join(target, inner), source, each.path, inner=inner)
-            if inner:
-                changes.add_folder(join(target, inner), each.node)
+            itself = each.node if inner else None
+            changes.add_below(join(target, inner), source, each.path, inner=inner, node=itself)
         elif not inner or not transfer.leaves_out(inner):
             # As in BuildKit, what an earlier source made of the destination counts for the next one.
             is_folder = says_folder or changes.has_folder(target)
@@ -132,12 +131,14 @@ class _Changes:
         self._add_parents(resolved)
         self._put(resolved, self._stamped(node))
 
-    def add_below(self, target: str, source: Tree, folder: str, *, inner: str = "") -> None:
+    def add_below(
+        self, target: str, source: Tree, folder: str, *, inner: str = "", node: Node | None = None
+    ) -> None:
         """Add the content of `folder` in `source` to the folder `target`.
 
-        `inner`: the path of `folder` as `--exclude` patterns see it.
+        `inner`: the path of `folder` as `--exclude` patterns see it. `node`: the folder itself, if it is copied, too.
         """
-        self.add_folder(target)
+        self.add_folder(target, node)
         for path in sorted(source.below(folder)):
             node = source.get(path)
             name = path[len(folder) :].lstrip("/")
