@@ -1,6 +1,6 @@
 """Finds sources of a COPY that BuildKit refuses in the midst of a build, though the context has them. Pure.
 
-The differences were observed with BuildKit 0.23 and 0.34's frontend.
+The differences were observed with BuildKit 0.34.
 """
 
 from __future__ import annotations
