@@ -8,7 +8,7 @@ from random import Random
 
 _FILES = """
     a.txt b.txt ro.txt src/main.c src/.hidden src/util/u.h src/util/u.c conf/app.conf conf/d/x.conf conf/d/y.conf
-    deep/1/2/3/leaf bin/tool tmp/x root/y etc/z sub/tmp/q sub/root/deep/r .env.sample Makefile -dash #hash $dollar
+    deep/1/2/3/leaf bin/tool tmp/x root/y etc/z sub/tmp/q sub/home/deep/r .env.sample Makefile -dash #hash $dollar
     back\\slash star*.txt q?.txt we[i]rd.txt ünï.txt
 """.split()  # noqa: SIM905  # quoted names would hide the list
 _LINKS = {
@@ -26,7 +26,7 @@ _SOURCES = """
 """.split()  # noqa: SIM905
 _DESTINATIONS = """
     / /x /x/ /opt/app/ /opt/app . ./ y y/ ./y/z/ /etc/passwd /etc /bin/ /tmp/ /home/u/ /x/../w ${D}/ $D /usr/local/bin/
-    /new/a/b/c/ /root/ /var/lib/x a.txt
+    /new/a/b/c/ /var/lib/x a.txt
 """.split()  # noqa: SIM905
 _IN_STAGES = [
     "/x",
