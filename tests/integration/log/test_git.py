@@ -21,7 +21,7 @@ from release.log.stores.git import GitStore
 from release.log.stores.git_remote import GitRemote
 from release.ports import Completed
 from release.process import Processes
-from tests.support.disks.confined import filled, small_disk
+from tests.support.disks.confined import filled, mounted_disk
 from tests.support.logs.bare_remote import REF, BareRemote
 from tests.support.logs.facts import independently_verified, planned, whole_release, writer
 from tests.support.programs.environment import scrubbed
@@ -416,9 +416,7 @@ def test_file_in_place_of_the_git_logs_cache_folder_is_a_log_error(store: Make, 
 def test_full_disk_below_the_copy_of_a_git_log_loses_nothing_and_says_to_make_room(
     remote: BareRemote, store: Make, tmp_path: Path
 ) -> None:
-    with small_disk(tmp_path / "cache", 1 << 20) as disk:
-        if not disk.mounted:
-            pytest.skip("mounting a small disk needs root")
+    with mounted_disk(tmp_path / "cache", 1 << 20) as disk:
         with filled(disk), pytest.raises(LogError) as no_copy:
             store("cache/disk").head()
         assert str(no_copy.value.hint).startswith("make room on the disk")
@@ -435,9 +433,7 @@ def test_full_disk_below_the_copy_of_a_git_log_loses_nothing_and_says_to_make_ro
 
 
 def test_remote_of_a_git_log_on_a_full_disk_is_not_a_missing_right(store: Make, tmp_path: Path) -> None:
-    with small_disk(tmp_path / "far", 1 << 20) as disk:
-        if not disk.mounted:
-            pytest.skip("mounting a small disk needs root")
+    with mounted_disk(tmp_path / "far", 1 << 20) as disk:
         far = BareRemote(disk.path)
         writer(store(url=str(far.path))).append([planned()])
         with filled(disk), pytest.raises(LogError, match="No space left on device") as full:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tests.support.disks import measured
 from tests.support.programs.processes import remove_if_killed, removed
+from tests.support.services.required import lack
 
 
 class Taken(NamedTuple):
@@ -77,6 +78,15 @@ def small_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
         if mounted:
             subprocess.run(["umount", str(point)], check=True, capture_output=True)
         removed(folder)
+
+
+@contextlib.contextmanager
+def mounted_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
+    """Give a disk as `small_disk` does, for a test that fills it; skip the test where mounting is not allowed."""
+    with small_disk(folder, size) as disk:
+        if not disk.mounted:
+            lack({"mount": "needs root and the right to mount"})
+        yield disk
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from release.errors import ConfigError, GitError, ReleaseError
 from release.oci.grammar import require_tag
 from release.versions.prereleases import require_channel
 from release.versions.semver import parse_either
-from tests.support.disks.confined import filled, small_disk
+from tests.support.disks.confined import filled, mounted_disk
 from tests.support.releases.git import GitRepo
 
 
@@ -92,9 +92,7 @@ def test_demo_without_git_says_what_to_install(
 def test_demo_on_a_full_disk_says_to_make_room(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], left: int
 ) -> None:
-    with small_disk(tmp_path / "small", 1 << 20) as disk:
-        if not disk.mounted:
-            pytest.skip("mounting a small disk needs root")
+    with mounted_disk(tmp_path / "small", 1 << 20) as disk:
         monkeypatch.setattr(tempfile, "tempdir", str(disk.path))
         with filled(disk, left):
             assert run(["demo"]) == ReleaseError.exit_code

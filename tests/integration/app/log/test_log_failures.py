@@ -15,7 +15,7 @@ import pytest
 
 from release.app.releases.unrecorded import _cure, keep
 from release.errors import LogError, PartialError, RegistryError
-from tests.support.disks.confined import filled, small_disk
+from tests.support.disks.confined import filled, mounted_disk
 from tests.support.programs.command import Result
 from tests.support.registries.gate import Gate, Passage
 from tests.support.releases.project import Project
@@ -144,9 +144,7 @@ def test_release_whose_git_log_meets_a_full_disk_exits_7_keeps_its_facts_and_is_
     guarded.release_commit("v1.4.2")
     bare = guarded.repo.clone(tmp_path / "origin.git", "--bare").path
     guarded.repo.git("remote", "add", "origin", f"file://{bare}")
-    with small_disk(tmp_path / "small", 4 << 20) as disk, ExitStack() as full:
-        if not disk.mounted:
-            pytest.skip("mounting a small disk needs root")
+    with mounted_disk(tmp_path / "small", 4 << 20) as disk, ExitStack() as full:
         env = {"SHIPMARK_CACHE_DIR": str(disk.path / "cache")}
         breaks_at(gate, "1.4.2", lambda: full.enter_context(filled(disk)))
         result = guarded("run", env=env)
