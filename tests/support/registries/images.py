@@ -145,7 +145,7 @@ def blob_of(raw: bytes) -> Descriptor:
 def copy_between(
     source: Repository, destination: Repository, image: Image, **options: tuple[str, ...]
 ) -> None:
-    copy_image(source, destination, image.digest, sink=NullSink(), cancel=Cancel(), **options)  # type: ignore[arg-type]
+    copy_image(source, destination, image.digest, sink=NullSink(), cancel=Cancel(), **options)  # type: ignore[arg-type]  # callers give what copy_image takes
 
 
 def layout_with(tmp_path: Path, image: Image, *tags: str) -> Layout:
