@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from release.effects.tag_reader import TagReader
-from release.effects.tags import Put, put_of, put_tag, tagged
+from release.effects.tags import Put, put_of, put_tag, settled
 from release.effects.watch import TagObservation, Watcher
 from release.handler import Work
 from release.oci import Registries
@@ -72,17 +72,10 @@ class MovingTags:
         return self._reachable(work, seen.held, verdict.reason)
 
     def _reachable(self, work: Work[MoveTag], held: Held, reason: str) -> Judgement:
-        operands = work.operands
-        if held.digest is not None and held.digest == operands.image:
-            line = tagged(work, operands.tag, held.digest, "moved")
-            return Done(reason=f"holds {short(held.digest)}", bindings=line)
-        if work.bound.get(put_of(work.id)):
-            return Conflict(
-                reason=f"`{operands.target}:{operands.tag}` reads back {held.digest or held.state} after"
-                f" {operands.image} was put: somebody moved it in between",
-                hint="run the command again: it decides anew whether the tag may move",
-            )
-        return Free(reason=f"{f'holds {short(held.digest)}' if held.digest else 'free'} now: {reason}")
+        found = settled(work, held, "run the command again: it decides anew whether the tag may move")
+        return found or Free(
+            reason=f"{f'holds {short(held.digest)}' if held.digest else 'free'} now: {reason}"
+        )
 
     def act(self, work: Work[MoveTag], seen: TagObservation) -> Bindings:
         """Move the tag to the image; if a higher release exists by then, move the tag to that release instead.

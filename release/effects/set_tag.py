@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from release.effects.tag_reader import TagReader
-from release.effects.tags import Put, put_of, put_tag, tagged
+from release.effects.tags import Put, put_of, put_tag, settled
 from release.handler import Work
 from release.oci import Registries
-from release.plan.model import Bindings, Conflict, Done, Free, Judgement, binding
+from release.plan.model import Bindings, Conflict, Free, Judgement, binding
 from release.plan.operands import SetTag
 from release.plan.ownership import goes_back, short
 from release.tagging.model import Held
@@ -36,15 +36,9 @@ class Names:
         A higher version is no conflict with `--allow-backward`. Free otherwise.
         """
         operands = work.operands
-        if seen.digest == operands.image:
-            line = tagged(work, operands.tag, operands.image, "moved")
-            return Done(reason=f"holds {short(seen.digest)}", bindings=line)
-        if work.bound.get(put_of(work.id)):
-            return Conflict(
-                reason=f"`{operands.target}:{operands.tag}` reads back {seen.digest or seen.state}"
-                f" after {operands.image} was put: somebody moved it in between",
-                hint="find out who else moves this tag, and run the command again",
-            )
+        found = settled(work, seen, "find out who else moves this tag, and run the command again")
+        if found is not None:
+            return found
         if goes_back(operands.version, seen) and not operands.allow_backward:
             return Conflict(
                 reason=f"`{operands.target}:{operands.tag}` holds {seen.version}, which is higher than "

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from release.effects.tag_reader import TagReader
 from release.errors import NotFound
 from release.handler import O, Work
 from release.oci import Manifest, Repository
-from release.plan.model import Bindings, Slot, binding
-from release.plan.operands import tagged_of
+from release.plan.model import Bindings, Conflict, Done, Judgement, Slot, binding
+from release.plan.operands import MoveTag, SetTag, tagged_of
+from release.plan.ownership import short
+from release.tagging.model import Held
+
+OneTag = TypeVar("OneTag", MoveTag, SetTag)
 
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +46,21 @@ def manifest_there(repository: Repository, digest: str) -> Manifest:
     except NotFound as error:
         text = f"`{repository.name}` lost {digest} since it was pushed"
         raise NotFound(text, hint="run the command again") from error
+
+
+def settled(work: Work[OneTag], held: Held, hint: str) -> Judgement | None:
+    """Done if the tag holds the image; a conflict with `hint` if this step put it there, and it does not; else None."""
+    operands = work.operands
+    if held.digest is not None and held.digest == operands.image:
+        line = tagged(work, operands.tag, held.digest, "moved")
+        return Done(reason=f"holds {short(held.digest)}", bindings=line)
+    if work.bound.get(put_of(work.id)):
+        return Conflict(
+            reason=f"`{operands.target}:{operands.tag}` reads back {held.digest or held.state}"
+            f" after {operands.image} was put: somebody moved it in between",
+            hint=hint,
+        )
+    return None
 
 
 def tagged(work: Work[O], tag: str, digest: str, made: str, *, policy: str | None = None) -> Bindings:
