@@ -8,16 +8,14 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.attempt_records import record_context
-from release.app.component_policy import policy_of
 from release.app.log.read_registry import read_images
-from release.app.log.vouching import vouched_by
+from release.app.log.vouching import origin_of, vouched_by
 from release.app.releases.known import project_of
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError, RegistryError
-from release.log.rebuilt.identify import Found, Origin, identify
+from release.log.rebuilt.identify import Found, identify
 from release.oci import Repository
-from release.versions.git_tags import versions_in
 from release.versions.semver import version_of_image_tag
 
 
@@ -136,16 +134,8 @@ def _identified(
         return None, error.message
     if not images or images[0].image.digest != one.digest:
         return None, unreadable[0].reason if unreadable else "the tag was moved meanwhile"
-    policy = policy_of(component)
-    origin = Origin(
-        project=project_of(session, component),
-        component=component.name,
-        scheme=policy.versions,
-        git_tags=versions_in(session.git.completed(policy).tag_listing, policy.prefix, policy.versions),
-        vouched=vouched,
-        any_labels=any_labels,
-    )
-    releases, left = identify(images[0], origin)
+    origin = origin_of(session, component, vouched)
+    releases, left = identify(images[0], msgspec.structs.replace(origin, any_labels=any_labels))
     return (releases[0], "") if releases else (None, left[0].reason)
 
 

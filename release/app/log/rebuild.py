@@ -8,11 +8,9 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.attempt_records import record_context
-from release.app.component_policy import policy_of
 from release.app.log.read_registry import read_images
 from release.app.log.scope import scope_of
-from release.app.log.vouching import vouched_by
-from release.app.releases.known import project_of
+from release.app.log.vouching import origin_of, vouched_by
 from release.app.session import Session
 from release.config.load import Component
 from release.effects.version_status import told_in
@@ -20,7 +18,6 @@ from release.errors import ConfigError, RefusedError
 from release.log.answers.scope import Scope
 from release.log.rebuilt.facts import Rebuilt, facts_of, joined, status_facts
 from release.log.rebuilt.identify import Found, LeftOut, Origin, identify
-from release.versions.git_tags import versions_in
 from release.versions.status import STATUS_TAG, KnownStatus, merged
 
 #: What no registry and no git repository can tell of a lost log.
@@ -139,14 +136,7 @@ def _require_lost(session: Session, scope: Scope) -> None:
 
 
 def _read(session: Session, component: Component, vouched: str) -> _Read:
-    policy = policy_of(component)
-    origin = Origin(
-        project=project_of(session, component),
-        component=component.name,
-        scheme=policy.versions,
-        git_tags=versions_in(session.git.completed(policy).tag_listing, policy.prefix, policy.versions),
-        vouched=vouched,
-    )
+    origin = origin_of(session, component, vouched)
     found: list[Found] = []
     left: list[LeftOut] = []
     statuses: list[tuple[KnownStatus, str]] = []

@@ -1,9 +1,30 @@
-"""`--as-commit` of `log adopt` and `log rebuild`: somebody says which commit an image without labels is."""
+"""What `log adopt` and `log rebuild` know of a component, and `--as-commit`: which commit an image is.
+
+With `--as-commit` somebody says it of images without labels.
+"""
 
 from __future__ import annotations
 
+from release.app.component_policy import policy_of
+from release.app.releases.known import project_of
 from release.app.releases.request import require_said
+from release.app.session import Session
+from release.config.load import Component
 from release.errors import ConfigError
+from release.log.rebuilt.identify import Origin
+from release.versions.git_tags import versions_in
+
+
+def origin_of(session: Session, component: Component, vouched: str) -> Origin:
+    """What is known of the component whose images are identified. `vouched`: as `vouched_by` returns it."""
+    policy = policy_of(component)
+    return Origin(
+        project=project_of(session, component),
+        component=component.name,
+        scheme=policy.versions,
+        git_tags=versions_in(session.git.completed(policy).tag_listing, policy.prefix, policy.versions),
+        vouched=vouched,
+    )
 
 
 def vouched_by(*, as_commit: bool, reason: str | None) -> str:
