@@ -241,8 +241,6 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "log.identity": "log-record",
         "log.sealing": "log-record",
         "log.stores.sql": "log-database",
-        "log.stores.sql_checks": "log-database",
-        "log.stores.sql_migrate": "log-database",
     },
     LogUnavailable: {"": "log-unavailable"},
     LogCorrupt: {"": "log-corrupt"},

@@ -15,7 +15,7 @@ from typing import Any
 from release.control import Cancel
 from release.log import Head
 from release.log.sealing import seal
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from release.log.timestamps import timestamp
 from release.log.writer import Writer
 from tests.bench.log_contest import contest

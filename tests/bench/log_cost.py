@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from release.control import Cancel
 from release.log.catalog.open_index import fill_tables
-from release.log.stores.sql import SqlStore
-from release.log.stores.sql_migrate import migrate
+from release.log.stores.sql.migrate import migrate
+from release.log.stores.sql.store import SqlStore
 from release.log.timestamps import timestamp
 from tests.bench.harness import Command, Sample, measure
 from tests.bench.log_large import LARGE, START, digest_of, entries_in

@@ -13,7 +13,7 @@ from release.control import Cancel
 from release.log import Head
 from release.log.chain import head_of, read_line
 from release.log.sealing import seal
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from release.log.timestamps import timestamp
 from tests.support.logs.facts import digest, whole_release
 

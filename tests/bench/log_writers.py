@@ -17,7 +17,7 @@ from typing import Any
 
 from release.log import Head
 from release.log.sealing import seal
-from release.log.stores.sql_migrate import migrate
+from release.log.stores.sql.migrate import migrate
 from release.log.timestamps import timestamp
 from tests.bench.log_contest import contest
 from tests.support.logs.stores import open_writer

@@ -9,7 +9,7 @@ from typing import Any
 from release.control import Cancel
 from release.log import LogStore
 from release.log.fold import fold
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 
 
 def file_store(path: Path) -> FileStore:

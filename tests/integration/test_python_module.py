@@ -14,7 +14,7 @@ import pytest
 
 from release.control import Cancel
 from release.errors import ReleaseError
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from tests.support.logs.facts import built, moved, planned, pushed, released, writer
 from tests.support.pages import blocks, text_of
 from tests.support.programs.environment import scrubbed

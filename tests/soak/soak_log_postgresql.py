@@ -16,8 +16,8 @@ import pytest
 
 from release.control import Cancel
 from release.errors import LogError
-from release.log.stores.sql import SqlStore
-from release.log.stores.sql_migrate import migrate
+from release.log.stores.sql.migrate import migrate
+from release.log.stores.sql.store import SqlStore
 from tests.support.logs.facts import planned, whole_release, writer
 from tests.support.logs.worker import Herd
 from tests.support.registries.tls import Authority

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from release.log.stores.sql_migrate import migrate
+from release.log.stores.sql.migrate import migrate
 from tests.support.disks.ext4 import ext4, frozen
 from tests.support.logs.descriptions import describe
 from tests.support.logs.power_cuts import appending, require_acknowledged

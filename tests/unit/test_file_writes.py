@@ -32,7 +32,7 @@ MAY_WRITE: dict[str, dict[str, str]] = {
     "release.filesystem.cache_lease": {"os.utime": "a descriptor that is held"},
     "release.app.session": {"os.makedirs": "in our cache folder"},
     "release.effects.local_store": {"os.utime": "a blob in our cache folder; symlinks are not followed"},
-    "release.log.stores.git_remote": {
+    "release.log.stores.git.remote": {
         "os.makedirs": "in our cache folder",
         "os.rename": "a new repository in our cache folder",
         "shutil.rmtree": "a half-made repository in our cache folder",
@@ -47,7 +47,7 @@ MAY_WRITE: dict[str, dict[str, str]] = {
     "release.log.page.spool": {
         "sqlite3.connect": "a database without a name, which SQLite deletes by itself"
     },
-    "release.log.stores.sql_schema": {
+    "release.log.stores.sql.schema": {
         "sqlite3.connect": "refuses symlinks before; SQLite itself opens what it is given"
     },
     "release.app.obtain.check_places": {"shutil.rmtree": "the scratch folder that it made"},

@@ -52,7 +52,7 @@ class Import(NamedTuple):
 
 
 def _room(module: str) -> str:
-    """Return the package below `release` or `ci`: `log` for `release.log.stores.git`."""
+    """Return the package below `release` or `ci`: `log` for `release.log.stores.git.store`."""
     return module.split(".")[1] if "." in module else ""
 
 

@@ -118,9 +118,9 @@ PURE = (
     "release.log.served",
     "release.log.state",
     "release.log.timestamps",
-    "release.log.stores.file_lines",
-    "release.log.stores.git_causes",
-    "release.log.stores.sql_errors",
+    "release.log.stores.file.lines",
+    "release.log.stores.git.causes",
+    "release.log.stores.sql.errors",
     "release.log.torn",
     "release.log.yanked",
     "release.plan",
@@ -247,15 +247,15 @@ CAUGHT_INSIDE = {
     "release.cli.*": {"UsageError", "NoSuchCommand"},  # click's and one below it, printed by `usage_errors`
     "release.step_scheduler": {"RuntimeError"},  # steps that wait for one another are a defect of ours
     "release.git.describe": {"ValueError"},  # becomes GitError in `understood`
-    "release.log.stores.git_segments": {"Unfit"},  # becomes a reading of all commits
+    "release.log.stores.git.segments": {"Unfit"},  # becomes a reading of all commits
     "release.log.catalog.*": {"IndexFailed", "Unfit", "_RollBack"},  # become a new index, or none
     "release.log.chain": {"Malformed"},  # becomes LogCorrupt or a torn last line, by its place
-    "release.log.stores.sql_transaction": {
+    "release.log.stores.sql.transaction": {
         "DBAPIError",
         "IntegrityError",
         "NoHead",
     },  # as SQLAlchemy would; the store translates them
-    "release.log.stores.sql_wire": {"DataError"},  # as psycopg would, likewise
+    "release.log.stores.sql.wire": {"DataError"},  # as psycopg would, likewise
     "release.log.*": {"HeadMoved", "OSError"},  # the contract of the compare-and-swap; errno from the system
     "release.process": {"FileNotFoundError", "TimeoutError"},  # the contract of `Process.run`
     "release.image_names.*": {"OSError"},  # errno from the system

@@ -60,7 +60,7 @@ def migrate(workspace: Session) -> MigrateReport:
         )
     # Raises `ConfigError` if a package of the SQL log or its URL is missing, before the next import would fail.
     open_store(sections[0], workspace.ground)
-    from release.log.stores.sql_migrate import migrate as migrate_tables
+    from release.log.stores.sql.migrate import migrate as migrate_tables
 
     url = sql_url(sections[0], workspace.settings.env)
     before, after = migrate_tables(url, workspace=workspace.root)

@@ -101,7 +101,7 @@ def open_store(section: LogSection, ground: LogContext) -> LogStore:
         return _git(section, ground)
     if section.store == "sql":
         return _sql(section, ground)
-    from release.log.stores.file import FileStore
+    from release.log.stores.file.store import FileStore
     from release.log.stores.syscalls import OsFiles
 
     return FileStore(
@@ -143,7 +143,7 @@ def sql_url(section: LogSection, env: Mapping[str, str]) -> str:
 
 def _sql(section: LogSection, ground: LogContext) -> LogStore:
     try:
-        from release.log.stores.sql import SqlStore
+        from release.log.stores.sql.store import SqlStore
     except ImportError as error:
         raise ConfigError(
             f"the SQL log needs packages that are not installed: {error.name}",
@@ -169,8 +169,8 @@ def _private_name(url: str, ref: str) -> str:
 
 def _git(section: LogSection, ground: LogContext) -> LogStore:
     from release.git.credentials import credentials_of, credentials_of_token, secrets_of_settings
-    from release.log.stores.git import GitStore
-    from release.log.stores.git_remote import GitRemote
+    from release.log.stores.git.remote import GitRemote
+    from release.log.stores.git.store import GitStore
 
     url = _remote_url(section.remote, ground)
     ground.secrets.add(*passwords_of(url))

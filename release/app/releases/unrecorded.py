@@ -18,7 +18,7 @@ from release.errors import LogError, PartialError, ReleaseError
 from release.events import Note
 from release.filesystem.new_files import PRIVATE
 from release.log.identity import with_masked_prose
-from release.log.stores.file_folder import LogFolder
+from release.log.stores.file.folder import LogFolder
 from release.log.stores.syscalls import OsFiles
 from release.plan.outcome import Report
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from release.log import LogStore
 from release.log.catalog.catalog import Catalog
 from release.log.replicate import Mirrored
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 
 #: Entries from which a log gets an index in the cache folder: reading and folding a shorter log takes 20 ms.
 WORTH = 1500

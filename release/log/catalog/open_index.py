@@ -17,10 +17,10 @@ from release.log.catalog.index import Index
 from release.log.catalog.sources import ByCommit, ByPosition, FileSource, GitSource, SqlSource
 from release.log.catalog.tables import STATE, TABLES, IndexFailed, Source, Unfit, first_state
 from release.log.chain import Malformed, head_of, read_line
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 
 if TYPE_CHECKING:
-    from release.log.stores.sql import SqlStore
+    from release.log.stores.sql.store import SqlStore
 
 #: Returns the folder for index files. Called only when an index is used.
 Folder = Callable[[], str]
@@ -47,7 +47,7 @@ def fill_tables(store: LogStore) -> None:
     """
     if not isinstance(store, ByPosition) or not store.has_index():
         return
-    from release.log.stores.sql_index import SqlRows
+    from release.log.stores.sql.index import SqlRows
 
     if (index := _of_tables(store)) is None:
         rows = SqlRows(cast("SqlStore", store))
@@ -83,7 +83,7 @@ def _of_sql(store: ByPosition, folder: Folder, program: str) -> Index | None:
 
 def _of_tables(store: ByPosition) -> Index | None:
     """The index in the tables of a SQL log; None if there are none, or the role may not read them."""
-    from release.log.stores.sql_index import SqlRows
+    from release.log.stores.sql.index import SqlRows
 
     if not store.has_index():
         return None

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from release.log import Entry, Head
 from release.log.catalog.tables import BLOCK
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 
 
 @runtime_checkable

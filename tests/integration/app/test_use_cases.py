@@ -38,7 +38,7 @@ from release.layout.layout import Layout
 from release.log import Entry
 from release.log.identity import checked, fact_id
 from release.log.sealing import seal_all
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from tests.support.logs.facts import PROJECT, built, digest, moved, planned, pushed, released, writer
 from tests.support.programs.command import Shipmark
 from tests.support.registries.images import make_image, store

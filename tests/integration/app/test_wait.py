@@ -16,7 +16,7 @@ import pytest
 
 from release.control import Cancel
 from release.log.liveness import Presence
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from release.log.writer import Writer
 from tests.support.programs.command import Shipmark
 from tests.support.registries.gate import Gate, Passage

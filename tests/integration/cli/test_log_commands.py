@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from release.control import Cancel
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from release.log.writer import Writer
 from tests.support.registries.targets import SystemClock
 from tests.support.releases.project import Project

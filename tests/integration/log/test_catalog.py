@@ -30,9 +30,9 @@ from release.log.catalog.tables import BLOCK, STATE, IndexFailed, Table, first_s
 from release.log.fold import fold
 from release.log.replicate import copy
 from release.log.sealing import seal, seal_all
-from release.log.stores.file import FileStore
-from release.log.stores.sql import SqlStore
-from release.log.stores.sql_index import SqlRows
+from release.log.stores.file.store import FileStore
+from release.log.stores.sql.index import SqlRows
+from release.log.stores.sql.store import SqlStore
 from release.log.writer import Writer
 from tests.support.logs.descriptions import STORES, describe
 from tests.support.logs.facts import TickingClock, pushed, whole_release, writer
@@ -409,7 +409,7 @@ import json, os, signal, sys
 from release.log.catalog import catalog
 from release.log.catalog.open import open_catalog
 from release.log.catalog.sqlite_rows import SqliteRows
-from release.log.stores.sql_index import SqlRows
+from release.log.stores.sql.index import SqlRows
 from tests.support.logs.stores import open_store
 
 catalog._PORTION = catalog._PORTION_SHARED = catalog.LARGEST_TAIL = 128
@@ -583,7 +583,7 @@ def test_sqlite_log_in_the_workspace_keeps_its_index_in_the_cache(
     tmp_path: Path, entries: list[Entry]
 ) -> None:
     """An outsider may have written the workspace, and with it the tables of the index."""
-    from release.log.stores.sql_migrate import migrate
+    from release.log.stores.sql.migrate import migrate
 
     url = f"sqlite:///{tmp_path}/workspace/log.db"
     (tmp_path / "workspace").mkdir()

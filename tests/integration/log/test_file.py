@@ -20,7 +20,7 @@ import pytest
 from release.control import Cancel
 from release.errors import LogCorrupt, LogError, Terminated
 from release.log import Head
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from release.log.stores.syscalls import OsFiles, network_type
 from release.log.writer import Writer
 from tests.support.logs.facts import TickingClock, independently_verified, planned, whole_release

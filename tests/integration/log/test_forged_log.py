@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from release.log.sealing import seal
-from release.log.stores.sql_migrate import migrate
+from release.log.stores.sql.migrate import migrate
 from release.plan.inputs import SCHEMA
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from tests.support.logs.stores import open_store

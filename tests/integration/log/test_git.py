@@ -17,8 +17,8 @@ from release.errors import LogCorrupt, LogError, LogUnavailable, Terminated
 from release.git.credentials import Credentials, credentials_of, credentials_of_token
 from release.log import Head, HeadMoved
 from release.log.sealing import seal
-from release.log.stores.git import GitStore
-from release.log.stores.git_remote import GitRemote
+from release.log.stores.git.remote import GitRemote
+from release.log.stores.git.store import GitStore
 from release.ports import Completed
 from release.process import Processes
 from tests.support.disks.confined import filled, mounted_disk

@@ -16,8 +16,8 @@ import pytest
 
 from release.control import Cancel
 from release.errors import LogCorrupt
-from release.log.stores.git import GitStore
-from release.log.stores.git_remote import GitRemote
+from release.log.stores.git.remote import GitRemote
+from release.log.stores.git.store import GitStore
 from release.process import Processes
 from tests.support.logs.bare_remote import REF, BareRemote
 from tests.support.logs.facts import independently_verified, planned, writer
@@ -246,7 +246,7 @@ def test_hint_for_a_rewritten_git_log_says_that_a_copy_may_not_restore_it(
     elif damage == "a segment has another line":
         log.git("update-ref", ref, log.git("rev-parse", "refs/fetched-segments/000000", copy="b"), copy="b")
     else:
-        monkeypatch.setattr("release.log.stores.git._seconds", lambda fields: 1)
+        monkeypatch.setattr("release.log.stores.git.store._seconds", lambda fields: 1)
     log.git("update-ref", REF, f"{REF}~12")
     hint, done = restored(log, "b")
     assert "lacks older commits" in hint

@@ -16,9 +16,9 @@ from release.errors import ConfigError, LogCorrupt, LogError, LogUnavailable, Te
 from release.log import Head, HeadMoved
 from release.log.catalog.tables import TABLES
 from release.log.sealing import seal
-from release.log.stores.sql import SqlStore
-from release.log.stores.sql_migrate import migrate
-from release.log.stores.sql_schema import parse_url
+from release.log.stores.sql.migrate import migrate
+from release.log.stores.sql.schema import parse_url
+from release.log.stores.sql.store import SqlStore
 from tests.support.logs.facts import independently_verified, planned, whole_release, writer
 from tests.support.logs.tampering import disarm, execute
 from tests.support.services.postgres import Postgres
@@ -158,7 +158,7 @@ def test_deleted_entries_of_a_sql_log_are_reported(url: str, store: SqlStore) ->
 def test_long_sql_log_is_read_in_pages_without_a_gap(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("sql", "sql_transaction"):
+    for module in ("sql.store", "sql.transaction"):
         monkeypatch.setattr(f"release.log.stores.{module}.PAGE", 3)
     log = writer(store)
     for number in range(10):

@@ -15,9 +15,9 @@ import pytest
 
 from release.control import Cancel
 from release.errors import ConfigError, LogCorrupt, LogError, LogUnavailable, ReleaseError
-from release.log.stores.sql import SqlStore
-from release.log.stores.sql_errors import translated
-from release.log.stores.sql_migrate import migrate
+from release.log.stores.sql.errors import translated
+from release.log.stores.sql.migrate import migrate
+from release.log.stores.sql.store import SqlStore
 from tests.support.logs.facts import planned, whole_release, writer
 from tests.support.logs.tampering import execute
 from tests.support.services.postgres import Postgres
@@ -335,7 +335,7 @@ def test_each_cause_of_a_sqlite_error_has_its_own_hint(tmp_path: Path, damage: s
                 other = stack.enter_context(contextlib.closing(sqlite3.connect(path, isolation_level=None)))
                 other.execute("BEGIN IMMEDIATE")
                 stack.enter_context(pytest.MonkeyPatch.context()).setattr(
-                    "release.log.stores.sql_schema._BUSY_TIMEOUT", 0.05
+                    "release.log.stores.sql.schema._BUSY_TIMEOUT", 0.05
                 )
                 error, hint = LogUnavailable, "another process holds the database"
         damaged = SqlStore(url, cancel=Cancel())

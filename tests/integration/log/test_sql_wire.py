@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from release.log.stores.sql_wire import answers, literals
+from release.log.stores.sql.wire import answers, literals
 from tests.support.services.postgres import Postgres
 
 

@@ -16,7 +16,7 @@ from release.log.catalog.tables import BLOCK
 from release.log.chain import head_of
 from release.log.replicate import Mirrored, copy
 from release.log.sealing import seal, seal_all
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from release.log.stores.syscalls import OsFiles
 from tests.support.logs.descriptions import STORES, describe
 from tests.support.logs.facts import (

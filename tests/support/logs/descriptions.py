@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from release.log.stores.sql_migrate import migrate
+from release.log.stores.sql.migrate import migrate
 from tests.support.programs.environment import scrubbed
 
 STORES = ("file", "sqlite", "postgresql", "git")

@@ -16,7 +16,7 @@ import msgspec
 from release.control import Cancel
 from release.errors import LogError
 from release.log import Entry
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from release.log.writer import Writer
 from tests.support.disks.powercut import Disk, File, Killed, ModelFiles
 from tests.support.logs.facts import TickingClock, independently_verified

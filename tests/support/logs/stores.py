@@ -11,7 +11,7 @@ from release.log import LogStore
 from release.log.catalog import catalog
 from release.log.catalog.open import open_catalog
 from release.log.catalog.tables import BLOCK
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from release.log.writer import Writer
 from release.process import Processes
 from tests.support.programs.environment import hermetic_git
@@ -38,12 +38,12 @@ def open_store(description: dict[str, Any], cancel: Cancel | None = None) -> Log
             return FileStore(description["path"], cancel=cancel, monotonic=time.monotonic)
         # Imported late: a worker that is killed and started again shall not load what it does not use.
         case "sql":
-            from release.log.stores.sql import SqlStore
+            from release.log.stores.sql.store import SqlStore
 
             return SqlStore(description["url"], cancel=cancel)
         case "git":
-            from release.log.stores.git import GitStore
-            from release.log.stores.git_remote import GitRemote
+            from release.log.stores.git.remote import GitRemote
+            from release.log.stores.git.store import GitStore
 
             remote = GitRemote(
                 process=Processes(cancel),

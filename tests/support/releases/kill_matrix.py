@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from release.control import Cancel
 from release.log import Entry
 from release.log.fold import fold
-from release.log.stores.file import FileStore
+from release.log.stores.file.store import FileStore
 from tests.support.parts import part_of
 from tests.support.programs.command import Shipmark
 from tests.support.registries.gate import Gate, Passage

@@ -12,7 +12,7 @@ from release.cli.output.files import _unwritable
 from release.errors import ConfigError, RefusedError
 from release.filesystem.files import append_file, read_file, remove_file, write_file, write_hint
 from release.layout.blobs import broken
-from release.log.stores.file_errors import hint_for
+from release.log.stores.file.errors import hint_for
 
 
 @pytest.fixture

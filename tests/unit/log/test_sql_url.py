@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from release.errors import ConfigError
-from release.log.stores.sql_schema import name_of, parse_url
+from release.log.stores.sql.schema import name_of, parse_url
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from release.errors import LogError, LogUnavailable
-from release.log.stores.git_causes import cause_of, hint_for_copy
+from release.log.stores.git.causes import cause_of, hint_for_copy
 
 TEXTS = {
     "fatal: '/srv/o.git' does not appear to be a git repository": "no repository at this address",

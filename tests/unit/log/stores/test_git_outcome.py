@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.log.stores.git_outcome import outcome_of
+from release.log.stores.git.outcome import outcome_of
 
 REF = "refs/shipmark/log"
 FROM = "6732604934c7441827e61c5c2dff94fd58496951"

@@ -12,8 +12,8 @@ from release.log import Entry, Head, HeadMoved, sealing
 from release.log.catalog.claims import entry_of
 from release.log.chain import head_of, read_line
 from release.log.sealing import seal
-from release.log.stores.durable_tail import DurableTail
-from release.log.stores.file import FileStore
+from release.log.stores.file.durable_tail import DurableTail
+from release.log.stores.file.store import FileStore
 from release.log.stores.syscalls import FileFacts
 from release.log.writer import Writer
 from tests.support.disks.powercut import Directory, Disk, File, ModelFiles

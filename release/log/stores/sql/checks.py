@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from release.errors import LogError
-from release.log.stores.sql_schema import NEEDED
+from release.log.stores.sql.schema import NEEDED
 from release.log.stores.syscalls import OsFiles
 
 

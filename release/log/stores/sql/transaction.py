@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from release.log import Head
-from release.log.stores.sql_schema import ENTRY, HEAD
-from release.log.stores.sql_wire import answers, literals
+from release.log.stores.sql.schema import ENTRY, HEAD
+from release.log.stores.sql.wire import answers, literals
 
 #: Lines of one query. Bounds the memory for one answer; smaller pages would need more round trips for a long log.
 PAGE = 2000

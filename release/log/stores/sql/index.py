@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from release.log.catalog.tables import Table
-from release.log.stores.sql_transaction import transaction
+from release.log.stores.sql.transaction import transaction
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from release.log.stores.sql import SqlStore
+    from release.log.stores.sql.store import SqlStore
 
 #: The name of each type of a column. PostgreSQL compares text byte by byte only where that is asked for.
 TYPES = {

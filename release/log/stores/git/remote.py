@@ -26,8 +26,8 @@ from release.git.credentials import Credentials, keeps_to_its_host, with_setting
 from release.limits import MIB
 from release.log.identity import safe_message
 from release.log.stores.file_lock import FileLock
-from release.log.stores.git_causes import cause_of, hint_for_copy
-from release.log.stores.git_outcome import Push, outcome_of
+from release.log.stores.git.causes import cause_of, hint_for_copy
+from release.log.stores.git.outcome import Push, outcome_of
 from release.log.stores.syscalls import OsFiles
 from release.ports import Completed, Process
 

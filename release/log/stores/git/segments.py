@@ -19,8 +19,8 @@ from release.lazy_pattern import pattern
 from release.limits import MIB
 from release.log import Entry, Head
 from release.log.chain import head_of, verify_all
-from release.log.stores.git_history import History, Place, blobs, read_entry
-from release.log.stores.git_remote import GitRemote
+from release.log.stores.git.history import History, Place, blobs, read_entry
+from release.log.stores.git.remote import GitRemote
 
 #: Entries in a segment.
 SIZE = 1024

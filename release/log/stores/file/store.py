@@ -13,17 +13,17 @@ from release.errors import LogCorrupt, RefusedError
 from release.log import LINE_LIMIT, Entry, Head, HeadMoved
 from release.log.chain import head_of
 from release.log.jsonl import batch_of, last_entry, may_begin_a_log, scan
-from release.log.stores.file_errors import failure, gone, not_a_log, on_network, refused, replaced, shorter
-from release.log.stores.file_folder import LogFolder, torn_copies
-from release.log.stores.file_lines import entry_at_end, groups_of
+from release.log.stores.file.errors import failure, gone, not_a_log, on_network, refused, replaced, shorter
+from release.log.stores.file.folder import LogFolder, torn_copies
+from release.log.stores.file.lines import entry_at_end, groups_of
+from release.log.stores.file.positions import Position, Positions
 from release.log.stores.file_lock import FileLock
-from release.log.stores.file_positions import Position, Positions
 from release.log.stores.kept_file import KeptFile
 from release.log.stores.syscalls import FileFacts, Files, OsFiles
 from release.log.torn import Torn
 
 if TYPE_CHECKING:
-    from release.log.stores.durable_tail import DurableTail
+    from release.log.stores.file.durable_tail import DurableTail
 
 
 class FileStore:
@@ -69,7 +69,9 @@ class FileStore:
 
     @cached_property
     def _tail(self) -> DurableTail:
-        from release.log.stores.durable_tail import DurableTail  # imported late: questions append nothing
+        from release.log.stores.file.durable_tail import (
+            DurableTail,  # imported late: questions append nothing
+        )
 
         return DurableTail(self._path, self._name, self._files, self._folder, self._warn)
 

@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from release.errors import LogCorrupt, LogError
 from release.log import Head
-from release.log.stores.sql_errors import translated
-from release.log.stores.sql_schema import ENTRY, HEAD, REVISION, engine_of, name_of, parse_url
-from release.log.stores.sql_transaction import transaction
+from release.log.stores.sql.errors import translated
+from release.log.stores.sql.schema import ENTRY, HEAD, REVISION, engine_of, name_of, parse_url
+from release.log.stores.sql.transaction import transaction
 
 # Key of PostgreSQL's advisory lock that makes concurrent migrations run one after the other.
 # Arbitrary, so that other programs in the database are unlikely to lock the same number.
@@ -50,7 +50,7 @@ def migrate(url: str, *, workspace: str | None = None) -> tuple[str | None, str 
                     hint="this version reads and writes them as they are; only a newer shipmark can migrate them",
                 )
             config = Config()
-            config.set_main_option("script_location", "release.log.stores:migrations")
+            config.set_main_option("script_location", "release.log.stores.sql:migrations")
             config.set_main_option("path_separator", "os")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head
 from release.log.chain import Malformed, read_line, verify_all
-from release.log.stores.git_remote import GitRemote
+from release.log.stores.git.remote import GitRemote
 
 #: The only file in the tree of a commit.
 FILE = "entry.json"

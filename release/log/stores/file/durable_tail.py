@@ -13,8 +13,8 @@ from contextlib import suppress
 
 from release.errors import LogError
 from release.filesystem.new_files import PRIVATE
-from release.log.stores.file_errors import cause_of
-from release.log.stores.file_folder import LogFolder
+from release.log.stores.file.errors import cause_of
+from release.log.stores.file.folder import LogFolder
 from release.log.stores.syscalls import Files
 
 

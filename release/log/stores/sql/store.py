@@ -15,11 +15,11 @@ from release.errors import LogCorrupt, LogError
 from release.filesystem.workspace_paths import is_below
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import Malformed, envelope_of, head_of, read_line, verify_all
-from release.log.stores.sql_checks import require_fit, require_rights
-from release.log.stores.sql_errors import translated
-from release.log.stores.sql_schema import INDEX_REVISION, engine_of, name_of, parse_url
-from release.log.stores.sql_session import SqlSession
-from release.log.stores.sql_transaction import (
+from release.log.stores.sql.checks import require_fit, require_rights
+from release.log.stores.sql.errors import translated
+from release.log.stores.sql.schema import INDEX_REVISION, engine_of, name_of, parse_url
+from release.log.stores.sql.session import SqlSession
+from release.log.stores.sql.transaction import (
     PAGE,
     Locked,
     NoHead,

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from release.errors import LogError
 from release.log import Entry, Head
 from release.log.chain import head_of
-from release.log.stores.git_history import FILE, History
-from release.log.stores.git_remote import GitRemote
-from release.log.stores.git_segments import Segments, Unfit
+from release.log.stores.git.history import FILE, History
+from release.log.stores.git.remote import GitRemote
+from release.log.stores.git.segments import Segments, Unfit
 
 
 def complete(

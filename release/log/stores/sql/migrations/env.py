@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from release.log.stores.sql_schema import METADATA
+from release.log.stores.sql.schema import METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
 context.run_migrations()

@@ -21,10 +21,10 @@ from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import head_of, verify_line
 from release.log.identity import fact_id
-from release.log.stores.git_history import FILE, PORTION, History, Place
-from release.log.stores.git_outcome import Push
-from release.log.stores.git_remote import GitRemote
-from release.log.stores.git_segments import SIZE, Segments, Unfit
+from release.log.stores.git.history import FILE, PORTION, History, Place
+from release.log.stores.git.outcome import Push
+from release.log.stores.git.remote import GitRemote
+from release.log.stores.git.segments import SIZE, Segments, Unfit
 
 DEFAULT_REF = "refs/shipmark/log"
 _INBOX = "refs/shipmark/inbox"
@@ -246,7 +246,7 @@ class GitStore:
         return tip
 
     def _how_to_restore(self, known: str) -> str:
-        from release.log.stores.git_completion import (
+        from release.log.stores.git.completion import (
             complete,
         )  # imported late: only a log that was rewritten needs it
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from release.log.catalog.tables import STATE, TABLES, definition, first_state
-from release.log.stores.sql_index import TYPES
+from release.log.stores.sql.index import TYPES
 
 revision = "0002"
 down_revision = "0001"

@@ -1,0 +1,1 @@
+"""A version log in a table of SQLite or PostgreSQL."""
