@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from release.errors import Invalid, NotFound
+from release.errors import Invalid, NotFound, RegistryError
 from release.lazy_pattern import pattern
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
+from release.registry.hosts.refusal_hints import PROXY
 from release.registry.http.answer import Answer
 
-_LINK = pattern(r"<([^<>\s]+)>([^<]*)")
-_NEXT = pattern(r';\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.IGNORECASE)
+_LINK = pattern(r"<\s*([^<>\s]+)\s*>([^<]*)")
+# RFC 8288 has double quotes only; a list that ends too early for the sake of others would look complete.
+_NEXT = pattern(r""";\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|'[^']*\bnext\b[^']*'|next\b)""", re.IGNORECASE)
+# A header that speaks of a next page, in whatever form.
+_MENTIONED = pattern(r"""\brel\s*=\s*["']?[^"',;]{0,200}\bnext\b""", re.IGNORECASE)
 # Characters of the header that are parsed.
 # Real links have a few hundred; bounds the time that the regular expression takes on the header of a hostile registry.
 _LONGEST = 16 * 1024
@@ -27,6 +31,11 @@ _LONGEST = 16 * 1024
 _SIZES = (1000, 100, None)
 # Statuses with which registries refuse the number.
 _REFUSALS = frozenset({400, 413, 416, 422})
+# The code with which a registry says that there is no such list (OCI distribution-spec v1.1, "Error Codes").
+_NO_LIST = "NAME_UNKNOWN"
+# Pages in a row without a name that is new. A registry may filter names and so return empty pages; a list that goes on
+# for longer without a new name goes round in a circle, each time with another link.
+_FRUITLESS = 50
 # Bytes of one page of names.
 # A registry may ignore `n` and return all names at once: enough for about 120,000 tags of 128 characters.
 # Bounds the memory that a hostile registry can fill.
@@ -39,6 +48,12 @@ def next_link(header: str | None) -> str | None:
         if _NEXT.search(parameters):
             return str(target)
     return None
+
+
+def breaks_off(header: str | None) -> bool:
+    """Whether a header without a readable next link speaks of a next page: such a list must not count as complete."""
+    text = header or ""
+    return len(text) > _LONGEST or _MENTIONED.search(text) is not None
 
 
 def read_pages(host: Host, call: Call, *, most: int, name: str) -> Iterator[tuple[Answer, bytes]]:
@@ -59,11 +74,16 @@ def read_pages(host: Host, call: Call, *, most: int, name: str) -> Iterator[tupl
                 f"the {name} of `{host.registry}` breaks off after {len(seen) - 1} pages"
             ) from error
         yield answer, raw
-        link = next_link(answer.headers.get("Link"))
+        header = answer.headers.get("Link")
+        link = next_link(header)
         if link is None:
+            if breaks_off(header):
+                raise Invalid(
+                    f"the {name} of `{host.registry}` goes on at a place that cannot be read", hint=PROXY
+                )
             return
         path = host.origin.next_page(answer, link)
-    raise Invalid(f"the {name} of `{host.registry}` does not end")
+    raise Invalid(f"the {name} of `{host.registry}` does not end", hint=PROXY)
 
 
 def read_names(
@@ -74,16 +94,37 @@ def read_names(
     `call`: makes the request from its query, `?n=1000` or nothing. `names_of`: the names on a page; raises `Invalid`.
     `name`: of the list, in messages. Raises what `read_pages` raises.
     """
-    for size in _SIZES[host.page :]:
+    for at, size in enumerate(_SIZES[host.page :], host.page):
         first, found = call("" if size is None else f"?n={size}"), False
         try:
-            for _, raw in read_pages(host, first, most=_LARGEST_PAGE, name=name):
-                for one in names_of(raw):
-                    found = True
-                    yield one
-        except Invalid as error:
-            if found or size is None or error.status not in _REFUSALS:
+            for one in _names(host, first, names_of, name):
+                found, host.page = True, at
+                yield one
+        except (Invalid, NotFound) as error:
+            if found or size is None or not _refuses_size(error):
                 raise
-            host.page = _SIZES.index(size) + 1
+            if error.status in _REFUSALS:
+                host.page = at + 1
             continue
         return
+
+
+def _names(host: Host, first: Call, names_of: Callable[[bytes], tuple[str, ...]], name: str) -> Iterator[str]:
+    """Yield the names on all pages. Raises `Invalid` for a list whose pages go on without a name that is new."""
+    known, fruitless = set[str](), 0
+    for _, raw in read_pages(host, first, most=_LARGEST_PAGE, name=name):
+        names, before = names_of(raw), len(known)
+        yield from names
+        known.update(names)
+        fruitless = 0 if len(known) > before else fruitless + 1
+        if fruitless > _FRUITLESS:
+            raise Invalid(f"the {name} of `{host.registry}` does not end", hint=PROXY)
+
+
+def _refuses_size(error: RegistryError) -> bool:
+    """Whether the first page may have been refused for its size.
+
+    404 is the answer of some registries, and of proxies that match whole URLs. A list that is taken for missing would
+    let every version count as unpublished, so the question is put again, unless the code says what is missing.
+    """
+    return error.status in _REFUSALS or (error.status == 404 and error.code != _NO_LIST)

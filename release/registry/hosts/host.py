@@ -52,7 +52,7 @@ class Host:
         self.gate = Throttle(most=_MOST_AT_ONCE, cancel=ports.cancel, now=ports.clock.monotonic)
         self.wants_chunks = False  # set when the registry refuses a blob in one request
         self.many = threading.Lock()  # held while one thread sends many reads, see `registry/many.py`
-        self.page = 0  # index into `tag_list._PAGES`: raised when the registry refuses the size
+        self.page = 0  # index into `pagination._SIZES`: raised when the registry refuses the size
         self.hides_untagged = False  # set when the registry shows a manifest only under a tag
 
     def call(self, call: Call) -> Answer:

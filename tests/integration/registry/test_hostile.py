@@ -242,6 +242,27 @@ class TestNothingIsUnbounded:
             make_targets(sizes=Sizes(pages=20)).open(f"{server.host}/app").tags()
         assert len(server.requests) < 30
 
+    def test_list_of_tags_that_goes_round_in_a_circle_is_refused(
+        self, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
+        def answer(request: Request) -> Reply:
+            number = len(server.requests)
+            body = b'{"tags": ["1.%d"]}' % (number % 3)
+            return Reply(200, {"Link": f'</v2/app/tags/list?n={number}>; rel="next"'}, body)
+
+        server = hostile(answer)
+        with pytest.raises(Invalid, match="does not end"):
+            make_targets().open(f"{server.host}/app").tags()
+        assert len(server.requests) < 60
+
+    def test_list_of_tags_whose_next_page_cannot_be_read_is_refused(
+        self, hostile: Hostile, make_targets: TargetsFactory
+    ) -> None:
+        link = {"Link": '/v2/app/tags/list?last=1.0; rel="next"'}
+        server = hostile(lambda request: Reply(200, link, b'{"tags": ["1.0"]}'))
+        with pytest.raises(Invalid, match="goes on at a place that cannot be read"):
+            make_targets().open(f"{server.host}/app").tags()
+
     def test_redirect_loop_of_a_registry_is_refused(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:

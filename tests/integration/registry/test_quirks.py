@@ -38,8 +38,9 @@ def serve() -> Iterator[Serve]:
 @pytest.mark.parametrize(
     ("largest", "asked"), [(1000, ["1000"]), (100, ["1000", "100"]), (0, ["1000", "100", ""])]
 )
+@pytest.mark.parametrize("status", [400, 404])
 def test_a_list_of_tags_is_read_in_the_page_size_that_the_registry_accepts(
-    serve: Serve, make_targets: TargetsFactory, largest: int, asked: list[str]
+    serve: Serve, make_targets: TargetsFactory, largest: int, asked: list[str], status: int
 ) -> None:
     sizes: list[str] = []
 
@@ -48,7 +49,7 @@ def test_a_list_of_tags_is_read_in_the_page_size_that_the_registry_accepts(
             return Reply()
         sizes.append(parse_qs(urlsplit(request.path).query).get("n", [""])[0])
         if sizes[-1] and int(sizes[-1]) > largest:
-            return Reply(400, {}, b'{"errors": [{"code": "PAGINATION_NUMBER_INVALID"}]}')
+            return Reply(status, {}, b'{"errors": [{"code": "PAGINATION_NUMBER_INVALID"}]}')
         return Reply(200, {}, b'{"tags": ["1.0"]}')
 
     repository = make_targets().open(f"{serve(answer).host}/app")
@@ -56,6 +57,16 @@ def test_a_list_of_tags_is_read_in_the_page_size_that_the_registry_accepts(
     assert sizes == asked
     assert repository.tags() == ("1.0",)
     assert sizes == [*asked, asked[-1]]
+
+
+@pytest.mark.parametrize(("code", "requests"), [("NAME_UNKNOWN", 1), ("NOT_FOUND", 3)])
+def test_a_list_of_tags_is_missing_when_the_registry_says_so_or_at_last_without_a_page_size(
+    serve: Serve, make_targets: TargetsFactory, code: str, requests: int
+) -> None:
+    body = b'{"errors": [{"code": "%s"}]}' % code.encode()
+    server = serve(lambda request: Reply(404, {}, body) if "list" in request.path else Reply())
+    assert make_targets().open(f"{server.host}/app").tags() == ()
+    assert len([one for one in server.requests if "list" in one.path]) == requests
 
 
 def test_a_list_of_tags_that_is_refused_in_every_page_size_is_an_error(

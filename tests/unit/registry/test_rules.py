@@ -17,7 +17,7 @@ from release.registry.http.error_body import Refusal, fault_of
 from release.registry.http.retry import TLS_FAULT, Retrier, RetryPolicy, is_transient, retry_after
 from release.registry.http.tls import Trust
 from release.registry.http.tls_hints import tls_hint
-from release.registry.pagination import next_link
+from release.registry.pagination import breaks_off, next_link
 from release.secrets.known import Secrets
 
 NOW = 1_700_000_000_000  # 2023-11-14T22:13:20Z
@@ -262,6 +262,8 @@ class TestPages:
         [
             ('</v2/a/tags/list?last=b&n=1000>; rel="next"', "/v2/a/tags/list?last=b&n=1000"),
             ("</x>; rel=next", "/x"),
+            ("</x>; rel='next'", "/x"),
+            ('< /x >; rel="next"', "/x"),
             ('</x>;REL="prev next"', "/x"),
             ('</p>; rel="prev", </n>; title="a;b"; rel="next"', "/n"),
             ('</x>; rel="prev"', None),
@@ -276,9 +278,27 @@ class TestPages:
     ) -> None:
         assert next_link(header) == target
 
+    @pytest.mark.parametrize(
+        ("header", "says"),
+        [
+            ('/x; rel="next"', True),
+            ("<a b>; Rel = prev next", True),
+            ("<" + "x" * 20_000, True),
+            ('</x>; rel="prev"', False),
+            ('</next>; rel="prev"', False),
+            (None, False),
+        ],
+    )
+    def test_link_header_that_cannot_be_read_is_known_to_speak_of_a_next_page(
+        self, header: str | None, says: bool
+    ) -> None:
+        assert next_link(header) is None
+        assert breaks_off(header) is says
+
     @given(st.text(max_size=200) | st.text(alphabet='<>;, rel="next/', max_size=80))
     def test_next_link_accepts_any_header(self, header: str) -> None:
         next_link(header)
+        breaks_off(header)
 
 
 class TestSecrets:
