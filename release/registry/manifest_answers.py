@@ -14,6 +14,9 @@ from release.registry.http.encoding import is_encoded
 # login.
 _WEB_PAGE = "a web page was answered: check the registry's host and port, and whether a proxy wants a login"
 
+# Media types with which servers of plain files, and proxies that answer a HEAD by themselves, say nothing.
+_UNTYPED = frozenset({"", "application/octet-stream", "application/json", "text/plain"})
+
 
 def described(headers: Mapping[str, str], name: str, reference: str) -> Descriptor | None:
     """The descriptor in a HEAD's headers; None when they are incomplete, so that a GET is needed.
@@ -21,6 +24,8 @@ def described(headers: Mapping[str, str], name: str, reference: str) -> Descript
     `name`: the repository's. Raises `Invalid` for what is no image, and `DigestMismatch`.
     """
     media_type = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    if media_type in _UNTYPED:
+        return None  # the GET that follows says what it is, or that it is not an image
     if media_type not in ACCEPTED_TYPES:
         raise Invalid(
             f"{named(name, reference)} is of media type `{printable(media_type)}`, "
@@ -35,6 +40,7 @@ def described(headers: Mapping[str, str], name: str, reference: str) -> Descript
         not is_digest(digest)
         or not (size.isascii() and size.isdigit())
         or len(size) > 12
+        or not int(size)  # proxies answer a HEAD with a length of their own; no manifest is empty
         or is_encoded(headers)
     ):
         return None

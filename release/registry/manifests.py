@@ -13,6 +13,7 @@ from release.oci.manifest import LARGEST_PULLED, LARGEST_PUSHED, describe
 from release.registry.blob_presence import WITHOUT_HEAD
 from release.registry.calls import Calls
 from release.registry.hosts.call import Call
+from release.registry.hosts.refusal_hints import PROXY
 from release.registry.http.answer import Answer
 from release.registry.immutable import Immutable
 from release.registry.manifest_answers import algorithm, described, manifest_in, named, printable
@@ -24,6 +25,8 @@ _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 # The reference server distribution refuses a manifest while another writer stores one of its blobs or children again.
 # Its 2.8.2 rewrites small files in place: 30 of 1,200 writes by four writers of the same images were refused.
 _REFUSALS = 3
+# Seconds between attempts to read a tag back, for registries that keep content on several servers.
+_LAGS = (0.2, 0.5, 1.0, 2.0)
 
 
 class Manifests:
@@ -174,10 +177,29 @@ class Manifests:
             raise DigestMismatch(
                 f"`{self._host.registry}` stored `{printable(stored)}` where `{manifest.digest}` was sent"
             )
+        if not stored and not is_digest(reference):
+            self._require_tagged(manifest, reference)
         self._held[reference] = manifest.digest
         self._known.keep(manifest.digest, manifest)
         if is_digest(reference):
             self._untagged.accepted(manifest)
+
+    def _require_tagged(self, manifest: Manifest, tag: str) -> None:
+        """Raise `Invalid` unless the tag holds the manifest within a few seconds.
+
+        For a registry whose answer does not name the digest that it stored: a proxy may have answered in its place.
+        """
+        for pause in (*_LAGS, None):
+            held = self.resolve(tag)
+            if held is not None and held.digest == manifest.digest:
+                return
+            if pause is not None:
+                self._host.ports.cancel.wait(pause)
+        raise Invalid(
+            f"`{self._host.registry}` accepted the tag `{tag}` of `{self._name}`, which then held "
+            f"{f'`{held.digest}`' if held else 'nothing'} and not `{manifest.digest}`",
+            hint=PROXY if held is None else "somebody else writes this tag: run again",
+        )
 
     def _holds(self, manifest: Manifest, reference: str) -> bool:
         try:

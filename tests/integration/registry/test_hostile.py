@@ -106,6 +106,28 @@ class TestContentIsWhatItSays:
         with pytest.raises(DigestMismatch, match="stored"):
             make_targets().open(f"{server.host}/app").put_manifest(IMAGE.manifest, tag="1.0")
 
+    @pytest.mark.parametrize("arrives", ["at once", "later", "never"])
+    def test_tag_that_was_accepted_without_naming_its_digest_is_read_back(
+        self, arrives: str, hostile: Hostile, make_targets: TargetsFactory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("release.registry.manifests._LAGS", (0.01, 0.01))
+        reads = {"at once": 1, "later": 2, "never": 99}[arrives]
+
+        def answer(request: Request) -> Reply:
+            if request.method == "PUT":
+                return Reply(201)
+            there = len([one for one in server.requests if "/manifests/" in one.path]) > reads
+            return MANIFEST if there else Reply(404)
+
+        server = hostile(answer)
+        repository = make_targets().open(f"{server.host}/app")
+        if arrives != "never":
+            repository.put_manifest(IMAGE.manifest, tag="1.0")
+            return
+        with pytest.raises(Invalid, match=r"accepted the tag `1\.0`.* held nothing") as refused:
+            repository.put_manifest(IMAGE.manifest, tag="1.0")
+        assert "a proxy before the registry" in str(refused.value.hint)
+
     def test_invalid_tags_in_a_registrys_list_are_dropped(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:

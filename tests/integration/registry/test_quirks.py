@@ -99,7 +99,7 @@ def test_five_redirects_in_a_row_are_followed_and_six_are_refused(
         assert request.body == (raw if request.method == "PUT" else b"")
         return Reply(
             201 if request.method == "PUT" else 200,
-            {"Content-Type": OCI_INDEX},
+            {"Content-Type": OCI_INDEX, "Docker-Content-Digest": digest},
             b"" if method == "PUT" else raw,
         )
 

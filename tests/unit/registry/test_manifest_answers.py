@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from release.errors import DigestMismatch, Invalid
-from release.registry.manifest_answers import manifest_in
+from release.oci.manifest import describe
+from release.registry.manifest_answers import described, manifest_in
 from tests.support.registries.images import make_image
 
 IMAGE = make_image().manifest
@@ -28,3 +29,20 @@ def test_manifest_is_read_with_a_fitting_digest_none_or_one_of_another_algorithm
     headers = {**TYPE, "Docker-Content-Digest": stated}
     assert manifest_in(headers, IMAGE.raw, "localhost/app", "1.0") == IMAGE
     assert manifest_in(headers, IMAGE.raw, "localhost/app", IMAGE.digest) == IMAGE
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": ""},
+        {"Content-Type": "application/octet-stream"},
+        {"Content-Type": "text/plain; charset=utf-8"},
+        {"Content-Length": "0"},
+        {"Content-Length": "1" * 13},
+        {"Docker-Content-Digest": "sha256:none"},
+    ],
+)
+def test_head_whose_headers_say_too_little_is_followed_by_a_get(headers: dict[str, str]) -> None:
+    whole = {**STATED, "Content-Length": str(len(IMAGE.raw))}
+    assert described(whole, "localhost/app", "1.0") == describe(IMAGE)
+    assert described({**whole, **headers}, "localhost/app", "1.0") is None
