@@ -32,7 +32,7 @@ MAY_WRITE: dict[str, dict[str, str]] = {
     "release.filesystem.cache_lease": {"os.utime": "a descriptor that is held"},
     "release.app.session": {"os.makedirs": "in our cache folder"},
     "release.effects.local_store": {"os.utime": "a blob in our cache folder; symlinks are not followed"},
-    "release.log.stores.git.remote": {
+    "release.log.stores.git.private_repository": {
         "os.makedirs": "in our cache folder",
         "os.rename": "a new repository in our cache folder",
         "shutil.rmtree": "a half-made repository in our cache folder",

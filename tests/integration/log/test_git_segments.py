@@ -246,7 +246,7 @@ def test_hint_for_a_rewritten_git_log_says_that_a_copy_may_not_restore_it(
     elif damage == "a segment has another line":
         log.git("update-ref", ref, log.git("rev-parse", "refs/fetched-segments/000000", copy="b"), copy="b")
     else:
-        monkeypatch.setattr("release.log.stores.git.store._seconds", lambda fields: 1)
+        monkeypatch.setattr("release.log.stores.git.history._seconds", lambda fields: 1)
     log.git("update-ref", REF, f"{REF}~12")
     hint, done = restored(log, "b")
     assert "lacks older commits" in hint

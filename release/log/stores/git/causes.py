@@ -8,6 +8,7 @@ import msgspec
 
 from release.errors import LogError, LogUnavailable
 from release.lazy_pattern import pattern
+from release.log.identity import safe_message
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,3 +122,9 @@ def hint_for_copy(text: str, room: int, otherwise: str) -> str:
 def cause_of(reason: str) -> Cause | None:
     """The known cause of git's message `reason`; None for any other message."""
     return next((one for one in CAUSES if one.text.search(reason)), None)
+
+
+def first_line(text: str) -> str:
+    """The first line of git's stderr, as far as it may be told; "" if git said nothing."""
+    lines = safe_message(text).strip().splitlines()
+    return lines[0] if lines else ""

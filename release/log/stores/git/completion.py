@@ -7,29 +7,21 @@ so those that are missing can be written again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from release.errors import LogError
-from release.log import Entry, Head
+from release.log import Head
 from release.log.chain import head_of
-from release.log.stores.git.history import FILE, History
-from release.log.stores.git.remote import GitRemote
+from release.log.stores.git.history import FILE, History, described
+from release.log.stores.git.private_repository import PrivateRepository
 from release.log.stores.git.segments import Segments, Unfit
 
 
-def complete(
-    remote: GitRemote,
-    history: History,
-    segments: Segments,
-    described: Callable[[Entry], tuple[str, int]],
-    tip: str,
-) -> bool:
+def complete(repository: PrivateRepository, history: History, segments: Segments, tip: str) -> bool:
     """Whether the private repository has every commit of the log that ends with `tip`, which may have to be written.
 
-    `described`: the message and the time of an entry's commit. False if the segments do not lead to the commits that
-    are here, or if an earlier version of shipmark wrote the commits differently.
+    False if the segments do not lead to the commits that are here, or if an earlier version of shipmark wrote the
+    commits differently.
     """
-    if not remote.is_shallow():
+    if not repository.is_shallow():
         return True
     try:
         commits = history.behind(None, tip)
@@ -39,6 +31,6 @@ def complete(
             entries = segments.entries(segment, head)
             head = head_of(entries[-1])
             lines += [(one.raw + b"\n", *described(one)) for one in entries if one.seq < first]
-        return remote.unshallow(commits[0][0], remote.store_commits(FILE, lines))
+        return repository.unshallow(commits[0][0], repository.store_commits(FILE, lines))
     except (Unfit, LogError):
         return False

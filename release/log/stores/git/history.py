@@ -1,13 +1,15 @@
-"""Reads entries of a git log from the commits that its private repository has."""
+"""The commits of a git log in its private repository: reads their entries, and describes those that are made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head
 from release.log.chain import Malformed, read_line, verify_all
-from release.log.stores.git.remote import GitRemote
+from release.log.stores.git.private_repository import PrivateRepository
 
 #: The only file in the tree of a commit.
 FILE = "entry.json"
@@ -19,10 +21,10 @@ Place = tuple[str, str]
 
 
 class History:
-    """The log's commits in the private repository of `remote`, which the caller has locked. `name`: for messages."""
+    """The log's commits in the private `repository`, which the caller has locked. `name`: for messages."""
 
-    def __init__(self, remote: GitRemote, name: str) -> None:
-        self._remote = remote
+    def __init__(self, repository: PrivateRepository, name: str) -> None:
+        self._repository = repository
         self._name = name
         # Position of an entry that this process read or appended: its commit.
         self.commits: dict[int, str] = {}
@@ -40,7 +42,7 @@ class History:
         options = ["--reverse", "--topo-order", "--objects", "--in-commit-order", "--format=parents %P"]
         if newest is not None:
             options.append(f"--max-count={newest}")
-        lines = iter(self._remote.read("rev-list", *options, span).decode(errors="replace").split("\n"))
+        lines = iter(self._repository.read("rev-list", *options, span).decode(errors="replace").split("\n"))
         commits: list[Place] = []
         parent = base or ""
         for line in lines:
@@ -77,7 +79,7 @@ class History:
     def lines(self, commits: Sequence[Place]) -> list[bytes | None]:
         """The line in each of `commits`, not verified; None for a commit without one."""
         # Newest first: git stores an older entry as what differs from a newer one, and has that at hand then.
-        found = list(blobs(self._remote.contents([name for _, name in reversed(commits)])))[::-1]
+        found = list(blobs(self._repository.contents([name for _, name in reversed(commits)])))[::-1]
         return [content if content is None else content.removesuffix(b"\n") for content in found]
 
 
@@ -102,3 +104,18 @@ def blobs(output: bytes) -> Iterator[bytes | None]:
         size = int(words[2])
         yield output[position : position + size]
         position += size + 1
+
+
+def described(entry: Entry) -> tuple[str, int]:
+    """The message and the time of an entry's commit."""
+    fields = entry.fields
+    subject = " ".join(str(fields[name]) for name in ("kind", "version") if fields.get(name))
+    subject = " ".join(subject.split())[:100] or "entry"
+    return f"{subject}\n\nShipmark-Seq: {entry.seq}\nShipmark-Hash: {fields['hash']}\n", _seconds(fields)
+
+
+def _seconds(fields: Mapping[str, Any]) -> int:
+    try:
+        return int(datetime.fromisoformat(str(fields.get("at"))).timestamp())
+    except (ValueError, OverflowError):
+        return 0

@@ -1,55 +1,34 @@
 """Fetches and pushes the log's refs through a private bare repository in the cache folder.
 
-The user's clone is never used: a killed fetch would leave lock files there, and a shallow fetch would change it.
 Credentials that are configured in the clone do not apply to another repository, so they are passed on explicitly.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from glob import glob
-from io import BytesIO
-
-from git import Repo
-from git.exc import GitError as GitPythonError
-from gitdb.base import IStream  # type: ignore[import-untyped]  # GitPython's object store, without types
+from collections.abc import Callable, Mapping
 
 from release.control import Cancel
 from release.errors import LogError, LogUnavailable
-from release.filesystem.files import read_file, write_hint
-from release.git.command import git_argv, git_environment
+from release.git.command import git_environment
 from release.git.credentials import Credentials, keeps_to_its_host, with_settings
-from release.limits import MIB
 from release.log.identity import safe_message
-from release.log.stores.file_lock import FileLock
-from release.log.stores.git.causes import cause_of, hint_for_copy
+from release.log.stores.git.causes import cause_of, first_line, hint_for_copy
 from release.log.stores.git.outcome import Push, outcome_of
-from release.log.stores.syscalls import OsFiles
-from release.ports import Completed, Process
+from release.log.stores.git.private_repository import PrivateRepository
+from release.ports import Process
 
-# Names the commits that `store_commits` wrote, in the private repository only.
-_WRITTEN = b"refs/written/log"
 # Name of the remote in the private repository.
 # The remote's URL may hold a password: it is passed in the environment, since other users can see argument lists.
 _REMOTE = "log"
-_WHO = "shipmark <shipmark@shipmark.invalid>"
 # Turns off settings of the user that would change our pushes and fetches, in addition to the options of `git_argv`.
 _QUIET = (
     *("-c", "push.followTags=false", "-c", "push.gpgSign=false"),
     *("-c", "core.logAllRefUpdates=false", "-c", "transfer.fsckObjects=true"),
 )
 
-# Attributes of every path in the private repository, above those of the user and of the system: no program converts
-# what is read, not even `diff.default.textconv`.
-_ATTRIBUTES = b"* -diff\n"
 
-
-class GitRemote:
-    """The remote at `url`. `cache`: folder of the private repository, made if missing.
+class GitRemote(PrivateRepository):
+    """The remote at `url`, and the private repository in the folder `cache` for its refs.
 
     `timeout`: seconds for one git command.
     """
@@ -67,44 +46,17 @@ class GitRemote:
         credentials: Credentials = Credentials(),  # noqa: B008 - frozen
         timeout: float = 60.0,
     ) -> None:
-        self._process = process
-        self._cache = cache
-        self._name = name
-        self._timeout = timeout
-        self._env = with_settings(
-            git_environment(env), ((f"remote.{_REMOTE}.url", url), *credentials.settings)
+        settings = ((f"remote.{_REMOTE}.url", url), *credentials.settings)
+        super().__init__(
+            process=process,
+            env=with_settings(git_environment(env), settings),
+            options=(*_QUIET, *keeps_to_its_host(credentials)),
+            cache=cache,
+            name=name,
+            cancel=cancel,
+            monotonic=monotonic,
+            timeout=timeout,
         )
-        self._stays = keeps_to_its_host(credentials)
-        #: Whether this process made the private repository, and has not fetched yet.
-        self.is_new = False
-        # Keeps other processes out of the private repository.
-        # `_prepare` deletes the lock files of killed git processes, so no other git process may be running there.
-        # Each holder runs one remote command; the wait covers two.
-        self._lock = FileLock(
-            f"{cache}.lock", files=OsFiles(), cancel=cancel, monotonic=monotonic, timeout=2 * timeout
-        )
-
-    @property
-    def folder(self) -> str:
-        """The folder of the private repository."""
-        return self._cache
-
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the private repository's lock for the body; make the repository if it is missing.
-
-        Raises `LogError` if the lock stays taken, or the folder cannot be used.
-        """
-        try:
-            os.makedirs(os.path.dirname(self._cache), exist_ok=True)
-            with self._lock.held():
-                self._prepare()
-                yield
-        except OSError as error:
-            raise LogError(
-                f"version log `{self._name}`: the cache `{self._cache}` cannot be used: {error.strerror}",
-                hint=write_hint(error, "check the rights of that folder; `shipmark cache clean` removes it"),
-            ) from error
 
     def fetch(self, *refspecs: str, newest: int | None = None, whole: bool = False) -> dict[str, str]:
         """Fetch and prune; returns the private repository's refs. Raises `LogError` if the fetch fails.
@@ -120,7 +72,7 @@ class GitRemote:
             # without commits git wants no depth, and does not say so.
             done = self._git("fetch", *options, _REMOTE, *refspecs)
         if done.code != 0:
-            raise self._failed_fetch(_text(done.stderr), done.code)
+            raise self._failed_fetch(done.stderr.decode(errors="replace"), done.code)
         self.is_new = False
         lines = self.read("for-each-ref", "--format=%(objectname) %(refname)").decode().splitlines()
         return {ref: commit for commit, ref in (line.split(" ", 1) for line in lines)}
@@ -135,169 +87,18 @@ class GitRemote:
             done = self._git("push", "--porcelain", "--no-verify", *options, _REMOTE, *updates)
         except LogUnavailable as error:
             return tuple(Push(outcome="unknown", reason=error.message) for _ in updates)
-        out, err = _text(done.stdout), safe_message(_text(done.stderr))
+        out, err = done.stdout.decode(errors="replace"), safe_message(done.stderr.decode(errors="replace"))
         return tuple(outcome_of(done.code, out, err, update.rpartition(":")[2]) for update in updates)
-
-    def read(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """The output of a local git command. Raises `LogError`."""
-        done = self._git(*arguments, stdin=stdin)
-        if done.code != 0:
-            raise self._failed_here(arguments[0], _text(done.stderr), done.code)
-        return done.stdout
-
-    def contents(self, names: Sequence[str]) -> bytes:
-        """What `git cat-file --batch` says of objects.
-
-        `--textconv` converts nothing here: see `_ATTRIBUTES`. But git writes what it may convert through its buffer,
-        and any other blob with a system call of its own, which takes a third longer.
-        """
-        wanted = "".join([f"{name} blob\n" for name in names]).encode()
-        return self.read("cat-file", "--batch", "--buffer", "--textconv", stdin=wanted)
-
-    def is_shallow(self) -> bool:
-        """Whether the private repository lacks older commits."""
-        return os.path.exists(os.path.join(self._cache, "shallow"))
-
-    def unshallow(self, commit: str, parent: str) -> bool:
-        """Whether `parent`, which is here with its history, is what the fetch left out before `commit`.
-
-        If so, nothing is missing any more, and git is told.
-        """
-        path = os.path.join(self._cache, "shallow")
-        fields = self.read("cat-file", "commit", commit).partition(b"\n\n")[0].split(b"\n")
-        edge = (read_file(path, limit=MIB) or b"").split()
-        if edge != [commit.encode()] or b"parent " + parent.encode() not in fields:
-            return False
-        os.unlink(path)
-        return True
-
-    def succeeds(self, *arguments: str) -> bool:
-        """Whether a local git command exits with 0."""
-        return self._git(*arguments).code == 0
-
-    def store_commit(self, file: str, content: bytes, parent: str | None, message: str, seconds: int) -> str:
-        """Write a commit whose tree holds only `file`; returns its id, which is equal for equal arguments.
-
-        Raises `LogError` if the private repository cannot store it.
-        """
-        try:
-            with Repo(self._cache) as repository:
-                store = repository.odb.store
-                blob = store(IStream(b"blob", len(content), BytesIO(content)))
-                tree = b"100644 " + file.encode() + b"\0" + blob.binsha
-                tree_id = store(IStream(b"tree", len(tree), BytesIO(tree))).hexsha.decode()
-                lines = [f"tree {tree_id}", *([f"parent {parent}"] if parent else [])]
-                lines += [f"{role} {_WHO} {max(0, seconds)} +0000" for role in ("author", "committer")]
-                commit = "\n".join([*lines, "", message]).encode()
-                stored = store(IStream(b"commit", len(commit), BytesIO(commit)))
-                return str(stored.hexsha.decode())
-        except GitPythonError as error:
-            said = str(getattr(error, "stderr", "") or error).strip().removeprefix("stderr: ").strip("'")
-            raise self._failed_here("hash-object", said, getattr(error, "status", None)) from error
-
-    def store_commits(self, file: str, contents: Iterable[tuple[bytes, str, int]]) -> str:
-        """Write a line of commits as `store_commit` does, in one process; returns the id of the last one.
-
-        `contents`: the content of `file`, the message and the seconds of each commit.
-        """
-        parts = []
-        for content, message, seconds in contents:
-            who = f"{_WHO} {max(0, seconds)} +0000"
-            text = message.encode()
-            parts.append(b"commit %s\nauthor %s\ncommitter %s\n" % (_WRITTEN, who.encode(), who.encode()))
-            parts.append(b"data %d\n%s\nM 100644 inline %s\n" % (len(text), text, file.encode()))
-            parts.append(b"data %d\n%s\n" % (len(content), content))
-        self.read("fast-import", "--quiet", "--force", stdin=b"reset %s\n%s" % (_WRITTEN, b"".join(parts)))
-        return self.read("rev-parse", _WRITTEN.decode()).decode().strip()
 
     def failure(self, push: Push) -> LogError:
         """The error for a push that failed."""
         return self._failure(push, "written")
 
-    def _prepare(self) -> None:
-        if not os.path.exists(os.path.join(self._cache, "HEAD")):
-            self._make()
-        for name in ("HEAD", "config"):
-            path = os.path.join(self._cache, name)
-            if not os.path.exists(path) or not os.path.getsize(path):
-                raise self._damaged(f"cannot be used: `{name}` of its copy is empty or missing")
-        self._turn_conversion_off()
-        # Lock files of killed git processes: this process holds `exclusive`, so no other git runs here.
-        for pattern in ("*.lock", "refs/**/*.lock"):
-            for left in glob(os.path.join(self._cache, pattern), recursive=True):
-                os.unlink(left)
-
-    def _make(self) -> None:
-        """Make the private repository, by a rename: git leaves half of one where it is killed or the disk is full."""
-        new = f"{self._cache}.new"
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(self._cache, ignore_errors=True)
-        done = self._process.run(
-            # An empty template: the user's own could install hooks.
-            git_argv("init", "--quiet", "--bare", "--template=", new),
-            env=self._env,
-            timeout=self._timeout,
-        )
-        if done.code != 0:
-            shutil.rmtree(new, ignore_errors=True)
-            raise self._failed_here("init", _text(done.stderr), done.code)
-        os.rename(new, self._cache)
-        self.is_new = True
-
-    def _turn_conversion_off(self) -> None:
-        path = os.path.join(self._cache, "info", "attributes")
-        if read_file(path, limit=MIB) == _ATTRIBUTES:
-            return
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(_ATTRIBUTES)
-
-    def _git(self, *arguments: str, stdin: bytes = b"") -> Completed:
-        try:
-            return self._process.run(
-                git_argv(*_QUIET, *self._stays, "--git-dir", self._cache, *arguments),
-                cwd=self._cache,
-                env=self._env,
-                stdin=stdin,
-                timeout=self._timeout,
-            )
-        except TimeoutError as error:
-            raise LogUnavailable(
-                f"version log `{self._name}` did not answer within {self._timeout:g} s", hint="run again"
-            ) from error
-
-    def _damaged(self, found: str) -> LogError:
-        """The error for a private repository that git cannot use.
-
-        A power cut leaves files in it empty, since git does not sync what it fetches.
-        """
-        return LogError(
-            f"version log `{self._name}` {found}",
-            hint="this machine's copy of the log is damaged, as a power cut leaves it "
-            f"(`{self._cache}`): `shipmark cache clean` removes it, and the next command fetches the log again",
-        )
-
-    def _failed_here(self, command: str, text: str, code: object) -> LogError:
-        """The error for a git command that failed in the private repository. `text`: its stderr."""
-        hint = hint_for_copy(text, self._room(), "`shipmark cache clean`, then run again")
-        said = _first_line(text) or f"exit code {code}"
-        if code == -signal.SIGXFSZ:
-            said, hint = (
-                "a file would exceed the limit of this process",
-                "raise the limit: `ulimit -f unlimited`",
-            )
-        return LogError(f"version log `{self._name}`: git {command} failed: {said}", hint=hint)
-
     def _failed_fetch(self, text: str, code: int) -> LogError:
         """The error for a fetch that failed: at the remote, or because the private repository has no room."""
         if hint := hint_for_copy(text, self._room(), ""):
-            return LogError(f"version log `{self._name}` cannot be read: {_first_line(text)}", hint=hint)
+            return LogError(f"version log `{self._name}` cannot be read: {first_line(text)}", hint=hint)
         return self._failure(outcome_of(code, "", text, ""), "read")
-
-    def _room(self) -> int:
-        """Bytes that are free on the private repository's disk."""
-        disk = os.statvfs(os.path.dirname(self._cache))
-        return disk.f_bavail * disk.f_frsize
 
     def _failure(self, push: Push, done: str) -> LogError:
         message = f"version log `{self._name}` cannot be {done}: {safe_message(push.reason)}"
@@ -312,12 +113,3 @@ class GitRemote:
                 "a pull request from a fork never has it",
             )
         return LogUnavailable(message, hint="check the network and the remote, then run again")
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
-def _first_line(text: str) -> str:
-    lines = safe_message(text).strip().splitlines()
-    return lines[0] if lines else ""

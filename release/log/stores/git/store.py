@@ -1,8 +1,7 @@
 """The version log as a git ref: one commit for each entry, appended by a push without force: a compare-and-swap.
 
 A commit's tree holds only `entry.json`: the entry's bytes and a newline. A commit's parent is that of the entry before.
-A writer that lost a race parks its facts under a ref of their own, which cannot conflict; the next writer appends them.
-The entries of a long log are under refs of their own a second time: see `git_segments.py`.
+The entries of a long log are under refs of their own a second time: see `segments.py`.
 """
 
 from __future__ import annotations
@@ -10,26 +9,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from release.canonical_json import canonical
-from release.decoding import decode
 from release.errors import LogCorrupt, LogError
 from release.log import Entry, Head, HeadMoved
 from release.log.chain import head_of, verify_line
-from release.log.identity import fact_id
-from release.log.stores.git.history import FILE, PORTION, History, Place
+from release.log.stores.git.history import FILE, PORTION, History, Place, described
+from release.log.stores.git.inbox import Inbox
 from release.log.stores.git.outcome import Push
 from release.log.stores.git.remote import GitRemote
 from release.log.stores.git.segments import SIZE, Segments, Unfit
 
 DEFAULT_REF = "refs/shipmark/log"
-_INBOX = "refs/shipmark/inbox"
 _FETCHED = "refs/fetched/log"
-_FETCHED_INBOX = "refs/fetched-inbox"
 # Ends of the log that are kept besides the newest one, each with the commit that held it.
 _EARLIER = 16
 # The newest commit of the log that was verified, kept between runs: a fetched log without it was rewritten.
@@ -63,8 +55,7 @@ class GitStore:
         self._history = History(remote, name)
         self._segments = Segments(remote, self._history, ref, segment)
         self._stays_partial = stays_partial
-        # Name of parked facts: commit that holds them. Each fetch replaces all.
-        self._parked: dict[str, str] = {}
+        self._inbox = Inbox(remote)
 
     @property
     def name(self) -> str:
@@ -174,7 +165,7 @@ class GitStore:
             for line in lines:
                 entry = verify_line(line, head)
                 head = head_of(entry)
-                tip = self._commit(entry, tip)
+                tip = self._remote.store_commit(FILE, entry.raw + b"\n", tip, *described(entry))
                 self._history.commits[head.seq] = tip
             (push,) = self._remote.push(f"{tip}:{self._ref}")
             self._require_done(push)
@@ -185,54 +176,34 @@ class GitStore:
 
     def check_writable(self) -> None:
         """See `LogStore.check_writable`. Pushes a commit to the remote as a dry run."""
-        with self._remote.exclusive():
-            probe = self._remote.store_commit("probe", b"", None, "may this be pushed?\n", 0)
-            (push,) = self._remote.push(f"{probe}:{_INBOX}/probe", dry_run=True)
-            if push.outcome != "done":
-                raise self._remote.failure(push)
-
-    # Parking: a writer that lost a race leaves its facts to the next writer, so that it need not win a race itself.
+        push = self._inbox.probe()
+        if push.outcome != "done":
+            raise self._remote.failure(push)
 
     def park(self, facts: Sequence[Mapping[str, Any]]) -> None:
-        """Store facts for the next writer. Best effort: the outcome of the push is ignored."""
-        with self._remote.exclusive():
-            content = canonical([dict(fact) for fact in facts]) + b"\n"
-            commit = self._remote.store_commit("facts.json", content, None, "facts on their way\n", 0)
-            self._remote.push(f"{commit}:{_INBOX}/{_parked_name(facts)}")
+        """See `PendingStore.park`."""
+        self._inbox.park(facts)
 
     def parked(self) -> dict[str, tuple[dict[str, Any], ...]]:
-        """Parked facts by name, as the latest `read` found them; () for a commit that holds no list of facts."""
-        found = {}
-        with self._remote.exclusive():
-            for name, commit in self._parked.items():
-                try:
-                    content = self._remote.read("cat-file", "blob", f"{commit}:facts.json")
-                    found[name] = decode(content, tuple[dict[str, Any], ...])
-                except (LogError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                    found[name] = ()
-        return found
+        """See `PendingStore.parked`."""
+        return self._inbox.parked()
 
     def unpark(self, names: Sequence[str]) -> None:
-        """Remove parked facts. Best effort: another writer may have removed them already."""
-        if names:
-            with self._remote.exclusive():
-                self._remote.push(*(f":{_INBOX}/{name}" for name in names))
+        """See `PendingStore.unpark`."""
+        self._inbox.unpark(names)
 
     # The methods below run while this process holds the private repository's lock.
 
     def _fetch(self) -> str | None:
         # The `*` makes the ref a pattern: git fails for a missing ref, but not for a pattern that matches nothing.
-        wanted = (f"+{self._ref}*:{_FETCHED}*", f"+{_INBOX}/*:{_FETCHED_INBOX}/*")
+        wanted = (f"+{self._ref}*:{_FETCHED}*", self._inbox.refspec)
         if self._remote.is_new:
             refs = self._remote.fetch(*wanted, self._segments.refspec, newest=self._segments.newest)
             self._segments.saw(refs)
             self._stays_partial = True  # in this process
         else:
             refs = self._remote.fetch(*wanted, whole=not self._stays_partial)
-        start = f"{_FETCHED_INBOX}/"
-        self._parked = {
-            ref.removeprefix(start): commit for ref, commit in refs.items() if ref.startswith(start)
-        }
+        self._inbox.saw(refs)
         tip, seen = refs.get(_FETCHED), refs.get(_SEEN)
         # The tip that this user's runs verified last, by whichever of them; `resume` may have begun before it.
         known = seen or self._tip
@@ -246,11 +217,9 @@ class GitStore:
         return tip
 
     def _how_to_restore(self, known: str) -> str:
-        from release.log.stores.git.completion import (
-            complete,
-        )  # imported late: only a log that was rewritten needs it
+        from release.log.stores.git.completion import complete  # imported late: only rewritten logs need it
 
-        is_whole = complete(self._remote, self._history, self._segments, _described, known)
+        is_whole = complete(self._remote, self._history, self._segments, known)
         lacks = "" if is_whole else ", which lacks older commits"
         unless = (
             ""
@@ -272,31 +241,8 @@ class GitStore:
         if tip is not None:
             self._remote.read("update-ref", _SEEN, tip)
 
-    def _commit(self, entry: Entry, parent: str | None) -> str:
-        return self._remote.store_commit(FILE, entry.raw + b"\n", parent, *_described(entry))
-
     def _require_done(self, push: Push) -> None:
         if push.outcome == "race":
             raise HeadMoved
         if push.outcome != "done":
             raise self._remote.failure(push)
-
-
-def _parked_name(facts: Sequence[Mapping[str, Any]]) -> str:
-    """A name that is equal for equal facts: parking them twice has no further effect."""
-    return "-".join(fact_id(dict(fact))[:12] for fact in facts[:8])
-
-
-def _described(entry: Entry) -> tuple[str, int]:
-    """The message and the time of an entry's commit."""
-    fields = entry.fields
-    subject = " ".join(str(fields[name]) for name in ("kind", "version") if fields.get(name))
-    subject = " ".join(subject.split())[:100] or "entry"
-    return f"{subject}\n\nShipmark-Seq: {entry.seq}\nShipmark-Hash: {fields['hash']}\n", _seconds(fields)
-
-
-def _seconds(fields: Mapping[str, Any]) -> int:
-    try:
-        return int(datetime.fromisoformat(str(fields.get("at"))).timestamp())
-    except (ValueError, OverflowError):
-        return 0
