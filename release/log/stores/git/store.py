@@ -217,7 +217,8 @@ class GitStore:
         return tip
 
     def _how_to_restore(self, known: str) -> str:
-        from release.log.stores.git.completion import complete  # imported late: only rewritten logs need it
+        # Imported late: only a log that was rewritten needs it.
+        from release.log.stores.git.completion import complete
 
         is_whole = complete(self._remote, self._history, self._segments, known)
         lacks = "" if is_whole else ", which lacks older commits"
