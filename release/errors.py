@@ -29,9 +29,12 @@ class ReleaseError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    #: The hint of an error that is raised without one: for classes whose causes all have the same remedy.
+    usual_hint: ClassVar[str | None] = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         self.message = redact(message)
+        hint = hint or self.usual_hint
         self.hint = None if hint is None else redact(hint)
         super().__init__(self.message)
 
@@ -145,6 +148,11 @@ class DeletionDisabled(Invalid):
 class DigestMismatch(RegistryError):
     """The bytes of a blob or manifest do not have the expected digest."""
 
+    usual_hint = (
+        "run the command again; if it fails the same way, the content is damaged where it is stored, or a proxy on the "
+        "way changes it"
+    )
+
 
 class DamagedBlob(DigestMismatch):
     """A registry keeps a file of another size under a blob's digest, although the blob was sent again."""
@@ -190,11 +198,7 @@ class LogCorrupt(LogError):
     """The version log is damaged: an entry was changed, removed or inserted, or the file is not a log."""
 
     exit_code = 6
-
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint or self._HINT)
-
-    _HINT: ClassVar[str] = (
+    usual_hint = (
         "restore the log from a copy, such as a mirror or a backup, and check it with `shipmark log verify`; "
         "shipmark changed nothing"
     )

@@ -12,13 +12,15 @@ import msgspec
 from release.errors import ConfigError
 from release.limits import DOCUMENT_DEPTH
 
+_CORRECT = "correct it at that place, or write it again with the program that made it"
+
 
 def is_utf8(text: str) -> bool:
     """Whether UTF-8 can hold the text: Python gives lone surrogates for other bytes of names and variables."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def parse_json(raw: bytes, source: str, *, hint: str | None = None) -> Any:
+def parse_json(raw: bytes, source: str, *, hint: str = _CORRECT) -> Any:
     """The value in `raw`. `source`: the name of the JSON text in messages.
 
     Raises `ConfigError` for text that is not JSON in UTF-8, numbers that are out of range, and deep nesting. NaN and

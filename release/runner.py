@@ -17,6 +17,7 @@ from release.control import Cancel
 from release.errors import Interrupted, PartialError, RegistryError, ReleaseError, TagConflict
 from release.events import Event, Note, Sink, StepEvent
 from release.handler import Handler, Handlers, Look
+from release.hints import DEFECT
 from release.plan.model import (
     Bindings,
     Conflict,
@@ -58,7 +59,9 @@ class _Walk:
             outcome = Outcome(step=step, state="failed", reason=error.message, error=error)
         except Exception as error:  # noqa: BLE001 - a defect in one step must not lose the outcomes of others
             self._tell(Note(level="debug", text=f"{type(error).__name__}: {error}"))
-            wrapped = ReleaseError(f"unexpected failure in step `{step.id}`: {type(error).__name__}: {error}")
+            wrapped = ReleaseError(
+                f"unexpected failure in step `{step.id}`: {type(error).__name__}: {error}", hint=DEFECT
+            )
             wrapped.__cause__ = error
             outcome = Outcome(step=step, state="failed", reason=wrapped.message, error=wrapped)
         spent = round((self._clock.monotonic() - started) * 1000)

@@ -46,7 +46,10 @@ def record_end(session: Session, facts: Sequence[dict[str, Any]]) -> None:
         return
     cancel = Cancel()
     seconds = _AFTER_A_SIGNAL if session.cancel.tripped else _AFTER_A_FAILURE
-    late = Interrupted(f"the end of the attempt was not recorded within {seconds:g} s")
+    late = Interrupted(
+        f"the end of the attempt was not recorded within {seconds:g} s",
+        hint="the next run settles the attempt, or `shipmark log recover` does",
+    )
     timer = threading.Timer(seconds, cancel.trip, (late,))
     timer.daemon = True
     timer.start()

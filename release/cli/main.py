@@ -114,6 +114,7 @@ def _usage(error: click.ClickException) -> int:
 def _defect(error: Exception, argv: list[str]) -> int:
     from release.app.help_topics import DEFECT, help_at
     from release.cli.output.stdout import complain, talk
+    from release.hints import DEFECT as REPORT
 
     if "-v" in argv:
         import traceback
@@ -122,7 +123,7 @@ def _defect(error: Exception, argv: list[str]) -> int:
             talk(f"| {line}")
     complain(
         f"unexpected failure: {type(error).__name__}: {error}",
-        hint="this is a defect of shipmark: run the command again with `-v`, and report what it prints",
+        hint=REPORT,
         more=help_at(DEFECT),
     )
     return ReleaseError.exit_code

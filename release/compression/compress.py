@@ -22,6 +22,7 @@ from release.decoding import decode
 from release.errors import ConfigError, Invalid, RefusedError, RegistryError
 from release.filesystem.files import read_limited
 from release.filesystem.new_files import NewFile
+from release.hints import ODD_IMAGE
 from release.limits import KIB
 from release.oci import OCI_LAYER, Descriptor
 from release.oci.grammar import is_digest
@@ -141,7 +142,7 @@ def keep_layer(
                 size += len(data)
         found = f"sha256:{diff.hexdigest()}"
         if diff_id not in (None, found):
-            raise Invalid(f"{what} does not have diff id `{diff_id}`")
+            raise Invalid(f"{what} does not have diff id `{diff_id}`", hint=ODD_IMAGE)
         while copied.read(CHUNK):
             check()
         digest = blob.commit()

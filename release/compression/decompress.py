@@ -16,6 +16,7 @@ from release.decoding import decode
 from release.errors import ConfigError, Invalid
 from release.filesystem.folders import OpenFolder
 from release.filesystem.new_files import scratch_file
+from release.hints import ODD_IMAGE
 from release.oci import Descriptor, Manifest, Repository
 from release.oci.manifest import children
 from release.oci.verify import CHUNK, fill
@@ -44,7 +45,7 @@ def unpacked(layer: IO[bytes], suffix: str, *, what: str) -> Iterator[IO[bytes]]
         with cast(IO[bytes], _Plain(layer, suffix)) as plain:
             yield plain
     except _Damaged as error:
-        raise Invalid(f"{what} is damaged: {error}") from error
+        raise Invalid(f"{what} is damaged: {error}", hint=ODD_IMAGE) from error
 
 
 class _Damaged(Exception):
@@ -142,9 +143,11 @@ def _diff_ids(layout: Repository, config: Descriptor, count: int) -> tuple[str, 
     try:
         diff_ids = decode(raw, _Config).rootfs.diff_ids
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Invalid(f"`{config.digest}` is not an image config: {error}") from error
+        raise Invalid(f"`{config.digest}` is not an image config: {error}", hint=ODD_IMAGE) from error
     if len(diff_ids) != count:
-        raise Invalid(f"the config `{config.digest}` does not list one diff id for each layer")
+        raise Invalid(
+            f"the config `{config.digest}` does not list one diff id for each layer", hint=ODD_IMAGE
+        )
     return diff_ids
 
 
@@ -160,6 +163,6 @@ def _unpack(
             content.write(data)
             size += len(data)
     if f"sha256:{hashed.hexdigest()}" != diff_id:
-        raise Invalid(f"{what} does not have diff id `{diff_id}`")
+        raise Invalid(f"{what} does not have diff id `{diff_id}`", hint=ODD_IMAGE)
     content.seek(0)
     return PlainLayer(diff_id=diff_id, size=size, content=content)

@@ -23,7 +23,10 @@ def log_sections(
     """The stores of the key `log`, with their variables replaced. Raises `ConfigError`."""
     entries = given if isinstance(given, tuple) else (given,)
     if not entries:
-        raise ConfigError(f"{document.at('$.log')}: `log` names no store")
+        raise ConfigError(
+            f"{document.at('$.log')}: `log` names no store",
+            hint="write `log: {store: file}`, or leave `log` out: that is the default",
+        )
     return tuple(_log(entry, env, document, f"$.log[{number}]") for number, entry in enumerate(entries))
 
 

@@ -11,6 +11,8 @@ from release.errors import ConfigError
 from release.json_text import is_utf8
 from release.limits import DOCUMENT_DEPTH
 
+_ALIAS = "write `&NAME` before the value, above this line; quote a text that begins with `*`"
+
 _CORE = "tag:yaml.org,2002:"
 #: Accepted YAML tags, which have no effect: the types of the config convert the text. `!` is YAML's non-specific
 #: tag.
@@ -88,10 +90,12 @@ class Compose:
 
     def _aliased(self, event: Any) -> Node:
         if event.anchor not in self._anchors:
-            self._refuse(self._position(event), f"no anchor `{event.anchor}` is defined before this alias")
+            self._refuse(
+                self._position(event), f"no anchor `{event.anchor}` is defined before this alias", _ALIAS
+            )
         node = self._anchors[event.anchor]
         if node is None:
-            self._refuse(self._position(event), "an alias that contains itself")
+            self._refuse(self._position(event), "an alias that contains itself", "write the value out")
         self._require_depth(event, node.height)
         return node
 
@@ -99,7 +103,9 @@ class Compose:
         self._require_tag(event, "scalar")
         if "\0" in event.value or not is_utf8(event.value):
             self._refuse(
-                self._position(event), "a character that no value may hold (NUL, or half a surrogate pair)"
+                self._position(event),
+                "a character that no value may hold (NUL, or half a surrogate pair)",
+                "remove the escape, such as `\\0` or `\\ud83d`; write other characters as they are",
             )
         return Node(kind="scalar", position=self._position(event), text=event.value)
 
@@ -125,11 +131,11 @@ class Compose:
             at = self._position(following)
             key = self._node(following)
             if key.kind != "scalar":
-                self._refuse(at, "a key must be text")
+                self._refuse(at, "a key must be text", "quote a text that begins with `{` or `[`")
             if key.text == "<<" and not getattr(following, "style", None):
                 self._refuse(at, "merge keys (`<<`) are not supported", "repeat the keys that are meant")
             if key.text in seen:
-                self._refuse(at, f"key `{key.text}` is given twice")
+                self._refuse(at, f"key `{key.text}` is given twice", "keep one, with the values of both")
             seen.add(key.text)
             node.members.append((key.text, at, self._node(next(self._events))))
 
@@ -146,7 +152,7 @@ class Compose:
     def _name(self, event: Any) -> str:
         return type(event).__name__.removesuffix("Event")
 
-    def _refuse(self, position: Position, what: str, hint: str | None = None) -> NoReturn:
+    def _refuse(self, position: Position, what: str, hint: str) -> NoReturn:
         raise ConfigError(f"{position}: {what}", hint=hint)
 
     def _position(self, event: Any) -> Position:

@@ -91,7 +91,10 @@ class Engine:
             for message in self._client.load_image(archive):  # type: ignore[no-untyped-call]  # the stubs leave it out
                 self._cancel.check()
                 if isinstance(message, dict) and message.get("error"):
-                    raise BuildError(f"the docker daemon refused the image: {message['error']}")
+                    raise BuildError(
+                        f"the docker daemon refused the image: {message['error']}",
+                        hint="the log of the daemon says more; `docker system df` shows its space",
+                    )
 
     @contextlib.contextmanager
     def _speaking(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from release.effects.local_store import Sources
 from release.errors import NotFound
 from release.events import Note, Sink
 from release.handler import Work
+from release.hints import AGAIN
 from release.oci import Manifest, Repository
 from release.oci.image_index import image_index
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Slot, binding, duration_of
@@ -95,7 +96,7 @@ class Assembly:
         """Store the index, after copying the images that it lists. Raises `NotFound` if one of these images is gone."""
         operands = work.operands
         if seen.top is None:
-            raise NotFound("the index cannot be made before the image of each platform is known")
+            raise NotFound("the index cannot be made before the image of each platform is known", hint=AGAIN)
         contexts = [context for _, context in _contexts(work) if context is not None]
         if any(context != contexts[0] for context in contexts):
             text = "the platforms were built from different files: some were built by an earlier run"
@@ -116,7 +117,9 @@ class Assembly:
             place = self._sources.open(name)
             if place.resolve(digest_in(part.image)) is not None:
                 return place
-        raise NotFound(f"no place is known that has {part.image}, the image for `{part.platform}`")
+        raise NotFound(
+            f"no place is known that has {part.image}, the image for `{part.platform}`", hint=AGAIN
+        )
 
 
 def _contexts(work: Work[Assemble]) -> list[tuple[str, Mapping[str, Any] | None]]:

@@ -13,6 +13,7 @@ from release.canonical_json import canonical
 from release.control import Cancel
 from release.errors import NotFound
 from release.handler import Work
+from release.hints import AGAIN
 from release.log import LogWriter
 from release.log.attested import attested
 from release.oci import Descriptor, Registries, Repository
@@ -74,7 +75,9 @@ class Attestations:
         """Attach the statement. Raises `NotFound` if the log lacks the release's entries."""
         if seen is None:
             image = work.operands.image
-            raise NotFound(f"the version log has no `pushed` and `released` entries of {image} to attest")
+            raise NotFound(
+                f"the version log has no `pushed` and `released` entries of {image} to attest", hint=AGAIN
+            )
         push_artifact(self._registries.open(work.operands.target), seen.artifact, cancel=self._cancel)
         return Bindings()
 
@@ -94,7 +97,7 @@ class Attestations:
 def _artifact(release: Attested, repository: Repository) -> Artifact:
     image = repository.resolve(release.digest)
     if image is None:
-        raise NotFound(f"`{release.target}` has no {release.digest} any more")
+        raise NotFound(f"`{release.target}` has no {release.digest} any more", hint=AGAIN)
     return make_statement(
         canonical(release.statement),
         image,

@@ -14,6 +14,7 @@ from release.effects.tag_reader import TagReader
 from release.errors import DamagedBlob, DigestMismatch, NotFound, RegistryError
 from release.events import Sink
 from release.handler import Work
+from release.hints import AGAIN
 from release.image_names.locate import is_in_registry
 from release.oci import Descriptor, Repository
 from release.oci.graph import QUESTIONS, blobs_of
@@ -120,7 +121,7 @@ class Content:
         digest = digest_in(operands.image)
         destination = self._sources.open(operands.target)
         self._tags.forget(destination, digest)
-        missing: RegistryError = NotFound(f"no known source has {digest}")
+        missing: RegistryError = NotFound(f"no known source has {digest}", hint=AGAIN)
         for name in operands.sources:
             source = self._sources.open(name)
             if source.name == destination.name:

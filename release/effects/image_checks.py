@@ -11,6 +11,7 @@ from release.effects.local_store import Sources
 from release.errors import BuildError, NotFound
 from release.events import Output, Sink
 from release.handler import Work
+from release.hints import AGAIN
 from release.oci import Repository
 from release.plan.model import Bindings, Done, Free, Judgement, Slot
 from release.plan.operands import CheckImage, checked_of, digest_in
@@ -108,7 +109,7 @@ class ImageChecks:
             source = self._sources.open(name)
             if source.resolve(digest) is not None:
                 return source
-        raise NotFound(f"no place is known that has {digest}")
+        raise NotFound(f"no place is known that has {digest}", hint=AGAIN)
 
     def _run(self, argv: list[str], operands: CheckImage) -> None:
         where = f"check `{operands.name}`"

@@ -69,6 +69,9 @@ class Sources:
         """
         if name == FROM:
             if self._supplied is None:
-                raise NotFound("the plan's image was given with `--from`, and this run has no `--from`")
+                raise NotFound(
+                    "the plan's image was given with `--from`, and this run has no `--from`",
+                    hint="give the same `--from` again, beside `--plan`",
+                )
             return self._supplied
         return self.store.open() if name == STORE else self._registries.open(name)

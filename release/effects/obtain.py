@@ -24,6 +24,7 @@ from release.effects.tag_reader import TagReader
 from release.errors import BuildError, NotFound, RegistryError, ReleaseError
 from release.events import Note, Sink
 from release.handler import Work
+from release.hints import AGAIN
 from release.plan.evidence import STORE
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Slot, plain
 from release.plan.operands import BuildImage, FindImage, builder_of, part_of
@@ -214,7 +215,7 @@ class Find:
     def observe(self, work: Work[FindImage]) -> Found:
         """The image from the first source that has it. Raises the error of the last if all fail."""
         digest = work.operands.digest
-        trouble: RegistryError = NotFound(f"no known source has {digest}")
+        trouble: RegistryError = NotFound(f"no known source has {digest}", hint=AGAIN)
         for name in work.operands.sources:
             try:
                 found = find_image(self._sources.open(name), name, digest)

@@ -143,7 +143,10 @@ class Git:
                 hint=f"check the rights on `{self._directory}` and on the `git` that PATH finds",
             ) from error
         except TimeoutError as error:
-            raise GitError(f"`git {arguments[0]}` did not answer within {timeout:g} s") from error
+            raise GitError(
+                f"`git {arguments[0]}` did not answer within {timeout:g} s",
+                hint="look for a git process that waits, such as one for a lock or on a network disk, then run again",
+            ) from error
 
     def read(self, *arguments: str, accept: tuple[int, ...] = (0,), stdin: bytes = b"") -> bytes:
         """The output of `git <arguments>`. Raises from the `GitError` branch for exit codes not in `accept`."""

@@ -187,7 +187,10 @@ class FetchedHistory:
     def _must(self, *arguments: str, folder: str) -> None:
         done = self._run(*arguments, folder=folder)
         if done.code != 0:
-            raise GitError(f"`git {arguments[0]}` failed in `{folder}`: {told_by(done)}")
+            raise GitError(
+                f"`git {arguments[0]}` failed in `{folder}`: {told_by(done)}",
+                hint="`shipmark cache clean` removes what was fetched earlier; then run again",
+            )
 
     def _run(self, *arguments: str, stdin: bytes = b"", folder: str | None = None) -> Completed:
         return self._process.run(

@@ -103,7 +103,10 @@ def find_places(directory: str, env: Mapping[str, str], worktree: str | None = N
     """
     found = discover(directory, env)
     if found is None or not found.git_dir:
-        raise GitError(f"there is no `.git` of a repository at `{directory}`, or in a folder above")
+        raise GitError(
+            f"there is no `.git` of a repository at `{directory}`, or in a folder above",
+            hint="run in a clone, or name one with `-C DIR`; `git init` makes one",
+        )
     root = found.root if worktree is None else os.path.realpath(_join(found.git_dir, worktree))
     return Places(root=root, git_dir=found.git_dir, common_dir=_common(found.git_dir))
 

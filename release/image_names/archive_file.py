@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 from release.compression.decompress import unpacked
 from release.errors import Invalid, NotFound, RegistryError
 from release.filesystem.files import open_file, write_hint
+from release.hints import LARGE_IMAGE, ODD_IMAGE
 from release.image_names.tar_index import Member, read_members
 from release.limits import UNPACKED_BYTES, UNPACKED_RATIO
 from release.oci.verify import CHUNK
@@ -30,6 +31,8 @@ _MAGIC: tuple[tuple[bytes, Any], ...] = (
     (b"BZh", bz2.open),
     (b"\xfd7zXZ\0", lzma.open),
 )
+
+_UNREADABLE = "check the rights on the file, and the disk that holds it"
 # Temporary files are the only ones that are written here.
 _ROOM = "make room in the folder for temporary files, or set TMPDIR to a folder with room"
 
@@ -56,7 +59,7 @@ class ArchiveFile:
             ) from error
         except OSError as error:
             message = f"`{path}` cannot be read: {error.strerror or error}"
-            raise RegistryError(message, hint=_ROOM if write_hint(error) else None) from error
+            raise RegistryError(message, hint=_ROOM if write_hint(error) else _UNREADABLE) from error
         try:
             self._members = read_members(self._file, source=f"`{path}`")
         except BaseException:
@@ -80,14 +83,14 @@ class ArchiveFile:
         """A stream of a member's bytes. Raises `NotFound`."""
         member = self._find(name)
         if member is None:
-            raise NotFound(f"`{self.path}` holds no `{name}`")
+            raise NotFound(f"`{self.path}` holds no `{name}`", hint=ODD_IMAGE)
         return cast(IO[bytes], io.BufferedReader(_Slice(self._file, member.offset, member.size), CHUNK))
 
     def read(self, name: str, *, most: int) -> bytes:
         """All bytes of a member. Raises `Invalid` if the member has more than `most`."""
         size = self.size(name)
         if size is not None and size > most:
-            raise Invalid(f"`{name}` in `{self.path}` has {size} bytes, more than {most}")
+            raise Invalid(f"`{name}` in `{self.path}` has {size} bytes, more than {most}", hint=LARGE_IMAGE)
         with self.open(name) as stream:
             return stream.read()
 
@@ -165,7 +168,8 @@ def _unpack(packed: IO[bytes], unpacked: IO[bytes], limit: int, path: str) -> No
         total += len(data)
         if total > limit:
             raise Invalid(
-                f"`{path}` becomes more than {limit} bytes when it is decompressed, above the limit"
+                f"`{path}` becomes more than {limit} bytes when it is decompressed, above the limit",
+                hint=LARGE_IMAGE,
             )
         unpacked.write(data)
     unpacked.flush()

@@ -11,6 +11,7 @@ from typing import IO
 from release.errors import ConfigError, Invalid, NotFound
 from release.events import Note, Sink
 from release.filesystem.files import require_file
+from release.hints import AGAIN
 from release.image_names.archive_writer import write_combined_archive
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest
@@ -79,7 +80,7 @@ class ArchiveTarget:
         """The manifest that was put under a tag, or is in the store. Raises `NotFound`."""
         put = self._put(reference)
         if put is None and not is_digest(reference):
-            raise NotFound(f"`{self.name}` has no `{reference}`")
+            raise NotFound(f"`{self.name}` has no `{reference}`", hint=AGAIN)
         return put or self._store.manifest(reference)
 
     def _put(self, reference: str) -> Manifest | None:

@@ -23,11 +23,17 @@ from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, Regis
 from release.filesystem.files import read_limited, write_hint
 from release.filesystem.folders import OpenFolder, nearest_folder, open_folder
 from release.filesystem.new_files import NewFile
+from release.hints import ODD_IMAGE
 from release.layout.blob_writer import BLOB_MODE
 from release.oci import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 from release.oci.grammar import is_digest, require_digest, require_tag
 from release.oci.manifest import LARGEST_PULLED, describe, read_manifest
 from release.oci.verify import CHUNK, verified
+
+_ABSENT = (
+    "a `dir:` folder holds one image without a tag: name the folder alone, or copy the image there again"
+)
+_UNREADABLE = "check the rights on the folder, and the disk that holds it"
 
 # Content of the file `version`, which containers/image requires.
 _VERSION = b"Directory Transport Version: 1.1\n"
@@ -67,7 +73,7 @@ class Folder:
         """The manifest with a digest, which is checked. Raises `NotFound`, also for a tag."""
         raw = self._document(reference)
         if raw is None:
-            raise NotFound(f"`{self.name}` has no `{reference}`")
+            raise NotFound(f"`{self.name}` has no `{reference}`", hint=_ABSENT)
         return self._read(raw, reference)
 
     def tags(self) -> tuple[str, ...]:
@@ -104,7 +110,9 @@ class Folder:
             hint = "the image is incomplete there: copy it to that folder again"
             raise NotFound(f"blob `{descriptor.digest}` is missing in `{self.name}`", hint=hint) from error
         except OSError as error:
-            raise RegistryError(f"blob `{descriptor.digest}` of `{self.name}`: {error.strerror}") from error
+            raise RegistryError(
+                f"blob `{descriptor.digest}` of `{self.name}`: {error.strerror}", hint=_UNREADABLE
+            ) from error
         return verified(cast(IO[bytes], raw), descriptor, source=f"`{self.name}`")
 
     def has_blob(self, descriptor: Descriptor) -> bool:
@@ -182,7 +190,9 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise RegistryError(f"`{self.name}` cannot be read: {error.strerror}") from error
+            raise RegistryError(
+                f"`{self.name}` cannot be read: {error.strerror}", hint=_UNREADABLE
+            ) from error
 
     def _status(self, name: str) -> os.stat_result | None:
         try:
@@ -222,11 +232,13 @@ def _media_type(raw: bytes, source: str) -> str:
     try:
         shape = decode(raw, _Shape)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Invalid(f"the manifest in `{source}` is not a JSON object") from error
+        raise Invalid(f"the manifest in `{source}` is not a JSON object", hint=ODD_IMAGE) from error
     if shape.media_type:
         return shape.media_type
     if (shape.manifests is None) == (shape.layers is None):
-        raise Invalid(f"the manifest in `{source}` has no `mediaType`, and its members fit no type")
+        raise Invalid(
+            f"the manifest in `{source}` has no `mediaType`, and its members fit no type", hint=ODD_IMAGE
+        )
     return OCI_INDEX if shape.manifests is not None else OCI_MANIFEST
 
 

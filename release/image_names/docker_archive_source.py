@@ -23,6 +23,7 @@ from release.control import Cancel
 from release.decoding import decode
 from release.errors import ConfigError, Invalid, NotFound
 from release.events import Note, Sink
+from release.hints import ODD_IMAGE
 from release.image_names.archive_file import ArchiveFile
 from release.image_names.oci_archive import ReadOnly
 from release.layout.layout import Layout
@@ -150,7 +151,7 @@ class DockerArchive(ReadOnly):
             entries = tuple(decode(raw, tuple[_Entry, ...] | None) or ())  # type: ignore[arg-type]  # a union
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Invalid(
-                f"`manifest.json` in `{self.name}` is not what `docker save` writes: {error}"
+                f"`manifest.json` in `{self.name}` is not what `docker save` writes: {error}", hint=ODD_IMAGE
             ) from error
         names = [name for entry in entries for name in entry.repo_tags or ()]
         count, wanted = len(entries), self._wanted
@@ -184,9 +185,11 @@ class DockerArchive(ReadOnly):
         try:
             diff_ids = decode(config, _Config).rootfs.diff_ids or ()
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Invalid(f"the config in `{self.name}` is not an image config: {error}") from error
+            raise Invalid(
+                f"the config in `{self.name}` is not an image config: {error}", hint=ODD_IMAGE
+            ) from error
         if len(diff_ids) != len(self._entry.layers or ()) or not all(map(is_digest, diff_ids)):
-            raise Invalid(f"the config in `{self.name}` does not fit its layers")
+            raise Invalid(f"the config in `{self.name}` does not fit its layers", hint=ODD_IMAGE)
         layers = self._layers(diff_ids)
         described = Descriptor(media_type=OCI_CONFIG, digest=digest_bytes(config), size=len(config))
         self._store.put_blob(described, partial(io.BytesIO, config))
@@ -233,13 +236,13 @@ class DockerArchive(ReadOnly):
         if layer.diff_id != diff_id:
             raise Invalid(
                 f"{what} has diff id `{layer.diff_id}`, not `{diff_id}`",
-                hint=_OTHER_CODEC if start.startswith((b"BZh", b"\xfd7zX")) else None,
+                hint=_OTHER_CODEC if start.startswith((b"BZh", b"\xfd7zX")) else ODD_IMAGE,
             )
         return layer.descriptor
 
     def _document(self, name: str) -> bytes:
         if name not in self._archive:
-            hint = None
+            hint = ODD_IMAGE
             if "oci-layout" in self._archive:
                 hint = f"the archive has an OCI layout: write `oci-archive:{self._shown}`"
             elif "repositories" in self._archive:

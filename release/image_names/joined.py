@@ -11,6 +11,8 @@ from release.image_names.oci_archive import ReadOnly
 from release.oci import Descriptor, Manifest, Repository
 from release.oci.manifest import children, describe
 
+_ELSEWHERE = "name the place that holds it with one more `--from`; a place may have changed meanwhile"
+
 
 class JoinedImages(ReadOnly):
     """An index that no repository has, and the manifests and blobs below it, read from `places`. Thread-safe.
@@ -47,7 +49,7 @@ class JoinedImages(ReadOnly):
             found = place.manifest(reference)
             self._owners.update({child.digest: place for child in children(found)})
             return found
-        raise NotFound(f"none of the places that were given has the manifest {reference}")
+        raise NotFound(f"none of the places that were given has the manifest {reference}", hint=_ELSEWHERE)
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """A stream of the blob: from the repository whose manifest names it, if that manifest was read and it is there.
@@ -61,7 +63,9 @@ class JoinedImages(ReadOnly):
         for place in self._places:
             if place.has_blob(descriptor):
                 return place.open_blob(descriptor)
-        raise NotFound(f"none of the places that were given has the blob {descriptor.digest}")
+        raise NotFound(
+            f"none of the places that were given has the blob {descriptor.digest}", hint=_ELSEWHERE
+        )
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether one of the repositories has the blob."""

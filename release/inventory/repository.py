@@ -137,7 +137,10 @@ class _Reading:
                 if one.subject is not None:
                     below[one.subject] = None
             if len(self._manifests) > _MOST_MANIFESTS:
-                raise Invalid(f"`{self._repository.name}` holds more than {_MOST_MANIFESTS} manifests")
+                raise Invalid(
+                    f"`{self._repository.name}` holds more than {_MOST_MANIFESTS} manifests",
+                    hint="split it: prune judges a repository as a whole, and reads all of it",
+                )
             for digest in self._referrers([one.digest for one in found if one is not None]):
                 below[digest] = None
             waiting = [one for one in below if one not in self._manifests and one not in self._absent]

@@ -24,6 +24,8 @@ from release.layout.reader import INCOMPLETE, LayoutReader
 from release.oci import Descriptor
 from release.oci.verify import pieces
 
+_CHECK = "check the rights on the folder, and the disk that holds it"
+
 #: Errors of a damaged layout. A symlink raises `RefusedError` instead: nobody makes one by accident.
 BROKEN = (OSError, Obstructed)
 
@@ -158,7 +160,7 @@ class LayoutBlobs(LayoutReader):
             yield folder
 
 
-def broken(what: str, error: OSError | Obstructed, *, hint: str | None = None) -> RegistryError:
+def broken(what: str, error: OSError | Obstructed, *, hint: str = _CHECK) -> RegistryError:
     """The error for a damaged layout. `hint`: for errors of the operating system other than a full disk."""
     if isinstance(error, Obstructed):
         return RegistryError(f"{what}: {error.message}", hint=error.hint)

@@ -14,6 +14,7 @@ import msgspec
 
 from release.decoding import convert
 from release.errors import ConfigError, Invalid
+from release.hints import ODD_IMAGE
 from release.json_text import parse_json
 from release.layout.entry_names import REF_NAME, called, is_named, only_image, tag_of, without_name
 from release.oci import Descriptor
@@ -104,12 +105,14 @@ def read_entries(raw: bytes, source: str) -> Entries:
     try:
         document = parse_json(raw, "index.json")
     except ConfigError as error:
-        raise Invalid(f"`index.json` of `{source}` cannot be used: {error.message}") from error
+        raise Invalid(
+            f"`index.json` of `{source}` cannot be used: {error.message}", hint=ODD_IMAGE
+        ) from error
     if isinstance(document, dict) and document.get("manifests", ...) is None:
         document["manifests"] = []  # what Go writes for a list that was never filled
     items = document.get("manifests") if isinstance(document, dict) else None
     if not isinstance(items, list):
-        raise Invalid(f"`index.json` of `{source}` has no list `manifests`")
+        raise Invalid(f"`index.json` of `{source}` has no list `manifests`", hint=ODD_IMAGE)
     for position, item in enumerate(items):
         _require(item, f"`index.json` of `{source}`, manifests[{position}]")
     return Entries(document)
@@ -119,9 +122,9 @@ def _require(item: Any, where: str) -> None:
     try:
         descriptor = convert(without_nulls(item), Descriptor)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise Invalid(f"{where}: not a descriptor: {error}") from error
+        raise Invalid(f"{where}: not a descriptor: {error}", hint=ODD_IMAGE) from error
     if not is_digest(descriptor.digest) or descriptor.size < 0:
-        raise Invalid(f"{where}: digest or size is invalid")
+        raise Invalid(f"{where}: digest or size is invalid", hint=ODD_IMAGE)
 
 
 def _descriptor(item: dict[str, Any]) -> Descriptor:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 
 from release.errors import NotFound, RegistryError
 from release.filesystem.files import read_limited
+from release.hints import AGAIN
 from release.layout.blobs import BROKEN, LayoutBlobs, broken
 from release.layout.files import EMPTY_INDEX, split_digest
 from release.layout.index import Entries, read_entries
@@ -53,7 +54,9 @@ class Layout(LayoutBlobs):
             require_tag(tag)
         for child in children(manifest):
             if not child.urls and not self.has_blob(child):
-                raise NotFound(f"`{self.name}` has no `{child.digest}`, which `{manifest.digest}` needs")
+                raise NotFound(
+                    f"`{self.name}` has no `{child.digest}`, which `{manifest.digest}` needs", hint=AGAIN
+                )
         self._write(manifest)
         self._keep(child.digest for child in children(manifest) if not child.urls or self.has_blob(child))
         about = subject(manifest)
@@ -122,7 +125,10 @@ class Layout(LayoutBlobs):
     def delete_manifest(self, digest: str) -> None:
         """Remove the manifest and all its tags; its blobs stay. Raises `NotFound` if there is no such manifest."""
         if self.resolve(require_digest(digest)) is None:
-            raise NotFound(f"`{self.name}` has no `{digest}`")
+            raise NotFound(
+                f"`{self.name}` has no `{digest}`",
+                hint=f"`shipmark image inspect {self.name}` shows what it holds",
+            )
         try:
             self._files.require_blob_file(digest)
             about = self._subject_of(digest)

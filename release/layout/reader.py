@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import IO
 
 from release.errors import Invalid, NotFound, RegistryError
+from release.hints import LARGE_IMAGE
 from release.layout.index import Entries
 from release.oci import INDEX_TYPES, Descriptor, Manifest
 from release.oci.attached import describe_referrer, referrers_tag
@@ -116,7 +117,8 @@ class LayoutReader:
         if descriptor.size > LARGEST_PULLED:
             raise Invalid(
                 f"manifest `{descriptor.digest}` in `{self.name}` has {descriptor.size} bytes,"
-                f" more than {LARGEST_PULLED}"
+                f" more than {LARGEST_PULLED}",
+                hint=LARGE_IMAGE,
             )
         with self.open_raw(descriptor) as stream:
             raw = stream.read(LARGEST_PULLED + 1)

@@ -10,6 +10,7 @@ import msgspec
 
 from release.decoding import decoder
 from release.errors import LogCorrupt, LogError
+from release.hints import UNWRITABLE
 from release.log import LINE_LIMIT, SCHEMA, Entry, Head
 
 #: Hashed before every line: the hash of a line never equals a hash of the same bytes for another purpose or schema.
@@ -115,7 +116,7 @@ def envelope_of(raw: bytes, previous: Head) -> Envelope:
     try:
         envelope = _ENVELOPES.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise LogError(f"entry {previous.seq + 1} is not a record: {error}") from error
+        raise LogError(f"entry {previous.seq + 1} is not a record: {error}", hint=UNWRITABLE) from error
     _require_position(envelope.seq, envelope.prev, previous)
     return envelope
 

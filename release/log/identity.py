@@ -12,6 +12,7 @@ import msgspec
 from release.canonical_json import is_plain, require_canonical
 from release.decoding import convert
 from release.errors import LogError
+from release.hints import UNWRITABLE
 from release.secrets.redaction import holds_credentials, redact
 
 ENVELOPE = frozenset({"schema", "seq", "prev", "hash", "id", "at", "batch"})
@@ -59,7 +60,7 @@ def require_writable(fact: dict[str, Any]) -> None:
 
 
 def _unwritable(fact: dict[str, Any], error: Exception) -> LogError:
-    return LogError(f"record `{fact.get('kind', '')}` cannot be written: {error}")
+    return LogError(f"record `{fact.get('kind', '')}` cannot be written: {error}", hint=UNWRITABLE)
 
 
 def _id_of(identity: Any) -> str:
@@ -109,17 +110,18 @@ def checked(fact: dict[str, Any]) -> dict[str, Any]:
     if not is_sound:
         fact = _without_none(fact)
     if not isinstance(kind, str) or not kind:
-        raise LogError("a record without a `kind` cannot be written")
+        raise LogError("a record without a `kind` cannot be written", hint=UNWRITABLE)
     if not ENVELOPE.isdisjoint(fact):
         raise LogError(
-            f"record `{kind}` sets `{min(ENVELOPE & fact.keys())}`, which only the log itself sets"
+            f"record `{kind}` sets `{min(ENVELOPE & fact.keys())}`, which only the log itself sets",
+            hint=UNWRITABLE,
         )
     shape = _shape(kind)
     if shape is not None:
         try:
             convert(fact, shape)
         except msgspec.ValidationError as error:
-            raise LogError(f"record `{kind}` is malformed: {error}") from error
+            raise LogError(f"record `{kind}` is malformed: {error}", hint=UNWRITABLE) from error
     if not is_sound:
         require_writable(fact)
     if b"@" in plain and b"://" in plain:
@@ -162,7 +164,10 @@ def require_safe(fact: dict[str, Any]) -> None:
     """Raise `LogError` naming the member that holds a URL with credentials; the value itself is not shown."""
     for where, text in _texts(fact, ""):
         if holds_credentials(text):
-            raise LogError(f"record `{fact.get('kind', '')}` holds a URL with credentials in `{where}`")
+            raise LogError(
+                f"record `{fact.get('kind', '')}` holds a URL with credentials in `{where}`",
+                hint="take user name and password out of that URL",
+            )
 
 
 def safe_message(text: str) -> str:

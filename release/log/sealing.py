@@ -55,5 +55,8 @@ def _sealed(fact: dict[str, Any], head: Head, at: str, batch: tuple[int, int] | 
     fields["hash"] = hashlib.sha256(DOMAIN + _ENCODER.encode(fields)).hexdigest()
     raw = _ENCODER.encode(fields)
     if len(raw) > LINE_LIMIT:
-        raise LogError(f"record `{fact.get('kind', '')}` is {len(raw)} bytes long, at most {LINE_LIMIT} fit")
+        raise LogError(
+            f"record `{fact.get('kind', '')}` is {len(raw)} bytes long, at most {LINE_LIMIT} fit",
+            hint="shorten what is long in it, such as the text of `--reason`, or a label",
+        )
     return Entry(raw=raw, fields=fields)

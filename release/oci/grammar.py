@@ -57,7 +57,10 @@ def require_digest(text: str) -> str:
     """Return `text` if it is a valid digest. Raises `ConfigError`."""
     fault = digest_fault(text)
     if fault is not None:
-        raise ConfigError(f"digest `{shown(text)}` is invalid: {fault}")
+        raise ConfigError(
+            f"digest `{shown(text)}` is invalid: {fault}",
+            hint="write `sha256:` and 64 hex digits in lower case; `shipmark image digest IMAGE` prints one",
+        )
     return text
 
 

@@ -11,6 +11,7 @@ from functools import partial
 
 from release.control import Cancel
 from release.errors import Invalid
+from release.hints import LARGE_IMAGE
 from release.oci import Descriptor, Manifest, Repository
 from release.oci.manifest import children
 from release.task_group import run_all
@@ -44,7 +45,10 @@ def read_manifests(
             return _ordered(digest, found)
         if len(found) + len(waiting) > _MOST_MANIFESTS:
             break
-    raise Invalid(f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests")
+    raise Invalid(
+        f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests",
+        hint=LARGE_IMAGE,
+    )
 
 
 def manifests_in(manifest: Manifest) -> tuple[Descriptor, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from release.errors import Invalid, NotFound
+from release.hints import LARGE_IMAGE
 from release.limits import INDEX_PLATFORMS
 from release.oci import INDEX_TYPES, OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
 from release.oci.image_index import entry_of
@@ -59,7 +60,8 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
     if len(images) > INDEX_PLATFORMS:
         raise Invalid(
             f"the index `{top.digest}` in `{repository.name}` lists {len(images)} platforms,"
-            f" more than {INDEX_PLATFORMS}"
+            f" more than {INDEX_PLATFORMS}",
+            hint=LARGE_IMAGE,
         )
     labels: list[dict[str, str]] = []
     platforms: list[str | None] = []
@@ -155,7 +157,8 @@ def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
         return {}
     if config.size > _LARGEST_CONFIG:
         raise Invalid(
-            f"the config of `{manifest.digest}` has {config.size} bytes, more than {_LARGEST_CONFIG}"
+            f"the config of `{manifest.digest}` has {config.size} bytes, more than {_LARGEST_CONFIG}",
+            hint=LARGE_IMAGE,
         )
     with repository.open_blob(config) as stream:
         raw = stream.read(_LARGEST_CONFIG + 1)

@@ -14,6 +14,7 @@ import msgspec
 
 from release.decoding import convert
 from release.errors import DigestMismatch, Invalid
+from release.hints import LARGE_IMAGE, ODD_IMAGE
 from release.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest
 from release.oci.grammar import is_digest
 
@@ -50,7 +51,7 @@ def read_manifest(raw: bytes, media_type: str, *, expected: str | None, source: 
     `source`: the origin of `raw`, for messages. Raises `DigestMismatch` and `Invalid`.
     """
     if len(raw) > LARGEST_PULLED:
-        raise Invalid(f"the manifest at {source} is larger than {LARGEST_PULLED} bytes")
+        raise Invalid(f"the manifest at {source} is larger than {LARGEST_PULLED} bytes", hint=LARGE_IMAGE)
     algorithm = expected.partition(":")[0] if expected else "sha256"
     digest = digest_bytes(raw, algorithm)
     if expected is not None and digest != expected:
@@ -127,9 +128,9 @@ def json_object(raw: bytes, what: str) -> dict[str, Any]:
     try:
         document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Invalid(f"{what} is not JSON") from error
+        raise Invalid(f"{what} is not JSON", hint=ODD_IMAGE) from error
     if not isinstance(document, dict):
-        raise Invalid(f"{what} is not a JSON object")
+        raise Invalid(f"{what} is not a JSON object", hint=ODD_IMAGE)
     return document
 
 
@@ -143,7 +144,8 @@ def _require_known(media_type: str, source: str) -> str:
         raise _schema_1(source)
     if declared not in INDEX_TYPES | MANIFEST_TYPES:
         raise Invalid(
-            f"{source} is of media type `{_short(declared)}`, which is not an image manifest or index"
+            f"{source} is of media type `{_short(declared)}`, which is not an image manifest or index",
+            hint=ODD_IMAGE,
         )
     return declared
 
@@ -153,9 +155,11 @@ def _require_type(document: dict[str, Any], declared: str, source: str) -> None:
         raise _schema_1(source)
     inner = document.get("mediaType")
     if inner is not None and inner != declared:
-        raise Invalid(f"{source} was served as `{declared}`, but its `mediaType` is `{_short(inner)}`")
+        raise Invalid(
+            f"{source} was served as `{declared}`, but its `mediaType` is `{_short(inner)}`", hint=ODD_IMAGE
+        )
     if document.get("schemaVersion") != 2:
-        raise Invalid(f"{source} has no `schemaVersion` 2")
+        raise Invalid(f"{source} has no `schemaVersion` 2", hint=ODD_IMAGE)
 
 
 def _schema_1(source: str) -> Invalid:
@@ -170,7 +174,8 @@ def _require_shape(document: dict[str, Any], kind: str, source: str) -> None:
     for name in sorted(foreign):
         if document.get(name) is not None:
             raise Invalid(
-                f"{source} is `{kind}` but holds `{name}`: programs could read it as an image or as an index"
+                f"{source} is `{kind}` but holds `{name}`: programs could read it as an image or as an index",
+                hint=ODD_IMAGE,
             )
 
 
@@ -189,7 +194,7 @@ def _list(document: dict[str, Any], name: str, source: str) -> list[Any]:
     if value is None and (name == "manifests" or name in document):
         value = []  # Go writes `null` for a list that was never filled
     if not isinstance(value, list):
-        raise Invalid(f"{source} has no list `{name}`")
+        raise Invalid(f"{source} has no list `{name}`", hint=ODD_IMAGE)
     return value
 
 
@@ -204,11 +209,11 @@ def _descriptor(value: Any, where: str) -> Descriptor:
     try:
         descriptor = convert(without_nulls(value), Descriptor)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise Invalid(f"{where}: not a descriptor: {error}") from error
+        raise Invalid(f"{where}: not a descriptor: {error}", hint=ODD_IMAGE) from error
     if not is_digest(descriptor.digest):
-        raise Invalid(f"{where}: `{_short(descriptor.digest)}` is not a digest")
+        raise Invalid(f"{where}: `{_short(descriptor.digest)}` is not a digest", hint=ODD_IMAGE)
     if not 0 <= descriptor.size <= _LARGEST_BLOB:
-        raise Invalid(f"{where}: size {descriptor.size} is impossible")
+        raise Invalid(f"{where}: size {descriptor.size} is impossible", hint=ODD_IMAGE)
     return descriptor
 
 

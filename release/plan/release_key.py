@@ -24,7 +24,10 @@ def name_of(decision: Decision) -> str:
     and not in the next, and the name has to stay. Raises `RefusedError` when nothing is to be released.
     """
     if not decision.tags:
-        raise RefusedError(f"component `{decision.component}` has no tag, so nothing names its release")
+        raise RefusedError(
+            f"component `{decision.component}` has no tag, so nothing names its release",
+            hint=f"`shipmark tags --format json --component {decision.component}` shows what withholds its tags",
+        )
     for tag in decision.tags:
         if isinstance(tag, FixedTag):
             return tag.name

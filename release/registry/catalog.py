@@ -13,6 +13,7 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import Denied, Invalid, NotFound
+from release.hints import ODD_ANSWER
 from release.oci.grammar import is_repository
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
@@ -47,7 +48,7 @@ def list_repositories(host: Host, within: str, wanted: Callable[[str], bool]) ->
     try:
         for number, name in enumerate(pages):
             if number >= _MOST:
-                raise Invalid(f"`{host.registry}` lists more than {_MOST} repositories")
+                raise Invalid(f"`{host.registry}` lists more than {_MOST} repositories", hint=_HINT)
             if wanted(name):
                 found.add(name)
     except (NotFound, Invalid, Denied) as error:
@@ -65,5 +66,7 @@ def _names_of(host: Host, raw: bytes) -> tuple[str, ...]:
     try:
         page = decode(raw, _Page)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Invalid(f"`{host.registry}` answered something that is not a list of repositories") from error
+        raise Invalid(
+            f"`{host.registry}` answered something that is not a list of repositories", hint=ODD_ANSWER
+        ) from error
     return tuple(one for one in page.repositories or [] if isinstance(one, str) and is_repository(one))

@@ -9,6 +9,7 @@ from typing import IO, Any, cast
 import msgspec
 
 from release.errors import NotFound, RegistryError, Unreachable
+from release.hints import AGAIN
 from release.lazy_pattern import pattern
 from release.oci import Descriptor
 from release.oci.verify import CHUNK
@@ -76,7 +77,7 @@ class _Resuming(io.RawIOBase):
         answer = self._host.call(msgspec.structs.replace(self._call, headers=headers))
         if answer.status == 404:
             fault = self._host.fault(answer, self._call)
-            raise NotFound(fault.message, status=404, code=fault.code)
+            raise NotFound(fault.message, status=404, code=fault.code, hint=fault.hint)
         if resumes and answer.status in (206, 416):
             if answer.status == 416 or not self._is_rest(answer):
                 # The storage, or a proxy before it, has ranges of its own: read from the start, as where it has none.
@@ -115,7 +116,9 @@ class _Resuming(io.RawIOBase):
         count = answer.readinto(view)
         if not count and self._at < self._size:
             # Without a Content-Length, a broken connection looks like the end of the blob.
-            raise Unreachable(f"`{self._host.registry}` ended {self._call.what} after {self._at} bytes")
+            raise Unreachable(
+                f"`{self._host.registry}` ended {self._call.what} after {self._at} bytes", hint=AGAIN
+            )
         return count
 
     def _fault(self, answer: Answer) -> RegistryError:
@@ -123,7 +126,7 @@ class _Resuming(io.RawIOBase):
         error = self._host.fault(answer, self._call)
         if elsewhere and error.status in (400, 401, 403, 410):
             # The storage behind a redirect refused: its signed address may have expired. A retry gets a new address.
-            return Unreachable(error.message, status=error.status, code=error.code)
+            return Unreachable(error.message, status=error.status, code=error.code, hint=error.hint or AGAIN)
         return error
 
     def _drop(self) -> None:
@@ -138,7 +141,7 @@ class _Resuming(io.RawIOBase):
             data = answer.piece(min(left, CHUNK))
             if not data:
                 answer.close()
-                raise Unreachable(f"`{self._host.registry}` ended {self._call.what} early")
+                raise Unreachable(f"`{self._host.registry}` ended {self._call.what} early", hint=AGAIN)
             left -= len(data)
 
     def _is_rest(self, answer: Answer) -> bool:

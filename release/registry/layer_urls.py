@@ -20,6 +20,8 @@ from release.registry.http.client import Transport
 from release.registry.http.redirects import absolute
 from release.registry.http.tls import Trust
 
+_ELSEWHERE = "pull the image with another tool and push it whole: then the registry holds the layer itself"
+
 # URLs of one layer that are tried. Real ones have one or two; a manifest may list thousands.
 _MOST_URLS = 4
 # Redirects in a row: of the vendor's address to its storage.
@@ -37,7 +39,7 @@ class LayerUrls:
 
     def open(self, layer: Descriptor) -> IO[bytes]:
         """The layer, unchecked, from the first of its URLs that serves it. Raises the error of the last URL."""
-        trouble: RegistryError = NotFound(f"layer `{layer.digest}` has no `urls`")
+        trouble: RegistryError = NotFound(f"layer `{layer.digest}` has no `urls`", hint=_ELSEWHERE)
         for url in layer.urls[:_MOST_URLS]:
             try:
                 return cast(IO[bytes], _Body(self._answer(url)))
@@ -53,18 +55,20 @@ class LayerUrls:
                 return answer
             answer.close()
             if answer.status not in _REDIRECTS:
-                raise RegistryError(f"`{current.netloc}` answered {answer.status}", status=answer.status)
+                raise RegistryError(
+                    f"`{current.netloc}` answered {answer.status}", status=answer.status, hint=_ELSEWHERE
+                )
             current = self._checked(
                 current.geturl(), answer.headers.get("Location") or "", secure=current.scheme == "https"
             )
-        raise Invalid(f"`{current.netloc}` redirects too often")
+        raise Invalid(f"`{current.netloc}` redirects too often", hint=_ELSEWHERE)
 
     def _checked(self, current: str, text: str, *, secure: bool) -> SplitResult:
         target = absolute(current, text)
         if target is None:
-            raise Invalid("one of its `urls` is not a plain http or https URL")
+            raise Invalid("one of its `urls` is not a plain http or https URL", hint=_ELSEWHERE)
         if target.scheme == "http" and (secure or not self._trust.allows_http(target.netloc)):
-            raise Invalid(f"`{target.netloc}` would send it over plain http")
+            raise Invalid(f"`{target.netloc}` would send it over plain http", hint=_ELSEWHERE)
         return target
 
 

@@ -12,6 +12,7 @@ from release.registry.http.encoding import is_encoded
 
 # The hint for a wrong host or port, such as the address of the registry's web pages, and for a proxy that requires a
 # login.
+_NO_IMAGE = "what is stored there is no image: check the tag, and that this is the registry's own address"
 _WEB_PAGE = "a web page was answered: check the registry's host and port, and whether a proxy wants a login"
 
 # Media types with which servers of plain files, and proxies that answer a HEAD by themselves, say nothing.
@@ -30,7 +31,7 @@ def described(headers: Mapping[str, str], name: str, reference: str) -> Descript
         raise Invalid(
             f"{named(name, reference)} is of media type `{printable(media_type)}`, "
             "which is not an image manifest or index",
-            hint=_WEB_PAGE if media_type == "text/html" else None,
+            hint=_WEB_PAGE if media_type == "text/html" else _NO_IMAGE,
         )
     digest = headers.get("Docker-Content-Digest") or ""
     size = headers.get("Content-Length") or ""

@@ -106,7 +106,8 @@ class Manifests:
         """
         if len(manifest.raw) > LARGEST_PUSHED:
             raise Invalid(
-                f"manifest `{manifest.digest}` is larger than the {LARGEST_PUSHED} bytes that registries accept"
+                f"manifest `{manifest.digest}` is larger than the {LARGEST_PUSHED} bytes that registries accept",
+                hint="list fewer images in the index, or shorten its annotations",
             )
         reference = require_digest(manifest.digest) if tag is None else require_tag(tag)
         call = self._calls.make(

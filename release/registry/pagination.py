@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from release.errors import Invalid, NotFound, RegistryError
+from release.hints import ODD_ANSWER
 from release.lazy_pattern import pattern
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
@@ -71,7 +72,7 @@ def read_pages(host: Host, call: Call, *, most: int, name: str) -> Iterator[tupl
             if len(seen) == 1:
                 raise
             raise Invalid(
-                f"the {name} of `{host.registry}` breaks off after {len(seen) - 1} pages"
+                f"the {name} of `{host.registry}` breaks off after {len(seen) - 1} pages", hint=ODD_ANSWER
             ) from error
         yield answer, raw
         header = answer.headers.get("Link")

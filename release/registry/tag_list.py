@@ -12,6 +12,7 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import Invalid, NotFound
+from release.hints import ODD_ANSWER
 from release.oci.grammar import is_tag
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
@@ -40,5 +41,7 @@ def _tags_of(host: Host, raw: bytes) -> tuple[str, ...]:
     try:
         page = decode(raw, _TagPage)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Invalid(f"`{host.registry}` answered something that is not a list of tags") from error
+        raise Invalid(
+            f"`{host.registry}` answered something that is not a list of tags", hint=ODD_ANSWER
+        ) from error
     return tuple(tag for tag in page.tags or [] if isinstance(tag, str) and is_tag(tag))

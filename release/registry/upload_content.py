@@ -10,6 +10,7 @@ from typing import IO, Self
 
 from release.errors import RegistryError
 from release.events import Progress, Sink
+from release.hints import AGAIN
 from release.oci import Descriptor
 from release.oci.verify import CHUNK
 from release.registry.http.bodies import Upload, read_source
@@ -72,5 +73,7 @@ def _skip(stream: IO[bytes], count: int) -> None:
     while count:
         data = read_source(stream, min(count, CHUNK))
         if not data:
-            raise RegistryError(f"the source ended {count} bytes before the bytes that are to be sent again")
+            raise RegistryError(
+                f"the source ended {count} bytes before the bytes that are to be sent again", hint=AGAIN
+            )
         count -= len(data)

@@ -16,6 +16,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from release.errors import Denied, DigestMismatch, RegistryError, Unreachable
+from release.hints import AGAIN
 from release.oci import Descriptor
 from release.oci.verify import CHUNK
 from release.registry.http.answer import Answer
@@ -132,6 +133,7 @@ class BlobUpload:
                 raise Unreachable(
                     f"`{self._host.registry}` stored another number of bytes than was sent when {self._sessions.what}",
                     status=416,
+                    hint=AGAIN,
                 )
         return location
 

@@ -92,7 +92,10 @@ def artifact_of(document: StatusDocument) -> StatusArtifact:
     """The artifact with this document. Equal documents give equal bytes. Raises `Invalid` for one that is too large."""
     payload = canonical(document.raw)
     if len(payload) > LARGEST:
-        raise Invalid(f"the statuses of versions take {len(payload)} bytes, more than {LARGEST}")
+        raise Invalid(
+            f"the statuses of versions take {len(payload)} bytes, more than {LARGEST}",
+            hint="shorten the reasons of `rollback --reason`",
+        )
     layer = Descriptor(media_type=ARTIFACT_TYPE, digest=digest_bytes(payload), size=len(payload))
     data = base64.b64encode(payload).decode()
     manifest = encode_manifest(

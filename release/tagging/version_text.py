@@ -15,6 +15,8 @@ from release.lazy_pattern import pattern
 from release.tagging.formats import FORMATS, format_version
 from release.versions.model import Version
 
+_PLAIN_FLAG = "give the Go variable a value without it: `--go-var 'main.commit={{commit}}'`"
+
 if TYPE_CHECKING:
     from release.tagging.expressions.render import Value
 
@@ -134,7 +136,10 @@ def write(facts: VersionFacts, form: str, go_variables: Sequence[str] = ()) -> s
     if form == "ldflags":
         return _ldflags(facts, go_variables)
     if go_variables:
-        raise ConfigError("`--go-var` goes with `--format ldflags` only")
+        raise ConfigError(
+            "`--go-var` goes with `--format ldflags` only",
+            hint="write `--format ldflags`, or leave `--go-var` out",
+        )
     if form in _WRITERS:
         return _WRITERS[form](facts)
     return format_version(facts.version, form)
@@ -196,10 +201,10 @@ def _quoted(text: str) -> str:
     if not re.search(r"[\s'\"]", text):
         return text
     if "\n" in text or "\r" in text:
-        raise ConfigError(f"a linker flag cannot hold a line break: `{text!r}`")
+        raise ConfigError(f"a linker flag cannot hold a line break: `{text!r}`", hint=_PLAIN_FLAG)
     quote = "'" if "'" not in text else '"'
     if quote in text:
-        raise ConfigError(f"a linker flag cannot hold both kinds of quotes: `{text}`")
+        raise ConfigError(f"a linker flag cannot hold both kinds of quotes: `{text}`", hint=_PLAIN_FLAG)
     return f"{quote}{text}{quote}"
 
 

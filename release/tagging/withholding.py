@@ -58,7 +58,10 @@ def guarded(
                     )
                 )
             case Refuse():
-                raise TagConflict(verdict.reason)
+                raise TagConflict(
+                    verdict.reason,
+                    hint="a version names one commit for ever: release this one under the next version",
+                )
     return tuple(kept), tuple(withheld)
 
 

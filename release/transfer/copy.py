@@ -164,7 +164,8 @@ def read_back(destination: Repository, digest: str, cancel: Cancel) -> Descripto
         if stored is not None:
             return stored
     raise DigestMismatch(
-        f"`{destination.name}` accepted `{digest}`, but then had {f'`{stored.digest}`' if stored else 'nothing'} there"
+        f"`{destination.name}` accepted `{digest}`, but then had {f'`{stored.digest}`' if stored else 'nothing'} there",
+        hint="somebody else pushed or deleted there meanwhile, or the registry loses what it takes: run again",
     )
 
 

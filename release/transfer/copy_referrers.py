@@ -10,7 +10,7 @@ from release.events import Note, Sink
 from release.oci import Manifest, Repository
 from release.oci.manifest import children
 from release.transfer.copy import BLOBS, copy_image
-from release.transfer.referrers import attach, find_attached
+from release.transfer.referrers import WITHOUT, attach, find_attached
 
 # Levels of referrers of referrers that are copied, below the referrers of the image.
 # Deeper ones are left out: whoever can push to the source could nest them without end.
@@ -41,7 +41,10 @@ def copy_attached(
 
     def take(digest: str) -> None:
         if digest not in copied and len(copied) >= _MOST:
-            raise Invalid(f"more than {_MOST} manifests refer to what is copied")
+            raise Invalid(
+                f"more than {_MOST} manifests refer to what is copied",
+                hint=WITHOUT,
+            )
         copy_image(source, destination, digest, jobs=jobs, sink=sink, cancel=cancel, mount_from=mount_from)
         copied[digest] = None
 

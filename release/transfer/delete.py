@@ -30,7 +30,10 @@ def delete_tag(
     """
     held = repository.resolve(tag)
     if held is None:
-        raise NotFound(f"`{repository.name}` has no tag `{tag}`")
+        raise NotFound(
+            f"`{repository.name}` has no tag `{tag}`",
+            hint=f"`shipmark image list {repository.name}` lists its tags",
+        )
     manifest = repository.manifest(held.digest)
     siblings = [
         name

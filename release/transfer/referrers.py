@@ -24,6 +24,8 @@ from release.oci.manifest import children, subject
 _MOST_RACES = 6
 # Seconds before the second attempt, doubled for each further one, times a jitter of 0 to 1 that spreads the writers.
 _PAUSE = 0.05
+#: A hint: how the attachments of an image are left where they are.
+WITHOUT = "leave them out: `promote --no-referrers`, or `image copy` without `--referrers`"
 
 
 @runtime_checkable
@@ -134,6 +136,7 @@ def _index(repository: Repository, digest: str) -> Manifest | None:
         return None
     if not index.is_index:
         raise Invalid(
-            f"`{repository.name}:{referrers_tag(digest)}` should list referrers and is not an index"
+            f"`{repository.name}:{referrers_tag(digest)}` should list referrers and is not an index",
+            hint=f"another tool took that name: delete the tag; {WITHOUT}",
         )
     return index

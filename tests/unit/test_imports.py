@@ -82,6 +82,7 @@ PURE = (
     "release.errors",
     "release.facts",
     "release.git.model",
+    "release.hints",
     "release.inventory.in_use.references",
     "release.json_text",
     "release.lazy_pattern",

@@ -17,6 +17,7 @@ from release.app.session import Session
 from release.errors import LogError, PartialError, ReleaseError
 from release.events import Note
 from release.filesystem.new_files import PRIVATE
+from release.hints import DEFECT
 from release.log.identity import with_masked_prose
 from release.log.stores.file.folder import LogFolder
 from release.log.stores.syscalls import OsFiles
@@ -51,7 +52,7 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
 def _expected(error: Exception) -> ReleaseError:
     if isinstance(error, ReleaseError):
         return error
-    return ReleaseError(f"unexpected failure: {type(error).__name__}: {error}")
+    return ReleaseError(f"unexpected failure: {type(error).__name__}: {error}", hint=DEFECT)
 
 
 def _cure(error: PartialError) -> str | None:

@@ -18,6 +18,7 @@ from release.compression.entries import Content, HostFile, Node
 from release.compression.host_files import changed
 from release.compression.tar_stream import read_content
 from release.errors import BuildError
+from release.hints import DEFECT
 
 _FOLDER_MODE = 0o755  # git stores no modes of folders, so their real modes differ from clone to clone
 _NANO = 1_000_000_000  # nanoseconds in a second: `st_mtime_ns` is in nanoseconds, a commit's time in seconds
@@ -78,7 +79,7 @@ class Farm:
         """Link or copy a file; return the SHA-256 of a copy, whose time is still to be set."""
         content = node.content
         if content is None:
-            raise BuildError(f"`{target}` in the build context has no content")
+            raise BuildError(f"`{target}` in the build context has no content", hint=DEFECT)
         if not isinstance(content, HostFile) or not self._link(content, target, node.mode):
             return self._copy(content, target, node.mode)
         return None

@@ -69,7 +69,9 @@ class BuildMessages:
 
     def _failure(self, said: str) -> BuildError:
         text = " ".join(said.split())[:_TELL_AT_MOST]
-        hint = None
+        hint = (
+            "`docker build` with the same Dockerfile and context shows whether the daemon can build it at all"
+        )
         if "requires BuildKit" in text:
             hint = "the Engine API's builder is not BuildKit: remove that option, or build with another tool"
         elif "does not match the specified platform" in text:

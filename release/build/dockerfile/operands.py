@@ -50,6 +50,11 @@ from release.lazy_pattern import pattern
 _STAGE_NAME = pattern(r"[a-z][a-z0-9_.-]*")
 _NETWORKS = ("default", "none", "host")
 _SECURITIES = ("sandbox", "insecure")
+# What helps with an option of `RUN` that cannot be read.
+_OPTIONS = {
+    "mount": "write it like `--mount=type=cache,target=/root/.cache`",
+    "device": "write it like `--device=vendor.com/kind=name,required`",
+}
 # A missing command is empty: an empty `RUN` runs the shell, an empty `CMD` clears the base image's.
 _MAY_BE_EMPTY = frozenset({"CMD", "ENTRYPOINT", "RUN"})
 
@@ -76,10 +81,13 @@ class _Reader:
         if reader is None:
             nearest = difflib.get_close_matches(keyword, _READERS, n=1)
             self._fail(
-                f"unknown instruction `{keyword}`", f"did you mean `{nearest[0]}`?" if nearest else None
+                f"unknown instruction `{keyword}`",
+                f"did you mean `{nearest[0]}`?"
+                if nearest
+                else "end the line before with `\\` if this line continues it",
             )
         if not self._rest and keyword not in _MAY_BE_EMPTY:
-            self._fail(f"`{keyword}` needs an operand")
+            self._fail(f"`{keyword}` needs an operand", f"write it behind `{keyword}`, or remove the line")
         try:
             self._flags = read_flags(self._read_words(), keyword, f"{self._name}:{self._logical.line}")
         except BuildError as error:
@@ -100,7 +108,7 @@ class _Reader:
             "flags": self._flags,
         }
 
-    def _fail(self, what: str, hint: str | None = None) -> NoReturn:
+    def _fail(self, what: str, hint: str) -> NoReturn:
         shown = self._logical.shown
         quoted = "" if f"`{shown}`" in what else f": `{shown}`"
         raise BuildError(f"{self._name}:{self._logical.line}: {what}{quoted}", hint=hint)
@@ -143,7 +151,7 @@ class _Reader:
         if len(words) == 1:
             return From(image=words[0], **self._common())
         if len(words) != 3 or words[1].lower() != "as":
-            self._fail("`FROM` takes an image, or `image AS name`")
+            self._fail("`FROM` takes an image, or `image AS name`", "write `FROM alpine:3 AS build`")
         if not _STAGE_NAME.fullmatch(words[2].lower()):
             self._fail(
                 f"`{words[2]}` cannot name a stage", "use letters, digits, `-`, `_` and `.`, a letter first"
@@ -162,9 +170,15 @@ class _Reader:
     def _transfer(self) -> dict[str, Any]:
         words = self._words()
         if len(words) < 2:
-            self._fail(f"`{self._logical.keyword}` needs a source and a destination")
+            self._fail(
+                f"`{self._logical.keyword}` needs a source and a destination",
+                f"write `{self._logical.keyword} app /app`",
+            )
         if opening_of(words[-1]) is not None:
-            self._fail(f"`{self._logical.keyword}` needs a destination behind the here-document")
+            self._fail(
+                f"`{self._logical.keyword}` needs a destination behind the here-document",
+                f"write `{self._logical.keyword} <<EOF /etc/file`",
+            )
         # Of several here-documents with one name, the last body counts for all. In JSON form no body was read: all are
         # empty.
         bodies = {each.name: each.body for each in self._logical.heredocs}
@@ -188,7 +202,7 @@ class _Reader:
                 try:
                     check(text)
                 except MountError as error:
-                    self._fail(f"`--{name}={text}` cannot be read: {error}")
+                    self._fail(f"`--{name}={text}` cannot be read: {error}", _OPTIONS[name])
         return instruction
 
     def read_shell(self) -> Instruction:
@@ -203,7 +217,10 @@ class _Reader:
         if kind.upper() == "NONE" and not command.words:
             return Healthcheck(command=None, **self._common())
         if kind.upper() != "CMD" or not command.words:
-            self._fail("`HEALTHCHECK` takes `CMD command` or `NONE`")
+            self._fail(
+                "`HEALTHCHECK` takes `CMD command` or `NONE`",
+                "write `HEALTHCHECK CMD curl -f http://localhost/`",
+            )
         times_of(self._flags, f"{self._name}:{self._logical.line}", self._logical.shown)
         return Healthcheck(command=command, **self._common())
 
@@ -216,7 +233,10 @@ class _Reader:
     def read_onbuild(self) -> Instruction:
         keyword, rest = first_word(self._rest)
         if keyword.upper() in ("ONBUILD", "FROM", "MAINTAINER"):
-            self._fail(f"`ONBUILD {keyword.upper()}` is not allowed")
+            self._fail(
+                f"`ONBUILD {keyword.upper()}` is not allowed",
+                "write it in the Dockerfiles that use this image",
+            )
         inner = msgspec.structs.replace(self._logical, keyword=keyword.upper(), rest=rest)
         return OnBuild(trigger=_Reader(self._name, inner, self._escape).read(), **self._common())
 

@@ -16,6 +16,7 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import Denied, Invalid, RegistryError
+from release.hints import ODD_ANSWER
 from release.lazy_pattern import pattern
 from release.registry.auth.challenge import Challenge, covers
 from release.registry.auth.credential import Credential
@@ -24,6 +25,10 @@ from release.registry.http.client import Accept, Transport
 from release.registry.http.error_body import fault_of, read_refusal
 from release.registry.http.retry import retry_after
 from release.secrets.known import Secrets
+
+_FAILED = "the registry's token server failed: run again later; its own log says why"
+#: For a token server whose address must not be used.
+_REALM = "who runs the registry has to correct this address (distribution: `auth: {token: {realm: …}}`)"
 
 # Bytes of a token answer that are read.
 # A token is sent in a header, and servers take headers of 8 to 64 KiB; bounds the memory that a hostile realm can fill.
@@ -178,10 +183,10 @@ class Tokens:
         try:
             grant = decode(answer.read(_LARGEST, "token"), _Grant, strict=False)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Invalid(f"`{realm}` answered something that is not a token") from error
+            raise Invalid(f"`{realm}` answered something that is not a token", hint=ODD_ANSWER) from error
         text = grant.token or grant.access_token or ""
         if not _SAFE.fullmatch(text):
-            raise Invalid(f"`{realm}` answered a token that is empty or cannot be a header")
+            raise Invalid(f"`{realm}` answered a token that is empty or cannot be a header", hint=ODD_ANSWER)
         self._secrets.add(text)
         stated = grant.expires_in or 0.0
         life = stated if 0 < stated < 1e9 else _DEFAULT_LIFE
@@ -192,7 +197,9 @@ class Tokens:
         clean = read_refusal(answer.read(_LARGEST, "token error"), self._secrets.scrub, any_form=True)
         if 300 <= answer.status < 400:
             return Invalid(
-                f"`{realm}` redirects requests for tokens, which is not followed", status=answer.status
+                f"`{realm}` redirects requests for tokens, which is not followed",
+                status=answer.status,
+                hint=ODD_ANSWER,
             )
         what = f"the request for a token for `{self._host}` (credential: {credential.source})"
         if answer.status in (400, 401, 403):
@@ -203,7 +210,7 @@ class Tokens:
                 status=answer.status,
                 code=clean.code or None,
             )
-        return fault_of(answer.status, clean, what=what, host=realm, wait=wait)
+        return fault_of(answer.status, clean, what=what, host=realm, wait=wait, hint=_FAILED)
 
     def _require_realm(self, realm: str) -> str:
         try:
@@ -213,13 +220,14 @@ class Tokens:
         except ValueError:
             host = None
         if host is None or any(not character.isprintable() or character == " " for character in realm):
-            raise Invalid(f"`{self._host}` names a token realm that is not a URL")
+            raise Invalid(f"`{self._host}` names a token realm that is not a URL", hint=_REALM)
         if parts.scheme != "https" and not (parts.scheme == "http" and not self._secure()):
             raise Invalid(
-                f"`{self._host}` names a token realm that is not https: credentials will not go there"
+                f"`{self._host}` names a token realm that is not https: credentials will not go there",
+                hint=_REALM,
             )
         if "@" in parts.netloc:
-            raise Invalid(f"`{self._host}` names a token realm with a user name in it")
+            raise Invalid(f"`{self._host}` names a token realm with a user name in it", hint=_REALM)
         self._tell_once(host)
         return realm
 

@@ -41,7 +41,10 @@ class Helpers:
 
     def _call(self, helper: str, registry: str, server: str, path: str) -> Credential | None:
         if not _NAME.fullmatch(helper):
-            raise ConfigError(f"`{path}` names a credential helper that is not a program name")
+            raise ConfigError(
+                f"`{path}` names a credential helper that is not a program name",
+                hint=f"write the end of its name: `ecr-login`; or set `{self._variable(registry)}`",
+            )
         program = f"docker-credential-{helper}"
         try:
             return self._answer(program, registry, server, path)

@@ -139,7 +139,10 @@ def _decode(answer: Any, registry: str) -> tuple[str, str]:
         user = separator = password = ""
     if not separator:
         # `from None`: the cause's text may contain the token.
-        raise Denied(f"AWS answered something that is not a token for `{registry}`") from None
+        raise Denied(
+            f"AWS answered something that is not a token for `{registry}`",
+            hint=f"check that `AWS_ENDPOINT_URL` names no other service; {_OTHER_HINT}",
+        ) from None
     return user, password
 
 

@@ -37,6 +37,8 @@ _HINTS = {
     "KmsError": "ECR cannot use the repository's key: check its policy",
 }
 
+_REASON = "the reason is Amazon's: its documentation of `BatchDeleteImage` explains the code"
+
 T = TypeVar("T")
 
 
@@ -100,7 +102,7 @@ class ElasticRegistry:
             code, reason = str(one.get("failureCode", "")), str(one.get("failureReason", ""))[:_SHOWN]
             text = f"`{self._registry}` did not delete `{name}` of `{self._repository}` ({code}: {reason})"
             kinds = {**dict.fromkeys(_MISSING, NotFound), **dict.fromkeys(_UPSTREAM, Unreachable)}
-            raise kinds.get(code, Invalid)(text, hint=_HINTS.get(code), code=code)
+            raise kinds.get(code, Invalid)(text, hint=_HINTS.get(code, _REASON), code=code)
 
     def _tags(self, image: dict[str, str]) -> frozenset[str]:
         answer = self._ask("describe_images", "reading tags", "ecr:DescribeImages", imageIds=[image])
@@ -146,7 +148,10 @@ def _error_of(error: Exception, what: str, permission: str) -> RegistryError:
     text = f"AWS refused {what}: {cause}"
     kind = cause.partition(":")[0]
     if any(name in kind for name in _MISSING):
-        return NotFound(text)
+        return NotFound(
+            text,
+            hint="somebody else removed it, or `AWS_REGION` and the account are those of another registry",
+        )
     if any(name in kind for name in _DENIED):
         return Denied(text, hint=hint)
     if any(name in kind for name in _PASSING):

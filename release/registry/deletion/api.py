@@ -11,6 +11,7 @@ import msgspec
 
 from release.decoding import decode
 from release.errors import Invalid, NotFound, RegistryError, Unreachable
+from release.hints import ODD_ANSWER
 from release.registry.deletion.specification import DONE
 from release.registry.hosts.authorization import Authorization
 from release.registry.hosts.call import Call, Ports
@@ -129,10 +130,11 @@ class Api:
                 if number == 1:
                     raise
                 raise Invalid(
-                    f"the list of `{self._host.registry}` breaks off after {number - 1} pages"
+                    f"the list of `{self._host.registry}` breaks off after {number - 1} pages",
+                    hint=ODD_ANSWER,
                 ) from error
             yield page
-        raise Invalid(f"the list of `{self._host.registry}` does not end")
+        raise Invalid(f"the list of `{self._host.registry}` does not end", hint=ODD_ANSWER)
 
     def delete(self, path: str, what: str) -> None:
         """Send a deletion. Raises `NotFound`, `Denied`, and `Invalid` for a refusal."""
@@ -152,7 +154,9 @@ class Api:
         try:
             return decode(raw, type_)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Invalid(f"`{self._host.registry}` answered something that its API does not say") from error
+            raise Invalid(
+                f"`{self._host.registry}` answered something that its API does not say", hint=ODD_ANSWER
+            ) from error
 
 
 def _limited(error: RegistryError) -> Unreachable:

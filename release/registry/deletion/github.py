@@ -116,7 +116,10 @@ class GithubPackages:
             with self._lock:
                 known, place = self._ids.get(digest), self._place
         if known is None or place is None:
-            raise NotFound(f"`{self._repository}` has no version `{digest}`")
+            raise NotFound(
+                f"`{self._repository}` has no version `{digest}`",
+                hint="somebody else deleted it: run again, and it is not counted any more",
+            )
         return f"{place}/versions/{known}"
 
     def _list(self) -> list[_Version]:

@@ -25,6 +25,8 @@ FORWARDED = (
     "distribution needs `http: {relativeurls: true}`"
 )
 _BROKEN = "the fault is in the registry, or in a proxy before it: run again later; the log there says why"
+_REFUSED = "the registry says no more than that: its own log may, or that of a proxy before it"
+_NOT_FOUND = "check the name of the registry, of the repository and of the tag"
 # Codes of the OCI distribution specification, "Error Codes".
 _ABSENT = {
     "MANIFEST_UNKNOWN": "there is no such tag or digest: `shipmark image list REPOSITORY` lists the tags",
@@ -40,16 +42,16 @@ _TAG = (
 )
 
 
-def refusal_hint(status: int, refusal: Refusal, headers: Mapping[str, str]) -> str | None:
-    """What helps with an answer of this status; None where that is not known."""
+def refusal_hint(status: int, refusal: Refusal, headers: Mapping[str, str]) -> str:
+    """What helps with an answer of this status."""
     if 300 <= status < 400:
         return _moved(headers.get("Location") or "")
     said = f"{refusal.code} {refusal.message}".lower()
     if 400 <= status < 500 and any(word in said for word in _PROTECTED):
         return _TAG
     if status == 404:
-        return _ABSENT.get(refusal.code)
-    broken = _BROKEN if status >= 500 else None
+        return _ABSENT.get(refusal.code, _NOT_FOUND)
+    broken = _BROKEN if status >= 500 else _REFUSED
     return rate_limit(status, headers) or _BY_STATUS.get(status, broken)
 
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 
 from release.errors import Invalid
+from release.hints import ODD_ANSWER
 from release.oci.verify import CHUNK
 from release.registry.http.encoding import decoded
 from release.registry.http.network_errors import host_of, translated
@@ -49,7 +50,9 @@ class Answer:
                 parts.append(data)
                 total += len(data)
                 if total > most:
-                    raise Invalid(f"the {what} of `{host_of(self.url)}` is larger than {most} bytes")
+                    raise Invalid(
+                        f"the {what} of `{host_of(self.url)}` is larger than {most} bytes", hint=ODD_ANSWER
+                    )
             raw = b"".join(parts)
             try:
                 return decoded(raw, self.headers, most, f"{what} of `{host_of(self.url)}`")

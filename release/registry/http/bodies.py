@@ -71,4 +71,7 @@ def read_source(stream: IO[bytes], size: int) -> bytes:
         raise RegistryError(error.message, hint=error.hint, status=error.status, code=error.code) from error
     except OSError as error:
         # Not an OSError: that would be taken for a network error and retried.
-        raise Invalid(f"the source cannot be read: {error.strerror or error}") from error
+        raise Invalid(
+            f"the source cannot be read: {error.strerror or error}",
+            hint="check the disk that holds it, then run again",
+        ) from error

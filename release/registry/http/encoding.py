@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from release.errors import Invalid
+from release.hints import ODD_ANSWER
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = frozenset({"gzip", "x-gzip"})
@@ -41,11 +42,11 @@ def decoded(raw: bytes, headers: Mapping[str, str], most: int, what: str) -> byt
     try:
         content = decoder.decompress(raw, most + 1)
     except zlib.error as error:
-        raise Invalid(f"the {what} cannot be decompressed: {error}") from error
+        raise Invalid(f"the {what} cannot be decompressed: {error}", hint=ODD_ANSWER) from error
     if len(content) > most:
-        raise Invalid(f"the {what} is larger than {most} bytes")
+        raise Invalid(f"the {what} is larger than {most} bytes", hint=ODD_ANSWER)
     if not decoder.eof:
-        raise Invalid(f"the {what} ends early")
+        raise Invalid(f"the {what} ends early", hint=ODD_ANSWER)
     return content
 
 

@@ -77,7 +77,7 @@ def _told(body: bytes) -> str:
 
 
 def fault_of(
-    status: int, refusal: Refusal, *, what: str, host: str, wait: float | None = None, hint: str | None = None
+    status: int, refusal: Refusal, *, what: str, host: str, hint: str, wait: float | None = None
 ) -> RegistryError:
     """The error for an answer that is not a success. `what`: the request's purpose (`reading tag \\`1.0\\``).
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from release.errors import Invalid, RegistryError
+from release.hints import AGAIN
 from release.oci.verify import CHUNK
 from release.registry.http.bodies import Body, Growing, Upload, read_source
 from release.registry.http.watchdog import Exchange
@@ -35,7 +36,10 @@ def head_of(method: str, target: str, headers: Mapping[str, str]) -> bytes:
             # The text is not shown: it may be a credential.
             name = line.partition(":")[0]
             shown = name if name.replace("-", "").isalnum() else "line"
-            raise Invalid(f"the request's `{shown}` holds characters that HTTP does not allow there")
+            raise Invalid(
+                f"the request's `{shown}` holds characters that HTTP does not allow there",
+                hint="look for line breaks and letters outside of ASCII in the credential and in the registry's name",
+            )
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
@@ -90,7 +94,7 @@ def _send_file(sock: Any, body: Upload, exchange: Exchange) -> int:
             break
         count = os.sendfile(sock.fileno(), source, start + sent, min(_SENDFILE_PIECE, body.size - sent))
         if not count:
-            raise RegistryError(f"the source ended after {sent} of {body.size} bytes")
+            raise RegistryError(f"the source ended after {sent} of {body.size} bytes", hint=AGAIN)
         sent += count
         exchange.moved(count)
         body.progress(count)
@@ -109,7 +113,7 @@ def _send_stream(sock: Any, body: Upload, exchange: Exchange, *, is_plain: bool)
         data = read_source(body.stream, min(CHUNK, body.size - sent))
         exchange.transfer()
         if not data:
-            raise RegistryError(f"the source ended after {sent} of {body.size} bytes")
+            raise RegistryError(f"the source ended after {sent} of {body.size} bytes", hint=AGAIN)
         for start in range(0, len(data), _PIECE):
             piece = memoryview(data)[start : start + _PIECE]
             sock.sendall(piece)

@@ -46,7 +46,10 @@ def _require_allowed(exchange: Exchange, host: str, address: str) -> None:
     reach: Reach = reach_of(address)
     why = exchange.accept(reach)
     if why is not None:
-        raise Invalid(f"`{host}` leads to {address}: {why}")
+        raise Invalid(
+            f"`{host}` leads to {address}: {why}",
+            hint="a host outside may not send requests into this network: check its DNS entry, or name the inner host",
+        )
     exchange.reach = reach
 
 

@@ -125,7 +125,10 @@ class _Parser:
         sign = "!--" if self._text.startswith("!--", self._position) else "!"
         end = _COMMENT_END[sign].search(self._text, self._position + len(sign))
         if end is None:
-            raise self._source.error(start, "the comment that begins here is never closed")
+            closing = "--}}" if sign == "!--" else "}}"
+            raise self._source.error(
+                start, "the comment that begins here is never closed", hint=f"end it with `{closing}`"
+            )
         self._position = end.end()
         self._trim_next = self._text[end.end() - 3] == "~"
 
@@ -144,7 +147,9 @@ class _Parser:
         rest = self._text[self._position :]
         if not rest or ("}}" not in rest and closing[:2] not in rest):
             return self._source.error(
-                start, f"the expression that begins here is never closed with `{closing}`"
+                start,
+                f"the expression that begins here is never closed with `{closing}`",
+                hint=f"end it with `{closing}`, or write `\\{{{{` for two braces of the text",
             )
         return self._source.error(
             self._position,
@@ -154,11 +159,17 @@ class _Parser:
 
     def _call(self, start: int, *, depth: int) -> Call:
         if depth > _MAX_DEPTH:
-            raise self._source.error(self._position, f"expressions are nested more than {_MAX_DEPTH} deep")
+            raise self._source.error(
+                self._position,
+                f"expressions are nested more than {_MAX_DEPTH} deep",
+                hint="use fewer parentheses",
+            )
         self._space()
         offset = self._position
         if self._text.startswith("(", offset):
-            raise self._source.error(offset, "a subexpression cannot be called")
+            raise self._source.error(
+                offset, "a subexpression cannot be called", hint="write a name first: `{{name (…)}}`"
+            )
         first = self._operand(start, depth)
         if isinstance(first, Literal):
             first = Path(parts=(_literal_name(first),), offset=offset)
@@ -171,7 +182,11 @@ class _Parser:
                 self._space()
                 options.append((_unbracket(named[1]), self._operand(start, depth)))
             elif options:
-                raise self._source.error(self._position, "a positional argument after a named one")
+                raise self._source.error(
+                    self._position,
+                    "a positional argument after a named one",
+                    hint="write named ones last: `{{date 'YYYYMMDD' tz='UTC'}}`",
+                )
             else:
                 arguments.append(self._operand(start, depth))
         return Call(path=first, arguments=tuple(arguments), options=tuple(options))
@@ -213,7 +228,9 @@ class _Parser:
                 raise self._unexpected(start, closing="}}")
             if segment is None and name[0] in ("this", ".", ".."):
                 if parts:
-                    raise self._source.error(offset, f"`{name[0]}` inside a path")
+                    raise self._source.error(
+                        offset, f"`{name[0]}` inside a path", hint="write the path without it: `{{env.NAME}}`"
+                    )
                 # The context has no parent, so `..` has no value: it becomes a name that never exists.
                 parts.extend([".."] if name[0] == ".." else [])
             else:

@@ -19,6 +19,8 @@ Value = str | int | float | bool | None | tuple["Value", ...] | Mapping[str, "Va
 Helper = Callable[[tuple[Value, ...], Mapping[str, Value]], str]
 Names = Mapping[str, Value | Helper]
 
+_NO_HELPERS = "write the name alone, as in `{{version}}`: nothing takes arguments here"
+
 # Characters of a text with expressions, such as a line of a config file; real ones have some hundred at most. Parsing
 # makes a tree in memory, and a pull request can contain any text.
 _MAX_LENGTH = 16_384
@@ -29,7 +31,9 @@ def parse_template(text: str | Located, *, source: str = "expression") -> Templa
     located = locate(text, source=source) if isinstance(text, str) else text
     if len(located.text) > _MAX_LENGTH:
         raise located.error(
-            0, f"an expression of {len(located.text)} characters, at most {_MAX_LENGTH} are read"
+            0,
+            f"an expression of {len(located.text)} characters, at most {_MAX_LENGTH} are read",
+            hint="shorten it, or split it into several rules",
         )
     return Template(nodes=parse_nodes(located), source=located)
 
@@ -72,7 +76,7 @@ class _Renderer:
         return self._source.error(
             path.offset,
             f"`{'.'.join(path.parts) or 'this'}` is not a helper and takes no arguments",
-            hint=f"helpers here: {', '.join(f'`{name}`' for name in helpers)}" if helpers else None,
+            hint=f"helpers here: {', '.join(f'`{name}`' for name in helpers)}" if helpers else _NO_HELPERS,
         )
 
     def _value(self, operand: Operand) -> Value:

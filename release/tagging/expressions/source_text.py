@@ -23,7 +23,7 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
         line, column = self.places[offset] if offset < len(self.places) else self.end
         return Position(source=self.source, line=line, column=column)
 
-    def error(self, offset: int, message: str, *, hint: str | None = None) -> ConfigError:
+    def error(self, offset: int, message: str, *, hint: str | None) -> ConfigError:
         """An error whose message begins with the position of `offset`."""
         return ConfigError(f"{self.place(offset)}: {message}", hint=hint)
 

@@ -131,4 +131,7 @@ def _format(milliseconds: int, pattern: str, zone: str) -> str:
         # An unknown time zone gives UTC, as it does in docker/metadata-action.
         return format_moment(moment.astimezone(find_zone(zone) or find_zone("UTC")), pattern)
     except OverflowError as error:
-        raise ConfigError(f"{milliseconds} ms since 1970 is not a date") from error
+        raise ConfigError(
+            f"{milliseconds} ms since 1970 is not a date",
+            hint="correct the date of the commit, or set `SOURCE_DATE_EPOCH` to seconds since 1970",
+        ) from error

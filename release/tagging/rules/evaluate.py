@@ -98,7 +98,11 @@ def sanitize(text: str) -> str:
 def _evaluate(rule: Rule, evaluation: Evaluation) -> Emitted | None:
     enable = evaluation.expand(rule.value("enable"))
     if enable not in ("true", "false"):
-        raise rule.error("enable", f"`enable` is `{enable}`, it must be `true` or `false`")
+        raise rule.error(
+            "enable",
+            f"`enable` is `{enable}`, it must be `true` or `false`",
+            hint="`{{is_default_branch}}` and `{{is_not_default_branch}}` give one of them",
+        )
     if enable == "false":
         return None
     return EVALUATORS[rule.type](rule, evaluation)

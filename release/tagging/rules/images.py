@@ -14,6 +14,7 @@ from release.tagging.rules.listing import parse_fields, parse_items
 from release.tagging.rules.model import Flavor, Image
 
 _TRUTH = {"true": True, "false": False}
+_NAME = "write `name=ghcr.io/acme/app`, or `ghcr.io/acme/app` alone"
 
 
 def parse_images(items: Sequence[Located]) -> tuple[tuple[Image, ...], tuple[str, ...]]:
@@ -29,7 +30,7 @@ def parse_images(items: Sequence[Located]) -> tuple[tuple[Image, ...], tuple[str
 
 def _named(name: Located, *, enable: bool = True) -> Image:
     if not name.text:
-        raise name.error(0, "the name of an image is empty")
+        raise name.error(0, "the name of an image is empty", hint=_NAME)
     return Image(name=name.text, enable=enable, place=name.place(0))
 
 
@@ -45,7 +46,11 @@ def _image(item: Located, warnings: list[str]) -> Image:
             named = _last(named, value, warnings)
         elif key.text.lower() == "enable":
             if value.text not in _TRUTH:
-                raise value.error(0, f"`enable={value.text}` of an image must be `true` or `false`")
+                raise value.error(
+                    0,
+                    f"`enable={value.text}` of an image must be `true` or `false`",
+                    hint="`enable=false` leaves the image out; expressions are not read here",
+                )
             enable = _TRUTH[value.text]
         else:
             raise key.error(
@@ -57,7 +62,7 @@ def _image(item: Located, warnings: list[str]) -> Image:
         )
     name = named or bare
     if name is None:
-        raise item.error(0, "an image without a name", hint="write `name=ghcr.io/acme/app`")
+        raise item.error(0, "an image without a name", hint=_NAME)
     return _named(name, enable=enable)
 
 
@@ -119,13 +124,21 @@ def _flavored(flavor: Flavor, item: Located, warnings: list[str]) -> Flavor:
         match key.text.lower():
             case "latest":
                 if value.text not in ("auto", "true", "false"):
-                    raise value.error(0, f"`latest={value.text}` must be `auto`, `true` or `false`")
+                    raise value.error(
+                        0,
+                        f"`latest={value.text}` must be `auto`, `true` or `false`",
+                        hint="`auto`: rules with a version make `latest`; `true`: each run does; `false`: none does",
+                    )
                 flavor = msgspec.structs.replace(flavor, latest=value.text)
             case "prefix" | "suffix" as affix:
                 flavor = msgspec.structs.replace(flavor, **{affix: value})
             case "onlatest":
                 if value.text not in _TRUTH:
-                    raise value.error(0, f"`onlatest={value.text}` must be `true` or `false`")
+                    raise value.error(
+                        0,
+                        f"`onlatest={value.text}` must be `true` or `false`",
+                        hint="`true`: the prefix or suffix before it counts for `latest`, too",
+                    )
                 if affix is not None:
                     flavor = msgspec.structs.replace(flavor, **{f"{affix}_on_latest": _TRUTH[value.text]})
             case _:

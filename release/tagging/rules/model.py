@@ -51,7 +51,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
             else value
         )
 
-    def error(self, name: str, message: str, *, hint: str | None = None) -> ConfigError:
+    def error(self, name: str, message: str, *, hint: str | None) -> ConfigError:
         """An error at the position of the attribute `name`, or else of the rule."""
         return self.values.get(name, self.item).error(0, message, hint=hint)
 

@@ -163,7 +163,9 @@ def _require_valid(name: str, kind: Kind, item: Located, values: Mapping[str, Lo
         if key in values and values[key].text not in choices:
             allowed = ", ".join(f"`{choice}`" for choice in choices)
             raise values[key].error(
-                0, f"`{key}={values[key].text}` of `type={name}` must be one of {allowed}"
+                0,
+                f"`{key}={values[key].text}` of `type={name}` must be one of {allowed}",
+                hint=_nearest(values[key].text, choices),
             )
     if "immutable" in values and values["immutable"].text not in ("true", "false"):
         raise values["immutable"].error(
@@ -193,7 +195,7 @@ def _pattern(kind: Kind, values: Mapping[str, Located]) -> Pattern | None:
     try:
         pattern = parse_pattern(value.text, literal=kind.regular == "pattern")
     except ConfigError as error:
-        cut = value.text.rfind("{") > value.text.rfind("}")
+        cut = value.text.rpartition("{")[2].isdecimal()  # `a{1`, of `a{1,2}`
         hint = 'a comma ends a field: protect it as in `"""pattern=a{1,2}"""`' if cut else error.hint
         raise value.error(0, error.message, hint=hint) from error
     return pattern

@@ -61,7 +61,10 @@ def _fixed(tags: Sequence[RuleTag], candidate: Candidate) -> tuple[FixedTag, ...
         commits = []
     for tag in (*versions, *commits):
         if not is_image_tag(tag.name + suffix):
-            raise ConfigError(f"{tag.rule.place}: `{tag.name}{suffix}` is too long for an image tag")
+            raise ConfigError(
+                f"{tag.rule.place}: `{tag.name}{suffix}` is too long for an image tag",
+                hint=f"a tag has at most 128 characters, `{suffix}` included: shorten the rule's prefix or value",
+            )
     return (
         *(FixedTag(name=tag.name + suffix, reason=tag.reason, policy="version") for tag in versions),
         *(FixedTag(name=tag.name + suffix, reason=tag.reason, policy="first-wins") for tag in commits),

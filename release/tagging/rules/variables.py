@@ -73,7 +73,9 @@ def _require_set(value: Located, env: Mapping[str, str]) -> None:
             raise value.error(
                 offset,
                 f"`env.{name}` is not set" if name else "`env` needs the name of a variable: `{{env.NAME}}`",
-                hint=f"set {name} in the environment of this job" if name else None,
+                hint=f"set {name} in the environment of this job"
+                if name
+                else "write the variable's name there",
             )
         if not is_utf8(env[name]):
             raise value.error(

@@ -26,6 +26,7 @@ from release.errors import (
 from release.json_text import parse_json
 from release.oci.reference import Reference
 from tests.support.pages import ROOT, text_of
+from tests.support.source import modules
 
 #: Heading and first words of each section: `### shallow-clone`, `Exit 3.`
 _SECTION = re.compile(r"^### ([a-z-]+)\n\nExit (\d+(?: or \d+)*)\. \S", re.MULTILINE)
@@ -41,9 +42,9 @@ def places() -> set[tuple[type[ReleaseError], str]]:
     """Return each class of errors with each module, by its name below `release`, that makes such an error."""
     named = {cls.__name__: cls for cls in classes() if cls.__module__ == errors.__name__}
     found = set()
-    for path in (ROOT / "release").rglob("*.py"):
-        module = ".".join(path.relative_to(ROOT / "release").with_suffix("").parts).removesuffix(".__init__")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for name, tree in modules():
+        package, _, module = name.partition(".")
+        for node in ast.walk(tree) if package == "release" else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in named:
                 found.add((named[node.func.id], module))
     return found

@@ -39,7 +39,11 @@ def fails(text: str, **env: str) -> ConfigError:
             "shipmark.yml:4:5: unknown key `imag`",
             "did you mean `image`?",
         ),
-        ("image: x\nimage: y\n", "shipmark.yml:2:1: key `image` is given twice", None),
+        (
+            "image: x\nimage: y\n",
+            "shipmark.yml:2:1: key `image` is given twice",
+            "keep one, with the values of both",
+        ),
         (
             "image: [a\n",
             "shipmark.yml:2:1: did not find expected ',' or ']'",
@@ -171,7 +175,7 @@ def fails(text: str, **env: str) -> ConfigError:
     ],
 )
 def test_error_in_the_config_file_has_its_position_and_the_expected_hint(
-    text: str, message: str, hint: str | None
+    text: str, message: str, hint: str
 ) -> None:
     error = fails(text)
     assert (error.message, error.hint) == (message, hint)

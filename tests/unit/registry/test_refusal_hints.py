@@ -14,19 +14,19 @@ from release.registry.http.error_body import Refusal
         (404, "MANIFEST_UNKNOWN", "`shipmark image list REPOSITORY`"),
         (404, "NAME_UNKNOWN", "check the name"),
         (404, "BLOB_UNKNOWN", "push the image there again"),
-        (404, "", None),
-        (400, "MANIFEST_UNKNOWN", None),
+        (404, "", "check the name of the registry"),
+        (400, "MANIFEST_UNKNOWN", "its own log may"),
         (405, "UNSUPPORTED", "read-only or a pull-through cache"),
         (507, "", "free some space"),
         (429, "TOOMANYREQUESTS", "wait some minutes"),
         (500, "", "run again later"),
         (503, "UNAVAILABLE", "run again later"),
-        (418, "", None),
+        (418, "", "its own log may"),
     ],
 )
-def test_hint_fits_the_answer(status: int, code: str, hint: str | None) -> None:
+def test_hint_fits_the_answer(status: int, code: str, hint: str) -> None:
     found = refusal_hint(status, Refusal(code=code, message="gone"), {})
-    assert found is None if hint is None else hint in str(found)
+    assert hint in found
 
 
 @pytest.mark.parametrize(

@@ -345,4 +345,4 @@ def test_unreachable_is_a_registry_error() -> None:
     ],
 )
 def test_class_of_a_registry_error_follows_the_http_status(status: int, kind: type[RegistryError]) -> None:
-    assert type(fault_of(status, Refusal(), what="asking", host="registry.test")) is kind
+    assert type(fault_of(status, Refusal(), what="asking", host="registry.test", hint="")) is kind

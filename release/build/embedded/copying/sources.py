@@ -13,6 +13,9 @@ from release.compression.entries import Node
 from release.errors import BuildError
 from release.patterns import expression_of, has_wildcard
 
+#: For a pattern that cannot be read; the form `[[]` is the one that Docker documents.
+_PATTERN = "close each `[` with `]`; a `[` that is part of a name is written `[[]`"
+
 _CHECK = "check the path, and that `.dockerignore` does not leave it out"
 
 
@@ -54,7 +57,7 @@ def _find(transfer: Transfer, pattern: str, source: Tree) -> list[FoundSource]:
     try:
         paths = matches(cleaned.split("/"), source) if has_wildcard(cleaned) else [cleaned]
     except ValueError as error:
-        raise BuildError(f"{transfer.where}: `{pattern}` is not a pattern: {error}") from error
+        raise BuildError(f"{transfer.where}: `{pattern}` is not a pattern: {error}", hint=_PATTERN) from error
     except LinkLoop as error:
         raise _circle(transfer, error) from error
     return [_follow(transfer, path, source) for path in paths]
@@ -82,7 +85,9 @@ def _find_with_parents(transfer: Transfer, pattern: str, source: Tree) -> list[F
         try:
             expression = re.compile(expression_of(wanted), re.DOTALL)
         except ValueError as error:
-            raise BuildError(f"{transfer.where}: `{pattern}` is not a pattern: {error}") from error
+            raise BuildError(
+                f"{transfer.where}: `{pattern}` is not a pattern: {error}", hint=_PATTERN
+            ) from error
         inside = (path[len(root) :].lstrip("/") for path in sorted(source.below(root)))
         paths = [path for path in inside if expression.fullmatch(path)]
     found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from release.errors import LogError
+from release.hints import UNWRITABLE
 from release.log import Entry, Head
 from release.log.chain import Malformed, envelope_of, read_line
 
@@ -32,5 +33,5 @@ def groups_of(lines: Sequence[bytes], head: Head) -> list[tuple[bytes, Head]]:
             groups.append((b"".join(group), head))
             group = []
     if group:
-        raise LogError(f"entry {head.seq} is part of a batch that is not complete")
+        raise LogError(f"entry {head.seq} is part of a batch that is not complete", hint=UNWRITABLE)
     return groups

@@ -155,7 +155,10 @@ class SqlStore:
             if self._is_postgres:
                 require_rights(connection, self._name)
             elif self._path is not None and not os.access(self._path, os.W_OK):
-                raise LogError(f"version log `{self._name}` may not be written by this user")
+                raise LogError(
+                    f"version log `{self._name}` may not be written by this user",
+                    hint="give this user the right to write the file and its folder",
+                )
 
     def _lost(self, end: Head, found: str) -> LogCorrupt:
         return LogCorrupt(
@@ -238,7 +241,10 @@ class SqlStore:
             raise self._translation(error, done) from error
         except SQLAlchemyError as error:
             self._cancel.check()
-            raise LogError(f"version log `{self._name}` cannot be {done}: {_first_line(error)}") from error
+            raise LogError(
+                f"version log `{self._name}` cannot be {done}: {_first_line(error)}",
+                hint="check `log.url`, and the log of the database server",
+            ) from error
 
     def _translation(self, error: DBAPIError, done: str) -> LogError:
         cause = error.orig or error

@@ -63,15 +63,17 @@ class Characters:
         self._source = source
         self._unicode = is_unicode
 
-    def error(self, what: str, position: int) -> ConfigError:
+    def error(self, what: str, position: int, hint: str) -> ConfigError:
         """The error for what the expression has at `position`, counted from 0."""
-        return ConfigError(f"`{self._source}` is not a regular expression: {what} (character {position + 1})")
+        return ConfigError(
+            f"`{self._source}` is not a regular expression: {what} (character {position + 1})", hint=hint
+        )
 
     def escape(self, position: int) -> tuple[int, int]:
         """Code point and length of the escape at `position` that stands for one character. Raises `ConfigError`."""
         following = self._source[position + 1 : position + 2]
         if not following:
-            raise self.error("a backslash at the end", position)
+            raise self.error("a backslash at the end", position, r"write `\\` for a backslash, or remove it")
         if following in _CONTROLS:
             return ord(_CONTROLS[following]), 2
         if code := self._hexadecimal(position):
@@ -79,15 +81,21 @@ class Characters:
         if control := re.compile(r"\\c([A-Za-z])").match(self._source, position):
             return ord(control[1]) % 32, 3
         if following in "pP" and self._unicode:
-            raise self.error(f"`\\{following}` cannot be translated", position)
+            raise self.error(
+                f"`\\{following}` cannot be translated", position, "write a set such as `[A-Za-z]`"
+            )
         if self._unicode and following.isdecimal() and following != "0":
-            raise self.error(f"`\\{following}` refers to no group", position)
+            raise self.error(
+                f"`\\{following}` refers to no group", position, "groups are counted from 1, by their `(`"
+            )
         if octal := _OCTAL.match(self._source, position + 1):
             return int(octal[0], 8), 1 + len(octal[0])
         if following == "c":
             return ord("\\"), 1  # annex B: the backslash itself
         if self._unicode and following not in _SYNTAX:
-            raise self.error(f"`\\{following}` escapes nothing", position)
+            raise self.error(
+                f"`\\{following}` escapes nothing", position, f"write `{following}` without the backslash"
+            )
         return ord(following), 2
 
     def _hexadecimal(self, position: int) -> tuple[int, int] | None:
@@ -97,7 +105,7 @@ class Characters:
             return None
         value = int(next(digits for digits in code.groups() if digits is not None), 16)
         if value > _LAST_CODE_POINT:
-            raise self.error("a code point that does not exist", position)
+            raise self.error("a code point that does not exist", position, r"the last one is `\u{10ffff}`")
         return value, len(code[0])
 
     def character_class(self, position: int) -> tuple[str, int]:
@@ -126,16 +134,26 @@ class Characters:
         """`position`: for errors."""
         if isinstance(low, int) and isinstance(high, int):
             if low > high:
-                raise self.error("a range that goes backwards", position)
+                raise self.error(
+                    "a range that goes backwards",
+                    position,
+                    f"write `{chr(high)}-{chr(low)}`, or put `-` last: `[{chr(low)}{chr(high)}-]`",
+                )
             return f"{quoted(chr(low))}-{quoted(chr(high))}"
         if self._unicode:
-            raise self.error("a range with a set at one end", position)
+            raise self.error(
+                "a range with a set at one end", position, r"put `-` last in the brackets: `[\w.-]`"
+            )
         return "".join(end if isinstance(end, str) else quoted(chr(end)) for end in (low, ord("-"), high))
 
     def _class_atom(self, position: int) -> tuple[int | str, int]:
         """A code point, or the inside of a set such as `\\d`; and the position after it."""
         if position >= len(self._source):
-            raise self.error("a character class that is never closed", position)
+            raise self.error(
+                "a character class that is never closed",
+                position,
+                r"end it with `]`, or write `\[` for a bracket",
+            )
         character = self._source[position]
         if character != "\\":
             return ord(character), position + 1

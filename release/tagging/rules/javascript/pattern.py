@@ -45,7 +45,8 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
         """
         if len(subject) > LONGEST_SUBJECT:
             raise ConfigError(
-                f"`{subject[:40]}…` has {len(subject)} characters, patterns are matched with at most {LONGEST_SUBJECT}"
+                f"`{subject[:40]}…` has {len(subject)} characters, patterns are matched with at most {LONGEST_SUBJECT}",
+                hint="give the rule a shorter `value`",
             )
         try:
             return (self._all(subject) or None) if self.every else self._first(subject)
@@ -77,7 +78,10 @@ def parse_pattern(text: str, *, literal: bool = True) -> Pattern:
     Raises `ConfigError` for what is not a regular expression, or cannot be translated.
     """
     if len(text) > _MAX_PATTERN:
-        raise ConfigError(f"a pattern of {len(text)} characters, at most {_MAX_PATTERN} are read")
+        raise ConfigError(
+            f"a pattern of {len(text)} characters, at most {_MAX_PATTERN} are read",
+            hint="write several rules, each with a part of it",
+        )
     found = _LITERAL.match(text) if literal else None
     source, flags = (found[1], found[2]) if found else (text, "")
     unknown = [flag for flag in flags if flag not in _FLAGS]
@@ -92,5 +96,8 @@ def parse_pattern(text: str, *, literal: bool = True) -> Pattern:
     try:
         compiled = regex.compile(translated, regex.V0 | (regex.IGNORECASE if "i" in flags else 0))
     except (regex.error, OverflowError, RecursionError) as error:
-        raise ConfigError(f"`{text}` cannot be used as a regular expression here: {error}") from error
+        raise ConfigError(
+            f"`{text}` cannot be used as a regular expression here: {error}",
+            hint="write it with characters, sets such as `[0-9]`, groups and `*`, `+`, `?` or `{1,3}`",
+        ) from error
     return Pattern(text=text, compiled=compiled, every="g" in flags, sticky="y" in flags)

@@ -19,6 +19,7 @@ _BREAKS = "\\n\\r\\u2028\\u2029"
 _EDGES = {"b": "(?a:\\b)", "B": "(?a:(?<!\\w)(?!\\w)|(?<=\\w)(?=\\w))"}
 _QUANTIFIER = pattern(r"[*+?]|\{([0-9]+)(?:(,)([0-9]*))?\}")
 _GROUP_NAME = pattern(r"([^<>=!]+)>")
+_GROUPS = "there are `(…)`, `(?:…)`, `(?<name>…)`, `(?=…)`, `(?!…)`, `(?<=…)` and `(?<!…)`"
 _LOOK_BEHIND = -1  # marks an open look-behind; numbers of capture groups are positive
 #: Characters of a text that patterns are matched with, such as a ref name; a longer text is an error. An image tag has
 #: at most 128, and the time of a match may grow exponentially with the length.
@@ -54,11 +55,13 @@ class Translator:
         while self._position < len(self._source):
             self._term()
         if self._open:
-            raise self._error("a group that is never closed")
+            raise self._error(
+                "a group that is never closed", r"end it with `)`, or write `\(` for a parenthesis"
+            )
         return "".join(self._output)
 
-    def _error(self, what: str) -> ConfigError:
-        return self._characters.error(what, self._position)
+    def _error(self, what: str, hint: str) -> ConfigError:
+        return self._characters.error(what, self._position, hint)
 
     def _term(self) -> None:
         character = self._source[self._position]
@@ -84,7 +87,7 @@ class Translator:
         elif character == "\\":
             self._escape()
         elif self._unicode and character in "{}]":
-            raise self._error(f"`{character}` has to be escaped with the flag `u`")
+            raise self._error(f"`{character}` has to be escaped with the flag `u`", f"write `\\{character}`")
         else:
             self._emit(quoted(character), size=1)
 
@@ -97,17 +100,17 @@ class Translator:
 
     def _quantify(self, found: re.Match[str]) -> None:
         if not self._quantifiable:
-            raise self._error("nothing to repeat")
+            raise self._error("nothing to repeat", f"write `\\{found[0][0]}` for the character itself")
         quantifier, size, times = found[0], len(found[0]), 1
         if found[1] is not None:
             few = int(found[1])
             many = few if found[2] is None else int(found[3]) if found[3] else None
             if many is not None and many < few:
-                raise self._error("a repetition whose numbers are out of order")
+                raise self._error("a repetition whose numbers are out of order", f"write `{{{many},{few}}}`")
             quantifier, times = _counted(few, many)
         last = self._last * times
         if sum(self._sizes) + last > _LONGEST_EXPANDED:
-            raise self._error(f"repeated to more than {_LONGEST_EXPANDED} characters")
+            raise self._error(f"repeated to more than {_LONGEST_EXPANDED} characters", "write `+` or `*`")
         if self._source.startswith("?", self._position + size):
             quantifier, size = quantifier + "?", size + 1
         self._last = last
@@ -126,7 +129,10 @@ class Translator:
         if rest.startswith("?"):
             name = _GROUP_NAME.match(rest, 2) if rest.startswith("?<") else None
             if name is None:
-                raise self._error("an unknown kind of group")
+                raise self._error(
+                    "an unknown kind of group",
+                    _GROUPS,
+                )
             size += name.end()
         self._opened += 1
         self._open.append(self._opened)
@@ -135,7 +141,7 @@ class Translator:
 
     def _close_group(self) -> None:
         if not self._open:
-            raise self._error("`)` without a group")
+            raise self._error("`)` without a group", r"write `\)` for a parenthesis")
         look_behind = self._open.pop() == _LOOK_BEHIND
         inner = self._sizes.pop() + self._last
         self._last = 0
@@ -167,7 +173,10 @@ class Translator:
     def _named_reference(self) -> None:
         name = re.compile("<([^>]*)>").match(self._source, self._position + 2)
         if name is None or name[1] not in self._names:
-            raise self._error("a reference to a group that does not exist")
+            raise self._error(
+                "a reference to a group that does not exist",
+                f"groups with a name are: {', '.join(f'`{one}`' for one in self._names) or 'none'}",
+            )
         self._refer(self._names[name[1]], size=2 + len(name[0]))
 
     def _refer(self, number: int, *, size: int) -> None:
@@ -206,6 +215,9 @@ def _group_names(source: str) -> dict[str, int]:
         number += found[0][0] == "("
         if found[1] is not None:
             if found[1] in names:
-                raise ConfigError(f"`{source}` has two groups called `{found[1]}`")
+                raise ConfigError(
+                    f"`{source}` has two groups called `{found[1]}`",
+                    hint="give each group another name, or none",
+                )
             names[found[1]] = number
     return names

@@ -1,0 +1,24 @@
+"""Hints that several packages give: the action that helps against causes of one kind."""
+
+from __future__ import annotations
+
+#: For a transfer that ended early, and for an image that was there when the plan was made and is gone.
+AGAIN = "run the command again: it looks anew for what is there, and goes on where this run stopped"
+#: For a document of a registry's API that is not what its specification says.
+ODD_ANSWER = (
+    "check the registry's name, and that no proxy or login page answers in its place; if the registry itself answers "
+    "so, its log says why"
+)
+#: For an image or archive whose own documents are damaged or do not follow the specification.
+ODD_IMAGE = "make the image again with a current tool, or copy it again from where it was made"
+#: For an image that is above one of the limits, which protect the memory.
+LARGE_IMAGE = (
+    "this is more than shipmark reads of one image, to protect its memory: make it smaller, or split it"
+)
+#: For an exception that no code expects.
+DEFECT = "this is a defect of shipmark: run the command again with `-v`, and report what it prints"
+#: For a record of the version log that does not have the form of its kind.
+UNWRITABLE = (
+    "if `shipmark log import` read it from a file, that file was changed: take it as the run wrote it; otherwise "
+    "this is a defect of shipmark: report it"
+)
