@@ -91,8 +91,9 @@ def detect(
 ) -> CiContext:
     """Return the facts about this CI run. Pure; never raises, whatever `env` and `event` contain.
 
-    `event`: the parsed event file that `event_path` names, or None. `system`: a name of `NAMES`; None: the value of
-    `SHIPMARK_CI`, else the first marker that matches. `CI=false` disables markers, except the `SHIPMARK_*` variables.
+    `env`: the variables, and each file of `ci.systems.other.FILES` that is in the clone, with any value. `event`: the
+    parsed event file that `event_path` names, or None. `system`: a name of `NAMES`; None: the value of `SHIPMARK_CI`,
+    else the first marker that matches. `CI=false` disables markers, except the `SHIPMARK_*` variables.
     """
     chosen, marker, warnings = _choose(env, system)
     if chosen is None:

@@ -19,6 +19,12 @@ from ci.systems.evidence import Evidence, Findings, Said
 _REQUEST = r"(?!(?i:false|0|null)$).+"
 
 
+#: Files that a CI system leaves in the clone, and neither git nor a commit can. `detect` takes them for variables.
+#: Concourse sets variables for resources only, and none for a task. Its git resource writes the first one, and
+#: telia-oss/github-pr-resource, which checks out pull requests, the others.
+FILES = (".git/short_ref", ".git/resource/metadata.json", ".git/resource/version.json")
+
+
 class Vendor(msgspec.Struct, frozen=True):
     """A CI system. `markers`: variables of which each identifies it, or sets of variables that do so together.
 
@@ -76,7 +82,11 @@ VENDORS: tuple[Vendor, ...] = (
     _vendor("Agola", "AGOLA_GIT_REF", "AGOLA_PULL_REQUEST_ID"),
     _vendor("JetBrains Space", "JB_SPACE_EXECUTION_NUMBER"),
     _vendor("Argo Workflows", "ARGO_NODE_ID"),
-    _vendor("Concourse", "ATC_EXTERNAL_URL"),
+    Vendor(
+        "Concourse",
+        ({"ATC_EXTERNAL_URL": "*"}, {".git/short_ref": "*"}, {".git/resource/metadata.json": "*"}),
+        {".git/resource/version.json": _REQUEST},
+    ),
     Vendor("Taskcluster", ({"TASKCLUSTER_ROOT_URL": "*", "TASK_ID": "*"},)),
     _vendor("Appcircle", "AC_APPCIRCLE", "AC_GIT_PR"),
     _vendor("Visual Studio App Center", "APPCENTER_BUILD_ID"),
@@ -158,6 +168,8 @@ def read(evidence: Evidence) -> Findings:
 
 def unread(name: str | None, variable: str) -> str:
     """Return the sentence that says why nothing is known of a run."""
+    if variable in FILES:
+        return f"`{variable}` shows {name}, which tells shipmark nothing of the run"
     if name is None:
         return f"`{variable}` shows a CI system that shipmark does not know"
     return f"`{variable}` shows {name}, whose variables shipmark does not read"

@@ -10,7 +10,7 @@ from ci.context import CiContext
 from ci.public_names import public_variables
 from ci.remedies import remedy
 from ci.systems import detect, event_path
-from ci.systems.other import REMEDY
+from ci.systems.other import FILES, REMEDY
 from release.app.component_policy import require_valid_targets
 from release.app.input_files import read_config, read_event
 from release.app.machine import Machine
@@ -165,9 +165,10 @@ class Session:
 
     @cached_property
     def ci(self) -> CiContext:
-        """The facts about this run in the CI system's variables and event file."""
+        """The facts about this run in the CI system's variables, its files in the clone, and its event file."""
         path = event_path(self.settings.env, system=self.settings.ci)
-        return detect(self.settings.env, read_event(path), system=self.settings.ci)
+        left = {name: "there" for name in FILES if os.path.lexists(os.path.join(self.root, name))}
+        return detect({**self.settings.env, **left}, read_event(path), system=self.settings.ci)
 
     @cached_property
     def trust(self) -> Trust:

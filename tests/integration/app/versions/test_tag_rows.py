@@ -395,6 +395,27 @@ def test_tags_prints_nothing_but_the_reason_where_a_run_has_no_tag(
     assert wrong == []
 
 
+@pytest.mark.parametrize("left", [".git/short_ref", ".git/resource/metadata.json"])
+def test_a_clone_that_concourse_made_is_no_laptop(
+    left: str,
+    at_tag: GitRepo,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A task has no variable of Concourse; its commit may be a fork's."""
+    repo = copied(at_tag, tmp_path / "repo")
+    (repo.path / left).parent.mkdir(exist_ok=True)
+    (repo.path / left).write_text("1\n")
+    monkeypatch.chdir(repo.path)
+    for variable, text in repo.env.items():
+        monkeypatch.setenv(variable, text)
+    assert (command(["tags", "--image", "a/b"]), capsys.readouterr().out) == (0, "")
+    monkeypatch.setenv("SHIPMARK_REF", "refs/tags/v1.4.2")
+    assert command(["tags", "--image", "a/b"]) == 0
+    assert "a/b:1.4.2\n" in capsys.readouterr().out
+
+
 def test_a_command_in_a_folder_that_was_deleted_is_an_error_with_a_hint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
