@@ -184,16 +184,21 @@ def fetched_history(session: Session, remote: str, *, trees: bool = False) -> Fe
 
 def tags_of_remote(session: Session) -> FetchedHistory:
     """The private repository, in the cache folder, for single objects that git tags of the remote name."""
+    return private_repository(session, session.git.remote.name or "", "tags")
+
+
+def private_repository(session: Session, remote: str, kind: str, *, trees: bool = False) -> FetchedHistory:
+    """The private repository for single objects of one kind, in the cache folder."""
     from release.git.fetched_history import FetchedHistory
 
-    remote = session.git.remote.name or ""
     digest = hashlib.sha256(remote.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return FetchedHistory(
         session.process,
         session.settings.env,
         root=session.git.any_snapshot().root,
         remote=remote,
-        path=os.path.join(session.cache.path, f"tags-{digest}.git"),
+        path=os.path.join(session.cache.path, f"{kind}-{digest}.git"),
+        trees=trees,
     )
 
 

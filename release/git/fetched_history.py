@@ -11,7 +11,7 @@ needs no lock; what counts afterwards is whether the commits are there, not the 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from glob import escape, glob
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ _TIMEOUT = 600.0
 # Commits of the edge that are fetched by their ids, each of which is one argument of the command. A shallow clone of
 # many branches has more; then all branches and tags are fetched.
 _MOST_WANTED = 100
+# Commits that are fetched one by one where the remote lacks one of them: each takes a connection.
+_MOST_ALONE = 10
 # Refs that tell the remote at the next fetch which history is here already. More would make each fetch slower, and the
 # newest one usually holds the history of the others.
 _KEPT_REFS = 16
@@ -86,20 +88,15 @@ class FetchedHistory:
 
         A failure is not raised: the result has its cause. Only a cancellation raises.
         """
-        wanted = sorted(set(commits))
-        try:
-            self._prepare()
-            if self._lacks(wanted):
-                cause = self._fetch(wanted)
-                if self._lacks(wanted):
-                    return Fetched(
-                        git=None, cause=cause or "the remote does not have the commits of this clone"
-                    )
-        except TimeoutError:
-            return Fetched(git=None, cause=f"no answer within {_TIMEOUT:g} s")
-        except (OSError, GitError) as error:
-            return Fetched(git=None, cause=getattr(error, "message", None) or str(error))
-        return Fetched(git=self._reader())
+        return self._having(sorted(set(commits)), self._fetch)
+
+    def alone(self, commits: Iterable[str]) -> Fetched:
+        """Fetch `commits` without their history, unless the private repository has them: enough to compare their files.
+
+        The reader may lack some of them, such as commits of a branch that was overwritten. Use a private repository of
+        its own for this: it becomes shallow. A failure is not raised, as in `of`.
+        """
+        return self._having(sorted(set(commits)), self._fetch_alone, some=True)
 
     def tag(self, name: str) -> bytes | None:
         """What `git cat-file --batch` says of the object that the remote's git tag names; None if it cannot be fetched.
@@ -111,6 +108,25 @@ class FetchedHistory:
         if self._fetched([f"+refs/tags/{name}:{ref}"], depth=1):
             return None
         return self._run(*self._here("cat-file", "--batch"), stdin=f"{ref}\n".encode()).stdout
+
+    def _having(self, wanted: list[str], fetch: Callable[[list[str]], str], *, some: bool = False) -> Fetched:
+        """A reader with the commits `wanted`, or with `some` of them, none included.
+
+        `fetch`: fetches them and returns the reason of a failure, or "".
+        """
+        try:
+            self._prepare()
+            if self._lacks(wanted):
+                cause = fetch(wanted)
+                if not some and self._lacks(wanted):
+                    return Fetched(
+                        git=None, cause=cause or "the remote does not have the commits of this clone"
+                    )
+        except TimeoutError:
+            return Fetched(git=None, cause=f"no answer within {_TIMEOUT:g} s")
+        except (OSError, GitError) as error:
+            return Fetched(git=None, cause=getattr(error, "message", None) or str(error))
+        return Fetched(git=self._reader())
 
     def _reader(self) -> Git:
         return Git(self._process, self._root, self._env, git_dir=self._path, objects=self._objects)
@@ -136,6 +152,17 @@ class FetchedHistory:
         return cause and self._fetched(
             ["+refs/heads/*:refs/history/heads/*", "+refs/tags/*:refs/history/tags/*"]
         )
+
+    def _fetch_alone(self, wanted: Collection[str]) -> str:
+        """Fetch commits by their ids, with their trees and without their parents."""
+        self._tidy()
+        specs = [f"+{commit}:refs/history/{commit}" for commit in wanted]
+        cause = self._fetched(specs, depth=1)
+        if cause and 1 < len(specs) <= _MOST_ALONE:
+            # The remote refuses all if it lacks one.
+            for spec in specs:
+                self._fetched([spec], depth=1)
+        return cause
 
     def _fetched(self, specs: list[str], *, depth: int | None = None) -> str:
         credentials = credentials_of(self._process, self._root, self._env)

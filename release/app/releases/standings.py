@@ -8,12 +8,13 @@ from contextlib import suppress
 
 import msgspec
 
+from release.app.compared_files import files_since
 from release.app.session import Session
 from release.config.components import Ownership
 from release.config.load import Component
-from release.errors import GitError, RegistryError
+from release.errors import RegistryError
 from release.facts import Facts
-from release.git.changed_files import changed_files, merge_base
+from release.git.changed_files import merge_base
 from release.git.command import Git
 from release.tagging.model import Held
 from release.tagging.names import branch_tag
@@ -49,8 +50,7 @@ def held_on_target_branch(session: Session, component: Component, facts: Facts) 
     revisions = [one.revision for one in found if one.state != "free"]
     if not found or len(revisions) < len(component.targets):
         return []
-    git = Git(session.process, facts.snapshot.root, session.settings.env)
-    files = changed_files(git, facts.commit, {one for one in revisions if one is not None})
+    files = files_since(session, facts.commit, {one for one in revisions if one is not None})
     owners = Ownership(session.config.components)
     standing = _standing(component.name, revisions, files, owners, _config_path(session))
     return [] if standing.changed else found
@@ -64,19 +64,14 @@ def standings(session: Session, facts: Facts, held: Mapping[str, Sequence[Held]]
     """
     request = facts.ci.pull_request
     base = None
-    git = Git(session.process, facts.snapshot.root, session.settings.env)
     if request is not None:
-        base = _request_base(git, facts)
+        base = _request_base(Git(session.process, facts.snapshot.root, session.settings.env), facts)
     bases = {
         name: [base] if request is not None else [one.revision for one in rows if one.state != "free"]
         for name, rows in held.items()
     }
     earlier = {one for rows in bases.values() for one in rows if one is not None}
-    try:
-        files = changed_files(git, facts.commit, earlier)
-    except GitError as error:
-        session.warn(f"which components changed is not known: {error.message}")
-        files = {}
+    files = files_since(session, facts.commit, earlier)
     owners = Ownership(session.config.components)
     config = _config_path(session)
     found = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -293,7 +294,7 @@ class TestMatrix:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def test_the_job_matrix_has_the_components_that_changed(self, mono: Monorepo) -> None:
+    def test_the_job_matrix_has_the_components_that_changed(self, mono: Monorepo, tmp_path: Path) -> None:
         mono.repo.write(
             {
                 "shipmark.yml": CONFIG.replace(
@@ -328,6 +329,13 @@ class TestMatrix:
         ]
         text = mono("preview", "--changed").stdout.splitlines()
         assert [line.split()[:2] for line in text] == [["+", "api"], ["+", "web"], ["=", "lib"]]
+        mono.repo.git("config", "uploadpack.allowFilter", "true")
+        for kind in ("--depth=1", "--filter=tree:0"):  # the trees to compare with are fetched into the cache
+            clone = mono.repo.clone(tmp_path / kind, kind)
+            shutil.copytree(mono.repo.path / "dist", clone.path / "dist")
+            objects = clone.git("count-objects", "-v")
+            done = mono._shipmark("preview", "--changed", "--json", cwd=clone.path)
+            assert (json.loads(done.stdout), clone.git("count-objects", "-v")) == (found, objects)
 
     def test_the_job_matrix_from_a_shallow_clone_names_the_line_that_fetches_history(
         self, mono: Monorepo, tmp_path: Path
