@@ -42,7 +42,8 @@ from release.app.log.reports import (
 from release.app.log.verify import fault, verify
 from release.app.log.verify_report import TagFinding, VerifyReport, VerifyRequest
 from release.log.answers.deployments import Deployment
-from release.log.questions import Change, Mention, TagHistory, TagThen
+from release.log.answers.mentions import Mention
+from release.log.questions import Change, TagHistory, TagThen
 from release.log.rebuilt.identify import LeftOut
 from release.log.state import TagHold
 from release.log.torn import Torn

@@ -98,7 +98,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "inventory.in_use": "in-use",
         "json_text": "unreadable-file",
         "log.anchor": "log-question",
-        "log.questions": "log-question",
+        "log.answers.mentions": "log-question",
         "log.stores": "log-store",
         "log.timestamps": "log-question",
         "oci": "image-name",

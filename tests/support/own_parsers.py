@@ -20,6 +20,7 @@ from release.compression.entries import Content, Inline, Node
 from release.config.load import load
 from release.errors import ConfigError
 from release.log import SCHEMA, Head, questions
+from release.log.answers.mentions import find
 from release.log.answers.scope import EVERYTHING
 from release.log.attested import attested
 from release.log.catalog.catalog import Catalog
@@ -217,7 +218,7 @@ def _forged(raw: bytes) -> None:
     state = fold(entries)
     reference_answers.history(state, "latest")
     reference_answers.at(state, "latest", "2026-01-01T00:00:00.000Z")
-    questions.find(entries, "sha256:" + "a" * 64)
+    find(entries, "sha256:" + "a" * 64)
     questions.select(state, questions.Filter(image="app", tag="1.4", branch="main", since="2020"))
     for release in state.releases.values():
         questions.difference(release, release)

@@ -108,6 +108,7 @@ PURE = (
     "release.log.page.rows",
     "release.log.page.running_table",
     "release.log.page.table_parts",
+    "release.log.answers.mentions",
     "release.log.questions",
     "release.log.waiters",
     "release.log.rebuilt.*",

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from release.log.answers.deployments import Deployment
-from release.log.questions import Change, Mention, TagHistory, TagThen
+from release.log.answers.mentions import Mention
+from release.log.questions import Change, TagHistory, TagThen
 
 
 class ListRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from release.log import Entry, Head
 from release.log.catalog.tables import BLOCK
-from release.log.catalog.terms import DIGITS, hex_of, terms_of
-from release.log.chain import GROUP, head_of, stored
-from release.log.records.members import Fields
+from release.log.catalog.tail import Tail
+from release.log.catalog.terms import hex_of
+from release.log.catalog.wanted import Wanted
+from release.log.chain import head_of, stored
 
 if TYPE_CHECKING:
     from release.log.catalog.index import Index
@@ -24,8 +25,6 @@ LARGEST_TAIL = 8 * BLOCK
 _PORTION = 4 * BLOCK
 _PORTION_SHARED = 64 * BLOCK
 
-Wanted = Callable[[Fields], bool]
-
 
 class Catalog:
     """Finds entries. `index`: None where none is kept; then every entry is held as a line.
@@ -37,14 +36,7 @@ class Catalog:
         self._index = index
         self._may_fill = may_fill and index is not None
         self.head = index.position if index is not None else Head()
-        self._lines: list[bytes] = []
-        self._ids: set[str] = set()  # of the entries in `_lines`
-        self._texts: dict[str, list[int]] = {}  # term -> positions in `_lines`
-        self._hexes: dict[str, list[int]] = {}
-        # How many of `_lines` have their terms listed. Most appends ask for ids only: a writer in a loop, which
-        # reads what others append meanwhile, need not list any.
-        self._listed = 0
-        self._newest: list[Entry] = []  # the last entries of `_lines`, to list their terms
+        self._tail = Tail()
         #: Answers that are kept until the log gets more entries.
         self.memory: dict[object, Any] = {}
 
@@ -61,7 +53,7 @@ class Catalog:
     @property
     def tail(self) -> Sequence[bytes]:
         """The lines of the entries behind the index, oldest first."""
-        return self._lines
+        return self._tail.lines
 
     def may_fill(self) -> None:
         """Allow to write the index from now on, which a command that only reads a database must not do."""
@@ -69,38 +61,9 @@ class Catalog:
 
     def take(self, entry: Entry) -> None:
         """Add the entry that follows those that are known."""
-        self._lines.append(entry.raw)
-        if type(identity := entry.fields.get("id")) is str:
-            self._ids.add(identity)
-        if len(self._newest) == GROUP:
-            self._newest.clear()
-        self._newest.append(entry)
+        self._tail.take(entry)
         self.head = head_of(entry)
         self.memory.clear()
-
-    def _list_terms(self) -> None:
-        """List the terms of the newest of `_lines`. Each question about terms begins with this."""
-        newest = len(self._lines) - len(self._newest)
-        for position in range(self._listed, len(self._lines)):
-            held = position >= newest
-            entry = self._newest[position - newest] if held else stored(self._lines[position])
-            hexes, texts = terms_of((entry,))
-            for one in texts:
-                self._texts.setdefault(one, []).append(position)
-            for one in hexes:
-                self._hexes.setdefault(one, []).append(position)
-        self._listed = len(self._lines)
-        self._newest.clear()
-
-    def _with_text(self, term: str) -> Sequence[int]:
-        """The positions in `_lines` of the entries with a term."""
-        self._list_terms()
-        return self._texts.get(term, [])
-
-    def _forget(self) -> None:
-        """Forget the entries behind the index."""
-        self._lines, self._ids, self._texts, self._hexes = [], set(), {}, {}
-        self._listed, self._newest = 0, []
 
     def follow(self, entries: Iterator[Entry]) -> None:
         """Add `entries`; index those behind the index when there are many.
@@ -117,13 +80,12 @@ class Catalog:
                     break
                 if len(held) >= portion:
                     held = self._fill(held)
-            if len(self._lines) + len(held) >= LARGEST_TAIL:
+            if len(self.tail) + len(held) >= LARGEST_TAIL:
                 held = self._fill(held)
         finally:
             for entry in held:
-                if (
-                    entry.seq == self.head.seq + 1
-                ):  # else a filling failed, and entries before this one are forgotten
+                # If a filling failed, entries before this one are forgotten.
+                if entry.seq == self.head.seq + 1:
                     self.take(entry)
             if self._index is not None:
                 with self._forgetting(self._index):
@@ -135,15 +97,13 @@ class Catalog:
             for entry in held:
                 self.take(entry)
             return []
-        entries = [*(stored(line) for line in self._lines), *held]
+        entries = [*(stored(line) for line in self.tail), *held]
         with self._forgetting(self._index):
             done = self._index.extend(entries)
         if not done:  # another process fills the index: this one goes on without
             self._may_fill = False
             return self._fill(held)
-        self._forget()
-        self.head = self._index.position
-        self.memory.clear()
+        self._forget(self._index)
         return entries[done:]
 
     @contextmanager
@@ -152,14 +112,18 @@ class Catalog:
         try:
             yield
         except BaseException:
-            self._forget()
-            self.head = index.position
-            self.memory.clear()
+            self._forget(index)
             raise
+
+    def _forget(self, index: Index) -> None:
+        """Forget the entries behind the index."""
+        self._tail = Tail()
+        self.head = index.position
+        self.memory.clear()
 
     def may_hold(self, identity: str) -> bool:
         """False if no entry has this id. Only the entries behind the index are known by their ids."""
-        return self._index is not None or identity in self._ids
+        return self._index is not None or self._tail.has(identity)
 
     # Finding entries. The index gives blocks that may have them, and `wanted` decides.
 
@@ -168,19 +132,13 @@ class Catalog:
         start = hex_of(text)
         if self._index is not None:
             yield from self._of_blocks(self._index.with_hex(start), wanted)
-        self._list_terms()
-        if len(start) == DIGITS:
-            positions = self._hexes.get(start, [])
-        else:
-            found = [several for one, several in self._hexes.items() if one.startswith(start)]
-            positions = sorted({position for several in found for position in several})
-        yield from self._of_tail(positions, wanted)
+        yield from self._tail.entries(self._tail.with_hex(start), wanted)
 
     def with_text(self, term: str, wanted: Wanted) -> Iterator[Entry]:
         """The wanted entries with a term, oldest first."""
         if self._index is not None:
             yield from self._of_blocks(self._index.with_text(term), wanted)
-        yield from self._of_tail(self._with_text(term), wanted)
+        yield from self._tail.entries(self._tail.with_text(term), wanted)
 
     def newest_with_text(
         self, term: str, wanted: Wanted, *, before: int | None = None, time: str | None = None
@@ -190,7 +148,7 @@ class Catalog:
         time: leave blocks out that were written later.
         """
         end = self.head.seq + 1 if before is None else before
-        for entry in self._of_tail(self._with_text(term)[::-1], wanted):
+        for entry in self._tail.entries(self._tail.with_text(term)[::-1], wanted):
             if entry.seq < end:
                 yield entry
         if self._index is not None:
@@ -210,7 +168,7 @@ class Catalog:
                 yield from (
                     entry for entry in self._index.block(one) if entry.seq > seq and wanted(entry.fields)
                 )
-        for entry in self._of_tail(self._with_text(term), wanted):
+        for entry in self._tail.entries(self._tail.with_text(term), wanted):
             if entry.seq > seq:
                 yield entry
 
@@ -221,11 +179,11 @@ class Catalog:
             if terms is not None:
                 numbers = sorted({number for term in terms for number in self._index.with_text(term)})
             yield from self._of_blocks(numbers, wanted)
-        yield from self._of_tail(range(len(self._lines)), wanted)
+        yield from self._tail.entries(range(len(self.tail)), wanted)
 
     def newest(self) -> Iterator[Entry]:
         """Every entry, newest first."""
-        yield from (stored(line) for line in reversed(tuple(self._lines)))
+        yield from (stored(line) for line in reversed(tuple(self.tail)))
         if self._index is not None:
             for number in range(self._index.count - 1, -1, -1):
                 yield from reversed(self._index.block(number))
@@ -234,22 +192,15 @@ class Catalog:
         """The entry at a position that the log has."""
         if self._index is not None and seq < self.indexed:
             return self._index.block(seq // BLOCK)[seq % BLOCK]
-        return stored(self._lines[seq - self.indexed])
+        return stored(self.tail[seq - self.indexed])
 
     def names(self, kind: str) -> set[str]:
         """The projects or targets of the log (`project`, `target`)."""
         found = set(self._index.names(kind)) if self._index is not None else set()
-        self._list_terms()
         start = {"project": "p:", "target": "t:"}[kind]
-        return found | {one[2:].partition("\0")[0] for one in self._texts if one.startswith(start)}
+        return found | {one[2:].partition("\0")[0] for one in self._tail.texts(start)}
 
     def _of_blocks(self, numbers: Sequence[int], wanted: Wanted) -> Iterator[Entry]:
         if self._index is not None:
             for number in numbers:
                 yield from (entry for entry in self._index.block(number) if wanted(entry.fields))
-
-    def _of_tail(self, positions: Sequence[int], wanted: Wanted) -> Iterator[Entry]:
-        for position in positions:
-            entry = stored(self._lines[position])
-            if wanted(entry.fields):
-                yield entry

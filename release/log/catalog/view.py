@@ -7,20 +7,22 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from release.log import Entry
+from release.log.answers.mentions import Mention, find, require_digest
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.claims import of_release, sets_tag
+from release.log.catalog.newest_releases import count_of_releases, newest_releases
 from release.log.catalog.terms import (
-    STATUS_KINDS,
     deployed_term,
     project_term,
     status_term,
     tag_term,
     version_term,
 )
+from release.log.catalog.wanted import has_release, is_about_status, is_any, is_deployment
 from release.log.fold import fold
 from release.log.lazy_entries import Entries
-from release.log.questions import Mention, TagThen, find, require_digest, resolve
-from release.log.records.members import Fields, text_of
+from release.log.questions import TagThen, resolve
+from release.log.records.members import text_of
 from release.log.state import LogState, ReleaseState, TagHold
 from release.versions.model import Scheme
 from release.versions.status import KnownStatus
@@ -74,7 +76,7 @@ class LogView:
     def releases_with(self, text: str) -> list[ReleaseState]:
         """The releases with an entry that names a digest, commit or key beginning with `text`, oldest first."""
         with self._lock:
-            found = self._catalog.with_hex(text.removeprefix("sha256:"), _has_release)
+            found = self._catalog.with_hex(text.removeprefix("sha256:"), has_release)
             return self._folded({text_of(entry.fields, "release"): None for entry in found})
 
     def statuses_of(self, project: str | None = None) -> tuple[KnownStatus, ...]:
@@ -113,7 +115,7 @@ class LogView:
             return _in_order(
                 entry
                 for project in self.covered(scope)
-                for entry in self._catalog.with_text(deployed_term(project), partial(_is_deployment, project))
+                for entry in self._catalog.with_text(deployed_term(project), partial(is_deployment, project))
             )
 
     def covered(self, scope: Scope) -> list[str]:
@@ -124,7 +126,7 @@ class LogView:
         """See `questions.find`. Raises `ConfigError`."""
         start = require_digest(digest)
         with self._lock:
-            found = self._catalog.with_hex(start.removeprefix("sha256:"), _is_any)
+            found = self._catalog.with_hex(start.removeprefix("sha256:"), is_any)
             return find(_in_order(found), start)
 
     def about(self, release: ReleaseState) -> list[Entry]:
@@ -133,7 +135,7 @@ class LogView:
             found = of_release(self._catalog, release.key)
             if release.image is not None:
                 digits = release.image.digest.removeprefix("sha256:")
-                found += self._catalog.with_hex(digits, _is_any)
+                found += self._catalog.with_hex(digits, is_any)
             return _in_order([*found, *self._about_statuses(release.project)])
 
     def of_scope(self, scope: Scope) -> Iterator[Entry]:
@@ -141,7 +143,7 @@ class LogView:
         covers = cache(scope.covers)
         if scope.projects is None and scope.components is None:
             with self._lock:
-                yield from self._catalog.oldest(None, _is_any)
+                yield from self._catalog.oldest(None, is_any)
             return
         projects = self.covered(scope)
         terms = None if len(projects) == len(self.projects) else [project_term(one) for one in projects]
@@ -207,7 +209,7 @@ class LogView:
         with self._lock:
             keys = {
                 text_of(entry.fields, "release"): None
-                for entry in self._catalog.with_text(version_term(name), _has_release)
+                for entry in self._catalog.with_text(version_term(name), has_release)
             }
             found = _resolved(self._folded(keys), name, scope)
             return found if any(name in (one.version, one.name, one.git_tag) for one in found) else ()
@@ -216,40 +218,8 @@ class LogView:
         """The newest releases of a scope without components, newest first, and how many there are in all."""
         with self._lock:
             projects = self.covered(scope)
-            found: dict[str, ReleaseState] = {}
-            folded: dict[str, ReleaseState | None] = {}
-            for key, seq in self._begun(projects):
-                if len(found) == limit:
-                    break
-                release = folded[key] if key in folded else folded.setdefault(key, self.release(key))
-                if release is not None and release.planned_seq == seq and scope.covers(release.project):
-                    found[key] = release
-            return list(found.values()), self._count(projects)
-
-    def _begun(self, projects: list[str]) -> Iterator[tuple[str, int]]:
-        """Keys of releases with the positions of entries about them, newest entries first."""
-        own = frozenset(projects)
-        entries = (
-            self._catalog.newest()
-            if len(own) != 1
-            else self._catalog.newest_with_text(project_term(projects[0]), _has_release)
-        )
-        for entry in entries:
-            if text_of(entry.fields, "project") in own and _has_release(entry.fields):
-                yield text_of(entry.fields, "release"), entry.seq
-
-    def _count(self, projects: list[str]) -> int:
-        index = self._catalog.index
-        if index is not None and not index.is_current():
-            return len([one for one in self.whole.releases.values() if one.project in projects])
-        counted = index.names("project") if index is not None else {}
-        indexed = sum(counted.get(one, 0) for one in projects)
-        behind = fold(Entries(self._catalog, self._catalog.head.seq + 1)[self._catalog.indexed :])
-        new = [one for one in behind.releases.values() if one.project in projects]
-        return indexed + sum(self._is_new(one.key) for one in new)
-
-    def _is_new(self, key: str) -> bool:
-        return of_release(self._catalog, key)[0].seq >= self._catalog.indexed
+            found = newest_releases(self._catalog, frozenset(projects), limit, self.release)
+            return found, count_of_releases(self._catalog, projects, lambda: self.whole)
 
     def _identified(self, name: str) -> list[ReleaseState]:
         text = name.removeprefix("sha256:")
@@ -265,30 +235,13 @@ class LogView:
             return _in_order(
                 entry
                 for one in (self.projects if project is None else (project,))
-                for entry in self._catalog.with_text(status_term(one), _is_about(one))
+                for entry in self._catalog.with_text(status_term(one), partial(is_about_status, one))
             )
 
 
 def _resolved(releases: Iterable[ReleaseState], name: str, scope: Scope) -> tuple[ReleaseState, ...]:
     ordered = sorted(releases, key=lambda one: one.planned_seq)
     return resolve(LogState(releases={one.key: one for one in ordered}), name, scope)
-
-
-def _is_about(project: str) -> Callable[[Fields], bool]:
-    return lambda fields: text_of(fields, "kind") in STATUS_KINDS and text_of(fields, "project") == project
-
-
-def _is_any(fields: Fields) -> bool:
-    del fields
-    return True
-
-
-def _has_release(fields: Fields) -> bool:
-    return bool(text_of(fields, "release"))
-
-
-def _is_deployment(project: str, fields: Fields) -> bool:
-    return text_of(fields, "kind") == "deployed" and text_of(fields, "project") == project
 
 
 def _in_order(entries: Iterable[Entry]) -> list[Entry]:

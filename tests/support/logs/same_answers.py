@@ -9,13 +9,14 @@ from typing import Any
 from release.errors import TagConflict
 from release.log import Entry
 from release.log.answers.deployments import deployments
+from release.log.answers.mentions import find
 from release.log.answers.scope import EVERYTHING, Scope
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.claims import claims_about, entry_of
 from release.log.catalog.view import LogView
 from release.log.fold import fold
 from release.log.identity import ENVELOPE
-from release.log.questions import Filter, find, resolve, select
+from release.log.questions import Filter, resolve, select
 from release.log.state import LogState
 from release.log.uniqueness import UniqueTags
 from release.log.yanked import yanks_of

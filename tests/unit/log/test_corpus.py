@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from release.log.answers.mentions import find
 from release.log.fold import fold
-from release.log.questions import find
 from release.log.timestamps import moment
 from tests.support.logs.facts import (
     COMMIT,

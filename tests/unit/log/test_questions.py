@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from release.errors import ConfigError
+from release.log.answers.mentions import find
 from release.log.catalog.view import LogView
 from release.log.fold import fold
-from release.log.questions import Filter, difference, find, resolve, select, tags_of
+from release.log.questions import Filter, difference, resolve, select, tags_of
 from release.log.state import LogState, ReleaseState
 from release.log.timestamps import moment, timestamp
 from release.log.writer import Writer
