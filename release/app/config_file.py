@@ -1,6 +1,6 @@
-"""Tells a config file that this clone lacks from one that does not exist.
+"""Reads the configuration of a session, and tells a file that this clone lacks from one that does not exist.
 
-Without this, a config file that a sparse checkout left out would count as none, and defaults would decide the release.
+Otherwise a config file that a sparse checkout left out would count as none, and defaults would decide the release.
 """
 
 from __future__ import annotations
@@ -8,12 +8,50 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from release.app.component_policy import require_valid_targets
+from release.app.input_files import read_config
+from release.config.load import Config, load
 from release.errors import ConfigError, IncompleteTree
 from release.events import Note
-from release.filesystem.workspace_paths import is_within
+from release.secrets.known import passwords_of
 
 if TYPE_CHECKING:
     from release.app.session import Session
+
+CONFIG_NAME = "shipmark.yml"
+
+
+def configuration_of(session: Session) -> Config:
+    """The configuration of a session: of the file that `--config` names, else of `shipmark.yml`, with the options.
+
+    Raises `ConfigError`, and `IncompleteTree` if a sparse checkout left the file out.
+    """
+    given = session.settings.config
+    path = os.path.join(session.directory, given) if given else os.path.join(session.root, CONFIG_NAME)
+    text = read_config(path)
+    if text is None:
+        require_none(session, path)
+    if text is None and given:
+        raise ConfigError(f"`{given}` does not exist", hint="check the path behind `--config`")
+    name = os.path.relpath(path, session.directory) if text is not None else None
+    own = session.settings
+    config = load(text, name, own.env, images=own.images, public=session.public, overlay=own.overlay)
+    session.secrets.add_public(
+        config.project or "", *(target.image for one in config.components for target in one.targets)
+    )
+    session.secrets.add(*(secret for log in config.log for secret in passwords_of(log.url or "")))
+    _say_ignored(session, config)
+    for component in config.components:
+        require_valid_targets(component)
+    return config
+
+
+def _say_ignored(session: Session, config: Config) -> None:
+    if config.ignored:
+        keys = ", ".join(f"`{key}`" for key in config.ignored)
+        where = f"`{config.source}`" if config.source is not None else "the inputs"
+        text = f"not asked (untrusted): {keys} of {where}, because {session.trust.reason}"
+        session.sink.emit(Note(level="info", text=text))
 
 
 def require_none(session: Session, path: str) -> None:
@@ -46,6 +84,7 @@ def require_none(session: Session, path: str) -> None:
 
 def _is_left_out(session: Session, path: str) -> bool:
     """Whether a sparse checkout left out the file, which git tracks."""
+    from release.filesystem.workspace_paths import is_within
     from release.git.repository import discover
 
     found = discover(session.root, session.settings.env)

@@ -1,9 +1,11 @@
-"""Reads the files of a session (config, CI event, credentials), each up to a size limit."""
+"""The working folder of a session, and its files (config, CI event, credentials), each read up to a size limit."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from release.app.settings import Settings
 from release.errors import ConfigError
 from release.filesystem.files import read_file
 from release.json_text import parse_json
@@ -46,3 +48,25 @@ def read_event(path: str | None) -> dict[str, Any] | None:
     except ConfigError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def working_folder(settings: Settings) -> str:
+    """The absolute path of the working folder. Raises `ConfigError` if `-C` does not name a folder.
+
+    Raises `RefusedError` if `-C` leads through a symlink out of a repository.
+    """
+    try:
+        path = os.path.abspath(settings.directory)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "the folder in which the command was started does not exist any more",
+            hint="change to a folder that exists, or name one with `-C`",
+        ) from error
+    if not os.path.isdir(path):
+        raise ConfigError(f"`{settings.directory}` is not a folder", hint="check the path behind `-C`")
+    if settings.directory != ".":
+        # Imported late: most commands work where they start.
+        from release.git.way_out import require_no_way_out
+
+        require_no_way_out(path, settings.env)
+    return path

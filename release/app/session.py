@@ -11,16 +11,17 @@ from ci.public_names import public_variables
 from ci.remedies import remedy
 from ci.systems import detect, event_path
 from ci.systems.other import FILES, REMEDY
-from release.app.component_policy import require_valid_targets
-from release.app.input_files import read_config, read_event
+from release.app.component_policy import components_named
+from release.app.config_file import configuration_of
+from release.app.input_files import read_event, working_folder
 from release.app.machine import Machine
 from release.app.settings import Settings
-from release.config.load import Component, Config, load
+from release.config.load import Component, Config
 from release.control import Cancel, Deadline
-from release.errors import ConfigError, RefusedError
+from release.errors import RefusedError
 from release.events import Note, NullSink, Sink
 from release.run_scope import RunScope, scope_of
-from release.secrets.known import Secrets, passwords_of, secrets_in
+from release.secrets.known import Secrets, secrets_in
 from release.trust import Trust
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from release.log.catalog.view import LogView
     from release.log.writer import Writer
     from release.oci import Repository
-
-CONFIG_NAME = "shipmark.yml"
 
 _TRUSTED_RUN = "run the command for a push, a tag or by hand, on a branch of the repository itself"
 
@@ -69,24 +68,7 @@ class Session:
 
         Raises `RefusedError` if `-C` leads through a symlink out of a repository.
         """
-        try:
-            path = os.path.abspath(self.settings.directory)
-        except FileNotFoundError as error:
-            raise ConfigError(
-                "the folder in which the command was started does not exist any more",
-                hint="change to a folder that exists, or name one with `-C`",
-            ) from error
-        if not os.path.isdir(path):
-            raise ConfigError(
-                f"`{self.settings.directory}` is not a folder", hint="check the path behind `-C`"
-            )
-        if self.settings.directory != ".":
-            from release.git.way_out import (
-                require_no_way_out,
-            )  # imported late: most commands work where they start
-
-            require_no_way_out(path, self.settings.env)
-        return path
+        return working_folder(self.settings)
 
     @cached_property
     def root(self) -> str:
@@ -101,26 +83,7 @@ class Session:
 
         Raises `ConfigError`, and `IncompleteTree` if a sparse checkout left the file out.
         """
-        given = self.settings.config
-        path = os.path.join(self.directory, given) if given else os.path.join(self.root, CONFIG_NAME)
-        text = read_config(path)
-        if text is None:
-            from release.app.config_file import require_none  # imported late: most runs have a config file
-
-            require_none(self, path)
-        if text is None and given:
-            raise ConfigError(f"`{given}` does not exist", hint="check the path behind `--config`")
-        name = os.path.relpath(path, self.directory) if text is not None else None
-        own = self.settings
-        config = load(text, name, own.env, images=own.images, public=self.public, overlay=own.overlay)
-        self.secrets.add_public(
-            config.project or "", *(target.image for one in config.components for target in one.targets)
-        )
-        self.secrets.add(*(secret for log in config.log for secret in passwords_of(log.url or "")))
-        self._say_ignored(config)
-        for component in config.components:
-            require_valid_targets(component)
-        return config
+        return configuration_of(self)
 
     @property
     def public(self) -> dict[str, str] | None:
@@ -140,13 +103,6 @@ class Session:
         """What the job has to set to be trusted, if its CI system is one that shipmark does not read."""
         return REMEDY if self.ci.system == "other" else None
 
-    def _say_ignored(self, config: Config) -> None:
-        if config.ignored:
-            keys = ", ".join(f"`{key}`" for key in config.ignored)
-            where = f"`{config.source}`" if config.source is not None else "the inputs"
-            text = f"not asked (untrusted): {keys} of {where}, because {self.trust.reason}"
-            self.sink.emit(Note(level="info", text=text))
-
     @property
     def components(self) -> tuple[Component, ...]:
         """The components that the command is about: those that `--component` names, or all."""
@@ -156,12 +112,7 @@ class Session:
         """The component called `name`; for None the same as `components`. Raises `ConfigError` for an unknown name."""
         one = name or self.settings.component
         wanted = (one,) if one is not None else self.settings.components
-        for unknown in [
-            named for named in wanted if all(named != one.name for one in self.config.components)
-        ]:
-            names = ", ".join(one.name for one in self.config.components)
-            raise ConfigError(f"no component is called `{unknown}`", hint=f"there are: {names}")
-        return tuple(one for one in self.config.components if not wanted or one.name in wanted)
+        return components_named(self.config.components, wanted)
 
     @cached_property
     def ci(self) -> CiContext:

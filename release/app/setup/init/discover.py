@@ -8,7 +8,8 @@ import re
 
 import msgspec
 
-from release.app.session import CONFIG_NAME, Session
+from release.app.config_file import CONFIG_NAME
+from release.app.session import Session
 from release.app.setup.doctor.ci_files import read_ci_files, text_of
 from release.app.setup.doctor.scene import Unread
 from release.app.setup.init.convert.bake_options import DEFAULT_FILES

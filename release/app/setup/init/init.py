@@ -10,8 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.component_policy import require_valid_targets
-from release.app.config_file import require_none
-from release.app.session import CONFIG_NAME, Session
+from release.app.config_file import CONFIG_NAME, require_none
+from release.app.session import Session
 from release.app.setup.init.config_text import config_text
 from release.app.setup.init.convert.jobs import METADATA, Facts
 from release.app.setup.init.convert.model import Converted, Draft, Left
