@@ -60,6 +60,7 @@ class _Reading:
         self._cancel = cancel
         self._manifests: dict[str, HeldManifest] = {}
         self._absent: set[str] = set()
+        self._nowhere: list[str] = []  # tags whose manifest is not there
         self._answers = isinstance(repository, Answering)  # whether the referrers API is worth asking
 
     def read(self, now: int) -> Inventory:
@@ -94,6 +95,7 @@ class _Reading:
             deletes_manifests=abilities.manifest,
             deletes_parts=abilities.parts,
             tells_times=facts.tells_moved,
+            nowhere=(*self._nowhere, *(tag.name for tag in tags if tag.digest in self._absent)),
         )
 
     def _facts(self, way: Deletion) -> Facts | None:
@@ -119,7 +121,9 @@ class _Reading:
                 tags.append(HeldTag(name=name, digest=one.digest))
             elif isinstance(one, Invalid):
                 tags.append(HeldTag(name=name, fault=one.message))
-        # A tag that is listed and not there was deleted meanwhile, or its manifest was: there is nothing to keep.
+            else:
+                # It was deleted meanwhile, or its manifest was: there is nothing to keep.
+                self._nowhere.append(name)
         return tags
 
     def _follow(self, digests: Iterable[str]) -> None:
@@ -241,7 +245,8 @@ def held(manifest: Manifest) -> HeldManifest:
         digest=manifest.digest,
         size=len(manifest.raw),
         children=tuple(child.digest for child in manifests_in(manifest)),
-        blobs=tuple((blob.digest, blob.size) for blob in blobs_of((manifest,))),
+        # With foreign ones: an index may list under any type what it needs.
+        blobs=tuple((blob.digest, blob.size) for blob in blobs_of((manifest,), foreign=manifest.is_index)),
         subject=None if about is None else about.digest,
     )
 

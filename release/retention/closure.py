@@ -27,7 +27,7 @@ class Graph:
         self._carried: dict[str, set[str]] = {}
         self.orphans: dict[str, str] = {}
         for digest, manifest in inventory.manifests.items():
-            for child in manifest.children:
+            for child in self._listed(digest):
                 self._hold(digest, child)
             if manifest.subject is not None:
                 self._attach(manifest.subject, digest)
@@ -43,6 +43,15 @@ class Graph:
                     self._attach(about, tag.digest)
                 if is_fallback(tag.name):
                     self.lists.add(tag.digest)
+
+    def _listed(self, digest: str) -> tuple[str, ...]:
+        """What a manifest lists of the manifests that are there.
+
+        Also those that an index lists under a type that is none of a manifest, such as one with a parameter: it would
+        break without them, as every program finds them by their digest.
+        """
+        manifest = self._there[digest]
+        return (*manifest.children, *(blob for blob, _ in manifest.blobs if blob in self._there))
 
     def _hold(self, holder: str, held: str) -> None:
         if held in self.holders:
@@ -78,7 +87,7 @@ class Graph:
             waiting += [
                 (holder, reason)
                 for holder in self.holders.get(digest, ())
-                if digest in self._there[holder].children and holder not in self.lists
+                if digest in self._listed(holder) and holder not in self.lists
             ]
         return found
 
@@ -118,7 +127,7 @@ class Graph:
         # The index of a fallback tag lists referrers without needing them, but it stays only with its subject, whose
         # referrers stay too.
         subject = [] if manifest.subject is None else [manifest.subject]
-        return [*manifest.children, *self._carried.get(digest, ()), *subject]
+        return [*self._listed(digest), *self._carried.get(digest, ()), *subject]
 
     def ordered(self, deleted: Mapping[str, object]) -> tuple[str, ...]:
         """The digests of `deleted`, each after all of its holders: an index first, then children, then referrers.

@@ -52,7 +52,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
     `deletes_tags`: whether the registry deletes a tag alone; None: not known. `deletes_manifests`: whether it deletes
     manifests; if not, images lose their tags only. `deletes_parts`: whether it deletes images without a tag along with
-    their index. `tells_times`: whether the registry told `moved`.
+    their index. `tells_times`: whether the registry told `moved`. `nowhere`: listed tags whose manifest is not
+    there.
     """
 
     repository: str
@@ -63,6 +64,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     deletes_manifests: bool = True
     deletes_parts: bool = False
     tells_times: bool = False
+    nowhere: tuple[str, ...] = ()
 
     def unclear(self) -> tuple[str, ...]:
         """What could not be read: the plan would not know what it refers to."""

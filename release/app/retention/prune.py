@@ -43,7 +43,7 @@ _SHORTEST_HASH = 8
 class _Surveyed(msgspec.Struct, frozen=True, kw_only=True):
     """What stays in memory of a repository that was read. `target`: None if it could not be read.
 
-    `tags`: tag -> digest, as the plan found them, where the plan is executed.
+    `tags`: tag -> digest, or `""` for a tag that leads nowhere, as the plan found them, where the plan is executed.
     """
 
     report: RepositoryReport
@@ -112,7 +112,8 @@ def _surveyed(ground: Ground, *, basis: dict[str, str] | None, executes: bool) -
         trash=ground.place.trash,
     )
     changes = executes and not (ground.decision.is_empty and not unfinished)
-    tags = {tag.name: tag.digest for tag in ground.inventory.tags if tag.digest} if changes else {}
+    held = {tag.name: tag.digest for tag in ground.inventory.tags if tag.digest}
+    tags = held | dict.fromkeys(ground.inventory.nowhere, "") if changes else {}
     return _Surveyed(report=report_of(ground), target=target, tags=tags)
 
 

@@ -40,9 +40,10 @@ class _Seen:
     """The tags of one repository as this run saw them."""
 
     def __init__(self, planned: Mapping[str, str]) -> None:
-        self.planned = planned
+        self.planned = {name: digest for name, digest in planned.items() if digest}
+        self.nowhere = planned.keys() - self.planned.keys()
         self.on: dict[str, list[str]] = {}  # digest -> its tags, of `planned`
-        for name, digest in planned.items():
+        for name, digest in self.planned.items():
             self.on.setdefault(digest, []).append(name)
         self.new: dict[
             str, frozenset[str]
@@ -50,7 +51,10 @@ class _Seen:
 
 
 class Listings:
-    """The tags of each repository. `planned`: repository -> tag -> digest, as the plan found them."""
+    """The tags of each repository. `planned`: repository -> tag -> digest, as the plan found them.
+
+    The digest `""` is that of a tag that led nowhere then: a deletion is not why it does.
+    """
 
     def __init__(self, planned: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self._seen = {name: _Seen(tags) for name, tags in (planned or {}).items()}
@@ -64,8 +68,12 @@ class Listings:
             return self._turns.setdefault(name, threading.Lock())
 
     def planned(self, repository: Repository) -> Mapping[str, str]:
-        """Tag -> digest, as the plan found them."""
+        """Tag -> digest, as the plan found them; without tags that led nowhere."""
         return self._of(repository).planned
+
+    def nowhere(self, repository: Repository) -> frozenset[str]:
+        """The tags that led nowhere when the plan was made."""
+        return frozenset(self._of(repository).nowhere)
 
     def on(self, repository: Repository, digest: str) -> set[str]:
         """The tags on a digest, as the plan found them."""
@@ -85,12 +93,15 @@ class Listings:
         """Read the list again after the deletion of the manifest with the tags `going`; put back what is needed."""
         seen, names = self._of(repository), frozenset(repository.tags())
         gone = sorted(before.names - names - frozenset(going))
-        nowhere = [name for name in sorted(names - seen.planned.keys()) if _resolve(repository, name) is None]
+        fresh = sorted(names - seen.planned.keys() - seen.nowhere)
+        nowhere = [name for name in fresh if _resolve(repository, name) is None]
         # A new name that led nowhere before the deletion: it was being set to this manifest.
         lost = [
             name
             for name in gone
-            if not seen.new.get(name, {"planned"}) and _resolve(repository, name) is None
+            if name not in seen.nowhere
+            and not seen.new.get(name, {"planned"})
+            and _resolve(repository, name) is None
         ]
         vanished = [
             name

@@ -25,13 +25,15 @@ _DEEPEST = 8
 
 
 class SettleObservation(msgspec.Struct, frozen=True, kw_only=True):
-    """`held`: tag -> digest now; `nowhere`: listed tags that lead nowhere. `gone`: digests that are not there.
+    """`held`: tag -> digest now. `empty`: listed tags that lead nowhere; `nowhere`: those that did not at the plan.
 
+    `gone`: digests that are not there.
     `missing`: digests that this prune deleted and that a tag needs, with the tag.
     """
 
     held: dict[str, str]
     nowhere: tuple[str, ...]
+    empty: tuple[str, ...]
     gone: frozenset[str]
     missing: dict[str, str]
 
@@ -71,7 +73,8 @@ class PruneEnds:
         held = {
             name: one.digest for name, one in zip(names, found, strict=True) if isinstance(one, Descriptor)
         }
-        nowhere = tuple(sorted(name for name, one in zip(names, found, strict=True) if one is None))
+        empty = sorted(name for name, one in zip(names, found, strict=True) if one is None)
+        earlier = self._listings.nowhere(repository)
         digests = [digest for part in work.operands.parts for digest in part.digests]
         there = self._all([partial(_resolve, repository, digest) for digest in digests])
         gone = frozenset(digest for digest, one in zip(digests, there, strict=True) if one is None)
@@ -80,7 +83,13 @@ class PruneEnds:
         for name, digest in sorted(held.items()):
             if planned.get(name) != digest:
                 missing |= dict.fromkeys(_missing(repository, digest, gone), name)
-        return SettleObservation(held=held, nowhere=nowhere, gone=gone, missing=missing)
+        return SettleObservation(
+            held=held,
+            nowhere=tuple(name for name in empty if name not in earlier),
+            empty=tuple(empty),
+            gone=gone,
+            missing=missing,
+        )
 
     def judge(self, work: Work[SettlePrune], seen: SettleObservation) -> Judgement:
         """Free if a tag that stands needs what was deleted; else done, with what the records say."""
@@ -101,7 +110,7 @@ class PruneEnds:
             )
             bound = bound.with_value(gone_digests(operands.target, number), digests)
             bound = bound.with_value(gone_tags(operands.target, number), tags)
-        return Done(reason=f"{len(seen.gone)} manifests are gone, every tag leads somewhere", bindings=bound)
+        return Done(reason=_settled(seen), bindings=bound)
 
     def act(self, work: Work[SettlePrune], seen: SettleObservation) -> Bindings:
         """Put back what a tag needs: a tag that was set to a manifest right when it was deleted."""
@@ -135,6 +144,15 @@ class PruneEnds:
 
     def _all(self, tasks: list[partial[Descriptor | Invalid | None]]) -> list[Descriptor | Invalid | None]:
         return run_all(tasks, jobs=_QUESTIONS, cancel=self._cancel)
+
+
+def _settled(seen: SettleObservation) -> str:
+    many = len(seen.gone)
+    gone = f"{many} manifest{' is' if many == 1 else 's are'} gone"
+    if not seen.empty:
+        return f"{gone}, every tag leads somewhere"
+    more = f" and {len(seen.empty) - 1} more" if len(seen.empty) > 1 else ""
+    return f"{gone}; `{seen.empty[0]}`{more} led nowhere already"
 
 
 def _resolve(repository: Repository, name: str) -> Descriptor | Invalid | None:

@@ -60,6 +60,16 @@ def test_newest_counts_versions_per_minor_and_prereleases_apart() -> None:
     assert deleted(decision) == ["1.4.0", "1.4.1", "1.4.3-rc.1"]
 
 
+def test_image_that_an_index_lists_under_a_type_of_its_own_stays_with_the_index() -> None:
+    registry = Registry(
+        [image("a"), image("b"), image("i", children=(digest("b"),), blobs=((digest("a"), 10),))],
+        tagged(sha_a="a", release_1="i"),
+    )
+    assert deleted(run(EVERYTHING + 'keep: [{match: "release-*"}]', registry)) == []
+    in_use = InUse(digests={digest("a"): "cluster"})
+    assert deleted(run(EVERYTHING, registry, in_use=in_use)) == []
+
+
 def test_rebuild_of_a_version_takes_no_place_of_its_own() -> None:
     registry = versions("1.4.0", "1.4.1", "1.4.1_r1", "1.4.1_r2")
     assert deleted(run(EVERYTHING + "keep: [{semver: true, newest: 1}]", registry)) == ["1.4.0"]

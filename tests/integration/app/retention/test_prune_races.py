@@ -103,6 +103,17 @@ def test_image_that_is_pushed_again_right_after_its_deletion_stays(
     assert yard.pull(tmp_path) == {}
 
 
+def test_tag_that_led_nowhere_before_the_prune_makes_no_image_come_back(yard: Yard, gate: Gate) -> None:
+    yard.put(image("kept"), "release-1")
+    for number in range(3):
+        yard.put(image(f"old {number}"), f"sha-{number}")
+    gate.registry.add_tags(yard.name, f"sha256:{'d' * 64}", ["left-over"])
+    before = len(gate.registry.requests("PUT"))
+    yard.apply()
+    assert set(yard.has(image("old 0"), image("old 1"), image("old 2"))) == {False}
+    assert len(gate.registry.requests("PUT")) == before
+
+
 def test_prune_killed_at_some_of_its_effects_leads_to_the_same_end_state(
     yard: Yard, gate: Gate, shipmark: Shipmark, tmp_path: Path
 ) -> None:
