@@ -12,6 +12,14 @@ from release.retention.snapshot import Inventory
 # Milliseconds by which the registry's clock may be ahead of ours before ages are not believed: clocks of machines
 # without NTP differ by seconds to a few minutes.
 _CLOCKS = 300_000
+# How refusals begin that no limit lifts, and what helps.
+_UNREAD = "not everything in"
+_AHEAD = "the newest push to"
+_WAYS_OUT = {
+    _UNREAD: "what that refers to is not known: delete it in the registry, or push an image there in its place",
+    _AHEAD: "set the clock of this machine, or that of the registry",
+}
+_LIMITS = "check the plan; `retention.limits` allows more if it is right"
 
 
 def refusals(limits: LimitsSection, inventory: Inventory, decision: Decision) -> tuple[str, ...]:
@@ -21,12 +29,17 @@ def refusals(limits: LimitsSection, inventory: Inventory, decision: Decision) ->
     return (*_unclear(inventory), *_clock(inventory), *_beyond(limits, decision))
 
 
+def way_out(refusal: str) -> str:
+    """The hint for one of `refusals`."""
+    return next((hint for start, hint in _WAYS_OUT.items() if refusal.startswith(start)), _LIMITS)
+
+
 def _unclear(inventory: Inventory) -> list[str]:
     unclear = inventory.unclear()
     if not unclear:
         return []
     more = f", and {len(unclear) - 1} more" if len(unclear) > 1 else ""
-    return [f"not everything in {inventory.repository} could be read: {unclear[0]}{more}"]
+    return [f"{_UNREAD} {inventory.repository} could be read: {unclear[0]}{more}"]
 
 
 def _clock(inventory: Inventory) -> list[str]:
@@ -34,9 +47,7 @@ def _clock(inventory: Inventory) -> list[str]:
     if newest is None or newest <= inventory.now + _CLOCKS:
         return []
     ahead = (newest - inventory.now) // 1000
-    return [
-        f"the newest push to {inventory.repository} lies {ahead} s in the future: this machine's clock is wrong"
-    ]
+    return [f"{_AHEAD} {inventory.repository} lies {ahead} s in the future: this machine's clock is wrong"]
 
 
 def _beyond(limits: LimitsSection, decision: Decision) -> list[str]:

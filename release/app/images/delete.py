@@ -8,7 +8,7 @@ import msgspec
 
 from release.app.images.list_tags import by_version, held_by
 from release.app.session import Session
-from release.errors import ConfigError, DeletionDisabled, Invalid, NotFound, RefusedError
+from release.errors import ConfigError, DeletionDisabled, Denied, Invalid, NotFound, RefusedError
 from release.events import Note
 from release.image_names.image_location import ImageLocation
 from release.image_names.locate import locate_target
@@ -73,7 +73,7 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
         )
     try:
         if preview:
-            require_deletion(location.repository, tag=location.tag)
+            _require_deletion(location, location.tag)
         else:
             delete_tag(location.repository, location.tag, sink=workspace.sink, cancel=workspace.cancel)
     except DeletionDisabled:
@@ -119,10 +119,20 @@ def _delete_digest(
     require_unused(workspace.cancel, location.repository, held.digest, listed)
     workspace.sink.emit(Note(level="info", text=f"{held.digest} is {_names(tags) or 'under no tag'}"))
     if preview:
-        require_deletion(location.repository)
+        _require_deletion(location, None)
     else:
         delete_manifest(location.repository, held.digest, cancel=workspace.cancel)
     return held.digest, tags
+
+
+def _require_deletion(location: ImageLocation, tag: str | None) -> None:
+    """Raise what the deletion would raise, as far as the registry tells. Only a request to delete tells it."""
+    try:
+        require_deletion(location.repository, tag=tag)
+    except Denied as error:
+        asked = "a preview asks the registry to delete a random name, which needs the right to delete"
+        hint = f"{error.hint}; {asked}" if error.hint else asked
+        raise Denied(error.message, hint=hint, status=error.status, code=error.code) from error
 
 
 def _absent(location: ImageLocation, what: str) -> NotFound:

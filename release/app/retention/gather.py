@@ -25,7 +25,7 @@ from release.retention.decide import decide
 from release.retention.decision import Decision
 from release.retention.policy import Policy, policy_of
 from release.retention.rails import refusals
-from release.retention.snapshot import Inventory
+from release.retention.snapshot import InUse, Inventory
 from release.retention.trash import with_times
 from release.tagging.rules.javascript.pattern import parse_pattern
 from release.task_group import run_all
@@ -96,6 +96,7 @@ class _Grounds:
         if place.is_trash:
             inventory = with_times(inventory)
         used = in_use_of(inventory, self.used[place.where].of(place.name))
+        self._warn_of_missing(inventory, used)
         decision = decide(policy, inventory, used, known.history)
         return Ground(
             place=place,
@@ -105,6 +106,13 @@ class _Grounds:
             decision=decision,
             refused=refusals(policy.limits, inventory, decision),
         )
+
+    def _warn_of_missing(self, inventory: Inventory, used: InUse) -> None:
+        """Warn of tags in use that the repository does not have: what was meant may go."""
+        missing = sorted(used.tags.keys() - {tag.name for tag in inventory.tags})
+        if missing:
+            more = f", nor {len(missing) - 1} more" if len(missing) > 1 else ""
+            self.session.warn(f"{used.tags[missing[0]]}, which is not there{more}: it keeps no image")
 
     def read(self, use: Callable[[Ground], _T], place: Place) -> _T | Unread:
         """What `use` makes of one repository. Raises the error of a repository after too many have failed."""

@@ -33,7 +33,7 @@ from release.plan.model import Bindings, Plan
 from release.plan.outcome import Outcome, Report
 from release.plan.prune.approval import approved, repositories_in
 from release.plan.prune.planner import PrunedTarget, plan_prune
-from release.retention.rails import refusals
+from release.retention.rails import refusals, way_out
 from release.transfer.delete import require_deletion
 
 # Digits of a hash that `--apply` accepts at least: a shorter one would approve plans that nobody has seen.
@@ -160,10 +160,7 @@ def _require_allowed(reports: Sequence[RepositoryReport]) -> None:
     if not refused:
         return
     more = f" ({len(refused) - 1} more reasons)" if len(refused) > 1 else ""
-    raise RefusedError(
-        f"the plan is refused: {refused[0]}{more}",
-        hint="check the plan; `retention.limits` allows more if it is right",
-    )
+    raise RefusedError(f"the plan is refused: {refused[0]}{more}", hint=way_out(refused[0]))
 
 
 def _require_deletion(session: Session, planned: Iterable[str]) -> None:

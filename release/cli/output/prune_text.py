@@ -43,7 +43,9 @@ def prune_lines(report: PruneReport, *, verbose: bool = False) -> list[str]:
         return lines
     lines.append(f"plan {report.plan}")
     if not any(one.refused for one in report.repositories):
-        lines.append(f"nothing was changed; `shipmark prune --apply {report.plan[:12]}` executes this plan")
+        # A plan sends no request that writes, so it does not know whether the registry deletes anything.
+        command = f"`shipmark prune --apply {report.plan[:12]}`"
+        lines.append(f"nothing was changed; {command} executes this plan, if the registry lets it delete")
     return lines
 
 

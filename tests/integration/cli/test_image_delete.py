@@ -8,6 +8,7 @@ from typing import Any
 
 from release.layout.layout import Layout
 from tests.support.programs.command import Shipmark
+from tests.support.registries.hostile import Hostile, Reply
 from tests.support.registries.image_commands import ARM, INDEX, ONE, TWO, ImageCommands
 from tests.support.registries.images import make_image, store
 from tests.support.registries.targets import TargetsFactory
@@ -87,6 +88,23 @@ class TestDelete:
         result = image_commands("delete", "--digest", f"{image_commands.name}@{ONE.digest}")
         assert result.code == 6
         assert "refers to" in result.stderr
+
+    def test_image_delete_preview_without_the_right_to_delete_says_why_it_asks(
+        self, hostile: Hostile, shipmark: Shipmark
+    ) -> None:
+        held = Reply(200, {"Content-Type": ONE.manifest.media_type}, ONE.manifest.raw)
+        server = hostile(
+            lambda request: (
+                Reply(403)
+                if request.method == "DELETE"
+                else Reply(404)
+                if "referrers" in request.path
+                else held
+            )
+        )
+        shown = shipmark("image", "delete", f"{server.host}/acme/app:1.0.0", "--preview")
+        assert shown.code == 5
+        assert "a preview asks the registry to delete a random name, which needs the right" in shown.stderr
 
     def test_image_delete_in_a_registry_without_deletion_is_an_error(
         self, registry_factory: Callable[..., Any], shipmark: Shipmark, make_targets: TargetsFactory

@@ -9,7 +9,7 @@ import pytest
 from release.retention.decide import UNFINISHED, decide
 from release.retention.decision import Decision
 from release.retention.explain import Explanation, explain
-from release.retention.rails import Freed, refusals
+from release.retention.rails import Freed, refusals, way_out
 from release.retention.snapshot import HeldManifest, HeldTag, History, InUse, LoggedRelease
 from tests.support.retention.model import DAY, NOW, REPOSITORY, Registry, digest, name_of, policy
 
@@ -306,6 +306,10 @@ def test_rails_refuse_what_was_not_read_completely_and_a_wrong_clock() -> None:
     late = versions("sha-a").inventory(now=OLD - DAY)
     (clock,) = refusals(rules.limits, late, decision)
     assert "lies 86400 s in the future" in clock
+    (unclear,) = refusals(rules.limits, unread, decision)
+    assert "retention.limits" in way_out("5 images of x would go, `max_delete` is 1")
+    assert "delete it in the registry" in way_out(unclear)
+    assert "clock" in way_out(clock)
 
 
 def test_freed_bytes_do_not_count_blobs_that_something_else_needs() -> None:

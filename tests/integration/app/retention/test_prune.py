@@ -213,10 +213,15 @@ def test_repositories_of_a_file_are_pruned_in_one_plan(yard: Yard) -> None:
 
 def test_what_is_in_use_stays_and_a_source_that_fails_refuses(yard: Yard) -> None:
     used, free = yard.put(index("used"), "sha-used"), yard.put(image("free"), "sha-free")
-    listed = f"# what runs\n{yard.repository.name}@{used.children[0].digest}\nnginx:1.25\n"
+    name = yard.repository.name
+    listed = f"# what runs\n{name}@{used.children[0].digest}\nnginx:1.25\n{name}:sha-fre\n"
     yard.repo.write({"in-use.txt": listed})
     yard.configure(in_use=[{"file": "in-use.txt"}])
-    (report,) = yard.plan()["repositories"]
+    planned = yard("--json")
+    (report,) = planned.json["repositories"]
+    assert (
+        f"file `in-use.txt` names `{name}:sha-fre`, which is not there: it keeps no image" in planned.stderr
+    )
     # The index stays with all of its platforms, although only one of them runs.
     assert {one["digest"] for one in report["deleted"]} == {free.digest}
     for source in ({"file": "nothing.txt"}, {"command": ["false"]}, {"command": ["no-such-program"]}):
