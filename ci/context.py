@@ -16,10 +16,14 @@ Gone = Literal[
 
 
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A pull or merge request. `head_sha`: the request's own head, not the merge commit that is checked out."""
+    """A pull or merge request. `head_sha`: the request's own head, not the merge commit that is checked out.
+
+    `base_sha`: the commit at which the request left its target branch, where the CI system names it.
+    """
 
     number: int
     head_sha: str | None = None
+    base_sha: str | None = None
     source_branch: str | None = None
     target_branch: str | None = None
     fork: bool | None = None

@@ -162,6 +162,7 @@ def _request(found: Findings, said: Said | None, record: _Record) -> PullRequest
     return PullRequest(
         number=number,
         head_sha=record.commit("pull_request.head_sha", found.head_sha),
+        base_sha=record.commit("pull_request.base_sha", found.base_sha),
         source_branch=record.text("pull_request.source_branch", found.source_branch),
         target_branch=record.text("pull_request.target_branch", found.target_branch),
         fork={"true": True, "false": False}.get(fork or ""),

@@ -98,6 +98,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     request: Said | None = None
     head_origin: Said | None = None
     head_sha: Said | None = None
+    base_sha: Said | None = None
     source_branch: Said | None = None
     target_branch: Said | None = None
     fork: Said | None = None

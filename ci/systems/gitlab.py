@@ -40,6 +40,7 @@ def read(evidence: Evidence) -> Findings:
         )
         or child,
         head_sha=_head_sha(evidence, kind),
+        base_sha=evidence.variable("CI_MERGE_REQUEST_DIFF_BASE_SHA"),
         source_branch=evidence.variable(
             "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME"
         ),

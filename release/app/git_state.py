@@ -43,8 +43,21 @@ class GitState:
                 remote = taken.remote or "origin"
                 deepen(taken.root, session.settings.env, shallow=taken.shallow, remote=remote)
                 taken = session.ports.snapshot(session, policy)
-            self._snapshots[key] = taken
+            self._snapshots[key] = self._with_parents(taken)
         return self._snapshots[key]
+
+    def _with_parents(self, taken: Snapshot) -> Snapshot:
+        """The snapshot with HEAD's parents, if HEAD may be the merge commit of a request and the clone has no more.
+
+        Which files a request changes depends on the first parent, and whether it is checked out on the second one.
+        """
+        if taken.parents or not taken.shallow or self._session.ci.pull_request is None:
+            return taken
+        from release.git.command import Git
+        from release.git.describe import stated_parents
+
+        git = Git(self._session.process, taken.root, self._session.settings.env)
+        return msgspec.structs.replace(taken, parents=stated_parents(git, taken.head))
 
     def facts(self, policy: TagPolicy, *, online: bool = False) -> Facts:
         """The facts of the run, from git, the CI system and the clock.

@@ -84,6 +84,13 @@ def commit_of(git: Git, commit: str) -> tuple[int, tuple[str, ...]]:
     return _seconds(committed_at), tuple(parents.split())
 
 
+def stated_parents(git: Git, commit: str) -> tuple[str, ...]:
+    """The parents that the commit itself states. At the edge of a shallow clone git's log shows none."""
+    header = git.read("cat-file", "commit", commit).partition(b"\n\n")[0]
+    lines = header.decode("ascii", "replace").splitlines()
+    return tuple(line.removeprefix("parent ") for line in lines if line.startswith("parent "))
+
+
 def _seconds(text: str) -> int:
     """A commit's time. Raises `GitError` for an impossible time: a crafted commit object may contain any text."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 12 and int(text) <= _LAST_SECOND):

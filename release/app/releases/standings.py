@@ -130,6 +130,8 @@ def _request_base(git: Git, facts: Facts) -> str | None:
         return None
     if len(parents) == 2 and request.head_sha in {None, parents[1]}:
         return parents[0]
+    if request.base_sha is not None:
+        return request.base_sha
     if request.target_branch is None:
         return None
     return merge_base(git, f"refs/remotes/origin/{request.target_branch}", facts.commit)

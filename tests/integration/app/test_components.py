@@ -349,6 +349,22 @@ class TestMatrix:
         assert {one["reason"] for one in rows} == {"the commit where the request began is not known here"}
         assert "warning: this clone is shallow" in done.stderr
         assert 'GIT_DEPTH: "0"' in done.stderr
+        told = {**env, "CI_MERGE_REQUEST_DIFF_BASE_SHA": mono.repo.git("rev-parse", "HEAD~1")}
+        done = mono._shipmark("preview", "--changed", "--json", cwd=clone.path, env=told)
+        assert [one["component"] for one in json.loads(done.stdout)["include"]] == ["web"]
+
+    def test_the_job_matrix_of_a_merge_commit_in_a_shallow_clone_has_what_the_request_changed(
+        self, mono: Monorepo, tmp_path: Path
+    ) -> None:
+        """The clone that actions/checkout makes: git's log shows no parents of its only commit."""
+        mono.repo.branch("topic")
+        mono.change("web/x")
+        mono.repo.git("checkout", "--quiet", "main")
+        mono.change("lib/x")
+        mono.repo.git("merge", "--quiet", "--no-ff", "topic")
+        clone = mono.repo.clone(tmp_path / "clone", "--depth=1")
+        done = mono._shipmark("preview", "--changed", "--json", cwd=clone.path, env=request_of(mono))
+        assert [one["component"] for one in json.loads(done.stdout)["include"]] == ["web"]
 
     @pytest.mark.parametrize(
         "args",
