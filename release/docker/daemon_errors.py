@@ -11,10 +11,16 @@ from collections.abc import Iterator
 from release.control import Cancel
 from release.docker.host import Endpoint
 from release.errors import BuildError, BuilderUnavailable, ReleaseError
+from release.program_messages import shortened, tells_full_disk
 
 # Characters of the daemon's text in an error message: a few lines. The text may contain the output of a whole build
 # step.
 _TELL_AT_MOST = 500
+#: The hint for a daemon that cannot write.
+FULL_DISK = (
+    "make room on the disk where the docker daemon keeps images (`docker info`: Docker Root Dir): "
+    "`docker system df` shows what fills it"
+)
 
 
 @contextlib.contextmanager
@@ -42,8 +48,8 @@ def _translate(error: Exception, endpoint: Endpoint, *, unavailable: bool) -> Bu
         explanation: object = error.explanation or "it gave no reason"  # bytes where the answer is not JSON
         text = explanation.decode("utf-8", "replace") if isinstance(explanation, bytes) else str(explanation)
         return kind(
-            f"the docker daemon at `{endpoint.shown}` refused: {_short(text)}",
-            hint="see the daemon's own log",
+            f"the docker daemon at `{endpoint.shown}` refused: {shortened(' '.join(text.split()), _TELL_AT_MOST)}",
+            hint=FULL_DISK if tells_full_disk(text) else "see the daemon's own log",
         )
     if isinstance(error, InvalidConfigFile):
         return kind(
@@ -87,8 +93,3 @@ def _system_error(error: BaseException) -> str | None:
             return "it closed the connection"
         waiting += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
     return None
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _TELL_AT_MOST else line[:_TELL_AT_MOST] + "…"

@@ -16,6 +16,12 @@ def put_bytes(layout: Layout, descriptor: Descriptor, raw: bytes) -> None:
     layout.put_blob(descriptor, lambda: io.BytesIO(raw))
 
 
+def made_layout(path: str) -> Layout:
+    """The layout in the folder `path`, which is made if it is missing. Raises `BuildError`."""
+    with translated():
+        return Layout.create(path)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise a `RegistryError` of the body, which writes to the local store, as `BuildError`: no registry has failed."""

@@ -86,6 +86,7 @@ PURE = (
     "release.inventory.in_use.references",
     "release.json_text",
     "release.lazy_pattern",
+    "release.program_messages",
     "release.limits",
     "release.statements.release_statement",
     "release.log.answers.*",

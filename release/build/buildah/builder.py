@@ -38,7 +38,7 @@ from release.build.buildah.tools import Name, Tool, find_program, find_tool
 from release.build.buildkit.build_secrets import Secrecy, read_secrets
 from release.build.buildkit.environment import child_environment
 from release.build.buildkit.options import Extras, extras_of
-from release.build.buildkit.working_folder import working_folder
+from release.build.buildkit.working_folder import not_prepared, working_folder
 from release.build.context import open_context
 from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
@@ -58,7 +58,7 @@ from release.docker.saved_images import SavedImage, store_archive
 from release.errors import BuildError
 from release.events import LastLines, Sink
 from release.filesystem.files import open_file, read_file
-from release.layout.adopt import put_bytes, translated
+from release.layout.adopt import made_layout, put_bytes, translated
 from release.layout.layout import Layout
 from release.oci import Manifest
 from release.oci.image_json import Platform, image_manifest, parse_platform
@@ -161,13 +161,10 @@ class _Prepared:
                 self._context.beside() as built_from,
                 working_folder(f"{store}.{tool.name}", name, remove=remove) as folder,
             ):
-                image = self._image(folder, self._chosen(platform), Layout.create(store))
+                image = self._image(folder, self._chosen(platform), made_layout(store))
                 context = built_from()
         except OSError as error:
-            raise BuildError(
-                f"the build cannot be prepared: {error.strerror}: `{error.filename}`",
-                hint="check the space and the rights of the cache folder (SHIPMARK_CACHE_DIR)",
-            ) from error
+            raise not_prepared(error, f"{store}.{tool.name}") from error
         return built_image(image[1], [image], {tool.name: tool.version or ""}, context)
 
     def close(self) -> None:
@@ -239,7 +236,13 @@ class _Prepared:
     def _failure(self, progress: BuildProgress, code: int) -> BuildError:
         if progress.last_lines:
             self._ground.sink.emit(LastLines(step=progress.step or "", lines=tuple(progress.last_lines)))
-        return failure(tuple(progress.said), program=self._tool.name, where=progress.where, code=code)
+        return failure(
+            tuple(progress.said),
+            program=self._tool.name,
+            where=progress.where,
+            code=code,
+            written=tuple(progress.last_lines),
+        )
 
 
 def _require_hidden_arguments(tool: Tool, args: Mapping[str, str]) -> None:

@@ -11,20 +11,20 @@ import msgspec
 
 from release.build import BuiltImage
 from release.build.buildkit.adoption import Adopted, adopt
-from release.build.buildkit.environment import child_environment
-from release.build.buildkit.failures import failure
+from release.build.buildkit.environment import buildx_folder, child_environment
+from release.build.buildkit.failures import failure, full_place
 from release.build.buildkit.lay_out import lay_out
 from release.build.buildkit.loaded import DaemonImages
+from release.build.buildkit.local_caches import LocalCaches
 from release.build.buildkit.progress import BuildProgress
 from release.build.buildkit.push import Destination, NotPushed, require_pushed
 from release.build.buildkit.request import Call, Request, buildctl_call, buildx_call
-from release.build.buildkit.working_folder import working_folder
+from release.build.buildkit.working_folder import CACHE_FOLDER, not_prepared, working_folder
 from release.build.context.digest import hashing
 from release.build.result import built_image
 from release.errors import BuildError
 from release.events import LastLines, Note
-from release.layout.adopt import translated
-from release.layout.layout import Layout
+from release.layout.adopt import made_layout, translated
 from release.oci.image_json import parse_platform
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Building:
 
     def __init__(self, checked: CheckedBuild) -> None:
         self._checked = checked
+        self._caches = LocalCaches(checked.extras.local_caches)
 
     def build(self, store: str, platform: str | None = None) -> BuiltImage:
         """Build for all platforms at once, or for `platform`. Raises `BuildError`."""
@@ -56,10 +57,7 @@ class Building:
                 adopted = self._obtain(request, folder, store)
                 built_from = context.built_from()
         except OSError as error:
-            raise BuildError(
-                f"the build cannot be prepared: {error.strerror}: `{error.filename}`",
-                hint="check the space and the rights of the cache folder (SHIPMARK_CACHE_DIR)",
-            ) from error
+            raise not_prepared(error, f"{store}.buildkit") from error
         self._check(adopted, request.platforms)
         built = built_image(adopted.top, adopted.images, self._checked.tool.versions, built_from)
         return msgspec.structs.replace(built, pushed_to=adopted.pushed_to)
@@ -74,7 +72,7 @@ class Building:
             return self._load(request, folder, store)
         self._run(request, folder)
         with translated():
-            return adopt(request.output, Layout.create(store), self._checked.secrecy, self._checked.cancel)
+            return adopt(request.output, made_layout(store), self._checked.secrecy, self._checked.cancel)
 
     def _push(self, destination: Destination, request: Request, folder: str) -> Adopted | None:
         """Have BuildKit push the image; None if BuildKit could not, and shipmark may."""
@@ -99,7 +97,7 @@ class Building:
     def _load(self, request: Request, folder: str, store: str) -> Adopted:
         """Build for one platform into the docker daemon, and export the image from there into the store."""
         annotations = self._checked.read.task.annotations
-        layout = Layout.create(store)
+        layout = made_layout(store)
         daemon = DaemonImages(
             _of_context(self._checked.env, self._checked.tool.docker_context),
             codec=self._checked.read.codec,
@@ -133,7 +131,7 @@ class Building:
         if code != 0 and request.pushed_to is not None:
             require_pushed(request.pushed_to, progress)
         if code != 0:
-            raise self._failure(progress, code)
+            raise self._failure(progress, request, code)
         if progress.wrong_base is not None:
             line, text = progress.wrong_base
             name = self._checked.read.context.dockerfile.name
@@ -148,13 +146,28 @@ class Building:
             return buildx_call(tool.program, tool.builder, request, self._checked.env)
         return buildctl_call(tool.program, request, self._checked.env, takes_variables=tool.takes_variables)
 
-    def _failure(self, progress: BuildProgress, code: int) -> BuildError:
+    def _failure(self, progress: BuildProgress, request: Request, code: int) -> BuildError:
         failed = progress.failed
         step = progress.name_of(failed) if failed is not None else None
         lines = progress.last_lines()
         if lines:
             self._checked.sink.emit(LastLines(step=step or "", lines=tuple(lines)))
-        return failure(tuple(progress.said), self._checked.read.context.dockerfile.name, step=step, code=code)
+        buildx = buildx_folder(self._checked.env)
+        full = full_place(progress.said, self._caches.places)
+        if full is not None:
+            self._caches.remove_unfinished(full)
+        return failure(
+            tuple(progress.said),
+            self._checked.read.context.dockerfile.name,
+            step=step,
+            code=code,
+            written=lines,
+            places={
+                os.path.dirname(request.output): CACHE_FOLDER,
+                **self._caches.places,
+                buildx: f"`{buildx}`, where buildx keeps its state (BUILDX_CONFIG)",
+            },
+        )
 
     def _check(self, adopted: Adopted, platforms: Sequence[str]) -> None:
         """Raise `BuildError` unless the image is for the platforms that were asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 
 
@@ -32,3 +33,13 @@ _DROPPED = frozenset(
         "SOURCE_DATE_EPOCH",
     }
 )
+
+
+def docker_folder(env: Mapping[str, str]) -> str:
+    """The folder of docker's client with `config.json`; a relative path if the environment names no home."""
+    return env.get("DOCKER_CONFIG") or posixpath.join(env.get("HOME", ""), ".docker")
+
+
+def buildx_folder(env: Mapping[str, str]) -> str:
+    """The folder in which buildx keeps its builders and what it knows of them, below that of docker's client."""
+    return env.get("BUILDX_CONFIG") or posixpath.join(docker_folder(env), "buildx")

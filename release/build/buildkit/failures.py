@@ -6,10 +6,11 @@ them. The messages do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from release.errors import BuildError, BuilderUnavailable
 from release.lazy_pattern import pattern
+from release.program_messages import shortened, tells_full_disk
 
 _PLACE = pattern(r"(?P<file>\S.*):(?P<line>[0-9]{1,9})")
 _RULE = pattern(r"-{3,}")
@@ -43,7 +44,6 @@ _HINTS = (
         "exec format error",
         "the builder cannot run programs of this platform: install QEMU (binfmt), or copy files only",
     ),
-    ("no space left on device", "make room where BuildKit keeps its state: `docker buildx prune`"),
     ("digest mismatch", "the address has other bytes than `--checksum` says: check them, and correct it"),
     (
         "lint violation found",
@@ -68,26 +68,51 @@ _HINTS = (
     ("unknown flag", "the program is too old: install a newer buildx or buildctl"),
     ("flag provided but not defined", "the program is too old: install a newer buildx or buildctl"),
 )
+_FULL_DISK = "make room where the BuildKit daemon keeps its state: `docker buildx prune` or `buildctl prune`"
 # Characters of BuildKit's message in our error. Enough for its cause; the message of a failed RUN repeats the whole
 # command, which would fill the terminal.
 _LONGEST = 600
 
 
-def failure(said: Sequence[str], dockerfile: str, *, step: str | None, code: int) -> BuildError:
+def failure(
+    said: Sequence[str],
+    dockerfile: str,
+    *,
+    step: str | None,
+    code: int,
+    written: Sequence[str] = (),
+    places: Mapping[str, str] = {},
+) -> BuildError:
     """The error for a failed build.
 
     `said`: the program's lines of text, without values. `dockerfile`: the Dockerfile's name, for messages. `step`: the
-    name of the step that failed; without one the daemon may be what failed.
+    name of the step that failed; without one the daemon may be what failed. `written`: the last lines of that step.
+    `places`: absolute paths of folders on this machine that the program writes to -> their names in a hint.
     """
     text = _reason(said) or f"the program ended with exit code {code} and without a message"
     lowered = "\n".join(said).lower()
-    if step is None and any(mark in lowered for mark in _UNREACHABLE):
+    full = _full_disk_hint(said, written, places)
+    if full is None and step is None and any(mark in lowered for mark in _UNREACHABLE):
         return BuilderUnavailable(
             f"BuildKit does not answer any more: {text}",
             hint="see whether it still runs: `docker buildx ls`, or the daemon's own log",
         )
-    hint = next((hint for mark, hint in _HINTS if mark in lowered), None)
+    hint = full or next((hint for mark, hint in _HINTS if mark in lowered), None)
     return BuildError(f"{_where(said, dockerfile)}{text}", hint=hint)
+
+
+def full_place(said: Sequence[str], places: Iterable[str]) -> str | None:
+    """The folder on this machine whose disk was full, by the program's lines; None for none of `places`."""
+    full = [line for line in said if tells_full_disk(line)]
+    return next((path for path in places if any(f"{path}/" in line for line in full)), None)
+
+
+def _full_disk_hint(said: Sequence[str], written: Sequence[str], places: Mapping[str, str]) -> str | None:
+    """What helps against a full disk: one of `places`, or the daemon's. None if no disk was full."""
+    here = full_place(said, places)
+    if here is not None:
+        return f"make room on the disk of {places[here]}"
+    return _FULL_DISK if any(map(tells_full_disk, (*said, *written))) else None
 
 
 def _reason(said: Sequence[str]) -> str:
@@ -95,8 +120,8 @@ def _reason(said: Sequence[str]) -> str:
     for line in reversed(said):
         match = _PREFIXES.match(line)
         if match is not None:
-            return line[match.end() :][:_LONGEST]
-    return next((line[:_LONGEST] for line in reversed(said) if line.strip()), "")
+            return shortened(line[match.end() :], _LONGEST)
+    return next((shortened(line, _LONGEST) for line in reversed(said) if line.strip()), "")
 
 
 def _where(said: Sequence[str], dockerfile: str) -> str:

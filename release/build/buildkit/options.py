@@ -49,7 +49,7 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True):
     """The checked options.
 
     `folders`: named contexts that are folders of the repository; `contexts`: all other named contexts. `skipped`:
-    GitHub's caches in a run that cannot use them.
+    GitHub's caches in a run that cannot use them. `local_caches`: absolute paths of folders to which `cache_to` writes.
     """
 
     secrets: tuple[Secret, ...] = ()
@@ -59,6 +59,7 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True):
     folders: Mapping[str, str] = {}
     contexts: Mapping[str, str] = {}
     skipped: tuple[str, ...] = ()
+    local_caches: tuple[str, ...] = ()
 
 
 def extras_of(spec: BuildSpec, root: str, env: Mapping[str, str]) -> Extras:
@@ -67,6 +68,7 @@ def extras_of(spec: BuildSpec, root: str, env: Mapping[str, str]) -> Extras:
     has_gha = bool(env.get("ACTIONS_RUNTIME_TOKEN"))
     sources = [_cache(text, root, "cache_from") for text in spec.cache_from]
     sinks = [_cache(text, root, "cache_to") for text in spec.cache_to]
+    destinations = [_fields(text, "cache_to").get("dest") for text in spec.cache_to]
     named = named_contexts(spec)
     return Extras(
         secrets=tuple(_secret(text, root, env) for text in spec.secrets),
@@ -74,6 +76,7 @@ def extras_of(spec: BuildSpec, root: str, env: Mapping[str, str]) -> Extras:
         cache_from=tuple(text for text in sources if has_gha or not _is_gha(text)),
         cache_to=tuple(text for text in sinks if has_gha or not _is_gha(text)),
         skipped=tuple(text for text in (*sources, *sinks) if not has_gha and _is_gha(text)),
+        local_caches=tuple(_absolute(path, root) for path in destinations if path is not None),
         folders=named.folders,
         contexts=named.addresses,
     )

@@ -22,6 +22,7 @@ import msgspec
 
 from release.build.buildkit.adoption import Adopted, platform_in
 from release.build.buildkit.build_secrets import Secrecy
+from release.build.buildkit.environment import buildx_folder, docker_folder
 from release.build.buildkit.history import without_values
 from release.build.buildkit.progress import BuildProgress
 from release.build.buildkit.published import published_arguments
@@ -157,7 +158,7 @@ def write_login(folder: str, login: Login, env: Mapping[str, str]) -> dict[str, 
     The other entries of the user's own folder, such as the builders of buildx, are linked.
     """
     os.mkdir(folder, 0o700)
-    own = env.get("DOCKER_CONFIG") or os.path.join(env.get("HOME", ""), ".docker")
+    own = docker_folder(env)
     with suppress(OSError):
         for name in os.listdir(own) if os.path.isabs(own) else ():
             if name != "config.json":
@@ -165,8 +166,8 @@ def write_login(folder: str, login: Login, env: Mapping[str, str]) -> dict[str, 
     file = os.open(os.path.join(folder, "config.json"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(file, "wb") as stream:
         stream.write(login.content)
-    # buildx keeps its builders below DOCKER_CONFIG. A folder that does not exist yet is made in its usual place.
-    builders = env.get("BUILDX_CONFIG") or os.path.join(own, "buildx")
+    # A folder of buildx that does not exist yet is made in its usual place.
+    builders = buildx_folder(env)
     return {"DOCKER_CONFIG": folder} | ({"BUILDX_CONFIG": builders} if os.path.isabs(builders) else {})
 
 

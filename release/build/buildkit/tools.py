@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from release.build.buildkit.environment import child_environment
+from release.build.buildkit.environment import child_environment, docker_folder
 from release.build.find_program import is_program, program_on_path
 from release.errors import BuildError, BuilderUnavailable
 from release.lazy_pattern import pattern
@@ -190,8 +190,7 @@ def _buildx(env: Mapping[str, str]) -> str | None:
     named = env.get("SHIPMARK_BUILDX")
     if named is not None:
         return named if os.path.isabs(named) and is_program(named) else None
-    home = env.get("HOME", "")
-    config = env.get("DOCKER_CONFIG") or (os.path.join(home, ".docker") if home else "")
+    config = docker_folder(env)
     folders = [os.path.join(config, "cli-plugins")] if os.path.isabs(config) else []
     for folder in (*folders, *_PLUGINS):
         path = os.path.join(folder, "docker-buildx")

@@ -13,7 +13,21 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from release.errors import BuildError
+from release.filesystem.files import write_hint
+
+#: The place of these folders, in hints.
+CACHE_FOLDER = "the cache folder (SHIPMARK_CACHE_DIR)"
 _LOCK = ".lock"
+
+
+def not_prepared(error: OSError, folder: str) -> BuildError:
+    """The error for a build whose files cannot be written to a folder in `folder`."""
+    # A failed write(2) names no file.
+    return BuildError(
+        f"the build cannot be prepared: {error.strerror or error}: `{error.filename or folder}`",
+        hint=write_hint(error, f"check the space and the rights of {CACHE_FOLDER}"),
+    )
 
 
 def remove_tree(path: str) -> None:

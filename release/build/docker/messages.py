@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from release.build.dockerfile.instructions import Dockerfile
+from release.docker.daemon_errors import FULL_DISK
 from release.errors import BuildError
 from release.events import Output, Sink
 from release.lazy_pattern import pattern
+from release.program_messages import shortened, tells_full_disk
 
 _STEP = pattern(r"Step ([0-9]{1,9})/[0-9]+ : (\S+)")
 _OWN_WORDS = ("Step ", " ---> ", "Removing intermediate container ")
@@ -31,6 +33,7 @@ class BuildMessages:
         self._step = 0
         self._keyword = ""
         self._partial = ""
+        self._met_full_disk = False  # a line of the step that runs says so
 
     def take(self, message: dict[str, Any]) -> None:
         """Process one message. Raises `BuildError` if the message reports a failed build."""
@@ -57,6 +60,7 @@ class BuildMessages:
         step = _STEP.match(text)
         if step is not None:
             self._step, self._keyword = int(step[1]), step[2]
+            self._met_full_disk = False
         if text.startswith(_OWN_WORDS):
             self.end()  # the command has ended: show its last line, which may have no newline
         *lines, self._partial = (self._partial + _COLOUR.sub("", text)).split("\n")
@@ -65,14 +69,17 @@ class BuildMessages:
 
     def _emit(self, line: str) -> None:
         if line.strip():
+            self._met_full_disk = self._met_full_disk or tells_full_disk(line)
             self._sink.emit(Output(source="docker", line=line.rstrip("\r")))
 
     def _failure(self, said: str) -> BuildError:
-        text = " ".join(said.split())[:_TELL_AT_MOST]
+        text = shortened(" ".join(said.split()), _TELL_AT_MOST)
         hint = (
             "`docker build` with the same Dockerfile and context shows whether the daemon can build it at all"
         )
-        if "requires BuildKit" in text:
+        if tells_full_disk(said) or self._met_full_disk:
+            hint = FULL_DISK
+        elif "requires BuildKit" in text:
             hint = "the Engine API's builder is not BuildKit: remove that option, or build with another tool"
         elif "does not match the specified platform" in text:
             hint = "use `builder: layers`, or a base image that exists for the platform of the build"

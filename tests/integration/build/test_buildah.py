@@ -382,5 +382,5 @@ def test_a_full_disk_fails_the_buildah_build_and_leaves_no_folder(project: Proje
         project.store = disk.path / "store"
         error = project.refusal()
         assert "no space left" in str(error).lower()
-        assert error.hint
+        assert "make room on the disk" in str(error.hint)
         assert not list(disk.path.glob("store.*"))

@@ -478,7 +478,8 @@ def test_a_full_disk_fails_the_buildkit_build_and_leaves_no_folder(project: Proj
         project.store = disk.path / "store"
         error = project.refusal()
         assert "no space left" in str(error).lower()
-        assert error.hint
+        assert str(disk.path) in str(error)
+        assert str(error.hint).startswith("make room on the disk")
         assert not list(disk.path.glob("store.buildkit"))
 
 

@@ -55,7 +55,7 @@ class BuildKitDaemon:
 
     `built`: the folder of the programs. With `authority`, the daemon listens on a TCP port instead of a Unix socket,
     accepts only clients with a certificate of this authority, and writes a debug log. `trusted`: by registry, the PEM
-    file of the authority that signed its certificate.
+    file of the authority that signed its certificate. `root`: the folder for the daemon's state.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class BuildKitDaemon:
         *,
         authority: Authority | None = None,
         trusted: Mapping[str, Path] | None = None,
+        root: Path | None = None,
     ) -> None:
         # A short path: a socket's path has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="shipmark-bk-", dir="/tmp"))
@@ -74,6 +75,7 @@ class BuildKitDaemon:
         self.host = "tcp://127.0.0.1:0" if authority is not None else f"unix://{self.folder / 'bk.sock'}"
         self._authority = authority
         self._trusted = trusted or {}
+        self._root = root or self.folder / "root"
         self._cgroup = f"shipmark-{secrets.token_hex(8)}"
         (self.folder / "tmp").mkdir()
         self._write_config()
@@ -166,7 +168,7 @@ class BuildKitDaemon:
             [
                 str(self.programs / "buildkitd"),
                 f"--addr={self.host}",
-                f"--root={self.folder / 'root'}",
+                f"--root={self._root}",
                 f"--config={self.folder / 'buildkitd.toml'}",
                 "--oci-worker=true",
                 "--containerd-worker=false",
@@ -200,6 +202,7 @@ class BuildKitDaemon:
         ]
 
     def _remove(self) -> None:
+        remove(str(self._root))
         remove(str(self.folder))
         removed(self.folder)
         # At the top of the second version's tree, and of each controller's of the first.

@@ -30,15 +30,18 @@ class DockerDaemon:
 
     The daemon chooses its storage driver, so that it also runs where overlay2 does not work (a data root on an
     overlay file system falls back to vfs). `mirror`: the address of a registry that stands in for Docker Hub.
-    `runtime`: a program that starts containers instead of runc.
+    `runtime`: a program that starts containers instead of runc. `data`: the folder for images and containers.
     """
 
-    def __init__(self, *, mirror: str | None = None, runtime: Path | None = None) -> None:
+    def __init__(
+        self, *, mirror: str | None = None, runtime: Path | None = None, data: Path | None = None
+    ) -> None:
         # A short path: the daemon's sockets lie below it, and a socket's path has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="shipmark-docker-", dir="/tmp"))
         remove_if_killed(self.folder)
         self._mirror = mirror
         self._runtime = runtime
+        self._data = data or self.folder / "data"
         self.socket = self.folder / "docker.sock"
         self.host = f"unix://{self.socket}"
         self._exec_root = self.folder / "exec"
@@ -102,7 +105,7 @@ class DockerDaemon:
             [
                 program("dockerd"),
                 f"--host={self.host}",
-                f"--data-root={self.folder / 'data'}",
+                f"--data-root={self._data}",
                 f"--exec-root={self._exec_root}",
                 f"--pidfile={self._pid_file}",
                 f"--containerd-namespace={namespace}",
@@ -130,6 +133,7 @@ class DockerDaemon:
 
     def _remove(self) -> None:
         _end_by_pid_file(self._exec_root / "containerd" / "containerd.pid")
+        remove(str(self._data))
         remove(str(self.folder))
         removed(self.folder)
 

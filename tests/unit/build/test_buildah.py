@@ -357,6 +357,16 @@ def test_a_base_of_another_platform_is_reported() -> None:
             "make room",
         ),
         (
+            [f"Error: committing container for step {{{'x' * 900}}}: write /a/b: no space left on device"],
+            "F:1: committing container for step",
+            "make room on the disk of the cache folder",
+        ),
+        (
+            ["Error: storing layer to file: inconsistent layer size (copied 4195840, wrote 4182016)"],
+            "F:1: storing layer",
+            "see whether the disk of the cache folder",
+        ),
+        (
             ["Error: no image found in manifest list for architecture arm64"],
             "F:1: no image found in",
             "exists for",
@@ -371,6 +381,15 @@ def test_the_error_of_a_build_is_chosen_by_the_programs_messages(
     error = failure(said, program="buildah", where="F:1: ", code=7)
     assert str(error).startswith(message)
     assert hint in str(error.hint)
+    assert len(str(error)) < 650
+    assert str(error).endswith("no space left on device") or "make room" not in str(error.hint)
+
+
+def test_a_command_that_met_a_full_disk_has_a_hint_that_names_it() -> None:
+    ended = ['Error: building at STEP "RUN x": exit status 3']
+    written = ["cat: write error: No space left on device"]
+    error = failure(ended, program="buildah", where="F:1: ", code=7, written=written)
+    assert str(error.hint).startswith("make room on the disk of the cache folder")
 
 
 class Answers:

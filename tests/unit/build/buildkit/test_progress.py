@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from release.build.buildkit.build_secrets import Secrecy
 from release.build.buildkit.failures import failure
 from release.build.buildkit.history import without_values
+from release.build.buildkit.local_caches import LocalCaches
 from release.build.buildkit.progress import LAST_LINES, BuildProgress
-from release.errors import BuilderUnavailable
+from release.errors import BuildError, BuilderUnavailable
 from release.events import Event, Note, Output, Progress
 
 START, END = "2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z"
@@ -174,6 +176,40 @@ def test_unreachable_buildkit_daemon_is_builder_unavailable(text: str) -> None:
     error = failure([text], "Dockerfile", step=None, code=1)
     assert isinstance(error, BuilderUnavailable)
     assert not isinstance(failure([text], "Dockerfile", step="RUN curl", code=1), BuilderUnavailable)
+
+
+@pytest.mark.parametrize(
+    ("said", "written", "hint"),
+    [
+        ("ResourceExhausted: write /data: no space left on device", "", "where the BuildKit daemon keeps"),
+        ("Unavailable: write /var/lib/x: disk quota exceeded", "", "where the BuildKit daemon keeps"),
+        ('process "x" did not complete successfully: exit code: 1', "cat: No space left on device", "daemon"),
+        (
+            "failed to copy: write /c/x.buildkit/1/image/ingest/a/data: no space left on device",
+            "",
+            "the cache folder",
+        ),
+        ("error writing layer blob: write /saved/ingest/b/ref: no space left on device", "", "`/saved`"),
+        ("error: write /saved-by-another: no space left on device", "", "daemon"),
+    ],
+)
+def test_a_full_disk_has_a_hint_that_names_it(said: str, written: str, hint: str) -> None:
+    places = {"/c/x.buildkit/1": "the cache folder", "/saved": "`/saved`"}
+    error = failure([f"ERROR: {said}"], "Dockerfile", step=None, code=1, written=[written], places=places)
+    assert type(error) is BuildError
+    assert str(error.hint).startswith("make room")
+    assert hint in str(error.hint)
+
+
+def test_unfinished_files_of_a_local_cache_are_removed_but_for_those_of_earlier_builds(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "ingest/earlier").mkdir(parents=True)
+    caches = LocalCaches([str(tmp_path), f"{tmp_path}/missing"])
+    (tmp_path / "ingest/own").mkdir()
+    for path in caches.places:
+        caches.remove_unfinished(path)
+    assert [path.name for path in (tmp_path / "ingest").iterdir()] == ["earlier"]
 
 
 def test_build_that_ends_without_a_message_has_the_exit_code_in_its_error() -> None:

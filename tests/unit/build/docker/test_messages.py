@@ -4,6 +4,7 @@ import pytest
 
 from release.build.docker.messages import BuildMessages
 from release.build.dockerfile.parser import parse
+from release.docker.daemon_errors import FULL_DISK
 from release.errors import BuildError
 from release.events import Event, Output
 
@@ -92,6 +93,22 @@ def test_error_of_a_failed_build_names_the_line_of_its_step(
         follow({"stream": step}, {"stream": "\n"}, {"errorDetail": {"message": message}, "error": message})
     assert str(caught.value).startswith(expected)
     assert (hint or "") in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("step", "output", "message", "is_full"),
+    [
+        ("Step 2/5 : COPY x /", "", "write /data: no space left on device", True),
+        ("Step 3/5 : RUN a && b", "cat: write error: No space left on device\n", "returned 1", True),
+        ("Step 3/5 : RUN a\n", "Step 5/5 : COPY x /", "no such file", False),
+    ],
+)
+def test_a_full_disk_of_the_daemon_has_a_hint_that_names_it(
+    step: str, output: str, message: str, is_full: bool
+) -> None:
+    with pytest.raises(BuildError) as caught:
+        follow({"stream": step}, {"stream": "\n"}, {"stream": output}, {"error": message})
+    assert (caught.value.hint == FULL_DISK) is is_full
 
 
 def test_error_before_any_build_step_has_no_line_number() -> None:
