@@ -32,22 +32,23 @@ def test_a_release_ended_at_any_effect_ends_as_one_that_was_not_ended(
     strike_everywhere(Matrix(project.repo, gate, shipmark, tmp_path / "matrix", by=by), least=60)
 
 
-def test_a_release_by_docker_killed_at_any_effect_ends_as_one_that_was_not_killed(
+@BOTH
+def test_a_release_by_docker_ended_at_any_effect_ends_as_one_that_was_not_ended(
     make_project: Callable[..., Project],
     gate: Gate,
     shipmark: Shipmark,
     docker_daemon: DockerDaemon,
     busybox_image: str,
     tmp_path: Path,
+    by: signal.Signals,
 ) -> None:
     """Two builds by a docker daemon have different digests: a digest that was recorded or became visible must stay."""
     project = make_project(image=f"{gate.host}/acme/app", project=PROJECT, build={"builder": "docker"})
     dockerfile = f"FROM {busybox_image}\nRUN date +%s%N > /built\nCOPY hello.txt /\n"
     project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
     env = {"DOCKER_HOST": docker_daemon.host}
-    strike_everywhere(
-        Matrix(project.repo, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False), least=60
-    )
+    matrix = Matrix(project.repo, gate, shipmark, tmp_path / "matrix", env=env, same_digest=False, by=by)
+    strike_everywhere(matrix, least=60)
 
 
 @BOTH
