@@ -102,7 +102,8 @@ def run(argv: list[str], *, given: Mapping[str, Any] | None = None) -> int:
 
 
 def _usage(error: click.ClickException) -> int:
-    from release.app.help_topics import USAGE, help_at
+    from release.app.help_topics import help_at
+    from release.app.topic_table import USAGE
     from release.cli.output.stdout import complain
     from release.cli.usage_errors import told
 
@@ -112,7 +113,8 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _defect(error: Exception, argv: list[str]) -> int:
-    from release.app.help_topics import DEFECT, help_at
+    from release.app.help_topics import help_at
+    from release.app.topic_table import DEFECT
     from release.cli.output.stdout import complain, talk
     from release.hints import DEFECT as REPORT
 

@@ -25,7 +25,8 @@ from release.plan.operands import PushContent, digest_in
 from release.plan.ownership import short
 from release.plan.supply import FROM
 from release.task_group import run_all
-from release.transfer.copy import Asks, copy_image
+from release.transfer.capabilities import Asks
+from release.transfer.copy import copy_image
 from release.transfer.repair import missing_blobs, put_back
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 import msgspec
 
 from release.control import Cancel
-from release.decoding import decode
 from release.errors import Denied, Invalid, NotFound
+from release.inventory.creation_time import config_of, created_in
 from release.oci import AnswersMany, Descriptor, Manifest, Repository
 from release.oci.deletion import Abilities, Deletes, Deletion, Facts
 from release.oci.graph import blobs_of, manifests_in
-from release.oci.manifest import children, subject
+from release.oci.manifest import subject
 from release.retention.snapshot import HeldManifest, HeldTag, Inventory
 from release.task_group import run_all
 from release.transfer.referrers import Answering
@@ -208,7 +207,7 @@ class _Reading:
             self._manifests[one.digest] = msgspec.structs.replace(one, created=newest)
 
     def _created(self, digest: str) -> int | None:
-        (config, *_) = _configs(self._repository.manifest(digest)) or (None,)
+        config = config_of(self._repository.manifest(digest))
         if config is None:
             return None
         try:
@@ -249,22 +248,3 @@ def held(manifest: Manifest) -> HeldManifest:
         blobs=tuple((blob.digest, blob.size) for blob in blobs_of((manifest,), foreign=manifest.is_index)),
         subject=None if about is None else about.digest,
     )
-
-
-class _Config(msgspec.Struct):
-    created: str | None = None
-
-
-def created_in(config: bytes) -> int | None:
-    """The creation time in an image's config, in milliseconds since the epoch; None if it has none."""
-    try:
-        text = decode(config, _Config).created
-        moment = datetime.fromisoformat(text or "")
-        # A time without zone is no time of RFC 3339, which the specification asks for.
-        return None if moment.tzinfo is None else round(moment.timestamp() * 1000)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError, OverflowError):
-        return None
-
-
-def _configs(manifest: Manifest) -> tuple[Descriptor, ...]:
-    return () if manifest.is_index else children(manifest)[:1]

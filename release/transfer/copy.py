@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import IO, Protocol, runtime_checkable
+from typing import IO
 
 import msgspec
 
@@ -19,6 +19,7 @@ from release.oci import Descriptor, Manifest, Repository
 from release.oci.graph import QUESTIONS, blobs_of, read_manifests
 from release.oci.verify import told
 from release.task_group import run_all
+from release.transfer.capabilities import Asks, Hides, Raw
 from release.transfer.upload_slots import UploadSlots, in_upload_slot
 
 _MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
@@ -167,30 +168,6 @@ def read_back(destination: Repository, digest: str, cancel: Cancel) -> Descripto
         f"`{destination.name}` accepted `{digest}`, but then had {f'`{stored.digest}`' if stored else 'nothing'} there",
         hint="somebody else pushed or deleted there meanwhile, or the registry loses what it takes: run again",
     )
-
-
-@runtime_checkable
-class Raw(Protocol):
-    """A repository that can also read blobs without hashing them."""
-
-    def open_raw(self, descriptor: Descriptor) -> IO[bytes]:
-        """Open the blob as a stream whose digest is not checked."""
-
-
-@runtime_checkable
-class Hides(Protocol):
-    """A repository that may show a manifest only while a tag names it."""
-
-    def hides(self, digest: str) -> bool:
-        """Whether the repository accepted the digest, has its blobs, and does not show it."""
-
-
-@runtime_checkable
-class Asks(Protocol):
-    """A repository that can check for a blob in advance, and remembers a missing blob for `put_blob`."""
-
-    def ask_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the repository has the blob."""
 
 
 def opener(

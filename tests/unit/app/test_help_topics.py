@@ -11,9 +11,10 @@ from types import FunctionType
 import pytest
 
 from release import errors
-from release.app.help_topics import DEFECT, PAGE, TOPICS, USAGE, help_at, topic, topic_of
+from release.app.help_topics import PAGE, help_at, topic, topic_of
 from release.app.log.verify import fault
 from release.app.log.verify_report import TagFinding, VerifyReport
+from release.app.topic_table import DEFECT, TOPICS, USAGE
 from release.errors import (
     BuildError,
     ConfigError,
