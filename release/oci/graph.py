@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from release.control import Cancel
-from release.errors import Invalid
+from release.errors import Invalid, NotFound
 from release.hints import LARGE_IMAGE
 from release.oci import Descriptor, Manifest, Repository
 from release.oci.manifest import children
@@ -35,12 +35,13 @@ def read_manifests(
     """
     found: dict[str, Manifest] = {}
     waiting = [digest]
+    parents: dict[str, str] = {}
     for _ in range(_DEEPEST):
-        tasks = [partial(_read, source, name, top) for name in waiting]
+        tasks = [partial(_read, source, name, top, parents.get(name)) for name in waiting]
         level = run_all(tasks, jobs=QUESTIONS, cancel=cancel or Cancel()) if tasks else []
         found.update(zip(waiting, level, strict=True))
-        below = (child.digest for manifest in level for child in manifests_in(manifest))
-        waiting = [name for name in dict.fromkeys(below) if name not in found]
+        parents = {child.digest: manifest.digest for manifest in level for child in manifests_in(manifest)}
+        waiting = [name for name in parents if name not in found]
         if not waiting:
             return _ordered(digest, found)
         if len(found) + len(waiting) > _MOST_MANIFESTS:
@@ -49,6 +50,23 @@ def read_manifests(
         f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests",
         hint=LARGE_IMAGE,
     )
+
+
+def require_as_listed(manifests: Iterable[Manifest], source: str) -> None:
+    """Raise `Invalid` if an index lists one of `manifests` with another type or size than it has.
+
+    Programs that go by the entry would read it as something else, or refuse it. `source`: where they are.
+    """
+    held = {manifest.digest: manifest for manifest in manifests}
+    for index in held.values():
+        for entry in manifests_in(index):
+            found = held.get(entry.digest)
+            if found is not None and (found.media_type, len(found.raw)) != (entry.media_type, entry.size):
+                raise Invalid(
+                    f"the index `{index.digest}` in {source} lists `{entry.digest}` as {entry.size} bytes of"
+                    f" `{entry.media_type}`, but it has {len(found.raw)} bytes of `{found.media_type}`",
+                    hint="whoever made the index has to make it anew: other programs cannot read it either",
+                )
 
 
 def manifests_in(manifest: Manifest) -> tuple[Descriptor, ...]:
@@ -70,8 +88,20 @@ def blobs_of(manifests: Iterable[Manifest], *, foreign: bool = False) -> tuple[D
     return tuple(sorted(blobs.values(), key=lambda blob: blob.size, reverse=True))
 
 
-def _read(source: Repository, digest: str, top: Manifest | None) -> Manifest:
-    return top if top is not None and top.digest == digest else source.manifest(digest)
+def _read(source: Repository, digest: str, top: Manifest | None, parent: str | None) -> Manifest:
+    if top is not None and top.digest == digest:
+        return top
+    try:
+        return source.manifest(digest)
+    except NotFound as error:
+        if parent is None:
+            raise
+        raise NotFound(
+            f"{error.message}, which the index `{parent}` lists",
+            hint="a part of the image was deleted: push it again; `image copy --platform` copies a part that is there",
+            status=error.status,
+            code=error.code,
+        ) from error
 
 
 def _ordered(digest: str, found: dict[str, Manifest]) -> tuple[Manifest, ...]:

@@ -12,6 +12,7 @@ from release.errors import Invalid, NotFound
 from release.hints import LARGE_IMAGE
 from release.limits import INDEX_PLATFORMS
 from release.oci import INDEX_TYPES, OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
+from release.oci.ambiguous import require_plain_config
 from release.oci.image_index import entry_of
 from release.oci.manifest import children, json_object, platform_of, platform_text
 
@@ -148,7 +149,7 @@ def _are_one_platform(named: str, own: str) -> bool:
 def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
     """The image configuration as a JSON object; empty for an index, and for an artifact with another config.
 
-    Raises `Invalid` for a config that is larger than 8 MiB or not a JSON object.
+    Raises `Invalid` for a config that is larger than 8 MiB, not a JSON object, or ambiguous.
     """
     if manifest.is_index:
         return {}
@@ -162,7 +163,10 @@ def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
         )
     with repository.open_blob(config) as stream:
         raw = stream.read(_LARGEST_CONFIG + 1)
-    return json_object(raw, f"the config of `{manifest.digest}` in `{repository.name}`")
+    what = f"the config of `{manifest.digest}` in `{repository.name}`"
+    document = json_object(raw, what)
+    require_plain_config(raw, document, what)
+    return document
 
 
 def _facts(

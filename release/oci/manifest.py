@@ -16,6 +16,7 @@ from release.decoding import convert
 from release.errors import DigestMismatch, Invalid
 from release.hints import LARGE_IMAGE, ODD_IMAGE
 from release.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest
+from release.oci.ambiguous import require_plain_manifest
 from release.oci.grammar import is_digest
 
 #: Bytes of a manifest that is pushed. Registries should accept 4 MiB (distribution-spec v1.1, "Pushing Manifests");
@@ -62,6 +63,7 @@ def read_manifest(raw: bytes, media_type: str, *, expected: str | None, source: 
     document = _object(raw, source)
     _require_type(document, kind, source)
     _require_shape(document, kind, source)
+    require_plain_manifest(raw, document, f"the manifest at {source}")
     manifest = Manifest(media_type=kind, digest=digest, raw=raw)
     _read_links(document, manifest, source)
     return manifest

@@ -16,7 +16,7 @@ from release.control import Cancel
 from release.errors import DigestMismatch, RegistryError
 from release.events import Note, NullSink, Sink
 from release.oci import Descriptor, Manifest, Repository
-from release.oci.graph import QUESTIONS, blobs_of, read_manifests
+from release.oci.graph import QUESTIONS, blobs_of, read_manifests, require_as_listed
 from release.oci.verify import told
 from release.task_group import run_all
 from release.transfer.capabilities import Asks, Hides, Raw
@@ -98,6 +98,7 @@ def survey(
     `lacking`: a digest that it lacks for certain, so that it is not asked for it again.
     """
     manifests = read_manifests(source, digest, top=top, cancel=cancel)
+    require_as_listed(manifests, f"`{source.name}`")
     # Check each manifest: a registry accepts an index only when it has its children, but may have deleted them since.
     asked: list[Callable[[], object]] = [
         (lambda: None) if item.digest == lacking else partial(destination.resolve, item.digest)

@@ -62,6 +62,7 @@ PURE = (
     "release.build.context.sizes",
     "release.build.context.source_pattern",
     "release.build.ignore",
+    "release.oci.ambiguous",
     "release.oci.attached",
     "release.oci.grammar",
     "release.oci.image_index",
