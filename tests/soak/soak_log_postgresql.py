@@ -6,6 +6,7 @@ import datetime
 import re
 import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -18,13 +19,19 @@ from release.control import Cancel
 from release.errors import LogError
 from release.log.stores.sql.migrate import migrate
 from release.log.stores.sql.store import SqlStore
+from tests.support.disks.confined import filled as filled_disk
+from tests.support.disks.confined import mounted_disk
 from tests.support.logs.facts import planned, whole_release, writer
 from tests.support.logs.worker import Herd
 from tests.support.registries.tls import Authority
+from tests.support.releases.project import Project
 from tests.support.services.pgbouncer import bouncer
 from tests.support.services.postgres import Postgres, make_server
 
 Ask = Callable[[SqlStore], object]
+
+# Bytes of a disk for a new cluster, with as little room as its write-ahead log takes.
+_SERVER = 120_000_000
 
 
 def refused(url: str, told: str, hint: str, ask: Ask = SqlStore.head) -> None:
@@ -203,3 +210,40 @@ def test_streaming_replica_is_read_and_refuses_to_be_written(own_postgres: Postg
         with closing(SqlStore(f"{both}&target_session_attrs=read-write", cancel=Cancel())) as found:
             found.check_writable()
             append(found, "y")
+
+
+def test_release_on_a_server_without_room_is_refused_with_a_hint_and_goes_on_with_room(
+    make_project: Callable[..., Project],
+) -> None:
+    """The whole cluster lies on one small disk, and each release finds another amount of room on it."""
+    rooms, codes = (0, 8192, 16384, 65536, 300_000), []
+    with (
+        tempfile.TemporaryDirectory(prefix="pg-") as name,
+        mounted_disk(Path(name) / "small", _SERVER) as disk,
+    ):
+        for folder in (Path(name), disk.path):
+            folder.chmod(0o777)  # the server runs as another user
+        (disk.path / "server").mkdir()
+        server = Postgres(
+            disk.path / "server", options=("-c", "max_wal_size=32MB", "-c", "min_wal_size=32MB")
+        )
+        try:
+            url = server.database()
+            migrate(url)
+            project = make_project(log={"store": "sql", "url": url})
+            for number, room in enumerate(rooms):
+                project.release_commit(f"v2.0.{number}")
+                with filled_disk(disk, room):
+                    for _ in range(2):
+                        result = project("run")
+                        codes.append(result.code)
+                        assert result.code in (0, 1, 7), result.stderr
+                        assert not result.code or "make room on the server's disk" in result.stderr
+                    project.must("log", "verify")
+                project.must("run")
+                project.must("log", "verify", "--registry")
+        finally:
+            server.stop()
+    print(f"\nroom {rooms}: exit codes of two releases each {codes}")
+    assert 0 in codes
+    assert any(codes)

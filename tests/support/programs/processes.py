@@ -106,7 +106,8 @@ class Service:
     def _follow(self, stream: BinaryIO) -> None:
         with stream, self.log.open("ab", buffering=0) as log:
             for line in stream:
-                log.write(line)
+                with contextlib.suppress(OSError):  # a test may have filled the disk
+                    log.write(line)
                 if not self._ready.is_set() and self._is_ready(line):
                     self._ready.set()
         # The end of the stream wakes the constructor too: it then sees that the process is gone.
