@@ -7,10 +7,8 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from release.log import Entry
-from release.log.answers.mentions import Mention, find, require_digest
 from release.log.catalog.catalog import Catalog
 from release.log.catalog.claims import of_release, sets_tag
-from release.log.catalog.newest_releases import count_of_releases, newest_releases
 from release.log.catalog.terms import (
     deployed_term,
     project_term,
@@ -21,7 +19,6 @@ from release.log.catalog.terms import (
 from release.log.catalog.wanted import has_release, is_about_status, is_any, is_deployment
 from release.log.fold import fold
 from release.log.lazy_entries import Entries
-from release.log.questions import TagThen, resolve
 from release.log.records.members import text_of
 from release.log.state import LogState, ReleaseState, TagHold
 from release.versions.model import Scheme
@@ -29,9 +26,11 @@ from release.versions.status import KnownStatus
 
 if TYPE_CHECKING:
     from release.log.answers.deployments import Deployment
+    from release.log.answers.mentions import Mention
     from release.log.answers.scope import Scope
     from release.log.catalog.recorded import Lock, RecordedVersions
     from release.log.catalog.tag_holds import NewestHolds, TagHolds
+    from release.log.questions import TagThen
     from release.log.yanked import Yanks
 
 
@@ -39,7 +38,7 @@ class LogView:
     """Answers from entries that it finds through the catalog. `whole` folds every entry, and takes long for a long log.
 
     Thread-safe. Entries that are added to the catalog later are part of later answers; `whole` and `projects` stay as
-    they were first asked for.
+    they were first asked for. What answers questions that most commands do not ask is imported late.
     """
 
     def __init__(self, catalog: Catalog, lock: Lock, folded: Callable[[], LogState]) -> None:
@@ -97,9 +96,7 @@ class LogView:
 
     def yanks(self, projects: Iterable[str]) -> Yanks:
         """The yanks of some projects' versions."""
-        from release.log.yanked import (
-            yanks_of,  # imported late, as for other questions that most commands do not ask
-        )
+        from release.log.yanked import yanks_of
 
         return {key: yank for one in projects for key, yank in yanks_of(self._about_statuses(one)).items()}
 
@@ -123,7 +120,9 @@ class LogView:
         return sorted(project for project in self.projects if scope.covers(project))
 
     def mentions(self, digest: str) -> tuple[Mention, ...]:
-        """See `questions.find`. Raises `ConfigError`."""
+        """See `answers.mentions.find`. Raises `ConfigError`."""
+        from release.log.answers.mentions import find, require_digest
+
         start = require_digest(digest)
         with self._lock:
             found = self._catalog.with_hex(start.removeprefix("sha256:"), is_any)
@@ -187,7 +186,7 @@ class LogView:
 
     @property
     def _tags(self) -> TagHolds:
-        from release.log.catalog.tag_holds import TagHolds  # imported late: few commands ask about tags
+        from release.log.catalog.tag_holds import TagHolds
 
         return TagHolds(self._catalog)
 
@@ -216,6 +215,8 @@ class LogView:
 
     def newest(self, scope: Scope, limit: int) -> tuple[list[ReleaseState], int]:
         """The newest releases of a scope without components, newest first, and how many there are in all."""
+        from release.log.catalog.newest_releases import count_of_releases, newest_releases
+
         with self._lock:
             projects = self.covered(scope)
             found = newest_releases(self._catalog, frozenset(projects), limit, self.release)
@@ -240,6 +241,8 @@ class LogView:
 
 
 def _resolved(releases: Iterable[ReleaseState], name: str, scope: Scope) -> tuple[ReleaseState, ...]:
+    from release.log.questions import resolve
+
     ordered = sorted(releases, key=lambda one: one.planned_seq)
     return resolve(LogState(releases={one.key: one for one in ordered}), name, scope)
 
