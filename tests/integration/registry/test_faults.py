@@ -571,6 +571,26 @@ def test_blob_refused_in_one_request_is_sent_in_chunks(
     assert proxy.count("PUT") == 3
 
 
+@pytest.mark.parametrize(
+    ("stored", "sessions"),
+    [("0-799", 2), ("bytes=0-799", 2), ("bytes 0-799", 2), ("junk", 2), ("", 2), ("0-0", 3), ("0--1", 3), ("0-800", 3)],
+)  # fmt: skip
+def test_chunk_whose_stored_range_is_wrong_is_sent_again_once_and_then_the_digest_decides(
+    stored: str,
+    sessions: int,
+    registry_server: RegistryServer,
+    fault_proxy: Callable[..., FaultProxy],
+    make_targets: TargetsFactory,
+) -> None:
+    content = b"x" * 800
+    wrong = Rule("PATCH", "", Header("Range", stored), times=99)
+    proxy = fault_proxy(registry_server.host, Rule(*PUT_BLOB, Status(413)), wrong)
+    remote = make_targets(sizes=Sizes(chunk=1000)).open(f"{proxy.host}/app")
+    assert remote.put_blob(_blob(content), lambda: io.BytesIO(content))
+    assert proxy.count("POST") == sessions
+    assert Storage(registry_server.root, "app").blob(digest(content)).read_bytes() == content
+
+
 def test_push_succeeds_after_429_answers(
     tmp_path: Path,
     registry_server: RegistryServer,
