@@ -12,6 +12,7 @@ import msgspec
 
 from release.build.context.source_pattern import Source
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
+from release.build.dockerfile.remote_sources import is_remote
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import local_sources
 from release.build.embedded.tree import Tree, below_root
@@ -20,7 +21,6 @@ from release.errors import BuildError
 from release.lazy_pattern import pattern
 from release.oci.image_json import Platform
 
-_REMOTE = pattern(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
 _EXPANDED = pattern(r"[$\\'\"`]")
 _VARIABLE = pattern(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -208,7 +208,7 @@ def _operands(instruction: Instruction) -> Iterator[tuple[str, bool]]:
         isinstance(instruction, Copy) and instruction.flag("from")
     ):
         for text in local_sources(instruction):
-            if not (isinstance(instruction, Add) and _REMOTE.match(text)):
+            if not (isinstance(instruction, Add) and is_remote(text)):
                 yield text, False
     for mount in mounts_of(instruction):
         if mount.get("type", "bind") == "bind" and not mount.get("from"):
@@ -235,7 +235,7 @@ def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[s
             text = scope.expand(instruction, text)
         except BuildError:
             return (), False
-        if isinstance(instruction, Add) and _REMOTE.match(text):
+        if isinstance(instruction, Add) and is_remote(text):
             return None, False
     cleaned = below_root(text)
     if cleaned is None:

@@ -13,12 +13,11 @@ from release.build.dockerfile.instructions import (
     Copy,
     Stage,
 )
+from release.build.dockerfile.remote_sources import is_git, is_remote
 from release.build.dockerfile.stage_graph import is_place, local_sources, source_of
 from release.lazy_pattern import pattern
 
 # `ParseGitRef` of BuildKit; `github.com/a/b` without a scheme is a local path to it.
-_GIT = pattern(r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#?]*\.git(/?[#?].*)?\Z", re.IGNORECASE)
-_ADDRESS = pattern(r"https?://", re.IGNORECASE)
 _OCTAL = pattern(r"0*[0-7]{1,4}")
 # Sources of `ADD` that may be archives, from which any folder may come.
 _ARCHIVE = pattern(r"\.(tar|t[abglx]z\w*|tzst|gz|bz2|xz|zst)\b|[*?\[$]|:", re.IGNORECASE)
@@ -117,9 +116,9 @@ def _new_folders(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -
 def _add(add: Add, place: Place, sources: tuple[str, ...]) -> Found:
     for source in sources:
         expanded = place.expand(add, source)
-        if _GIT.match(expanded):
+        if is_git(expanded):
             yield "add-git", "`ADD` of a git repository"
-        elif _ADDRESS.match(expanded):
+        elif is_remote(expanded):
             yield "add-url", "`ADD` of an address"
     for name, feature in _ADD_FLAGS.items():
         if add.flag(name) is not None:

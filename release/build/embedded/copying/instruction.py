@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import msgspec
 
 from release.build.dockerfile.expand import expand_body
 from release.build.dockerfile.instructions import Add, Copy
+from release.build.dockerfile.remote_sources import is_remote
 from release.build.dockerfile.scope import Scope
 from release.build.embedded.copying.modes import ModeChange, read_mode
 from release.build.embedded.copying.owners import LARGEST_ID, Owner, find_owner
@@ -18,9 +18,6 @@ from release.build.ignore import Ignore, parse_ignore
 from release.compression.entries import Content, Inline
 from release.digits import number_in
 from release.errors import BuildError
-from release.lazy_pattern import pattern
-
-_ADDRESS = pattern(r"(https?|git|ssh)://", re.IGNORECASE)
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +61,7 @@ def _source(instruction: Copy | Add, text: str, around: Surroundings) -> str:
     operand = around.scope.expand(instruction, text)
     if not operand:  # an empty source would mean the whole context
         raise BuildError(f"{around.where}: `{text}` is empty", hint="give its variable a value")
-    if isinstance(instruction, Add) and _ADDRESS.match(operand):
+    if isinstance(instruction, Add) and is_remote(operand):
         # Found by the features of the Dockerfile, unless a variable of the base image has the address.
         raise BuildError(
             f"{around.where}: the builder `layers` does not support `ADD` of an address (`{operand}`)",

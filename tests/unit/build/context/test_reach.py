@@ -31,6 +31,11 @@ def reach(text: str, target: str | None = None, given: Mapping[str, str] | None 
         ('COPY ["a", "/"]', "a", "b"),
         ("COPY a /\nADD b /", "a b", "c"),
         ("ADD a https://example.org/b git@example.org:c.git /x/", "a", "https: b c.git"),
+        (
+            "ADD file:///a deploy@example.org:b.git ftp://c HTTPS://d /x/",
+            "file:/a ftp:/c",
+            "b.git https: HTTPS: deploy",
+        ),
         ("COPY <<EOF /b\ntext\nEOF", "", "a b EOF"),
         ("COPY --from=one a /", "", "a"),
         ("COPY --link --chmod=644 a /", "a", "b"),
