@@ -15,7 +15,7 @@ from release.events import Note
 from release.registry.hosts.authorization import Authorization
 from release.registry.hosts.call import Call, Ports
 from release.registry.hosts.origin import Origin
-from release.registry.hosts.refusal_hints import PROXY, refusal_hint
+from release.registry.hosts.refusal_hints import PROXY, quota_hint, refusal_hint
 from release.registry.hosts.throttle import Throttle
 from release.registry.http.answer import Answer
 from release.registry.http.bodies import rewind
@@ -107,7 +107,8 @@ class Host:
         if answer.status == 429:
             self.gate.was_throttled(wait or 0.0, most=self.ports.policy.longest_wait)
         refusal = self._refusal(answer)
-        hint = self.authorization.hint(answer.status, call)
+        # Before the credential: some answer 403 where a limit is reached.
+        hint = quota_hint(answer.status, refusal) or self.authorization.hint(answer.status, call)
         return fault_of(
             answer.status,
             refusal,

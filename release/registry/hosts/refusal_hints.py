@@ -42,6 +42,29 @@ _TAG = (
 )
 
 
+# Words in the refusals of registries without room: Harbor names the `upper limit`, GitLab the `storage limit`, Quay and
+# Gitea a `quota`; 402 is for accounts whose plan or bill does not cover more.
+_NO_ROOM = (
+    "quota",
+    "storage limit",
+    "upper limit",
+    "storage of the namespace",
+    "limit exceeded",
+    "repository limit",
+)
+_FULL = (
+    "the account or project has no room left there: delete images (`shipmark prune`), wait for the registry's garbage "
+    "collection, or raise the limit"
+)
+
+
+def quota_hint(status: int, refusal: Refusal) -> str | None:
+    """What helps where a limit of the account is reached; None for other refusals."""
+    said = f"{refusal.code} {refusal.message}".lower()
+    is_full = 400 <= status < 500 and status != 429 and any(words in said for words in _NO_ROOM)
+    return _FULL if is_full or status == 402 else None
+
+
 def refusal_hint(status: int, refusal: Refusal, headers: Mapping[str, str]) -> str:
     """What helps with an answer of this status."""
     if 300 <= status < 400:

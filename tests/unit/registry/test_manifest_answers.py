@@ -20,7 +20,7 @@ def test_damaged_manifest_under_a_tag_is_a_wrong_digest_and_not_a_wrong_document
         manifest_in(STATED, damaged, "localhost/app", "1.0")
     with pytest.raises(DigestMismatch, match="was requested"):
         manifest_in(STATED, damaged, "localhost/app", IMAGE.digest)
-    with pytest.raises(Invalid, match="not a descriptor"):
+    with pytest.raises(Invalid, match="read as `size`"):
         manifest_in(TYPE, damaged, "localhost/app", "1.0")
 
 

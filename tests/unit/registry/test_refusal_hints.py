@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release.registry.hosts.refusal_hints import refusal_hint
+from release.registry.hosts.refusal_hints import quota_hint, refusal_hint
 from release.registry.http.error_body import Refusal
 
 
@@ -44,3 +44,25 @@ def test_redirect_that_is_not_followed_names_the_host_it_leads_to(location: str,
     found = str(refusal_hint(302, Refusal(code="", message=""), {"Location": location}))
     assert hint in found
     assert "secret" not in found
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "is_full"),
+    [
+        (
+            412,
+            "adding 10 MiB of storage resource, which will exceed the configured upper limit of 95 MiB",
+            True,
+        ),
+        (403, "the namespace storage limit has been reached", True),
+        (403, "Quota has been exceeded on namespace", True),
+        (402, "", True),
+        (403, "requested access to the resource is denied", False),
+        (429, "you have exceeded your quota of requests", False),
+    ],
+)
+def test_refusal_for_lack_of_room_is_told_from_one_for_lack_of_rights(
+    status: int, message: str, is_full: bool
+) -> None:
+    found = quota_hint(status, Refusal(code="DENIED", message=message))
+    assert (found is not None and "`shipmark prune`" in found) is is_full
