@@ -274,6 +274,15 @@ class TestCiFiles:
         assert (
             of(examined(git_repo, {"SHIPMARK_LOG_TOKEN": "t"}, offline=True), "credentials", "problem") == []
         )
+        token = "env: {SHIPMARK_LOG_TOKEN: '${{ github.token }}'}\n"
+        for mended in (
+            FIXED + f"        {token}",  # of the step
+            FIXED.replace("    steps:\n", f"    {token}    steps:\n"),  # of the job
+            token + FIXED,
+            FIXED.replace("command: run", "command: preview"),  # only reads the log
+        ):
+            git_repo.write({".github/workflows/release.yml": mended})
+            assert of(examined(git_repo, offline=True), "credentials", "problem") == [], mended
 
     def test_credential_left_in_the_clone_is_a_warning_where_nothing_needs_it(
         self, git_repo: GitRepo

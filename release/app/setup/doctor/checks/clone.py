@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ci.remedies import remedy
 from release.app.setup.doctor.checks.answer import Answer, broken, ok, problem, unchecked, warning
 from release.app.setup.doctor.scene import Broken, LogPlace, Scene, Unasked
-from release.app.setup.workflows.model import Step, Workflow
+from release.app.setup.workflows.model import Job, Step, Workflow
 
 #: Versions of git: the oldest that works, and the first with `safe.bareRepository`, without which git itself enters a
 #: bare repository that a pull request put into the workspace.
 _OLDEST, _SAFE = (2, 25), (2, 38)
 _SHOWN = 3
+_TOKEN = "SHIPMARK_LOG_TOKEN"  # noqa: S105 - the name of a variable
+# Commands that write the version log. `preview` and others only read it.
+_WRITERS = frozenset({"run", "promote", "rollback", "restore", "deployed", "prune"})
 
 
 def git(scene: Scene) -> Iterator[Answer]:
@@ -49,7 +53,7 @@ def history(scene: Scene) -> Iterator[Answer]:
         )
     else:
         yield ok("the history is complete")
-    for workflow, checkout in _checkouts(scene):
+    for workflow, _, checkout in _checkouts(scene):
         if checkout.inputs.get("fetch-depth", "1").strip() != "0":
             yield warning(
                 "the job before shipmark checks out one commit, without history and git tags",
@@ -85,12 +89,12 @@ def tags(scene: Scene) -> Iterator[Answer]:
 def credentials(scene: Scene) -> Iterator[Answer]:
     """The credential that a checkout leaves in the clone, against the log store, which is the only user of it."""
     wanted = isinstance(scene.log, LogPlace) and scene.log.store == "git"
-    own_token = "SHIPMARK_LOG_TOKEN" in scene.variables
+    own_token = _TOKEN in scene.variables
     said = False
-    for workflow, checkout in _checkouts(scene):
+    for workflow, job, checkout in _checkouts(scene):
         persists = checkout.inputs.get("persist-credentials", "true").strip().lower() != "false"
         place = f"{workflow.path}:{checkout.line}"
-        if wanted and not persists and not own_token:
+        if wanted and not persists and not own_token and _lacks_token(workflow, job):
             said = True
             yield problem(
                 "`log: {store: git}` pushes, and this checkout leaves no credential",
@@ -122,10 +126,31 @@ def credentials(scene: Scene) -> Iterator[Answer]:
         )
 
 
-def _checkouts(scene: Scene) -> Iterator[tuple[Workflow, Step]]:
+def _lacks_token(workflow: Workflow, job: Job) -> bool:
+    """Whether a step of the job writes the version log, and neither it, the job nor the workflow has its token."""
+    root = workflow.document.value
+    outer = [one for one in (root, job.value) if isinstance(one, Mapping)]
+    if any(_TOKEN in _env_of(one) for one in outer):
+        return False
+    return any(_writes(step) and _TOKEN not in _env_of(step.value) for step in job.steps)
+
+
+def _env_of(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = value.get("env")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _writes(step: Step) -> bool:
+    """Whether the step runs a command that records something in the version log."""
+    if step.own_action is not None:
+        return step.own_action == "" and step.inputs.get("command", "preview").strip() in _WRITERS
+    return any(word in _WRITERS for word in re.findall(r"(?m)\bshipmark\s+(\w+)", step.text("run")))
+
+
+def _checkouts(scene: Scene) -> Iterator[tuple[Workflow, Job, Step]]:
     """The last checkout of this repository before the first step with shipmark, in each job that has one."""
     for workflow in scene.workflows:
         for job in workflow.jobs:
             own = next((number for number, step in enumerate(job.steps) if step.uses_shipmark), None)
             if own is not None and (here := job.checkout_before(own)) is not None:
-                yield workflow, here
+                yield workflow, job, here
