@@ -16,6 +16,14 @@ _NUMBERED = pattern(
 DEFAULT_CHANNEL = "rc"
 
 
+class LowerPrereleaseError(ValueError):
+    """The next prerelease of a channel would sort below one that exists. `core`: their stable version."""
+
+    def __init__(self, made: Version, last: Version, core: Version) -> None:
+        super().__init__(f"{made} would sort below {last}, which exists")
+        self.core = core
+
+
 def is_channel(text: str) -> bool:
     """Whether `text` is one identifier of SemVer that begins with a letter."""
     return _CHANNEL.fullmatch(text) is not None
@@ -46,8 +54,8 @@ def is_same_prerelease(one: Version, other: Version) -> bool:
 def next_prerelease(core: Version, channel: str, known: Iterable[Version]) -> Version:
     """The next prerelease of the stable version `core`: one number more than the highest of the channel, or 1.
 
-    `known`: all versions of the component. `rc1` is continued as `rc2`. Raises `ValueError` where that would sort below
-    its predecessor, as `rc10` does below `rc9`.
+    `known`: all versions of the component. `rc1` is continued as `rc2`. Raises `LowerPrereleaseError` where that would
+    sort below its predecessor, as `rc10` does below `rc9`.
     """
     dot, number, last = ".", 0, None
     for one in known:
@@ -61,5 +69,5 @@ def next_prerelease(core: Version, channel: str, known: Iterable[Version]) -> Ve
     # `2024.10.3-rc2` can be read as SemVer, too, and would not compare with calendar versions then.
     made = parse_as(f"{core}-{channel}{dot}{number + 1}", "calver" if core.text else "semver")
     if last is not None and precedence_key(made) <= precedence_key(last):
-        raise ValueError(f"{made} would sort below {last}, which exists")
+        raise LowerPrereleaseError(made, last, core)
     return made

@@ -270,6 +270,7 @@ CAUGHT_INSIDE = {
     "release.versions.semver": {"ValueError"},  # likewise
     "release.versions.next_calver": {
         "LaterVersionError",
+        "LowerPrereleaseError",
         "UnclearPatternError",
         "ValueError",
     },  # become ConfigError with the place in the config, or in `next_due`

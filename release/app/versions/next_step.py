@@ -19,6 +19,7 @@ from release.versions.next_version import FreeVersion, automatic_version, first_
 from release.versions.next_version import next_version as raised_version
 from release.versions.prereleases import (
     DEFAULT_CHANNEL,
+    LowerPrereleaseError,
     channel_of,
     is_channel,
     next_prerelease,
@@ -121,6 +122,11 @@ def _hint_for(
         return _hint_for_later(error, section.prefix, tags)
     if wish.channel is not None and wish.part == "prerelease" and not is_channel(wish.channel):
         return "a channel begins with a letter, and has letters, digits and `-` only: `--channel rc`"
+    if isinstance(error, LowerPrereleaseError):
+        return (
+            f"`--next auto` ends these prereleases with {error.core}, and those of the next version get a dot "
+            "(`rc.1`), behind which numbers are compared as numbers"
+        )
     if isinstance(error, UnclearPatternError):
         return f"`bump: {{calver: {error.usual}}}` in shipmark.yml says what the numbers mean"
     return "give the version to `run --version`, or tag it by hand"

@@ -106,6 +106,21 @@ def test_hint_for_a_calendar_version_later_than_today_gives_a_version_when_follo
     assert tags.version == above.removeprefix("v")
 
 
+def test_hint_for_a_prerelease_that_would_sort_below_its_predecessor_gives_versions_when_followed(
+    git_repo: GitRepo,
+) -> None:
+    git_repo.commit("feat: one")
+    git_repo.tag("v1.5.0-rc9")
+    git_repo.commit("fix: two")
+    with pytest.raises(ConfigError, match=r"1\.5\.0-rc10 would sort below") as caught:
+        asked(git_repo, "prerelease")
+    assert "`--next auto` ends these prereleases with 1.5.0" in (caught.value.hint or "")
+    assert asked(git_repo, "auto").version == "1.5.0"
+    git_repo.tag("v1.5.0")
+    git_repo.commit("fix: three")
+    assert asked(git_repo, "prerelease").version == "1.5.1-rc.1"
+
+
 @pytest.mark.parametrize("existing", ["v2024.53.1", "2025-1-2-3", "23.40"])
 def test_hint_for_calendar_versions_of_unclear_form_gives_a_version_when_followed(
     git_repo: GitRepo, existing: str
