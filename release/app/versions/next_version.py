@@ -79,8 +79,11 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     wish, tags = Wish(part=request.part, channel=request.channel), _git_tags(snapshot, policy)
     taken = [*(one.version for one in known.listed), *_unfit(snapshot, policy)]
     due = next_due(component, found, wish, taken, session.clock.now(), reach=reach, tags=tags)
+    only_here = _only_here(session, found)
     if due is None:
         session.sink.emit(Note(level="info", text=f"note: {_nothing_asked(found)}"))
+        if only_here:  # such as the tag of `--create` without `--push`
+            session.warn(only_here)
         return None
     version = due.version
     reasons = [
@@ -90,7 +93,7 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
     ]
     if reasons:
         session.sink.emit(Note(level="info", text=f"note: {version} is due: {'; '.join(reasons)}"))
-    for warning in filter(None, (due.warning, _only_here(session, found))):
+    for warning in filter(None, (due.warning, only_here)):
         session.warn(warning)
     git_tag = f"{policy.prefix}{tag_style(found.highest or found.stable, policy.prefix)}{version}"
     if request.git_tag != "none":

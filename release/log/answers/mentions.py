@@ -50,7 +50,8 @@ def require_digest(text: str) -> str:
     match = _DIGEST.fullmatch(text)
     if match is None:
         raise ConfigError(
-            f"`{text}` is not a digest", hint="write `sha256:` and at least 7 of its hexadecimal digits"
+            f"`{text}` is not a digest",
+            hint="write `sha256:` and at least 7 of its hexadecimal digits; `shipmark log show` asks by version",
         )
     return f"sha256:{match[1]}"
 

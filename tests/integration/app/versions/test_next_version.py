@@ -106,6 +106,15 @@ def test_hint_for_a_calendar_version_later_than_today_gives_a_version_when_follo
     assert tags.version == above.removeprefix("v")
 
 
+def test_tag_that_was_created_and_not_pushed_is_told_where_no_version_is_due(
+    remote: GitRepo, tmp_path: Path
+) -> None:
+    clone, notes = remote.clone(tmp_path / "clone"), Notes()
+    clone.tag("v9.0.0")
+    assert next_version(opened(clone, notes), NextVersionRequest()) is None
+    assert any("`git push origin v9.0.0` if it was not pushed yet" in text for text in notes.texts)
+
+
 def test_hint_for_a_prerelease_that_would_sort_below_its_predecessor_gives_versions_when_followed(
     git_repo: GitRepo,
 ) -> None:
