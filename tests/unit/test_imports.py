@@ -270,11 +270,13 @@ CAUGHT_INSIDE = {
     "release.versions.semver": {"ValueError"},  # likewise
     "release.versions.next_calver": {
         "LaterVersionError",
-        "LowerPrereleaseError",
         "UnclearPatternError",
         "ValueError",
     },  # become ConfigError with the place in the config, or in `next_due`
-    "release.versions.prereleases": {"ValueError"},  # becomes ConfigError in `next_due`
+    "release.versions.prereleases": {
+        "LowerPrereleaseError",
+        "ValueError",
+    },  # becomes ConfigError in `next_due`
     "release.config.path_globs": {"ValueError"},  # becomes ConfigError with the place of the list
 }
 
