@@ -14,11 +14,10 @@ from release.oci.reference import Reference
 from release.registry.credential_variables import Variables, old_prefix_of, prefix_of
 
 LABEL = st.from_regex(r"[a-z0-9](?:[a-z0-9_-]{0,6}[a-z0-9])?", fullmatch=True)
-HOST = st.builds(
-    lambda labels, port: ".".join(labels) + (f":{port}" if port else ""),
-    st.lists(LABEL, min_size=1, max_size=4),
-    st.none() | st.integers(1, 99999),
-) | st.from_regex(r"\[[0-9a-f:.]{2,12}\](?::[0-9]{1,5})?", fullmatch=True)
+PORT = st.just("") | st.integers(1, 65535).map(":{}".format)
+HOST = st.builds("{}{}".format, st.lists(LABEL, min_size=1, max_size=4).map(".".join), PORT) | st.builds(
+    "[{}]{}".format, st.ip_addresses(v=6), PORT
+)
 
 
 def variables(env: dict[str, str], *hosts: str) -> tuple[Variables, list[str]]:
