@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -132,6 +133,15 @@ def parse_ignore(text: str, name: str = ".dockerignore") -> Ignore:
         wild = has_wildcard(cleaned) or len(cleaned) > LONGEST_PATTERN
         expressions.append(_expression(cleaned, f"{name}:{number}") if wild else None)
     return Ignore(patterns=tuple(patterns), groups=_grouped(patterns, expressions))
+
+
+def parse_excludes(patterns: Sequence[str], name: str) -> Ignore:
+    """The patterns of `--exclude` in a COPY. Raises `BuildError`. `name`: `Dockerfile:3`, for the message.
+
+    As in BuildKit, one with a slash in front matches nothing, because paths have none there.
+    """
+    kept = [each for each in patterns if not each.strip().removeprefix("!").strip().startswith("/")]
+    return parse_ignore("\n".join(kept), name) if kept else Ignore()
 
 
 def _grouped(patterns: list[Pattern], expressions: list[str | None]) -> tuple[_Group, ...]:

@@ -12,6 +12,9 @@ from release.build.context.selection import Selection
 from release.build.context.sources import require_sources
 from release.build.dockerfile.features.names import FEATURES, Feature
 from release.build.dockerfile.features.needs import needs_of
+from release.build.dockerfile.instructions import Dockerfile
+from release.build.dockerfile.scope import global_scope
+from release.build.dockerfile.stage_graph import has_layer
 from release.build_spec import BuildSpec
 from release.compression.codecs import Codec, codec_named
 from release.errors import BuildError
@@ -88,6 +91,21 @@ def require_features(
             builds_all=builds_all,
         )
         needs.require(known, builder)
+
+
+def require_layer(read: TaskInput) -> None:
+    """Raise `BuildError` for an image without any file or folder, which not every builder makes."""
+    dockerfile, target = read.context.dockerfile, read.task.spec.target
+    for platform in read.platforms or (_SOME_PLATFORM,):
+        if not has_layer(dockerfile, target, global_scope(dockerfile, read.values.args, platform)):
+            raise no_file(dockerfile)
+
+
+def no_file(dockerfile: Dockerfile) -> BuildError:
+    """The error for an image without any file, which the image specification allows, and daemons refuse."""
+    return BuildError(
+        f"the image of `{dockerfile.name}` would contain no file", hint="add a `COPY` of at least one file"
+    )
 
 
 def reach_by_task(read: TaskInput, *, builds_all: bool = False) -> Reach:

@@ -19,6 +19,10 @@ _HINTS = (
         "exec format error",
         "the machine cannot run programs of this platform: install QEMU (binfmt), or copy files only",
     ),
+    (
+        "requires at least one argument",
+        "its variables are empty: give them a default, such as `${PORT:-8080}`, or remove the line",
+    ),
     ("exit status", "the lines above are what the command wrote"),
     ("no image found in", "take a base image that exists for the platform, or remove it from `platforms:`"),
     ("initializing source docker://", "check the image's name, and that this machine can reach its registry"),

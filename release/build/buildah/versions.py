@@ -40,6 +40,7 @@ _ALWAYS: frozenset[Feature] = frozenset(
         "copy-chmod",
         "copy-chown",
         "copy-chown-new-folder",
+        "copy-chown-part-empty",
         "copy-from-image",
         "copy-from-stage",
         "copy-several-without-slash",

@@ -1,8 +1,8 @@
 """Makes buildah create the folder of a `WORKDIR` as BuildKit and docker do. Pure.
 
 buildah creates a `WORKDIR` folder for the next COPY, ADD or RUN only, and for a COPY with the owner of its `--chown`.
-So a `COPY` of no file is added behind a `WORKDIR` before a COPY or ADD with `--chown`, and behind a `WORKDIR` of the
-target stage that no COPY, ADD or RUN follows.
+So a `COPY` of no file is added behind a `WORKDIR` before a COPY or ADD with `--chown`, and behind a `WORKDIR` that no
+COPY, ADD or RUN follows, where somebody sees the folder: in the target stage, and in a stage that others copy or mount.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from release.build.dockerfile.instructions import Add, Copy, Dockerfile, Run, Stage, Workdir
-from release.build.dockerfile.stage_graph import target_stage
+from release.build.dockerfile.stage_graph import mounted_from, source_of, stages_up_to, target_stage
 
 #: The name of the named context that is an empty folder.
 NOTHING = "shipmark-nothing"
@@ -32,9 +32,11 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
 def with_working_dirs(text: bytes, dockerfile: Dockerfile, target: str | None) -> Sent:
     """The Dockerfile with the added `COPY` lines in the stages up to the target."""
-    last = target_stage(dockerfile, target)
+    seen = _seen(dockerfile, target)
     ends = [
-        end for stage in dockerfile.stages[: last.index + 1] for end in _places(stage, is_last=stage == last)
+        end
+        for stage in stages_up_to(dockerfile, target)
+        for end in _places(stage, is_seen=stage.index in seen)
     ]
     if not ends:
         return Sent(text=text)
@@ -44,7 +46,27 @@ def with_working_dirs(text: bytes, dockerfile: Dockerfile, target: str | None) -
     return Sent(text=b"\n".join(lines), added=tuple(end + number + 1 for number, end in enumerate(ends)))
 
 
-def _places(stage: Stage, *, is_last: bool) -> Iterator[int]:
+def _seen(dockerfile: Dockerfile, target: str | None) -> set[int]:
+    """The numbers of the stages whose last folder is seen: by the image, or by instructions of other stages."""
+    waiting = [target_stage(dockerfile, target)]
+    for stage in stages_up_to(dockerfile, target):
+        for instruction in stage.instructions:
+            used = (source_of(dockerfile, stage, instruction), *mounted_from(dockerfile, stage, instruction))
+            waiting += [each for each in used if isinstance(each, Stage)]
+    seen: set[int] = set()
+    while waiting:
+        stage = waiting.pop()
+        seen.add(stage.index)
+        if not any(isinstance(each, Add | Copy | Run | Workdir) for each in stage.instructions):
+            # The folder of the stage below is still the last one.
+            named = [
+                each for each in dockerfile.stages[: stage.index] if each.name == stage.base.image.lower()
+            ]
+            waiting += named[-1:]
+    return seen
+
+
+def _places(stage: Stage, *, is_seen: bool) -> Iterator[int]:
     """The numbers of the lines behind which a `COPY` line has to be added."""
     waiting: Workdir | None = None
     for instruction in stage.instructions:
@@ -54,5 +76,5 @@ def _places(stage: Stage, *, is_last: bool) -> Iterator[int]:
             if waiting is not None and instruction.flag("chown"):
                 yield waiting.end_line
             waiting = None
-    if waiting is not None and is_last:
+    if waiting is not None and is_seen:
         yield waiting.end_line

@@ -13,14 +13,21 @@ from collections.abc import Mapping
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.buildkit.build_secrets import Secrecy, read_secrets
-from release.build.buildkit.obstacles import require_transferable
+from release.build.buildkit.obstacles import BUILDKIT_FEATURES, require_transferable
 from release.build.buildkit.options import Extras, extras_of
 from release.build.buildkit.push import Destination, Destinations, obstacle
 from release.build.buildkit.tools import Tool, find_program, find_tool
 from release.build.context import open_context
 from release.build.context.contexts import Contexts
 from release.build.context.named import task_of_folder
-from release.build.task_input import COMMON, TaskInput, reach_by_task, read_input, require_options
+from release.build.task_input import (
+    COMMON,
+    TaskInput,
+    reach_by_task,
+    read_input,
+    require_features,
+    require_options,
+)
 from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.errors import BuildError
@@ -93,6 +100,7 @@ class BuildKitBuilder:
             read.codec  # noqa: B018 - raises now if the library is missing that compresses what the daemon gives
         try:
             require_options(task.spec, self.name, OPTIONS)
+            require_features(read, "BuildKit", BUILDKIT_FEATURES)
             _require_possible(tool, task.spec)
             files = read.chosen.files
             require_transferable(reach_by_task(read).through_links(files), files)

@@ -6,8 +6,12 @@ The differences were observed with BuildKit 0.34.
 from __future__ import annotations
 
 from release.build.context.reach import Reach
+from release.build.dockerfile.features.names import FEATURES, Feature
 from release.build.embedded.tree import LinkLoop, Tree
 from release.errors import BuildError
+
+#: Features of BuildKit.
+BUILDKIT_FEATURES: frozenset[Feature] = FEATURES - {"copy-parents-excluded"}
 
 
 def require_transferable(reach: Reach, files: Tree) -> None:

@@ -21,6 +21,7 @@ from release.build.task_input import (
     TaskInput,
     read_input,
     require_features,
+    require_layer,
     require_options,
     require_sources_of_all,
 )
@@ -75,6 +76,7 @@ class DockerBuilder:
             return Problem.of("unavailable", error)
         try:
             require_options(task.spec, self.name)
+            require_layer(read)
             require_features(read, "the Engine API's builder", features_of(version), builds_all=True)
             require_usual_matches(require_sources_of_all(read), read.chosen.files)
         except BuildError as error:

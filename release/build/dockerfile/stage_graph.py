@@ -7,7 +7,18 @@ image.
 
 from __future__ import annotations
 
-from release.build.dockerfile.instructions import Add, Copy, Dockerfile, Instruction, OnBuild, Run, Stage
+import posixpath
+
+from release.build.dockerfile.instructions import (
+    Add,
+    Copy,
+    Dockerfile,
+    Instruction,
+    OnBuild,
+    Run,
+    Stage,
+    Workdir,
+)
 from release.build.dockerfile.mounts import mount_form
 from release.build.dockerfile.scope import Scope
 from release.digits import number_in
@@ -157,6 +168,26 @@ def needed_stages(dockerfile: Dockerfile, target: str | None, scope: Scope) -> t
             used += mounted_from(dockerfile, stage, instruction)
         waiting += [each for each in used if isinstance(each, Stage)]
     return tuple(wanted[index] for index in sorted(wanted))
+
+
+def has_layer(dockerfile: Dockerfile, target: str | None, scope: Scope) -> bool:
+    """Whether the image of `target` gets a file or a folder: from a base image, or by an instruction.
+
+    `scope`: of the `FROM` lines.
+    """
+    stage = target_stage(dockerfile, target)
+    while not any(map(_makes_layer, effective_instructions(dockerfile, stage, scope))):
+        base = base_of(dockerfile, stage, scope)
+        if not isinstance(base, Stage):
+            return base is not None
+        stage = base
+    return True
+
+
+def _makes_layer(instruction: Instruction) -> bool:
+    if isinstance(instruction, Workdir):
+        return bool(posixpath.normpath(f"/{instruction.path}").strip("/"))
+    return isinstance(instruction, Add | Copy | Run)
 
 
 def stages_up_to(dockerfile: Dockerfile, target: str | None) -> tuple[Stage, ...]:

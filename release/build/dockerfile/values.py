@@ -39,6 +39,11 @@ def parse_ports(text: str) -> tuple[str, ...] | None:
     return tuple(f"{number}/{protocol}" for number in found)
 
 
+# Largest user or group id: ids have 32 bits, and chown(2) reads the highest (-1) as "do not change". A larger number in
+# `--chown` is looked up as a name.
+LARGEST_ID = (1 << 32) - 2
+
+
 def is_signal(text: str) -> bool:
     """Whether the text is a name of a signal, with or without `SIG`, or a number except 0."""
     if _NUMBER.fullmatch(text):

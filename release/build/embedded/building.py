@@ -17,10 +17,10 @@ from release.build.embedded.layer_writer import LayerWriter
 from release.build.embedded.stage_image import Images, StageImage, image_on
 from release.build.embedded.stages import build_stages
 from release.build.result import built_image
+from release.build.task_input import no_file
 from release.compression import Watch
 from release.compression.compress import CompressedLayer
 from release.compression.entries import HostFile
-from release.errors import BuildError
 from release.events import Note
 from release.layout.adopt import put_bytes, translated
 from release.layout.layout import Layout
@@ -174,7 +174,4 @@ def _whole_files(image: StageImage) -> set[HostFile]:
 def _require_files(dockerfile: Dockerfile, image: StageImage) -> None:
     # The image specification allows images without layers; daemons and some registries refuse them.
     if not image.layers and not image.below:
-        raise BuildError(
-            f"the image of `{dockerfile.name}` would contain no file",
-            hint="add a `COPY` of at least one file",
-        )
+        raise no_file(dockerfile)

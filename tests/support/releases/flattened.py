@@ -35,7 +35,7 @@ def flattened(store: Path, digest: str) -> Flat:
     """
     manifest = document(store, digest)
     files: dict[str, tuple[Any, ...]] = {}
-    for layer in manifest["layers"]:
+    for layer in manifest["layers"] or ():  # BuildKit writes null for an image without files
         _apply(files, store / "blobs" / layer["digest"].replace(":", "/"))
     settings = document(store, manifest["config"]["digest"]).get("config") or {}
     told = {name: value for name, value in settings.items() if value and name in _SETTINGS}

@@ -149,9 +149,9 @@ class Matrix:
             return {-signal.SIGKILL}
         # A run that gets SIGTERM during its last effect may end before it looks at signals, or after it gave up its
         # handler: then the signal ends it, which shells show as 143. The write that is torn there is a failure to
-        # record, which is exit 7.
+        # record, which is exit 7, or exit 1 while nothing is visible.
         ends = {128 + signal.SIGTERM, -signal.SIGTERM, 0}
-        return ends | {7} if point.when == "torn" else ends
+        return ends | {1, 7} if point.when == "torn" else ends
 
     def _wrong_at_kill(self, left: State, expected: State) -> list[str]:
         """Return what is wrong with the state right after a kill."""

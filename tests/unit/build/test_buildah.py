@@ -250,6 +250,23 @@ def test_instructions_that_buildah_builds_differently_are_refused(text: str, ref
             "FROM a AS a\nWORKDIR \\\n  /a\n+\nFROM b\nCOPY x /\n",
         ),
         ("FROM a AS a\nWORKDIR /a\nFROM b\nCOPY x /\n", None, None),
+        (
+            "FROM a AS a\nWORKDIR /a\nFROM b\nCOPY --from=a / /\n",
+            None,
+            "FROM a AS a\nWORKDIR /a\n+\nFROM b\nCOPY --from=a / /\n",
+        ),
+        (
+            "FROM a\nWORKDIR /a\nFROM b\nCOPY --from=0 / /\n",
+            None,
+            "FROM a\nWORKDIR /a\n+\nFROM b\nCOPY --from=0 / /\n",
+        ),
+        (
+            "FROM a AS a\nWORKDIR /a\nFROM b\nRUN --mount=from=a,target=/m x\n",
+            None,
+            "FROM a AS a\nWORKDIR /a\n+\nFROM b\nRUN --mount=from=a,target=/m x\n",
+        ),
+        ("FROM a AS a\nWORKDIR /a\nFROM A\nCMD x\n", None, "FROM a AS a\nWORKDIR /a\n+\nFROM A\nCMD x\n"),
+        ("FROM a AS a\nWORKDIR /a\nFROM a\nCOPY x /\n", None, None),
     ],
 )
 def test_a_copy_of_nothing_is_added_after_a_last_workdir_to_make_its_folder(

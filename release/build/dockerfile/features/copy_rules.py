@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 
@@ -15,13 +16,19 @@ from release.build.dockerfile.instructions import (
 )
 from release.build.dockerfile.remote_sources import is_git, is_remote
 from release.build.dockerfile.stage_graph import is_place, local_sources, source_of
+from release.build.dockerfile.values import LARGEST_ID
+from release.build.ignore import parse_excludes
+from release.digits import number_in
 from release.lazy_pattern import pattern
+from release.patterns import has_wildcard
 
 # `ParseGitRef` of BuildKit; `github.com/a/b` without a scheme is a local path to it.
 _OCTAL = pattern(r"0*[0-7]{1,4}")
 # Sources of `ADD` that may be archives, from which any folder may come.
 _ARCHIVE = pattern(r"\.(tar|t[abglx]z\w*|tzst|gz|bz2|xz|zst)\b|[*?\[$]|:", re.IGNORECASE)
 _USUAL_FOLDER = 0o755  # the mode of a new folder where nothing says another
+# What no account is called: with a colon or white space, or a number that is none of an account.
+_ODD_OWNER = pattern(r"[:\s]|^[-+]?[0-9]+$")
 _SYMBOLIC = pattern(r"[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*")
 _ADD_FLAGS: Mapping[str, Feature] = {
     "checksum": "add-checksum",
@@ -48,8 +55,10 @@ def features_of_copy(transfer: Copy | Add, place: Place) -> Found:
     for name, feature in _COPY_FLAGS.items():
         if transfer.is_set(name):
             yield feature, f"`{transfer.keyword} --{name}`"
+    yield from _owner(transfer, place)
     yield from _mode(transfer, place)
     yield from _operands(transfer, place, sources)
+    yield from _excluded_parents(transfer, place, sources)
     yield from _new_folders(transfer, place, sources)
     source = source_of(place.dockerfile, place.stage, transfer)
     if source is not None:
@@ -59,6 +68,40 @@ def features_of_copy(transfer: Copy | Add, place: Place) -> Found:
         yield feature, f"`COPY --from={transfer.flag('from')}`"
     if isinstance(transfer, Add):
         yield from _add(transfer, place, sources)
+
+
+def _owner(transfer: Copy | Add, place: Place) -> Found:
+    """Forms of `--chown` that some builders do not read, and names in an image that surely has no list of accounts."""
+    written = transfer.flag("chown") or ""
+    text = place.expand(transfer, written)
+    if not text or ("$" in written and place.is_open):
+        return
+    what = f"`{transfer.keyword} --chown={text}`"
+    user, colon, group = text.partition(":")
+    parts = [part for part in (user, group) if part]
+    if colon and len(parts) < 2:
+        yield ("copy-chown-part-empty" if parts else "copy-chown-empty"), what
+    names = [part for part in parts if number_in(part, most=LARGEST_ID) is None]
+    if transfer.is_set("link") and any(name != "root" for name in names):
+        raise place.error(
+            transfer,
+            f"`--chown={text}` names an account, which `--link` does not allow",
+            "write numbers, like `--chown=65532:65532`, or do without `--link`",
+        )
+    if any(_ODD_OWNER.search(name) for name in names):
+        yield "copy-chown-odd", what
+    elif names and place.folders.lacks("/etc", itself=True):
+        others = [name for name in names if name != "root"]
+        if others and place.folders.is_nothing:
+            raise place.error(
+                transfer,
+                f"`--chown` names `{others[0]}`, and the image has no `/etc/passwd` or `/etc/group`",
+                "write numbers, like `--chown=65532:65532`",
+            )
+        yield (
+            ("copy-chown-name" if others else "copy-chown-root"),
+            f"{what} without `/etc/passwd` in the image",
+        )
 
 
 def _mode(transfer: Copy | Add, place: Place) -> Found:
@@ -91,6 +134,22 @@ def _operands(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> F
     for source in sources:
         if not place.expand(transfer, source) and not place.is_open:
             yield "copy-source-empty", f"the empty source `{source}` of `{transfer.keyword}`"
+
+
+def _excluded_parents(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> Found:
+    """A source with `--parents` that `--exclude` of the same instruction leaves out: BuildKit does not find it."""
+    written = (*sources, *transfer.flag_values("exclude"))
+    if not transfer.is_set("parents") or (place.is_open and "$" in "".join(written)):
+        return
+    patterns = [place.expand(transfer, text) for text in transfer.flag_values("exclude")]
+    excluded = parse_excludes(patterns, f"{place.dockerfile.name}:{transfer.line}")
+    for source in sources:
+        text = place.expand(transfer, source)
+        # With `/./`, the patterns count from there.
+        path = posixpath.normpath(f"/{text.partition('/./')[2] or text}").lstrip("/")
+        if path and not has_wildcard(text) and excluded.excludes(path):
+            what = f"the source `{text}` of `{transfer.keyword} --parents`, which its `--exclude` leaves out"
+            yield "copy-parents-excluded", what
 
 
 def _new_folders(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> Found:

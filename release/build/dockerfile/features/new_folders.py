@@ -50,6 +50,11 @@ class StageFolders:
             (each for each in (*_above(path), *([path] if itself else [])) if self._is_new(each)), None
         )
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether the stage surely has neither a file nor a folder."""
+        return self._known is not None and not self._known and not self._filled
+
     def _is_new(self, path: str) -> bool:
         if self._known is None or path == "/" or path in self._known:
             return False

@@ -25,6 +25,8 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
     changes = _Changes(transfer, image)
     for each in found:
         changes.source = each.number
+        if transfer.keeps_parents and _is_left_out(transfer, each, source):
+            continue
         for folder, node in each.above:
             changes.add_above(join(target, folder), node)
         # As in BuildKit, `--exclude` counts from the source, or with `--parents` from where its path begins.
@@ -40,6 +42,12 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
             is_folder = says_folder or changes.has_folder(target)
             changes.add(join(target, each.name) if is_folder else target, each.node, origin=each.path)
     return changes.nodes
+
+
+def _is_left_out(transfer: Transfer, found: FoundSource, source: Tree) -> bool:
+    """Whether `--exclude` leaves out a match of `--parents` and all in it. Then no folder above it is copied either."""
+    below = (f"{found.name}{path[len(found.path) :]}" for path in source.below(found.path))
+    return transfer.leaves_out(found.name) and all(map(transfer.leaves_out, below))
 
 
 def _archive(transfer: Transfer, found: FoundSource) -> Tree | None:

@@ -10,11 +10,12 @@ from release.build.dockerfile.expand import expand_body
 from release.build.dockerfile.instructions import Add, Copy
 from release.build.dockerfile.remote_sources import is_remote
 from release.build.dockerfile.scope import Scope
+from release.build.dockerfile.values import LARGEST_ID
 from release.build.embedded.copying.modes import ModeChange, read_mode
-from release.build.embedded.copying.owners import LARGEST_ID, Owner, find_owner
+from release.build.embedded.copying.owners import Owner, find_owner
 from release.build.embedded.copying.transfer import Transfer
 from release.build.embedded.tree import Tree
-from release.build.ignore import Ignore, parse_ignore
+from release.build.ignore import Ignore, parse_excludes
 from release.compression.entries import Content, Inline
 from release.digits import number_in
 from release.errors import BuildError
@@ -111,4 +112,4 @@ def _mode(instruction: Copy | Add, around: Surroundings) -> ModeChange | None:
 
 def _excluded(instruction: Copy | Add, around: Surroundings) -> Ignore:
     patterns = [around.scope.expand(instruction, each) for each in instruction.flag_values("exclude")]
-    return parse_ignore("\n".join(patterns), around.where) if patterns else Ignore()
+    return parse_excludes(patterns, around.where)

@@ -6,14 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from release.build.dockerfile.values import LARGEST_ID
 from release.build.embedded.tree import Tree
 from release.compression.entries import Content
 from release.digits import number_in
 from release.errors import BuildError
-
-# Largest user or group id: ids have 32 bits, and chown(2) reads the highest (-1) as "do not change". A larger number in
-# `--chown` is looked up as a name.
-LARGEST_ID = (1 << 32) - 2
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,6 +42,12 @@ SHARES = {
 #: Features that no container of a test has, or that only a test of their own needs.
 ELSEWHERE = {
     "add-keep-git-dir",
+    "copy-chown-empty",
+    "copy-chown-name",
+    "copy-chown-odd",
+    "copy-chown-part-empty",
+    "copy-chown-root",
+    "copy-parents-excluded",
     "expansion-required",
     "from-place",
     "from-stage-argument",

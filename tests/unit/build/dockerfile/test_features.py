@@ -5,6 +5,8 @@ import pytest
 from release.build.dockerfile.features.names import FEATURES
 from release.build.dockerfile.features.needs import Needs, needs_of
 from release.build.dockerfile.parser import parse
+from release.build.dockerfile.scope import global_scope
+from release.build.dockerfile.stage_graph import has_layer
 from release.errors import BuildError
 from release.oci.image_json import parse_platform
 
@@ -52,6 +54,28 @@ def refusal(text: str) -> BuildError:
             "COPY --chown=1:2 a/ /b/c/",
             "copy-chown-new-folder",
             "`COPY --chown` of a folder below `/b`, which does not exist",
+        ),
+        ("COPY --chown=: a /", "copy-chown-empty", "`COPY --chown=:`"),
+        ("COPY --chown=:1 a /", "copy-chown-part-empty", "`COPY --chown=:1`"),
+        ("ADD --chown=1: a /", "copy-chown-part-empty", "`ADD --chown=1:`"),
+        ("COPY --chown=1:2:3 a /", "copy-chown-odd", "`COPY --chown=1:2:3`"),
+        ("COPY --chown=4294967295 a /", "copy-chown-odd", "`COPY --chown=4294967295`"),
+        ("COPY --chown=-1 a /", "copy-chown-odd", "`COPY --chown=-1`"),
+        ('COPY --chown="web :1" a /', "copy-chown-odd", "`COPY --chown=web :1`"),
+        (
+            "COPY --chown=1:root a /",
+            "copy-chown-root",
+            "`COPY --chown=1:root` without `/etc/passwd` in the image",
+        ),
+        (
+            "ENV U=web\nCOPY a /a\nCOPY --chown=$U a /",
+            "copy-chown-name",
+            "`COPY --chown=web` without `/etc/passwd` in the image",
+        ),
+        (
+            "COPY --parents --exclude=*/b --exclude=c /a/b ./d/./c /",
+            "copy-parents-excluded",
+            "the source `/a/b` of `COPY --parents`, which its `--exclude` leaves out",
         ),
         ("ARG M=u+x,go=rX\nCOPY --chmod=$M a /", "copy-chmod-symbolic", "`COPY --chmod=u+x,go=rX`"),
         ("COPY --chmod=$M a /", "copy-chmod-empty", "the empty `COPY --chmod=$M`"),
@@ -105,7 +129,7 @@ def refusal(text: str) -> BuildError:
 )
 def test_needs_of_names_the_feature_of_each_instruction(line: str, feature: str, what: str) -> None:
     found = needs(f"FROM scratch\nUSER 1\n{line}\n").needs
-    number = 4 if line.startswith("ARG") and "\n" in line else 3
+    number = 3 + line.count("\n") * line.startswith(("ARG", "ENV U"))
     assert (feature, what, number) in [(need.feature, need.what, need.line) for need in found]
 
 
@@ -151,6 +175,51 @@ def test_needs_of_names_the_feature_of_each_dockerfile(text: str, feature: str, 
 )
 def test_instructions_that_every_builder_supports_need_no_feature(line: str) -> None:
     assert needs(f"FROM scratch\nENV V=1\n{line}\n").features == set()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "FROM x\nCOPY --chown=web:web a /",
+        "FROM x\nCOPY --chown=$UNKNOWN: a /",
+        "FROM scratch\nCOPY a /etc/\nCOPY --chown=web a /",
+        "FROM scratch\nCOPY a /\nCOPY --chown=web:root a /",
+        "FROM scratch\nCOPY --chown=4294967294 a /",
+        "FROM scratch\nCOPY --parents --exclude=a/c --exclude=/a/b --exclude=b a/b ./a /",
+        "FROM scratch\nCOPY --parents --exclude=a --exclude=!a/b a/b /",
+        "FROM scratch\nCOPY --parents --exclude=a/b a/./b a/* . /",
+        "FROM scratch\nCOPY --exclude=a a /",
+    ],
+)
+def test_plain_owners_and_sources_need_only_the_flags(lines: str) -> None:
+    assert needs(lines).features <= {"copy-chown", "copy-exclude", "copy-parents", "from-image"}
+
+
+@pytest.mark.parametrize(
+    "lines", ["", "ENV A=b\n", "USER 1\nCOPY --chown=0 --from=x nothing /\nFROM scratch\n"]
+)
+def test_a_name_in_chown_is_refused_where_the_image_is_empty(lines: str) -> None:
+    error = refusal(f"FROM scratch\n{lines}COPY --chown=root:web a /")
+    assert "names `web`, and the image has no" in str(error)
+    assert "write numbers" in str(error.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("FROM scratch\nENV a=b\nWORKDIR /\nVOLUME /x", False),
+        ("FROM scratch\nWORKDIR a", True),
+        ("FROM scratch\nCOPY a /", True),
+        ("FROM scratch\nRUN x", True),
+        ("FROM x\nLABEL a=b", True),
+        ("FROM scratch AS one\nADD a /\nFROM one\nLABEL a=b", True),
+        ("FROM x AS one\nCOPY a /\nFROM scratch\nLABEL a=b", False),
+        ("FROM scratch AS one\nONBUILD COPY a /\nFROM one", True),
+    ],
+)
+def test_an_image_without_a_layer_is_found(text: str, found: bool) -> None:
+    dockerfile = parse(text)
+    assert has_layer(dockerfile, None, global_scope(dockerfile, {}, parse_platform("linux/amd64"))) is found
 
 
 def test_every_feature_has_a_test() -> None:
@@ -298,5 +367,5 @@ def test_copying_into_a_folder_that_may_exist_needs_no_new_folder_feature(text: 
 
 
 def test_new_folders_of_root_files_or_with_the_usual_mode_need_no_new_folder_feature() -> None:
-    text = "FROM scratch\nCOPY --chown=root:1 a/ /b/c/\nCOPY --chown=1 a /d/e\nCOPY --chmod=0755 a /f/g"
+    text = "FROM scratch\nCOPY --chown=0:1 a/ /b/c/\nCOPY --chown=1 a /d/e\nCOPY --chmod=0755 a /f/g"
     assert needs(text).features == {"copy-chown", "copy-chmod"}
