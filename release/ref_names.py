@@ -55,16 +55,24 @@ def require_git_tag(key: str, name: str) -> str:
     """`name`, if it can be a git tag. Raises `ConfigError` that names `key`."""
     if not is_git_tag(name):
         raise ConfigError(
-            f"`{key}`: `{name}` cannot be a git tag", hint="write a name that `git check-ref-format` accepts"
+            f"{_of(key)}: `{name}` cannot be a git tag",
+            hint="a git tag has no blank, none of `~ ^ : ? * [ \\`, no `..` or `//`, and no slash at an end",
         )
     return name
+
+
+def _of(key: str) -> str:
+    """The key for a message; a place in a file may stand before it."""
+    place, separator, name = key.rpartition(": ")
+    return f"{place}{separator}`{name}`"
 
 
 def require_ref(key: str, name: str) -> str:
     """`name`, if it is a full ref name below `refs/`. Raises `ConfigError` that names `key`."""
     if not name.startswith("refs/") or not is_ref(name):
         raise ConfigError(
-            f"`{key}`: `{name}` is not a git ref", hint="write the full name, for example `refs/shipmark/log`"
+            f"{_of(key)}: `{name}` is not a git ref",
+            hint="write the full name, for example `refs/shipmark/log`",
         )
     return name
 
@@ -86,7 +94,7 @@ def remote_kind(key: str, text: str) -> RemoteKind:
     if re.fullmatch(_SCP, text) and not _has_control(text):
         return "url"
     raise ConfigError(
-        f"`{key}`: `{text}` is not a remote's name, an absolute path, or a URL with https, ssh, git or file",
+        f"{_of(key)}: `{text}` is not a remote's name, an absolute path, or a URL with https, ssh, git or file",
         hint="`git remote -v` lists the remotes by name",
     )
 
@@ -96,16 +104,16 @@ def _require_url(key: str, text: str, scheme: str, authority: str) -> None:
     name = re.sub(r":[0-9]*$", "", host)
     if scheme not in _SCHEMES and not (scheme == "http" and name in _LOOPBACK):
         raise ConfigError(
-            f"`{key}`: the URL scheme `{scheme}` is not allowed", hint="use https, ssh, git or file"
+            f"{_of(key)}: the URL scheme `{scheme}` is not allowed", hint="use https, ssh, git or file"
         )
     if user and (scheme not in {"ssh", "git+ssh", "ssh+git"} or ":" in user):
         raise ConfigError(
-            f"`{key}`: the URL holds credentials",
+            f"{_of(key)}: the URL holds credentials",
             hint="put the token into the variable `SHIPMARK_LOG_TOKEN`, and leave the URL without it",
         )
     if host.startswith("-") or user.startswith("-") or _has_control(text) or not (host or scheme == "file"):
         raise ConfigError(
-            f"`{key}`: the URL has no valid host, or holds a blank or control character",
+            f"{_of(key)}: the URL has no valid host, or holds a blank or control character",
             hint="write `https://HOST/PATH`",
         )
 

@@ -50,6 +50,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
     ReleaseError: {"": DEFECT, "cli.output.stdout": "output"},
     ConfigError: {
         "": USAGE,
+        "app.component_policy": "image-name",
         "app.images": "image-name",
         "app.input_files": "unreadable-file",
         "app.log": "log-question",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -39,6 +40,7 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     section: ComponentSection
     targets: tuple[TargetSection, ...]
     build: BuildSpec
+    image_places: tuple[Position, ...] = ()  # positions of the targets, unless an option names them
     tag_places: tuple[Position, ...] = ()  # positions of the entries of `tags`, or of its text
     flavor_place: Position | None = None
     other_prefixes: tuple[str, ...] = ()  # the prefixes of the other components' git tags
@@ -195,15 +197,19 @@ def _component(
         require_git_tag(f"{where}: prefix", f"{section.prefix}1.0.0")
     require_component(name, section, document)
     key = "--image" if images else _key_of_images(document, own, section)
-    place = "" if images else f"{document.at('$').source}: "
+    places = () if images else _image_places(document, own, section)
     named = [TargetSection(image=one) if isinstance(one, str) else one for one in given]
     targets = tuple(
-        msgspec.structs.replace(one, image=expand_name(one.image, env, key=key, where=place)) for one in named
+        msgspec.structs.replace(
+            one, image=expand_name(one.image, env, key=key, where=f"{place}: " if place else "")
+        )
+        for one, place in zip_longest(named, places[: len(named)])
     )
     return Component(
         name=name,
         section=section,
         targets=targets,
+        image_places=places,
         build=section.build or BuildSpec(),
         tag_places=_places(document, own, "tags", section.tags),
         flavor_place=next(iter(_places(document, own, "flavor", "")), None),
@@ -214,6 +220,13 @@ def _key_of_images(document: Document, own: str, section: ComponentSection) -> s
     """The key of the images for messages: `components.api.image`, or `image` at the top level."""
     key = "image" if section.image is not None else "images"
     return f"{own}.{key}".removeprefix("$.") if f"{own}.{key}" in document.keys else key
+
+
+def _image_places(document: Document, own: str, section: ComponentSection) -> tuple[Position, ...]:
+    """The positions of `image`, or of the entries of `images`."""
+    if section.images:
+        return _places(document, own, "images", section.images)
+    return () if section.image is None else _places(document, own, "image", section.image)
 
 
 def _places(document: Document, own: str, key: str, value: str | tuple[object, ...]) -> tuple[Position, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from release.config.document import Document
+from release.config.document import Document, Position
 from release.config.model import (
     LogSection,
 )
@@ -39,15 +39,18 @@ def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, pa
             raise ConfigError(
                 f"{where}: `{entry}` is not a log store", hint="write `file`, `git` or `sql`"
             ) from error
-    file = f"{document.at('$').source}: "
+    base = path if path in document.positions else "$.log"  # one section in place of a list
+
+    def at(key: str) -> Position:
+        return document.at(f"{base}.{key}")
+
     if entry.store == "git":
-        require_ref(f"{document.at(f'{path}.ref')}: log.ref", entry.ref)
-        remote_kind(f"{document.at(f'{path}.remote')}: log.remote", entry.remote)
-    url = None if entry.url is None else expand_url(entry.url, env, key="log.url", where=file)
-    named = expand_name(entry.path, env, key="log.path", where=file)
+        require_ref(f"{at('ref')}: log.ref", entry.ref)
+        remote_kind(f"{at('remote')}: log.remote", entry.remote)
+    url = None if entry.url is None else expand_url(entry.url, env, key="log.url", where=f"{at('url')}: ")
+    named = expand_name(entry.path, env, key="log.path", where=f"{at('path')}: ")
     if entry.store == "file":
-        key = f"{path}.path" if f"{path}.path" in document.positions else "$.log.path"
-        _require_log_path(named, f"{document.at(key)}: `log.path`")
+        _require_log_path(named, f"{at('path')}: `log.path`")
     return msgspec.structs.replace(entry, path=named, url=url)
 
 

@@ -61,7 +61,7 @@ def _hint(path: str, reason: str) -> str | None:
     if key == "image" and reason.endswith("got `array`"):
         return "several repositories are `images: [...]`"
     if reason.startswith("Expected `object"):
-        return f"write keys and values: `{key}: {{…}}`"
+        return f"write keys and values: {_example(path, key)}"
     if reason.startswith("Expected `bool"):
         return f"write `{key}: true` or `{key}: false`"
     if reason.startswith(("Expected `int", "Expected `float")):
@@ -77,6 +77,19 @@ def _hint(path: str, reason: str) -> str | None:
     fields = {one.name: one.type for one in msgspec.structs.fields(_section_at(section))}
     values = _literals(BumpPart if section.endswith(".bump.types") else fields.get(name))
     return f"write one of {', '.join(f'`{value}`' for value in values)}" if values else None
+
+
+def _example(path: str, key: str) -> str:
+    """What keys and values look like at this place."""
+    if path.startswith("$.log"):
+        return "`log: {store: git}`; stores are `file`, `git` and `sql`"
+    if path.startswith("$.checks["):
+        return '`{name: smoke, run: [docker, run, --rm, "{{image}}"]}`'
+    if path == "$.components":
+        return "`components: {api: {image: ghcr.io/acme/api}}`"
+    if path.startswith("$.components.") and path.count(".") == 2:
+        return f"`{key}: {{image: ghcr.io/acme/{key}}}`"
+    return "`{…}`" if key.endswith("]") else f"`{key}: {{…}}`"
 
 
 def _literals(kind: Any) -> list[str]:

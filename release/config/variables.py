@@ -18,8 +18,8 @@ def names_in(text: str) -> list[str]:
     return _VARIABLE.findall(text)
 
 
-def expand(text: str, env: Mapping[str, str], *, where: str = "") -> str:
-    """`text` with each `${NAME}` replaced. `where`: the file, for messages.
+def expand(text: str, env: Mapping[str, str], *, key: str, where: str = "") -> str:
+    """`text`, the value of `key`, with each `${NAME}` replaced. `where`: the place in the file, for messages.
 
     Raises `ConfigError` for a name that is not set, or whose value is not UTF-8.
     """
@@ -27,12 +27,12 @@ def expand(text: str, env: Mapping[str, str], *, where: str = "") -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] not in env:
             raise ConfigError(
-                f"{where}`${{{match[1]}}}` is used in `{text}`, and no such variable is set",
+                f"{where}`{key}` takes `${{{match[1]}}}`, and no such variable is set",
                 hint=f"set {match[1]} in the environment of this job",
             )
         if not is_utf8(env[match[1]]):
             raise ConfigError(
-                f"{where}the variable {match[1]} has bytes that are not UTF-8",
+                f"{where}`{key}` takes `${{{match[1]}}}`, which has bytes that are not UTF-8",
                 hint=f"set {match[1]} in UTF-8",
             )
         return env[match[1]]
@@ -52,7 +52,7 @@ def expand_name(text: str, env: Mapping[str, str], *, key: str, where: str = "")
                 hint=f"if {match[1]} is not a secret, use a variable with another name; the credential of "
                 "a registry comes from `docker login` or SHIPMARK_REGISTRY_<HOST>_TOKEN",
             )
-    return expand(text, env, where=where)
+    return expand(text, env, key=key, where=where)
 
 
 def expand_url(text: str, env: Mapping[str, str], *, key: str, where: str = "") -> str:
@@ -69,7 +69,7 @@ def expand_url(text: str, env: Mapping[str, str], *, key: str, where: str = "") 
                 hint=f"write it as the password, `postgresql://USER:${{{match[1]}}}@HOST/NAME`, or keep the whole URL "
                 f"in one variable: `{key.rpartition('.')[2]}: ${{SHIPMARK_LOG_URL}}`",
             )
-    return expand(text, env, where=where)
+    return expand(text, env, key=key, where=where)
 
 
 def _user_part(text: str) -> range:

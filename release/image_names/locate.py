@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from release.errors import ConfigError
@@ -13,7 +12,7 @@ from release.image_names.path_and_name import split_path
 from release.layout.layout import Layout
 from release.layout.reader import LayoutReader
 from release.oci.grammar import is_digest
-from release.oci.reference import Reference
+from release.oci.reference import Reference, tag_where_a_repository_is_expected
 
 if TYPE_CHECKING:
     from release.image_names.names import OpenedImage, TransportContext
@@ -87,14 +86,7 @@ def locate_repository(context: LocationContext, text: str) -> ImageLocation:
     """Parse the name of a repository in a registry or of a layout. Raises `ConfigError`, also for a tag or digest."""
     found = locate_target(context, text)
     if found.reference is not None:
-        host = text.removeprefix("docker://")
-        # It reads like a repository of Docker Hub with a tag of digits.
-        is_host = re.fullmatch(r"(localhost|[\w-]+(\.[\w-]+)+):[0-9]{1,5}", host, re.ASCII) is not None
-        raise ConfigError(
-            f"`{text}` names a tag or digest where a repository is expected",
-            hint=f"write `{found.name}`"
-            + (f"; for a repository of that registry, `{host}/NAME`" if is_host else ""),
-        )
+        raise tag_where_a_repository_is_expected(text, found.name)
     return found
 
 

@@ -71,11 +71,20 @@ def parse_repository(text: str) -> Reference:
     """Parse a reference without tag and digest. Raises `ConfigError` if `text` has a tag or digest."""
     reference = Reference.parse(text)
     if reference.target is not None:
-        raise ConfigError(
-            f"`{text}` names a tag or digest where a repository is expected",
-            hint=f"write `{reference.name}`",
-        )
+        raise tag_where_a_repository_is_expected(text, reference.name)
     return reference
+
+
+def tag_where_a_repository_is_expected(text: str, repository: str) -> ConfigError:
+    """The error for a name with a tag or digest. `repository`: the name without it."""
+    # `localhost:5000` reads like a repository of Docker Hub with a tag of digits.
+    host = text.removeprefix("docker://")
+    is_host = re.fullmatch(r"(localhost|[\w-]+(\.[\w-]+)+):[0-9]{1,5}", host, re.ASCII) is not None
+    return ConfigError(
+        f"`{text}` names a tag or digest where a repository is expected",
+        hint=f"write `{repository}`"
+        + (f"; for a repository of that registry, `{host}/NAME`" if is_host else ""),
+    )
 
 
 def layout_path(target: str) -> str | None:

@@ -54,7 +54,7 @@ def values_of(subject: ReleaseInput, env: Mapping[str, str]) -> BuildValues:
     }
     return BuildValues(
         args={
-            name: fill_names(expand(text, env), names, source=f"build.args.{name}")
+            name: fill_names(expand(text, env, key=f"build.args.{name}"), names, source=f"build.args.{name}")
             for name, text in subject.build.args.items()
         }
     )

@@ -64,6 +64,31 @@ def fails(text: str, **env: str) -> ConfigError:
             "shipmark.yml:2:12: `build.builder`: invalid enum value 'kaniko'",
             "write one of `auto`, `buildkit`, `docker`, `buildah`, `podman`, `layers`",
         ),
+        (
+            "image: x\nlog: postgres\n",
+            "shipmark.yml:2:6: `log`: expected `object | array | null`, got `str`",
+            "write keys and values: `log: {store: git}`; stores are `file`, `git` and `sql`",
+        ),
+        (
+            "image: x\nchecks: [trivy]\n",
+            "shipmark.yml:2:10: `checks[0]`: expected `object`, got `str`",
+            'write keys and values: `{name: smoke, run: [docker, run, --rm, "{{image}}"]}`',
+        ),
+        (
+            "components: {api: a/b}\n",
+            "shipmark.yml:1:19: `components.api`: expected `object`, got `str`",
+            "write keys and values: `api: {image: ghcr.io/acme/api}`",
+        ),
+        (
+            "image: x/${TAG}\n",
+            "shipmark.yml:1:8: `image` takes `${TAG}`, and no such variable is set",
+            "set TAG in the environment of this job",
+        ),
+        (
+            "image: x\nprefix: a b\n",
+            "shipmark.yml:2:9: `prefix`: `a b1.0.0` cannot be a git tag",
+            "a git tag has no blank, none of `~ ^ : ? * [ \\`, no `..` or `//`, and no slash at an end",
+        ),
         ("image: x\nattst: release\n", "shipmark.yml:2:1: unknown key `attst`", "did you mean `attest`?"),
         (
             "image: x\nattest: sbom\n",
@@ -281,12 +306,12 @@ def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
 @given(st.text(alphabet="${}ABab_ ", max_size=30))
 def test_expand_replaces_variables_or_raises_a_config_error(text: str) -> None:
     with contextlib.suppress(ConfigError):
-        assert "${A}" not in expand(text, {"A": "x", "B": "y"})
+        assert "${A}" not in expand(text, {"A": "x", "B": "y"}, key="x")
 
 
 def test_variable_with_bytes_that_are_not_utf_8_is_refused() -> None:
     assert fails("image: ghcr.io/${A}/x\n", A="f\udcfcr").message == (
-        "shipmark.yml: the variable A has bytes that are not UTF-8"
+        "shipmark.yml:1:8: `image` takes `${A}`, which has bytes that are not UTF-8"
     )
 
 

@@ -49,7 +49,8 @@ def require_some_target(component: Component) -> None:
     if not component.targets:
         raise ConfigError(
             f"component `{component.name}` has no image to go to",
-            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml",
+            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml"
+            + ("" if component.name == "app" else f", below `components: {component.name}:`"),
         )
 
 
