@@ -8,10 +8,10 @@ names in `__all__` of these three modules are the API. Every error that they rai
 from __future__ import annotations
 
 from release import __version__
-from release.app.released.deployed import DeployedReport, DeployedRequest, deployed
-from release.app.released.promote import PromoteRequest, promote
-from release.app.released.restore import RestoreRequest, restore
-from release.app.released.results import (
+from release.app.lifecycle.deployed import DeployedReport, DeployedRequest, deployed
+from release.app.lifecycle.promote import PromoteRequest, promote
+from release.app.lifecycle.restore import RestoreRequest, restore
+from release.app.lifecycle.results import (
     ChangeResult,
     PlaceReport,
     PromoteReport,
@@ -19,7 +19,7 @@ from release.app.released.results import (
     RollbackReport,
     WithheldAt,
 )
-from release.app.released.rollback import RollbackRequest, rollback
+from release.app.lifecycle.rollback import RollbackRequest, rollback
 from release.app.releases.build import BuildReport, BuildRequest, BuiltPlatform, build
 from release.app.releases.matrix import MatrixReport, MatrixRequest, MatrixRow, UnchangedRow, changed_matrix
 from release.app.releases.metadata import MetadataRequest, metadata

@@ -34,7 +34,7 @@ _SUITE = (
     "registry/test_*.py",
     "image_names/test_*.py",
     "cli/test_image_commands.py",
-    "app/released/test_promote.py",
+    "app/lifecycle/test_promote.py",
     "app/retention/test_traps.py",
 )
 _ANSWERING = ROOT / "tests/support/registries/referrers_registry"

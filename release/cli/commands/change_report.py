@@ -6,7 +6,7 @@ import json
 
 import msgspec
 
-from release.app.released.results import ChangeResult
+from release.app.lifecycle.results import ChangeResult
 from release.app.session import Session
 from release.cli.output.ci_outputs import change_outputs, held_reference, publish
 from release.cli.output.columns import columns

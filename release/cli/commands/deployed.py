@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
-from release.app.released.deployed import DeployedRequest, deployed
+from release.app.lifecycle.deployed import DeployedRequest, deployed
 from release.cli.options import RECORDED_TEXT, Command, global_options, image_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session

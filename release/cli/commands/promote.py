@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from release.app.released.promote import PromoteRequest, promote
+from release.app.lifecycle.promote import PromoteRequest, promote
 from release.cli.commands.change_report import publish_change, show
 from release.cli.options import RECORDED_TEXT, Command, global_options, result_option
 from release.cli.output.ci_outputs import require_publishable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
-from release.app.released.rollback import RollbackRequest, rollback
+from release.app.lifecycle.rollback import RollbackRequest, rollback
 from release.cli.commands.change_report import publish_change, show
 from release.cli.options import RECORDED_TEXT, Command, global_options, image_options, result_option
 from release.cli.output.ci_outputs import require_publishable

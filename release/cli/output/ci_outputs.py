@@ -28,7 +28,7 @@ from release.plan.outcome import Outcome
 from release.tagging.model import FixedTag
 
 if TYPE_CHECKING:
-    from release.app.released.results import ChangeResult
+    from release.app.lifecycle.results import ChangeResult
     from release.app.releases.build import BuildReport
 
 

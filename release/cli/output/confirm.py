@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from release.app.released.results import ChangeResult, RollbackReport
+from release.app.lifecycle.results import ChangeResult, RollbackReport
 from release.cli.output.stdout import talk
 from release.errors import RefusedError
 

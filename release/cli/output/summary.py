@@ -17,7 +17,7 @@ from release.plan.outcome import Outcome, Report
 from release.tagging.model import FixedTag
 
 if TYPE_CHECKING:
-    from release.app.released.results import ChangeResult
+    from release.app.lifecycle.results import ChangeResult
 
 #: Steps that took less are left out of the table of steps, unless they failed.
 _SHORT_MS = 100

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pytest
 
 from release.app.images.copy import CopyRequest, copy
+from release.app.lifecycle.promote import PromoteRequest, promote
 from release.app.machine import Machine, SystemClock
-from release.app.released.promote import PromoteRequest, promote
 from release.app.releases.request import RunRequest
 from release.app.releases.run import preview, run
 from release.app.session import Session

@@ -8,7 +8,7 @@ import pytest
 
 from release.app.images.copy import CopyRequest, copy
 from release.app.images.tag import TagRequest, tag
-from release.app.released.promote import PromoteRequest, promote
+from release.app.lifecycle.promote import PromoteRequest, promote
 from release.app.session import Session
 from release.app.settings import Settings
 from release.errors import ConfigError

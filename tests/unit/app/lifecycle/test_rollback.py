@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from release.app.released.landings import still_standing
+from release.app.lifecycle.landings import still_standing
 from release.log import Entry
 from release.log.state import LogState, TagHold
 

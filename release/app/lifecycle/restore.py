@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from release.app.lifecycle.landings import Ground
+from release.app.lifecycle.new_status import changed, ground_of, proposal, statuses_for
+from release.app.lifecycle.results import ChangeResult, RestoreReport
 from release.app.log.anchor import warn_of_lost_entries
-from release.app.released.landings import Ground
-from release.app.released.new_status import changed, ground_of, proposal, statuses_for
-from release.app.released.results import ChangeResult, RestoreReport
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import with_decided
 from release.app.releases.request import require_said

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from release.app.component_policy import policy_of
-from release.app.released.landings import Ground, landings, moving_tags
-from release.app.released.results import Changed
+from release.app.lifecycle.landings import Ground, landings, moving_tags
+from release.app.lifecycle.results import Changed
 from release.app.releases.known import project_of, with_statuses
 from release.app.releases.known_everywhere import known_everywhere
 from release.app.session import Session

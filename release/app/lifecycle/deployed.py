@@ -7,8 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.attempt_records import record_context
+from release.app.lifecycle.promote_origin import Origin, origin_of
 from release.app.log.anchor import warn_of_lost_entries
-from release.app.released.promote_origin import Origin, origin_of
 from release.app.session import Session
 from release.errors import ConfigError
 from release.events import Note

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from release.app.lifecycle.promote_origin import Origin, origin_of, yanked_version
+from release.app.lifecycle.promote_places import destinations, history
+from release.app.lifecycle.results import Changed, ChangeResult, PlaceReport, PromoteReport, WithheldAt
 from release.app.log.anchor import warn_of_lost_entries
-from release.app.released.promote_origin import Origin, origin_of, yanked_version
-from release.app.released.promote_places import destinations, history
-from release.app.released.results import Changed, ChangeResult, PlaceReport, PromoteReport, WithheldAt
 from release.app.releases.execute import execute, survey
 from release.app.releases.release_sources import at_destinations, known_at
 from release.app.releases.request import require_said

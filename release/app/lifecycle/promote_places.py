@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from release.app.released.promote_origin import Origin, component_of, target_name
-from release.app.released.promote_tags import Tags, named_tags, split_place, usual_tags
+from release.app.lifecycle.promote_origin import Origin, component_of, target_name
+from release.app.lifecycle.promote_tags import Tags, named_tags, split_place, usual_tags
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError

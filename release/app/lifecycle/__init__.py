@@ -1,0 +1,1 @@
+"""What becomes of released images: `promote`, `deployed`, `rollback`, `restore`."""

@@ -1,1 +1,0 @@
-"""What happens to images that are released: `promote`, `rollback`, `deployed`."""
