@@ -7,7 +7,6 @@ Layers that are already compressed in the archive are not changed.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import threading
 from collections.abc import Callable, Sequence
@@ -21,16 +20,16 @@ from release.compression.compress import compress_layer, find_compressed, keep_l
 from release.compression.decompress import TELLING, suffix_of
 from release.control import Cancel
 from release.decoding import decode
-from release.errors import ConfigError, Invalid, NotFound
+from release.errors import Invalid, NotFound
 from release.events import Note, Sink
 from release.hints import ODD_IMAGE
 from release.image_names.archive_file import ArchiveFile
+from release.image_names.docker_archive_entries import SavedImage, chosen, images_in, wanted_image
 from release.image_names.oci_archive import ReadOnly
 from release.layout.layout import Layout
 from release.oci import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
 from release.oci.grammar import is_digest
 from release.oci.manifest import describe, digest_bytes, encode_manifest
-from release.oci.reference import Reference
 from release.task_group import run_all
 
 # Bytes of `manifest.json` and of the image config, which are read into memory. Usual ones have some KiB.
@@ -40,12 +39,6 @@ _LARGEST_DOCUMENT = 8 * 1024 * 1024
 _OTHER_CODEC = (
     "the layer is compressed with bzip2 or xz: `docker load` the archive, and `docker save` the image again"
 )
-
-
-class _Entry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    config: str
-    layers: tuple[str, ...] | None = None
-    repo_tags: tuple[str, ...] | None = None
 
 
 class _RootFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,9 +78,7 @@ class DockerArchive(ReadOnly):
         self._converted: Manifest | None = None
         self._take: Callable[[Descriptor], None] = lambda _: None
         self._image = image
-        numbered = image is not None and image.startswith("@")
-        self._number = int(image[1:]) if image is not None and numbered else None
-        self._wanted = None if image is None or numbered else Reference.parse(image)
+        self._wanted = wanted_image(image)
         self._archive = ArchiveFile(path)
         try:
             self._entry = self._choose()
@@ -102,9 +93,9 @@ class DockerArchive(ReadOnly):
 
     def tags(self) -> tuple[str, ...]:
         """The tags of the image in the archive; only the requested one, if a name was requested."""
-        if self._wanted is not None:
-            return (self._wanted.tag or "latest",)
-        return tuple(dict.fromkeys(tag for name in _names(self._entry) if (tag := name.tag)))
+        if self._wanted.name is not None:
+            return (self._wanted.name.tag or "latest",)
+        return tuple(dict.fromkeys(tag for name in self._entry.names if (tag := name.tag)))
 
     def tag(self) -> str | None:
         """The tag of the image; None if it has none, or several."""
@@ -145,34 +136,13 @@ class DockerArchive(ReadOnly):
         """Close the file of the archive."""
         self._archive.close()
 
-    def _choose(self) -> _Entry:
-        raw = self._document("manifest.json")
-        try:
-            entries = tuple(decode(raw, tuple[_Entry, ...] | None) or ())  # type: ignore[arg-type]  # a union
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Invalid(
-                f"`manifest.json` in `{self.name}` is not what `docker save` writes: {error}", hint=ODD_IMAGE
-            ) from error
-        names = [name for entry in entries for name in entry.repo_tags or ()]
-        count, wanted = len(entries), self._wanted
-        if self._number is not None:
-            entries = entries[self._number : self._number + 1]
-        if wanted is not None:
-            wished = {str(wanted), f"{wanted}:latest"} if wanted.tag is None else {str(wanted)}
-            entries = tuple(entry for entry in entries if wished & {str(name) for name in _names(entry)})
-        if wanted is not None and len(entries) > 1:
-            text = f"`{self.name}` holds {len(entries)} images called `{self._image}`: the first is taken"
+    def _choose(self) -> SavedImage:
+        images = images_in(self._document("manifest.json"), self.name)
+        found = chosen(images, self._wanted, self.name.removesuffix(f":{self._image}"))
+        if len(found) > 1:
+            text = f"`{self.name}` holds {len(found)} images called `{self._image}`: the first is taken"
             self._sink.emit(Note(level="warning", text=text))
-        if len(entries) == 1 or (wanted is not None and entries):
-            return entries[0]
-        file = self.name.removesuffix(f":{self._image}")
-        if not count:
-            raise NotFound(f"`{file}` holds no image", hint="save the image again")
-        shown = ", ".join(f"`{name}`" for name in names[:10]) or "none with a name"
-        hint = f"write `{file}:REFERENCE`, or `{file}:@N`, N from 0 to {count - 1}; images in the archive: {shown}"
-        if self._image is not None:
-            raise NotFound(f"`{file}` holds no image called `{self._image}`", hint=hint)
-        raise ConfigError(f"`{file}` holds {count} images", hint=hint)
+        return found[0]
 
     def _convert(self) -> Manifest:
         with self._lock:
@@ -249,12 +219,3 @@ class DockerArchive(ReadOnly):
                 hint = "Docker before 1.10 wrote it: `docker load` it, and `docker save` the image again"
             raise Invalid(f"`{self.name}` holds no `{name}`", hint=hint)
         return self._archive.read(name, most=_LARGEST_DOCUMENT)
-
-
-def _names(entry: _Entry) -> list[Reference]:
-    """The image's references in the archive; text that is not a reference is ignored."""
-    found = []
-    for text in entry.repo_tags or ():
-        with contextlib.suppress(ConfigError):
-            found.append(Reference.parse(text))
-    return found
