@@ -53,6 +53,12 @@ class Evidence:
             return Said(readable(value), name)
         return None
 
+    def unreplaced(self, name: str) -> str | None:
+        """Return the placeholder that the variable `name` still is; None for every other value."""
+        value = self._env.get(name)
+        text = value.strip() if isinstance(value, str) else ""
+        return readable(text) if re.fullmatch(_PLACEHOLDER, text) else None
+
     def field(self, *path: str) -> Said | None:
         """Return the text, number or boolean at `path` in the event file, as text; None for other values and blanks."""
         value = self.node(*path)

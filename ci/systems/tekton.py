@@ -80,6 +80,17 @@ def read(evidence: Evidence) -> Findings:
         job=evidence.variable("SHIPMARK_JOB"),
         run_url=evidence.variable("SHIPMARK_RUN_URL"),
         actor=evidence.variable("SHIPMARK_ACTOR"),
+        warnings=_unreplaced(evidence),
+    )
+
+
+def _unreplaced(evidence: Evidence) -> tuple[str, ...]:
+    """Return a warning for a ref that is still a placeholder: without a ref a pull request looks like a branch."""
+    text = evidence.unreplaced("SHIPMARK_REF")
+    if text is None:
+        return ()
+    return (
+        f"`SHIPMARK_REF` is `{text}`, which nothing replaced, so the checkout decides what the run is for",
     )
 
 

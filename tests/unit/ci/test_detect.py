@@ -63,6 +63,23 @@ def test_every_ci_system_that_is_read_itself_has_golden_files_for_branch_tag_and
     assert set(seen) == set(NAMES)
 
 
+@pytest.mark.parametrize(
+    ("ref", "is_told"),
+    [
+        ("$(tt.params.ref)", True),
+        ("{{ source_branch }}", True),
+        ("${{ github.ref }}", True),
+        ("main", False),
+        ("", False),
+    ],
+)
+def test_ref_that_is_still_a_placeholder_is_told(ref: str, is_told: bool) -> None:
+    found = detect({"SHIPMARK_CI": "tekton", "SHIPMARK_REF": ref, "SHIPMARK_EVENT": "push"}, None)
+    assert (
+        any(f"`SHIPMARK_REF` is `{ref}`, which nothing replaced" in one for one in found.warnings) == is_told
+    )
+
+
 def test_bytes_of_variables_that_are_not_utf_8_are_escaped_as_in_names_from_git() -> None:
     env = {"GITLAB_CI": "true", "CI_COMMIT_BRANCH": "f\udcfcr", "CI_PROJECT_URL": "https://h/\udcff"}
     found = detect({**env, "CI_PIPELINE_SOURCE": "push", "GITLAB_USER_LOGIN": "j\udcf6rg"}, None)
