@@ -144,17 +144,33 @@ def whole_history(session: Session, *, trees: bool = False) -> Git | None:
         return None  # the warning about the remote says why
     text = f"fetching the history that this clone lacks from `{remote.name}` into the cache"
     session.sink.emit(Note(level="info", text=text))
-    # Only the edge of HEAD's history matters; the clone may also end at commits that the remote no longer has.
-    edge = edge_of(session, taken)
-    history = frozenset(clone.read("rev-list", taken.head, "--").split()) if edge else frozenset()
-    ends = {commit.decode() for commit in edge & history} or {taken.head}
-    fetched = fetched_history(session, remote.name, trees=trees).of(ends)
+    fetched = fetched_history(session, remote.name, trees=trees).of(_ends(session, clone, taken))
     if fetched.git is None:
         lacks = "is shallow" if taken.shallow else "has no trees"
         session.warn(
             f"this clone {lacks}, and its history could not be fetched from `{remote.name}`: {fetched.cause}"
         )
     return fetched.git
+
+
+def history_with(session: Session, tip: str) -> Git | None:
+    """A git reader with HEAD's history and that of `tip`, a commit of the remote; None if it cannot be fetched."""
+    taken, remote = session.git.any_snapshot(), session.git.remote
+    if remote.state != "answered" or remote.name is None:
+        return None
+    clone = Git(session.process, taken.root, session.settings.env)
+    ends = _ends(session, clone, taken) if taken.shallow else frozenset()
+    return fetched_history(session, remote.name).of({tip, *ends}).git
+
+
+def _ends(session: Session, clone: Git, taken: Snapshot) -> frozenset[str]:
+    """The commits at which HEAD's history ends in a shallow clone; HEAD, if it has none.
+
+    The clone may also end at commits of other branches, which the remote no longer has.
+    """
+    edge = edge_of(session, taken)
+    history = frozenset(clone.read("rev-list", taken.head, "--").split()) if edge else frozenset()
+    return frozenset(commit.decode() for commit in edge & history) or frozenset({taken.head})
 
 
 def lacks_trees(clone: Git) -> bool:

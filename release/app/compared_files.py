@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from release.app.clone_history import private_repository
+from release.app.clone_history import history_with, private_repository
 from release.errors import GitError
 from release.events import Note
-from release.git.changed_files import changed_files
+from release.git.changed_files import changed_files, merge_base
 from release.git.command import Git
 from release.ref_names import is_commit
 
@@ -37,6 +37,20 @@ def files_since(session: Session, head: str, earlier: Collection[str]) -> dict[s
     if trouble:
         session.warn(f"which components changed is not known: {trouble}")
     return found
+
+
+def branching_point(session: Session, branch: str, head: str) -> str | None:
+    """The commit at which HEAD left `branch` of the remote; None if it is not known.
+
+    History that the clone lacks for the answer is fetched into the cache, without trees.
+    """
+    clone = Git(session.process, session.git.any_snapshot().root, session.settings.env)
+    found = merge_base(clone, f"refs/remotes/origin/{branch}", head)
+    tip = session.git.remote.heads.get(branch) if found is None else None
+    if tip is None:
+        return found
+    whole = None if (found := merge_base(clone, tip, head)) else history_with(session, tip)
+    return found if whole is None else merge_base(whole, tip, head)
 
 
 def _alone(session: Session, commits: Collection[str]) -> Git | None:

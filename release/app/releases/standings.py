@@ -8,14 +8,12 @@ from contextlib import suppress
 
 import msgspec
 
-from release.app.compared_files import files_since
+from release.app.compared_files import branching_point, files_since
 from release.app.session import Session
 from release.config.components import Ownership
 from release.config.load import Component
 from release.errors import RegistryError
 from release.facts import Facts
-from release.git.changed_files import merge_base
-from release.git.command import Git
 from release.tagging.model import Held
 from release.tagging.names import branch_tag
 
@@ -65,7 +63,7 @@ def standings(session: Session, facts: Facts, held: Mapping[str, Sequence[Held]]
     request = facts.ci.pull_request
     base = None
     if request is not None:
-        base = _request_base(Git(session.process, facts.snapshot.root, session.settings.env), facts)
+        base = _request_base(session, facts)
     bases = {
         name: [base] if request is not None else [one.revision for one in rows if one.state != "free"]
         for name, rows in held.items()
@@ -120,7 +118,7 @@ def _standing(
     return Standing(component=name, changed=False, reason=reason, since=since)
 
 
-def _request_base(git: Git, facts: Facts) -> str | None:
+def _request_base(session: Session, facts: Facts) -> str | None:
     """The commit at which a request's branch left its target branch; None if it is not known.
 
     If HEAD is the merge of the request into its target branch, the result is the first parent of HEAD.
@@ -134,4 +132,4 @@ def _request_base(git: Git, facts: Facts) -> str | None:
         return request.base_sha
     if request.target_branch is None:
         return None
-    return merge_base(git, f"refs/remotes/origin/{request.target_branch}", facts.commit)
+    return branching_point(session, request.target_branch, facts.commit)

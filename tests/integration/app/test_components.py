@@ -345,10 +345,14 @@ class TestMatrix:
         clone = mono.repo.clone(tmp_path / "clone", "--depth=1")
         env = {**request_of(mono)}
         done = mono._shipmark("preview", "--changed", "--json", cwd=clone.path, env=env)
+        assert [one["component"] for one in json.loads(done.stdout)["include"]] == ["web"]
+        clone.git("remote", "set-url", "origin", "file:///nowhere")
+        done = mono._shipmark("preview", "--changed", "--json", cwd=clone.path, env=env)
         rows = json.loads(done.stdout)["include"]
         assert {one["reason"] for one in rows} == {"the commit where the request began is not known here"}
         assert "warning: this clone is shallow" in done.stderr
         assert 'GIT_DEPTH: "0"' in done.stderr
+        clone.git("remote", "set-url", "origin", f"file://{mono.repo.path}")
         told = {**env, "CI_MERGE_REQUEST_DIFF_BASE_SHA": mono.repo.git("rev-parse", "HEAD~1")}
         done = mono._shipmark("preview", "--changed", "--json", cwd=clone.path, env=told)
         assert [one["component"] for one in json.loads(done.stdout)["include"]] == ["web"]
