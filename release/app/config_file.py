@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from release.app.component_policy import require_valid_targets
 from release.app.input_files import read_config
+from release.app.valid_targets import require_valid_targets
 from release.config.load import Config, load
 from release.errors import ConfigError, IncompleteTree
 from release.events import Note

@@ -50,7 +50,6 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
     ReleaseError: {"": DEFECT, "cli.output.stdout": "output"},
     ConfigError: {
         "": USAGE,
-        "app.component_policy": "image-name",
         "app.images": "image-name",
         "app.input_files": "unreadable-file",
         "app.log": "log-question",
@@ -69,6 +68,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "app.setup.init": "init",
         "app.setup.lint_dockerfile": "dockerfile-file",
         "app.setup.new_dockerfile": "dockerfile-file",
+        "app.valid_targets": "image-name",
         "app.versions": "next-version",
         "app.versions.version": "version-format",
         "build.dockerfile.templates": "dockerfile-file",

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from release.app.component_policy import require_valid_targets
 from release.app.config_file import CONFIG_NAME, require_none
 from release.app.session import Session
 from release.app.setup.init.config_text import config_text
@@ -21,6 +20,7 @@ from release.app.setup.init.discover import Found, discover, is_shipmarks
 from release.app.setup.init.source import source_of
 from release.app.setup.init.write import write_files
 from release.app.setup.workflows.model import Workflow
+from release.app.valid_targets import require_valid_targets
 from release.config.load import load
 from release.errors import ConfigError
 from release.oci.reference import Reference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release.app.component_policy import require_valid_targets
+from release.app.valid_targets import require_valid_targets
 from release.config.load import load
 from release.errors import ConfigError
 
