@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from release.control import Cancel
-from release.errors import Invalid
+from release.errors import Invalid, NotFound
 from release.events import Note, Sink
 from release.oci import Manifest, Repository
 from release.oci.manifest import children
@@ -60,7 +60,11 @@ def copy_attached(
                 destination.put_manifest(manifest, tag=tag)
         for descriptor in attached.referrers:
             if descriptor.digest not in copied:
-                take(descriptor.digest)
+                try:
+                    take(descriptor.digest)
+                except NotFound as error:
+                    text = f"{error.message}, a part of what refers to `{digest}`"
+                    raise NotFound(text, hint=WITHOUT, status=error.status, code=error.code) from error
                 attach(destination, destination.manifest(descriptor.digest), cancel=cancel)
                 if depth < _DEEPEST:
                     waiting.append((descriptor.digest, depth + 1))

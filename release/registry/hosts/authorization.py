@@ -14,6 +14,12 @@ from release.registry.hosts.call import Call, Ports
 from release.registry.hosts.origin import Origin
 from release.registry.http.answer import Answer
 
+# A 401 has to say how to log in (RFC 9110, section 15.5.2); a credential is sent only for `Basic` and `Bearer`.
+_NO_LOGIN = (
+    "the answer names no way to log in that shipmark knows (`Basic`, `Bearer`), so no credential was sent: check the "
+    "registry's name, and whether a proxy before it answers"
+)
+
 
 class Authorization:
     """Makes the header `Authorization` for the requests to one registry."""
@@ -105,6 +111,8 @@ class Authorization:
         """The hint for a refusal that a credential may have caused: 401 or 403."""
         if status not in (401, 403):
             return None
+        if status == 401 and self.challenge is None:
+            return _NO_LOGIN
         credential = self.credential(call.subject)
         if credential.kind == "anonymous":
             return self._ports.credentials.advice(self._registry)

@@ -192,6 +192,18 @@ class TestNewRepositories:
 
 
 class TestNothingIsUnbounded:
+    @pytest.mark.parametrize(
+        "challenge", [{}, {"WWW-Authenticate": "Negotiate"}, {"WWW-Authenticate": "Bearer x"}]
+    )
+    def test_401_without_a_known_way_to_log_in_does_not_blame_the_credential(
+        self, challenge: dict[str, str], hostile: Hostile, make_targets: TargetsFactory, tmp_path: Path
+    ) -> None:
+        server = hostile(lambda request: Reply(401, challenge))
+        with pytest.raises(Denied) as caught:
+            make_targets(env=login_for(tmp_path, server.host)).open(f"{server.host}/app").tags()
+        assert "no way to log in that shipmark knows" in str(caught.value.hint)
+        assert not any("authorization" in request.headers for request in server.requests)
+
     def test_oversized_manifest_is_refused(self, hostile: Hostile, make_targets: TargetsFactory) -> None:
         server = hostile(lambda request: Reply(200, {"Content-Type": OCI_MANIFEST}, b" " * (9 * 1024 * 1024)))
         with pytest.raises(Invalid, match="larger than"):

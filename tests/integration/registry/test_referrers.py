@@ -111,6 +111,22 @@ def test_copy_attached_copies_referrers_and_cosign_tags(
         assert destination.manifest(of_child.digest) == of_child.manifest
 
 
+def test_referrer_that_is_listed_and_gone_is_named_with_the_way_to_copy_without_it(
+    registry_server: RegistryServer, make_targets: TargetsFactory
+) -> None:
+    image = make_image()
+    source, destination = (
+        make_targets().open(f"{registry_server.host}/{name}") for name in ("here", "there")
+    )
+    store(image, source, "1.0")
+    store(image, destination, "1.0")
+    (signature,) = _attached(image, source, "signature")
+    registry_server.request("DELETE", f"/v2/here/manifests/{signature.digest}")
+    with pytest.raises(NotFound, match="a part of what refers to") as caught:
+        _copy(make_targets().open(f"{registry_server.host}/here"), destination, image.digest)
+    assert "--no-referrers" in str(caught.value.hint)
+
+
 class TestCosignTags:
     """Signatures of one image in two repositories: each is a layer of the manifest under `sha256-….sig`."""
 
