@@ -66,6 +66,8 @@ def _hint(path: str, reason: str) -> str | None:
         return f"write `{key}: true` or `{key}: false`"
     if reason.startswith(("Expected `int", "Expected `float")):
         return f"write a number: `{key}: 3`"
+    if "matching regex" in reason:
+        return f"write a letter or digit, then at most 62 of `a-z`, `0-9`, `.`, `_` and `-`: `{key}: smoke`"
     if reason.startswith("Expected `str | array`"):
         example = "latest=true" if key == "flavor" else "…"
         return f"write a text or a list of lines: `{key}: [{example}]`"

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
+from release.app.log.open_log import sql_url
 from release.app.releases.decide import rules_of
+from release.app.releases.gathering.gather import image_checks
+from release.app.retention.gather import whole_match
 from release.app.session import Session
+from release.config.load import Component, Config
+from release.config.model import LogSection
+from release.oci.image_json import parse_platform
+from release.retention.policy import policy_of
 
 
 class ConfigCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,8 +25,31 @@ class ConfigCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_config(session: Session) -> ConfigCheck:
-    """Read the configuration and its tag rules. Raises `ConfigError` for the first error."""
-    for component in session.config.components:
+    """Read the configuration as commands do. Raises `ConfigError`, or `BuildError` for a platform; the first counts."""
+    config = session.config
+    for component in config.components:
         if component.section.tags != "default":
             rules_of(component)
+        for platform in component.build.platforms:
+            parse_platform(platform)
+        image_checks(component)
+        if (retention := component.section.retention) is not None:
+            policy_of(retention, compile_pattern=whole_match, where=_where(config, component))
+    for section in config.log:
+        if section.store == "sql":
+            _require_database(section, session.settings.env)
     return ConfigCheck(source=session.config.source, components=len(session.config.components))
+
+
+def _where(config: Config, component: Component) -> str:
+    """The file, and in it the component where there are several."""
+    return f"{config.source}: {component.name}" if config.has_components else str(config.source)
+
+
+def _require_database(section: LogSection, env: Mapping[str, str]) -> None:
+    url = sql_url(section, env)
+    try:
+        from release.log.stores.sql.schema import parse_url
+    except ImportError:
+        return  # the packages of `shipmark[sql]` are not installed here
+    parse_url(url)

@@ -210,7 +210,7 @@ def _subject(
         places=() if wishes.offline else (*places_of(session, component, recorded), *_given(supply)),
         reuse=component.section.reuse == "commit",
         supply=supply,
-        checks=_checks(component),
+        checks=image_checks(component),
         attest=component.section.attest == "release",
         status=status_change(facts, decision, situation.known),
         learned=learned(session.log_state, project, situation.known),
@@ -237,7 +237,8 @@ def _source_of(facts: Facts, decision: Decision) -> dict[str, str]:
     return {name: text for name, text in said.items() if text}
 
 
-def _checks(component: Component) -> tuple[ImageCheck, ...]:
+def image_checks(component: Component) -> tuple[ImageCheck, ...]:
+    """The `checks:` of the component. Raises `ConfigError` for two of one name."""
     sections = component.section.checks
     names = [one.name for one in sections]
     if twice := sorted({name for name in names if names.count(name) > 1}):
