@@ -22,7 +22,7 @@ from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.buildah.config import clean_config
 from release.build.buildah.failures import failure
 from release.build.buildah.folder import lay_out, own_platform, request_of, sent_dockerfile
-from release.build.buildah.obstacles import require_alike, require_plain_matches
+from release.build.buildah.obstacles import require_alike, require_folder_modes, require_plain_matches
 from release.build.buildah.progress import BuildProgress
 from release.build.buildah.removal import remover
 from release.build.buildah.request import (
@@ -123,7 +123,9 @@ class BuildahBuilder:
             require_options(task.spec, self.name, OPTIONS)
             require_features(read, tool.shown, tool.abilities.features)
             require_alike(read.context.dockerfile, tool.shown)
-            require_plain_matches(reach_by_task(read), read.chosen.files, tool.shown)
+            reach, files = reach_by_task(read), read.chosen.files
+            require_plain_matches(reach, files, tool.shown)
+            require_folder_modes(read.context.dockerfile, reach, files, tool.shown)
             _require_hidden_arguments(tool, values.args)
         except BuildError as error:
             return Problem.of("lacks", error)

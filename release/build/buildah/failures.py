@@ -35,7 +35,7 @@ _HINTS = (
 # Storage and temporary files of the programs lie in the build's private folder, see `builder.py`.
 _FULL_DISK = "make room on the disk of the cache folder (SHIPMARK_CACHE_DIR): all of the build lies there"
 #: What the programs say in place of the system's error where a thread that packs a layer meets a full disk.
-_PERHAPS_FULL = ("inconsistent layer size", "read/write on closed pipe")
+_PERHAPS_FULL = ("inconsistent layer size", "to file: io: read/write on closed pipe")
 _LONGEST = (
     600  # characters of the program's message that our error quotes; a longer one would fill the terminal
 )

@@ -8,23 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from release.build.context.reach import Reach
+from release.build.context.source_pattern import Source
 from release.build.dockerfile.instructions import (
     Add,
     Cmd,
     Copy,
     Dockerfile,
     Entrypoint,
+    From,
     Instruction,
     OnBuild,
     Run,
     Shell,
     Stage,
+    Workdir,
 )
 from release.build.dockerfile.mounts import mount_form
-from release.build.embedded.tree import Tree
+from release.build.embedded.tree import LinkLoop, Tree
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 
+_OCTAL = pattern(r"0*[0-7]{1,4}")
+_USUAL_FOLDER = 0o755
 _SPECIAL = pattern(r"[*?\[\]\\]")
 _BRACKETED = pattern(r"\[[^\]]*[\[*?]")
 
@@ -52,6 +57,38 @@ def require_plain_matches(reach: Reach, files: Tree, shown: str) -> None:
                     f"{source.where}: {shown} does not copy `{path}`, which `{source.text}` matches",
                     hint="leave the file out with `.dockerignore`, or copy its folder",
                 )
+
+
+def require_folder_modes(dockerfile: Dockerfile, reach: Reach, files: Tree, shown: str) -> None:
+    """Raise `BuildError` for a folder that is copied with `--chmod` to another name, where it keeps the mode 0755.
+
+    `files`: of the context. A folder that `WORKDIR` made gets the mode.
+    """
+    for stage in dockerfile.stages:
+        made = {"/"}
+        for instruction in stage.instructions:
+            if isinstance(instruction, Workdir):
+                made |= {".", "./", instruction.path.rstrip("/")}
+            where = f"{dockerfile.name}:{instruction.line}"
+            mode = instruction.flag("chmod") or ""
+            if not _OCTAL.fullmatch(mode) or int(mode, 8) & 0o777 == _USUAL_FOLDER:
+                continue
+            for source in (each for each in reach.sources if each.where == where):
+                to = source.destination
+                if to.rstrip("/") not in made and to not in made and _is_folder(source, files):
+                    raise BuildError(
+                        f"{where}: {shown} does not give a new folder the mode of `--chmod={mode}`: `{to}`",
+                        hint=f"write `WORKDIR {to}` before, and copy to `.`",
+                    )
+
+
+def _is_folder(source: Source, files: Tree) -> bool:
+    paths = source.matches(files) if source.is_wild else ["/".join(source.pattern)]
+    try:
+        nodes = [files.get(files.resolve(path)) for path in paths]
+    except LinkLoop:
+        return False  # reported for every builder
+    return any(node is not None and node.kind == "dir" for node in nodes)
 
 
 def _found(dockerfile: Dockerfile) -> Iterator[tuple[int, str, str]]:
@@ -103,8 +140,10 @@ def _triggers(dockerfile: Dockerfile, stage: Stage) -> Iterator[tuple[int, str, 
 
 
 def _names(instruction: Instruction) -> Iterator[str]:
-    """The names of stages or images in an instruction other than `FROM`, whose names are compared as they are."""
+    """The names of stages or images in an instruction."""
     name = instruction.flag("from")
+    if isinstance(instruction, From) and instruction.image == instruction.image.lower():
+        yield instruction.image  # no stage is found by a name with upper case in `FROM`
     if isinstance(instruction, Copy) and name:
         yield name
     for text in instruction.flag_values("mount") if isinstance(instruction, Run) else ():

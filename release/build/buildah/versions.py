@@ -58,6 +58,7 @@ _ALWAYS: frozenset[Feature] = frozenset(
         "platform-argument",
         "run",
         "shell",
+        "stage-name-twice",
         "syntax",
         "workdir-empty",
     }

@@ -11,7 +11,7 @@ from release.build.embedded.tree import LinkLoop, Tree
 from release.errors import BuildError
 
 #: Features of BuildKit.
-BUILDKIT_FEATURES: frozenset[Feature] = FEATURES - {"copy-parents-excluded"}
+BUILDKIT_FEATURES: frozenset[Feature] = FEATURES - {"copy-parents-excluded", "workdir-user-name"}
 
 
 def require_transferable(reach: Reach, files: Tree) -> None:

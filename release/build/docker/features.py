@@ -17,6 +17,7 @@ CLASSIC_FEATURES: frozenset[Feature] = frozenset(
         "add-url",
         "check",
         "copy-chown",
+        "copy-from-empty",
         "copy-from-image",
         "copy-from-stage",
         "copy-source-empty",

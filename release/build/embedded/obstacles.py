@@ -20,7 +20,9 @@ from release.oci.image_json import Platform, parse_platform
 #: Features of the builder `layers`: everything that runs no program and fetches no file.
 LAYERS_FEATURES: frozenset[Feature] = frozenset(
     {
+        "add-archive-chown",
         "check",
+        "command-empty",
         "copy-chmod",
         "copy-chmod-empty",
         "copy-chmod-symbolic",
@@ -31,6 +33,7 @@ LAYERS_FEATURES: frozenset[Feature] = frozenset(
         "copy-chown-part-empty",
         "copy-chown-root",
         "copy-exclude",
+        "copy-from-empty",
         "copy-from-image",
         "copy-from-stage",
         "copy-link",
@@ -56,8 +59,11 @@ LAYERS_FEATURES: frozenset[Feature] = frozenset(
         "platform-argument",
         "shell",
         "stage-index",
+        "stage-name-twice",
         "syntax",
         "workdir-empty",
+        "workdir-user",
+        "workdir-user-name",
     }
 )
 _BUILDER = "the builder `layers`"

@@ -78,7 +78,7 @@ DOCKERFILES = {
     "labels": 'LABEL a=b "c d"="e f" g=\'h $x\'\nLABEL a=z\nCOPY app /',
     "ports": "ENV P=90\nEXPOSE 80 53/udp $P 8000-8002/tcp\nCOPY app /",
     "volumes": 'ENV V=v\nVOLUME /a /$V\nVOLUME ["/c d"]\nCOPY app /',
-    "user-and-workdir": "ENV U=web\nUSER $U:www\nWORKDIR /w/$U\nCOPY app .",
+    "user-and-workdir": "ENV U=web\nWORKDIR /w/$U\nUSER $U:www\nWORKDIR .\nCOPY app .",
     "commands": 'ENTRYPOINT ["/app", "$X"]\nCMD a "b" $X\nSTOPSIGNAL SIGQUIT\nCOPY app /',
     "command-then-entrypoint": 'CMD ["a"]\nENTRYPOINT ["b"]\nCOPY app /',
     "shell": 'SHELL ["/bin/ash", "-c"]\nCMD x\nHEALTHCHECK --interval=5s --retries=3 CMD ["/app"]\nCOPY app /',

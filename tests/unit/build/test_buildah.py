@@ -13,16 +13,19 @@ import pytest
 from release.build.buildah.config import clean_config
 from release.build.buildah.failures import failure
 from release.build.buildah.images import hub_images
-from release.build.buildah.obstacles import require_alike
+from release.build.buildah.obstacles import require_alike, require_folder_modes
 from release.build.buildah.progress import BuildProgress
 from release.build.buildah.removal import remover, unmount
 from release.build.buildah.request import Request, build_call, export_call, is_own
 from release.build.buildah.tools import Tool, find_program, find_tool
 from release.build.buildah.versions import abilities_of, buildah_version, shown_version
 from release.build.buildah.working_dir import with_working_dirs
+from release.build.context.reach import reach_of
 from release.build.dockerfile.features.names import FEATURES
 from release.build.dockerfile.parser import parse
 from release.build.dockerfile.scope import global_scope
+from release.build.embedded.tree import Tree
+from release.compression.entries import Node
 from release.errors import BuildError, BuilderUnavailable
 from release.events import Event
 from release.oci.image_json import parse_platform
@@ -217,6 +220,7 @@ def test_ranges_of_ports_become_single_ports() -> None:
             "FROM a AS one\nFROM a AS two\nONBUILD COPY --from=one / /\nFROM two\n",
             "F:3: buildah 1.28 does not find the stage `one` from `ONBUILD`",
         ),
+        ("FROM a AS One\nFROM one\n", "F:2: buildah 1.28 does not find the stage `One` by the name `one`"),
         ("FROM a\nADD [a-z]* x[*] /\n", "F:2: buildah 1.28 does not read `x[*]` as a pattern"),
         ("FROM a\nCOPY [[]x] /\n", "F:2: buildah 1.28 does not read `[[]x]` as a pattern"),
         ("FROM a\nCOPY [a-z]*[0-9]? /\n", None),
@@ -234,6 +238,36 @@ def test_instructions_that_buildah_builds_differently_are_refused(text: str, ref
         require_alike(dockerfile, "buildah 1.28")
     assert str(caught.value).startswith(refused)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("lines", "refused"),
+    [
+        (
+            "COPY --chmod=700 conf /v",
+            "F:2: buildah 1.28 does not give a new folder the mode of `--chmod=700`: `/v`",
+        ),
+        ("COPY --chmod=777 a* c* /v/", "F:2: buildah 1.28 does not give"),
+        ("WORKDIR /w\nADD --chmod=01777 link /v", "F:3: buildah 1.28 does not give"),
+        ("COPY --chmod=755 conf /v", None),
+        ("COPY --chmod=u+x conf /v", None),
+        ("COPY --chmod=700 conf/app a* /v/", None),
+        ("COPY --chmod=700 conf /", None),
+        ("WORKDIR /v\nCOPY --chmod=700 conf .\nCOPY --chmod=700 conf /v/", None),
+    ],
+)
+def test_a_folder_whose_mode_buildah_would_not_set_is_refused(lines: str, refused: str | None) -> None:
+    kinds = {"conf": Node(kind="dir"), "link": Node(kind="symlink", target="conf")}
+    files = Tree({**{path: Node(kind="file") for path in ("conf/app", "a")}, **kinds})
+    dockerfile = parse(f"FROM x\n{lines}\n", "F")
+    reach = reach_of(dockerfile, None, {}, [parse_platform("linux/amd64")])
+    if refused is None:
+        require_folder_modes(dockerfile, reach, files, "buildah 1.28")
+        return
+    with pytest.raises(BuildError) as caught:
+        require_folder_modes(dockerfile, reach, files, "buildah 1.28")
+    assert str(caught.value).startswith(refused)
+    assert "WORKDIR /v" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from release.patterns import has_wildcard
 _OCTAL = pattern(r"0*[0-7]{1,4}")
 # Sources of `ADD` that may be archives, from which any folder may come.
 _ARCHIVE = pattern(r"\.(tar|t[abglx]z\w*|tzst|gz|bz2|xz|zst)\b|[*?\[$]|:", re.IGNORECASE)
+_UNPACKED = pattern(r"\.(tar(\.\w+)?|t[abglx]z\w*|tzst)$", re.IGNORECASE)
 _USUAL_FOLDER = 0o755  # the mode of a new folder where nothing says another
 # What no account is called: with a colon or white space, or a number that is none of an account.
 _ODD_OWNER = pattern(r"[:\s]|^[-+]?[0-9]+$")
@@ -60,6 +61,8 @@ def features_of_copy(transfer: Copy | Add, place: Place) -> Found:
     yield from _operands(transfer, place, sources)
     yield from _excluded_parents(transfer, place, sources)
     yield from _new_folders(transfer, place, sources)
+    if transfer.flag("from") == "":
+        yield "copy-from-empty", f"the empty `{transfer.keyword} --from=`"
     source = source_of(place.dockerfile, place.stage, transfer)
     if source is not None:
         feature = "copy-from-stage" if isinstance(source, Stage) else "copy-from-image"
@@ -179,6 +182,8 @@ def _add(add: Add, place: Place, sources: tuple[str, ...]) -> Found:
             yield "add-git", "`ADD` of a git repository"
         elif is_remote(expanded):
             yield "add-url", "`ADD` of an address"
+        elif _UNPACKED.search(expanded) and add.flag("chown") and add.flag("unpack") != "false":
+            yield "add-archive-chown", f"`ADD --chown` of an archive, `{expanded}`"
     for name, feature in _ADD_FLAGS.items():
         if add.flag(name) is not None:
             yield feature, f"`ADD --{name}`"

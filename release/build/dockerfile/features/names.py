@@ -9,12 +9,14 @@ import msgspec
 #: The names of all features that a Dockerfile may need. A builder without `mount-cache` cannot build a `RUN
 #: --mount=type=cache`.
 Feature = Literal[
+    "add-archive-chown",
     "add-checksum",
     "add-git",
     "add-keep-git-dir",
     "add-unpack",
     "add-url",
     "check",
+    "command-empty",
     "copy-chmod",
     "copy-chmod-empty",
     "copy-chmod-new-folder",
@@ -27,6 +29,7 @@ Feature = Literal[
     "copy-chown-part-empty",
     "copy-chown-root",
     "copy-exclude",
+    "copy-from-empty",
     "copy-from-image",
     "copy-from-stage",
     "copy-link",
@@ -65,8 +68,11 @@ Feature = Literal[
     "run-security",
     "shell",
     "stage-index",
+    "stage-name-twice",
     "syntax",
     "workdir-empty",
+    "workdir-user",
+    "workdir-user-name",
 ]
 FEATURES: frozenset[Feature] = frozenset(get_args(Feature))
 

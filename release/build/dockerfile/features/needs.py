@@ -36,11 +36,13 @@ _ANOTHER = "choose a builder that supports it with `build: {builder: …}`"
 _BUILDKIT = "BuildKit supports it: choose a builder that uses BuildKit with `build: {builder: …}`"
 #: The hint for a feature that the builder lacks: a replacement, or another builder.
 _INSTEAD: Mapping[Feature, str] = {
+    "add-archive-chown": f"unpack the archive before the build and `COPY` the files; {_BUILDKIT}",
     "add-checksum": f"check the file before the build and `COPY` it; {_BUILDKIT}",
     "add-git": f"check the repository out before the build and `COPY` it; {_BUILDKIT}",
     "add-keep-git-dir": _BUILDKIT,
     "add-unpack": _BUILDKIT,
     "add-url": "use `builder: docker`, or fetch and check the file before the build and `COPY` it",
+    "command-empty": "remove the line, or write the command",
     "copy-chmod": f"set the mode with `git update-index --chmod=+x`, or in a `RUN chmod`; {_BUILDKIT}",
     "copy-chmod-empty": "give the variable a value, or remove the flag",
     "copy-chmod-new-folder": f"make the folder before, with `WORKDIR` or in a `RUN`; {_BUILDKIT}",
@@ -52,6 +54,7 @@ _INSTEAD: Mapping[Feature, str] = {
     "copy-chown-part-empty": "write user and group, like `--chown=1000:1000`",
     "copy-chown-root": "write `0` in place of `root`",
     "copy-exclude": f"name the files in `.dockerignore`; {_BUILDKIT}",
+    "copy-from-empty": "remove the flag, which says nothing",
     "copy-link": f"remove `--link`, which changes no file of the image; {_BUILDKIT}",
     "copy-parents": _BUILDKIT,
     "copy-parents-excluded": "remove the source, or the pattern of `--exclude`",
@@ -81,7 +84,10 @@ _INSTEAD: Mapping[Feature, str] = {
     "run-network": _BUILDKIT,
     "run-security": _BUILDKIT,
     "stage-index": "name the stage with `FROM … AS name`",
+    "stage-name-twice": "give each stage a name of its own",
     "workdir-empty": "give the variable a value, or remove the line",
+    "workdir-user": "write the `WORKDIR` before the `USER` if root shall own the folder; else `COPY --chown` it",
+    "workdir-user-name": "write the user's number in `USER`, or the `WORKDIR` before it",
 }
 
 

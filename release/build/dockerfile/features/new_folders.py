@@ -16,12 +16,14 @@ class StageFolders:
     def __init__(self, known: frozenset[str] | None = None, *, working_dir: str = "/") -> None:
         self._known = known
         self._working_dir = working_dir
+        self.user = ""  # of `USER`; BuildKit gives it the folders of `WORKDIR`
         self._filled: tuple[str, ...] = ()  # folders below which anything may exist
 
     def copy(self) -> StageFolders:
         """The folders of a stage that starts from this one."""
         found = StageFolders(self._known, working_dir=self._working_dir)
         found._filled = self._filled
+        found.user = self.user
         return found
 
     def forget(self) -> None:

@@ -16,7 +16,9 @@ from release.build.dockerfile.healthcheck import parse_duration
 from release.build.dockerfile.instructions import (
     Add,
     Arg,
+    Cmd,
     Copy,
+    Entrypoint,
     Env,
     Expose,
     From,
@@ -33,7 +35,8 @@ from release.build.dockerfile.instructions import (
     Workdir,
 )
 from release.build.dockerfile.mounts import MountError, read_mount
-from release.build.dockerfile.values import is_signal, parse_ports
+from release.build.dockerfile.values import LARGEST_ID, is_signal, parse_ports
+from release.digits import number_in
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 
@@ -55,11 +58,14 @@ def _from(base: From, place: Place) -> Found:
     yield from expanded(base, place, base.image, platform or "")
     if platform:
         yield "from-platform", f"`FROM --platform={platform}`"
+    earlier = place.dockerfile.stages[: place.stage.index]
+    if base.name and any(stage.name == place.stage.name for stage in earlier):
+        yield "stage-name-twice", f"a second stage `{base.name}`"
     declared = {name for each in place.dockerfile.arguments for name in each.names}
     for name in _VARIABLE.findall(f"{base.image} {platform or ''}"):
         if name in PLATFORM_ARGUMENTS - declared:
             yield "from-platform-argument", f"`${name}` in `FROM`"
-    before = {stage.name for stage in place.dockerfile.stages[: place.stage.index]}
+    before = {stage.name for stage in earlier}
     if "$" in base.image and place.expand(base, base.image).lower() in before:
         for name in _VARIABLE.findall(base.image):
             if name in declared and not place.scope.is_given(name):
@@ -90,8 +96,15 @@ def _label(label: Label, place: Place) -> Found:
         yield from expanded(label, place, pair.key, pair.value)
 
 
+def _command(instruction: Cmd | Entrypoint, _: Place) -> Found:
+    if instruction.command.form == "shell" and not any(instruction.command.words):
+        yield "command-empty", f"`{instruction.text.strip()}` without a command"
+
+
 def _run(run: Run, place: Place) -> Found:
     yield "run", "`RUN`"
+    if run.command.form == "shell" and not any(run.command.words) and not run.heredocs:
+        yield "command-empty", "`RUN` without a command"
     place.folders.forget()
     if run.heredocs:
         yield "heredoc", "here-documents"
@@ -157,7 +170,18 @@ def _workdir(workdir: Workdir, place: Place) -> Found:
     path = place.expand(workdir, workdir.path)
     if not path and not place.is_open:
         yield "workdir-empty", f"the empty `{workdir.text}`"
+    user = place.folders.user.partition(":")[0]
+    if path and user not in ("", "0", "root") and place.folders.lacks(path, itself=True):
+        what = f"`{workdir.text}` for the user `{user}`"
+        if place.folders.is_nothing and number_in(user, most=LARGEST_ID) is None:
+            yield "workdir-user-name", f"{what}, without `/etc/passwd` in the image"
+        yield "workdir-user", f"{what}, who owns the new folder"
     place.folders.enter(path)
+
+
+def _user(user: User, place: Place) -> Found:
+    yield from expanded(user, place, user.user)
+    place.folders.user = place.expand(user, user.user)
 
 
 _RUN_FLAGS: Mapping[str, Feature] = {
@@ -175,7 +199,9 @@ _MOUNTS: Mapping[str, Feature] = {
 _RULES: Mapping[type[Instruction], Callable[[Any, Place], Found]] = {
     Add: features_of_copy,
     Arg: _arg,
+    Cmd: _command,
     Copy: features_of_copy,
+    Entrypoint: _command,
     Env: _env,
     Expose: _expose,
     From: _from,
@@ -186,7 +212,7 @@ _RULES: Mapping[type[Instruction], Callable[[Any, Place], Found]] = {
     Run: _run,
     Shell: lambda _, __: iter((("shell", "`SHELL`"),)),
     StopSignal: _stopsignal,
-    User: lambda each, place: expanded(each, place, each.user),
+    User: _user,
     Volume: _volume,
     Workdir: _workdir,
 }

@@ -32,6 +32,7 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
         # As in BuildKit, `--exclude` counts from the source, or with `--parents` from where its path begins.
         inner = each.name if transfer.keeps_parents else ""
         archive = _archive(transfer, each)
+        changes.mode = transfer.mode if archive is None else None  # as in BuildKit
         if archive is not None:
             changes.add_below(target, archive, "")
         elif each.node.kind == "dir":
@@ -115,6 +116,7 @@ class _Changes:
         self._result = Tree(self._after)
         self._known = Tree(self.nodes) if transfer.is_linked else self._result  # folders that are not made
         self._folders: dict[str, str] = {}  # folder -> the folder with symlinks followed
+        self.mode = transfer.mode  # `--chmod`, for what is added next
         self.source = 0  # number of the source whose matches are added
         self._done: dict[str, int] = {}  # folder -> the last source that gave it a mode
 
@@ -223,7 +225,7 @@ class _Changes:
 
     def _new_folder(self) -> Node:
         """A folder that no source has, with the permissions of an octal `--chmod` if there is one, as in BuildKit."""
-        owner, change = self._transfer.owner or Owner(), self._transfer.mode
+        owner, change = self._transfer.owner or Owner(), self.mode
         mode = 0o755 if change is None or change.number is None else change.number & 0o777
         return Node(kind="dir", mode=mode, uid=owner.uid, gid=owner.gid)
 
@@ -240,7 +242,7 @@ class _Changes:
         require_storable_name(origin, node.target, self._transfer.where)
 
     def _stamped(self, node: Node) -> Node:
-        owner, mode = self._transfer.owner, self._transfer.mode
+        owner, mode = self._transfer.owner, self.mode
         if owner is not None:
             node = msgspec.structs.replace(node, uid=owner.uid, gid=owner.gid)
         if mode is not None and node.kind != "symlink":

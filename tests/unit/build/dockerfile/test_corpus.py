@@ -41,7 +41,13 @@ SHARES = {
 }
 #: Features that no container of a test has, or that only a test of their own needs.
 ELSEWHERE = {
+    "add-archive-chown",
     "add-keep-git-dir",
+    "command-empty",
+    "copy-from-empty",
+    "stage-name-twice",
+    "workdir-user",
+    "workdir-user-name",
     "copy-chown-empty",
     "copy-chown-name",
     "copy-chown-odd",

@@ -410,6 +410,14 @@ class TestCopy:
         ]
         assert paths(build("FROM scratch\nCOPY root.tar /r", context=context)) == ["r"]
 
+    def test_chmod_leaves_the_modes_in_an_archive_alone(self) -> None:
+        context = {"root.tar": file("archive"), "app": file("a")}
+        image = build("FROM scratch\nADD --chmod=700 root.tar app /x/", context=context)
+        plain = build("FROM scratch\nADD root.tar /x/", context=context)
+        modes = {path: node.mode for path, node in image.layers[0]}
+        assert modes.pop("x/app") == 0o700
+        assert modes == {path: node.mode for path, node in plain.layers[0]}
+
     def test_chown_replaces_the_owners_in_an_archive(self) -> None:
         image = build("FROM scratch\nADD --chown=9 root.tar /", context={"root.tar": file("archive")})
         assert {node.uid for _, node in image.layers[0]} == {9}
