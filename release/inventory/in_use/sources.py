@@ -108,7 +108,7 @@ def _read(path: str, asked: Asked) -> bytes:
 
 def _text(raw: bytes, name: str) -> str:
     try:
-        return raw.decode()
+        return raw.decode("utf-8-sig")  # PowerShell and editors of Windows begin files with a byte order mark
     except UnicodeDecodeError:
         raise ConfigError(f"{name} is not UTF-8") from None
 

@@ -214,7 +214,7 @@ def test_repositories_of_a_file_are_pruned_in_one_plan(yard: Yard) -> None:
 def test_what_is_in_use_stays_and_a_source_that_fails_refuses(yard: Yard) -> None:
     used, free = yard.put(index("used"), "sha-used"), yard.put(image("free"), "sha-free")
     name = yard.repository.name
-    listed = f"# what runs\n{name}@{used.children[0].digest}\nnginx:1.25\n{name}:sha-fre\n"
+    listed = f"\ufeff# what runs\n{name}@{used.children[0].digest}\nnginx:1.25\n{name}:sha-fre\n"
     yard.repo.write({"in-use.txt": listed})
     yard.configure(in_use=[{"file": "in-use.txt"}])
     planned = yard("--json")
