@@ -54,8 +54,7 @@ class _HeadersOfCalls(Authorization):
 
     def hint(self, status: int, call: Call) -> str | None:
         """The hint for a refusal, with what the credential must allow."""
-        hint = super().hint(status, call)
-        return f"{hint}; {self._needs}" if hint else hint
+        return f"{self._about_credential(call)}; {self._needs}" if status in (401, 403) else None
 
 
 class ApiHost(Host):

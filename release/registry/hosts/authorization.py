@@ -113,6 +113,10 @@ class Authorization:
             return None
         if status == 401 and self.challenge is None:
             return _NO_LOGIN
+        return self._about_credential(call)
+
+    def _about_credential(self, call: Call) -> str:
+        """The hint for a refusal of the credential that was sent, or of none."""
         credential = self.credential(call.subject)
         if credential.kind == "anonymous":
             return self._ports.credentials.advice(self._registry)
