@@ -13,6 +13,9 @@ from release.transfer.copy import LAGS
 from release.transfer.holders import find_holders, find_holders_by_tag, resolve_tags
 from release.transfer.referrers import detach
 
+# Statuses of registries that delete digests only; None: an API of a vendor is known to.
+_DIGESTS_ONLY = frozenset({None, 400, 405, 501})
+
 
 def delete_tag(
     repository: Repository,
@@ -45,6 +48,8 @@ def delete_tag(
     except DeletionDisabled:
         raise
     except Invalid as error:
+        if not deletes_no_tags(error):
+            raise
         shared = f"; `{'`, `'.join(siblings)}` would go with it" if siblings else ""
         raise Invalid(
             error.message, hint=f"deleting `{held.digest}` deletes the tag{shared}", status=error.status
@@ -107,7 +112,21 @@ def _require_gone(repository: Repository, reference: str, digest: str, cancel: C
             return
         if pause is not None:
             cancel.wait(pause)
-    raise RegistryError(
+    raise still_there(repository, reference)
+
+
+def still_there(repository: Repository, reference: str) -> RegistryError:
+    """The error for a tag or digest whose deletion was accepted and not done."""
+    return RegistryError(
         f"`{repository.name}` accepted the deletion of `{reference}`, but still has it",
         hint="whoever runs the registry can tell whether its rules keep it",
     )
+
+
+def deletes_no_tags(error: Invalid) -> bool:
+    """Whether a refused deletion of a tag means that the registry deletes digests only.
+
+    Other statuses refuse this tag: a rule or a lock keeps it, something else answers. To delete its digest, and with it
+    every tag on it, is no way out then.
+    """
+    return error.status in _DIGESTS_ONLY

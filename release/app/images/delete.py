@@ -13,7 +13,13 @@ from release.events import Note
 from release.image_names.image_location import ImageLocation
 from release.image_names.locate import locate_target
 from release.oci import Descriptor
-from release.transfer.delete import delete_manifest, delete_tag, require_deletion
+from release.transfer.delete import (
+    delete_manifest,
+    delete_tag,
+    deletes_no_tags,
+    require_deletion,
+    still_there,
+)
 from release.transfer.holders import require_unused
 
 
@@ -62,7 +68,12 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
             f"`{location.text}` names no tag",
             hint="write `REPOSITORY:TAG`; `--digest` deletes a digest together with every tag on it",
         )
-    held = location.repository.resolve(location.tag)
+    try:
+        held = location.repository.resolve(location.tag)
+    except Invalid:
+        if location.digest is not None:
+            raise
+        return _delete_unread(location, location.tag, preview=preview)
     if held is None:
         is_listed = location.tag in location.repository.tags()
         raise _absent(location, f"{'manifest under the tag' if is_listed else 'tag'} `{location.tag}`")
@@ -79,8 +90,24 @@ def _delete_tag(workspace: Session, location: ImageLocation, *, preview: bool) -
     except DeletionDisabled:
         raise
     except Invalid as error:
+        if not deletes_no_tags(error):
+            raise
         raise _cannot(workspace, location, held, error) from error
     return held.digest, (location.tag,)
+
+
+def _delete_unread(location: ImageLocation, tag: str, *, preview: bool) -> tuple[str, tuple[str, ...]]:
+    """Delete a tag that holds no image, such as one of Docker's schema 1: it stands in the way of other deletions.
+
+    Its digest is not known, so tags that a registry would delete along with it cannot be put back.
+    """
+    if preview:
+        _require_deletion(location, tag)
+        return "", (tag,)
+    location.repository.delete_tag(tag)
+    if tag in location.repository.tags():
+        raise still_there(location.repository, tag)
+    return "", (tag,)
 
 
 def _cannot(workspace: Session, location: ImageLocation, held: Descriptor, error: Invalid) -> Invalid:

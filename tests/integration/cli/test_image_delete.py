@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from release.layout.layout import Layout
 from tests.support.programs.command import Shipmark
-from tests.support.registries.hostile import Hostile, Reply
+from tests.support.registries.hostile import Hostile, Reply, Request
 from tests.support.registries.image_commands import ARM, INDEX, ONE, TWO, ImageCommands
 from tests.support.registries.images import make_image, store
 from tests.support.registries.targets import TargetsFactory
@@ -105,6 +108,43 @@ class TestDelete:
         shown = shipmark("image", "delete", f"{server.host}/acme/app:1.0.0", "--preview")
         assert shown.code == 5
         assert "a preview asks the registry to delete a random name, which needs the right" in shown.stderr
+
+    def test_refusal_to_delete_one_tag_is_no_advice_to_delete_its_digest(
+        self, hostile: Hostile, shipmark: Shipmark
+    ) -> None:
+        held = Reply(200, {"Content-Type": ONE.manifest.media_type}, ONE.manifest.raw)
+        body = b'{"errors": [{"code": "DENIED", "message": "the tag is immutable"}]}'
+
+        def answer(request: Request) -> Reply:
+            if request.method == "DELETE":
+                return Reply(412, {}, body)
+            return Reply(200, {}, b'{"tags": ["1.0.0", "1"]}') if "tags/list" in request.path else held
+
+        result = shipmark("image", "delete", f"{hostile(answer).host}/acme/app:1.0.0")
+        assert result.code == 5
+        assert "412 (DENIED: the tag is immutable)" in result.stderr
+        assert "--digest" not in result.stderr
+
+    @pytest.mark.parametrize("keeps", [False, True])
+    def test_tag_that_holds_no_image_can_be_deleted(
+        self, keeps: bool, hostile: Hostile, shipmark: Shipmark
+    ) -> None:
+        old = {"Content-Type": "application/vnd.docker.distribution.manifest.v1+prettyjws"}
+        tags = ["old", "1.0.0"]
+
+        def answer(request: Request) -> Reply:
+            if request.method == "DELETE":
+                tags[:] = tags if keeps else ["1.0.0"]
+                return Reply(202)
+            if "tags/list" in request.path:
+                return Reply(200, {}, json.dumps({"tags": tags}).encode())
+            return Reply(200, old, b"{}")
+
+        server = hostile(answer)
+        result = shipmark("image", "delete", f"{server.host}/acme/app:old")
+        assert result.code == (5 if keeps else 0), result.stderr
+        assert ("still has it" in result.stderr) is keeps
+        assert [one.path.rpartition("/")[2] for one in server.seen("DELETE")] == ["old"]
 
     def test_image_delete_in_a_registry_without_deletion_is_an_error(
         self, registry_factory: Callable[..., Any], shipmark: Shipmark, make_targets: TargetsFactory
