@@ -37,6 +37,16 @@ class RecordedText(click.ParamType[str]):
 RECORDED_TEXT = RecordedText()
 
 
+def _known_system(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        from ci.systems import NAMES  # imported late: `--help` needs no CI system
+
+        if value not in NAMES:
+            names = ", ".join(f"'{name}'" for name in NAMES)
+            raise click.BadParameter(f"'{value}' is not one of {names}.", ctx=ctx, param=param)
+    return value
+
+
 def global_options(function: Function) -> Function:
     """Add the options that every command takes, before or after the command's name."""
     options = (
@@ -56,7 +66,11 @@ def global_options(function: Function) -> Function:
             help="Colours; NO_COLOR and FORCE_COLOR are respected.",
         ),
         click.option(
-            "--ci", "ci", metavar="SYSTEM", help="The CI system, instead of detecting it (`none`: no CI)."
+            "--ci",
+            "ci",
+            metavar="SYSTEM",
+            callback=_known_system,
+            help="The CI system, instead of detecting it (`none`: no CI).",
         ),
         click.option(
             "--progress",

@@ -22,7 +22,20 @@ def told(error: click.ClickException) -> tuple[str, str]:
     if isinstance(error, click.NoSuchOption):
         near = " or ".join(f"`{one}`" for one in sorted(error.possibilities or ()))
         return f"`{command}` has no option `{error.option_name}`", f"did you mean {near}?" if near else more
-    return _sentence(error.format_message()), more
+    text = _sentence(error.format_message())
+    return text, _nearest(text) or more
+
+
+def _nearest(text: str) -> str:
+    """A hint with the allowed value that is most like the given one; empty where the values are not listed."""
+    given, separator, allowed = text.partition(" is not one of ")
+    if not separator:
+        return ""
+    import difflib  # imported late: only this error needs it
+
+    names = [name.strip("`") for name in allowed.split(", ")]
+    near = difflib.get_close_matches(given.rpartition("`: `")[2].strip("`"), names, n=1)
+    return f"did you mean `{near[0]}`?" if near else "write one of these values"
 
 
 def _missing(param: click.Parameter, ctx: click.Context) -> tuple[str, str]:

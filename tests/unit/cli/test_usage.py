@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ci.systems import NAMES
 from release.app.releases.build import BuildRequest, build
 from release.app.workspace import open_workspace
 from release.cli.main import run
@@ -54,6 +55,16 @@ def test_unexpected_argument_of_ci_names_no_internal_command(capsys: pytest.Capt
             "write `shipmark image copy SOURCE DESTINATION`",
         ),
         (["log", "show"], "`shipmark log show` needs NAME", "write `shipmark log show NAME`"),
+        (
+            ["ci", "--ci", "gitlb"],
+            f"invalid value for `--ci`: `gitlb` is not one of {', '.join(f'`{name}`' for name in NAMES)}",
+            "did you mean `gitlab`?",
+        ),
+        (
+            ["tags", "--format", "jsn"],
+            "invalid value for `--format`: `jsn` is not one of `text`, `names`, `json`, `env`",
+            "did you mean `json`?",
+        ),
         (["prevew"], "no such command `prevew`", "did you mean `preview`?"),
         (["frob"], "no such command `frob`", "`shipmark --help` lists what there is"),
         (
@@ -65,7 +76,7 @@ def test_unexpected_argument_of_ci_names_no_internal_command(capsys: pytest.Capt
         (
             ["tags", "--format", "x"],
             "invalid value for `--format`: `x` is not one of `text`, `names`, `json`, `env`",
-            "`shipmark tags --help` lists",
+            "write one of these values",
         ),
         (["tags", "--image"], "option `--image` requires an argument", "`shipmark tags --help` lists"),
         (["ci", "x"], "got unexpected extra argument (x)", "`shipmark ci --help` lists"),
