@@ -33,6 +33,15 @@ def require_component(name: str, section: ComponentSection, document: Document) 
             raise ConfigError(
                 f"{where}: `bump.calver`: {error}", hint="calver.org lists the tokens"
             ) from error
+        own = f"$.components.{name}"
+        # At the top level the key may be meant for other components.
+        if section.versions != "calver" and (
+            own not in document.positions or f"{own}.bump.calver" in document.positions
+        ):
+            raise ConfigError(
+                f"{_at(document, name, 'bump.calver')}: `bump.calver` is read with `versions: calver` only",
+                hint="add `versions: calver`, or remove `bump.calver`",
+            )
 
 
 def _require_globs(name: str, section: ComponentSection, document: Document) -> None:

@@ -89,6 +89,11 @@ def fails(text: str, **env: str) -> ConfigError:
             "shipmark.yml:2:9: `prefix`: `a b1.0.0` cannot be a git tag",
             "a git tag has no blank, none of `~ ^ : ? * [ \\`, no `..` or `//`, and no slash at an end",
         ),
+        (
+            "image: x\nbump: {calver: YYYY.MM}\n",
+            "shipmark.yml:2:16: `bump.calver` is read with `versions: calver` only",
+            "add `versions: calver`, or remove `bump.calver`",
+        ),
         ("image: x\nattst: release\n", "shipmark.yml:2:1: unknown key `attst`", "did you mean `attest`?"),
         (
             "image: x\nattest: sbom\n",
@@ -301,6 +306,11 @@ def test_schema_has_top_level_keys_and_allows_no_others() -> None:
 def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
     with contextlib.suppress(ConfigError):
         assert load(text, "shipmark.yml", {}).components
+
+
+def test_pattern_of_calendar_versions_at_the_top_level_may_be_for_one_component() -> None:
+    text = "bump: {calver: YYYY.MM}\ncomponents: {a: {image: a, versions: calver}, b: {image: b}}\n"
+    assert [one.section.versions for one in read(text).components] == ["calver", "semver"]
 
 
 @given(st.text(alphabet="${}ABab_ ", max_size=30))
