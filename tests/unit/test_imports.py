@@ -249,7 +249,11 @@ CAUGHT_INSIDE = {
     "release.filesystem.cache_folder": {"PermissionError", "Unsafe"},  # become a temporary folder
     "release.filesystem.cache_lease": {"TimeoutError", "Unsafe"},  # likewise
     "release.canonical_json": {"ValueError"},  # a value without a canonical form is a defect of ours
-    "release.cli.*": {"UsageError", "NoSuchCommand"},  # click's and one below it, printed by `usage_errors`
+    "release.cli.*": {
+        "UsageError",
+        "BadParameter",
+        "NoSuchCommand",
+    },  # of click; `usage_errors` prints them
     "release.step_scheduler": {"RuntimeError"},  # steps that wait for one another are a defect of ours
     "release.git.describe": {"ValueError"},  # becomes GitError in `understood`
     "release.log.stores.git.segments": {"Unfit"},  # becomes a reading of all commits

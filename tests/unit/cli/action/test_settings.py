@@ -73,7 +73,7 @@ def test_inputs_replace_what_each_component_says_itself() -> None:
         ({"builder": "kaniko"}, "input `builder`:1:1: `build.builder`: invalid enum value 'kaniko'"),
         ({"network": "any"}, "input `network`:1:1: `build.network`"),
         ({"attest": "yes"}, "input `attest`:1:1: `attest`"),
-        ({"prefix": "a..b/"}, "input `prefix`:1:1: prefix"),
+        ({"prefix": "a..b/"}, "input `prefix`:1:1: `prefix`"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
