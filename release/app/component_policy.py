@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from release.config.load import Component
-from release.errors import ConfigError
 from release.tagging.model import TagPolicy
-
-
-def components_named(components: Sequence[Component], names: Sequence[str]) -> tuple[Component, ...]:
-    """The components called `names`, in the config's order; all for no names. Raises `ConfigError` for another name."""
-    known = [one.name for one in components]
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"no component is called `{name}`", hint=f"there are: {', '.join(known)}")
-    return tuple(one for one in components if not names or one.name in names)
 
 
 def policy_of(component: Component) -> TagPolicy:

@@ -6,11 +6,12 @@ Otherwise a config file that a sparse checkout left out would count as none, and
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from release.app.input_files import read_config
 from release.app.valid_targets import require_valid_targets
-from release.config.load import Config, load
+from release.config.load import Component, Config, load
 from release.errors import ConfigError, IncompleteTree
 from release.events import Note
 from release.secrets.known import passwords_of
@@ -44,6 +45,15 @@ def configuration_of(session: Session) -> Config:
     for component in config.components:
         require_valid_targets(component)
     return config
+
+
+def components_named(components: Sequence[Component], names: Sequence[str]) -> tuple[Component, ...]:
+    """The components called `names`, in the config's order; all for no names. Raises `ConfigError` for another name."""
+    known = [one.name for one in components]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"no component is called `{name}`", hint=f"there are: {', '.join(known)}")
+    return tuple(one for one in components if not names or one.name in names)
 
 
 def _say_ignored(session: Session, config: Config) -> None:

@@ -11,8 +11,7 @@ from ci.public_names import public_variables
 from ci.remedies import remedy
 from ci.systems import detect, event_path
 from ci.systems.other import FILES, REMEDY
-from release.app.component_policy import components_named
-from release.app.config_file import configuration_of
+from release.app.config_file import components_named, configuration_of
 from release.app.input_files import read_event, working_folder
 from release.app.machine import Machine
 from release.app.settings import Settings

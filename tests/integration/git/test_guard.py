@@ -293,7 +293,7 @@ class TestSettings:
     ) -> None:
         git_repo.commit("one", {"shipmark.yml": "image: oci:dist/x\nprefix: '--upload-pack=x'\n"})
         result = shipmark("tags", cwd=git_repo.path)
-        assert (result.code, "shipmark.yml:2:9: prefix" in result.stderr) == (2, True), result.stderr
+        assert (result.code, "shipmark.yml:2:9: `prefix`" in result.stderr) == (2, True), result.stderr
 
 
 class TestDiscovery:
