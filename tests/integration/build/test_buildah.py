@@ -21,7 +21,7 @@ from release.errors import BuildError, BuilderUnavailable, Terminated
 from release.events import Event, LastLines, Output
 from release.oci import OCI_INDEX, OCI_MANIFEST
 from release.process import Processes
-from tests.support.disks.confined import small_disk
+from tests.support.disks.confined import filled, small_disk
 from tests.support.registries.oci_schemas import check_layout, document
 from tests.support.registries.registry import RegistryServer
 from tests.support.releases.builds import build, build_of, problem
@@ -384,3 +384,8 @@ def test_a_full_disk_fails_the_buildah_build_and_leaves_no_folder(project: Proje
         assert "no space left" in str(error).lower()
         assert "make room on the disk" in str(error.hint)
         assert not list(disk.path.glob("store.*"))
+        if disk.mounted:
+            project.store = disk.path / "another"
+            with filled(disk):
+                # Not even the store's folder has room, which is a failed build, too, and no error of a registry.
+                assert str(project.refusal()).startswith("the image cannot be stored: ")
