@@ -350,7 +350,7 @@ def test_the_docker_daemon_gets_only_credentials_of_registries_in_the_dockerfile
     for dockerfile, expected in (
         (text, {"ghcr.io", "localhost:5000"}),
         ("FROM busybox\n", {"https://index.docker.io/v1/"}),
-        ("FROM scratch\n", set()),
+        ("FROM scratch\nWORKDIR /x\n", set()),
     ):
         asked = builder(daemon.url, DOCKER_CONFIG=str(config))
         with pytest.raises(BuildError):
