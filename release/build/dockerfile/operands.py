@@ -52,7 +52,7 @@ _NETWORKS = ("default", "none", "host")
 _SECURITIES = ("sandbox", "insecure")
 # What helps with an option of `RUN` that cannot be read.
 _OPTIONS = {
-    "mount": "write it like `--mount=type=cache,target=/root/.cache`",
+    "mount": "write it like `--mount=type=cache,target=/var/cache/apt`",
     "device": "write it like `--device=vendor.com/kind=name,required`",
 }
 # A missing command is empty: an empty `RUN` runs the shell, an empty `CMD` clears the base image's.
