@@ -23,11 +23,11 @@ _SOURCES = """
     link-dir/ link-dir/main.c link-dir/*.c deep deep/1 deep/ln deep/ln/3 . ./ /src conf/?.conf conf/d/[xy].conf .env*
     M* nothing* ünï.txt we[[]i]rd.txt link-abs src/up star\\*.txt q\\?.txt -dash deep/*/2 ./* ?.txt src/.* tmp root sub
     sub/ etc $X ${UNSET:-b.txt}
-""".split()  # noqa: SIM905  # likewise
+""".split()  # noqa: SIM905  # quoted names would hide the list
 _DESTINATIONS = """
     / /x /x/ /opt/app/ /opt/app . ./ y y/ ./y/z/ /etc/passwd /etc /bin/ /tmp/ /home/u/ /x/../w ${D}/ $D /usr/local/bin/
     /new/a/b/c/ /var/lib/x a.txt
-""".split()  # noqa: SIM905  # likewise
+""".split()  # noqa: SIM905  # quoted names would hide the list
 _IN_STAGES = [
     "/x",
     "/opt",
