@@ -6,8 +6,10 @@ import re
 
 from release.lazy_pattern import pattern
 
-# `strerror(3)` of ENOSPC and EDQUOT. That of EFBIG, "File too large", has other causes in the commands of a build.
-_FULL = pattern(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+#: `strerror(3)` of ENOSPC and EDQUOT, as a regular expression without regard to case. That of EFBIG, "File too large",
+#: has other causes in the commands of a build.
+FULL_DISK = r"no space left on device|disk quota exceeded"
+_FULL = pattern(FULL_DISK, re.IGNORECASE)
 _GAP = " … "
 
 

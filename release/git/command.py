@@ -1,4 +1,4 @@
-"""Runs git with a clean environment and neutral configuration, and turns its failures into `GitError`."""
+"""Runs git with a clean environment and neutral configuration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits, NoRepository
+from release.errors import GitError, NoRepository
+from release.git.failures import failure
 from release.git.repository import require_entry
 from release.ports import Completed, Process
 
@@ -175,71 +176,3 @@ def understood(what: str) -> Iterator[None]:
             f"git's answer about {what} cannot be understood: {error}",
             hint="`git fsck` says what is damaged; a fresh clone helps",
         ) from error
-
-
-_DAMAGED = "`git fsck` says what is damaged; a fresh clone helps"
-_NEWER = "a newer git made this repository: install one that knows its format (`git --version`)"
-_SETTING = "correct that line: `git config --list --show-origin` reads every file, and stops at the wrong one"
-#: A part of git's message -> what helps.
-_HINTS = {
-    "unknown repository extension": _NEWER,
-    "Expected git repo version": _NEWER,
-    "bad config": _SETTING,
-    "config value": _SETTING,
-    "alternate object path": "`.git/objects/info/alternates` names the folder that this clone takes objects from: put "
-    "it back, or clone anew without `--shared` and `--reference`",
-    "not to be a symbolic link": "a symlink stands where a submodule belongs: remove it, then "
-    "`git submodule update --init`",
-    "cannot chdir to": "`core.worktree` of this repository names a folder that is not there: "
-    "`git config core.worktree`",
-}
-
-
-def failure(command: str, done: Completed, directory: str) -> GitError:
-    """The error for a failed git command, chosen by git's message on stderr."""
-    text = done.stderr.decode("utf-8", "backslashreplace").strip()
-    lines = [line.strip() for line in text.splitlines()]
-    if "dubious ownership" in text or "unsafe repository" in text:
-        line = next((line for line in lines if line.startswith("git config")), None)
-        return DubiousOwnership(
-            f"git refuses `{directory}`: the repository belongs to another user",
-            hint=f"`{line or f'git config --global --add safe.directory {directory}'}`",
-        )
-    if "not a git repository" in text:
-        if os.path.isfile(os.path.join(directory, ".git")):
-            # Git made the file for a linked work tree or a submodule, and what it names is gone or was moved.
-            return NoRepository(
-                f"the file `.git` in `{directory}` names no repository: {told_by(done)}",
-                hint="`git worktree repair` in the repository of a linked work tree, or "
-                "`git submodule update --init` in that of a submodule, writes it anew",
-            )
-        return NoRepository(
-            f"there is no git repository at `{directory}`",
-            hint="run in a clone, or name one with `-C DIR`; `git init` makes one",
-        )
-    if "must be run in a work tree" in text or "cannot use bare repository" in text:
-        return BareRepository(
-            f"`{directory}` is in a git repository without a work tree",
-            hint="run in a clone that has its files checked out (`git clone`, not `git clone --bare`)",
-        )
-    if "does not have any commits" in text or "bad default revision" in text:
-        return NoCommits(f"the repository at `{directory}` has no commit", hint="commit something first")
-    if "promisor remote" in text or "lazy fetching disabled" in text:
-        return GitError(
-            f"`git {command}` needs objects that this partial clone lacks: {told_by(done)}",
-            hint=f"nothing is fetched into a clone: run `git {command}` in it once, which fetches them, "
-            "or clone without `--filter`",
-        )
-    hint = next((hint for part, hint in _HINTS.items() if part in text), _DAMAGED)
-    return GitError(f"`git {command}` failed in `{directory}`: {told_by(done)}", hint=hint)
-
-
-def told_by(done: Completed) -> str:
-    """The line on stderr with which git gave up; without one all of stderr in one line, or the exit code."""
-    lines = done.stderr.decode("utf-8", "backslashreplace").split("\n")
-    told = [line.strip() for line in lines if line.strip()]
-    fatal = next((at for at, line in enumerate(told) if line.startswith(("fatal:", "error:"))), None)
-    if fatal is not None:
-        # Git lists what it means in lines of their own: `fatal: unknown repository extension found:`.
-        return " ".join(told[fatal:]) if told[fatal].endswith(":") else told[fatal]
-    return " ".join(told) or f"exit {done.code}"

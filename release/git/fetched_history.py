@@ -16,8 +16,9 @@ from glob import escape, glob
 from typing import NamedTuple
 
 from release.errors import GitError
-from release.git.command import OFFLINE, Git, git_argv, git_environment, told_by, with_objects
+from release.git.command import OFFLINE, Git, git_argv, git_environment, with_objects
 from release.git.credentials import credentials_of, keeps_to_its_host, with_settings
+from release.git.failures import told_by
 from release.git.repository import find_places, is_git_folder
 from release.lazy_pattern import pattern
 from release.ports import Completed, Process

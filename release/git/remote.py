@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from release.errors import GitError
-from release.git.command import Git, told_by
+from release.git.command import Git
+from release.git.failures import told_by
 from release.git.model import RemoteRefs
 from release.ports import Process
 from release.ref_names import is_commit

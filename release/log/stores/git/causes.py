@@ -8,7 +8,7 @@ import msgspec
 
 from release.errors import LogError, LogUnavailable
 from release.lazy_pattern import pattern
-from release.log.identity import safe_message
+from release.program_messages import FULL_DISK
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,8 +23,8 @@ def _cause(text: str, hint: str, error: type[LogError] = LogError) -> Cause:
     return Cause(text=pattern(text), hint=hint, error=error)
 
 
-# What git says on a full disk: `strerror(3)` of ENOSPC, EDQUOT and EFBIG.
-_FULL = r"No space left on device|Disk quota exceeded|File too large"
+# What git says on a full disk. EFBIG is the limit of a process or of a file system.
+_FULL = rf"(?i:{FULL_DISK})|File too large"
 _IS_FULL = pattern(_FULL)
 # What git says where a write failed without the system's reason, as for lock files of refs.
 _UNWRITTEN = pattern(r"couldn't write|unable to write|failed to write|write error|unable to create")
@@ -122,9 +122,3 @@ def hint_for_copy(text: str, room: int, otherwise: str) -> str:
 def cause_of(reason: str) -> Cause | None:
     """The known cause of git's message `reason`; None for any other message."""
     return next((one for one in CAUSES if one.text.search(reason)), None)
-
-
-def first_line(text: str) -> str:
-    """The first line of git's stderr, as far as it may be told; "" if git said nothing."""
-    lines = safe_message(text).strip().splitlines()
-    return lines[0] if lines else ""

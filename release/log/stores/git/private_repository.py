@@ -21,9 +21,11 @@ from release.control import Cancel
 from release.errors import LogError, LogUnavailable
 from release.filesystem.files import read_file, write_hint
 from release.git.command import git_argv
+from release.git.failures import reason_in
 from release.limits import MIB
+from release.log.identity import safe_message
 from release.log.stores.file_lock import FileLock
-from release.log.stores.git.causes import first_line, hint_for_copy
+from release.log.stores.git.causes import hint_for_copy
 from release.log.stores.syscalls import OsFiles
 from release.ports import Completed, Process
 
@@ -228,7 +230,7 @@ class PrivateRepository:
     def _failed_here(self, command: str, text: str, code: object) -> LogError:
         """The error for a git command that failed in the private repository. `text`: its stderr."""
         hint = hint_for_copy(text, self._room(), "`shipmark cache clean`, then run again")
-        said = first_line(text) or f"exit code {code}"
+        said = safe_message(reason_in(text)) or f"exit code {code}"
         if code == -signal.SIGXFSZ:
             said, hint = (
                 "a file would exceed the limit of this process",

@@ -11,8 +11,9 @@ from release.control import Cancel
 from release.errors import LogError, LogUnavailable
 from release.git.command import git_environment
 from release.git.credentials import Credentials, keeps_to_its_host, with_settings
+from release.git.failures import reason_in
 from release.log.identity import safe_message
-from release.log.stores.git.causes import cause_of, first_line, hint_for_copy
+from release.log.stores.git.causes import cause_of, hint_for_copy
 from release.log.stores.git.outcome import Push, outcome_of
 from release.log.stores.git.private_repository import PrivateRepository
 from release.ports import Process
@@ -97,7 +98,9 @@ class GitRemote(PrivateRepository):
     def _failed_fetch(self, text: str, code: int) -> LogError:
         """The error for a fetch that failed: at the remote, or because the private repository has no room."""
         if hint := hint_for_copy(text, self._room(), ""):
-            return LogError(f"version log `{self._name}` cannot be read: {first_line(text)}", hint=hint)
+            return LogError(
+                f"version log `{self._name}` cannot be read: {safe_message(reason_in(text))}", hint=hint
+            )
         return self._failure(outcome_of(code, "", text, ""), "read")
 
     def _failure(self, push: Push, done: str) -> LogError:
