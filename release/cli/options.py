@@ -10,7 +10,7 @@ import click
 
 from release.app.settings import Settings
 from release.cli.output.streams import use_colors
-from release.errors import ReleaseError
+from release.errors import ConfigError, ReleaseError
 from release.json_text import is_utf8
 
 #: How many releases, or digests of a tag, are listed unless more are asked for.
@@ -129,6 +129,19 @@ def pager_option(function: Function) -> Function:
         "--no-pager", "plain", is_flag=True, help="Print long output on a terminal without a pager."
     )
     return option(function)
+
+
+def one_form(form: str | None, *, as_json: bool, default: str, template: str | None = None) -> str:
+    """The form of the output that `--format`, `--json` or `--template` chooses. Only one of them may be given."""
+    given = [f"--format {form}"] if form is not None and not (as_json and form == "json") else []
+    given += ["--json"] if as_json else []
+    given += ["--template"] if template is not None else []
+    if len(given) > 1:
+        raise ConfigError(
+            f"`{given[0]}` and `{given[1]}` each choose the form of the output",
+            hint="leave one of the two out",
+        )
+    return "json" if as_json else form or default
 
 
 def result_option(function: Function) -> Function:

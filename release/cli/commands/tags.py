@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 import msgspec
 
 from release.app.releases.tags import TagsRequest, decide_locally, tags
-from release.app.report import DecisionReport, decision_report
+from release.app.report import DecisionReport, decision_report, decisions_document
 from release.app.session import Session
-from release.cli.options import Command, global_options, image_options, result_option
+from release.cli.options import Command, global_options, image_options, one_form, result_option
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
 from release.errors import ConfigError
@@ -21,31 +23,31 @@ from release.errors import ConfigError
     "--format",
     "form",
     type=click.Choice(["text", "names", "json", "env"]),
-    default="text",
     help="One reference a line; names without repository; the decision as JSON; KEY=VALUE lines.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as `--format json`.")
 @result_option
 @click.pass_context
-def command(ctx: click.Context, form: str, as_json: bool, result_file: str | None) -> None:
+def command(ctx: click.Context, form: str | None, as_json: bool, result_file: str | None) -> None:
     """Print the image tags of this commit, one reference a line.
 
     Reads git and a local version log, and opens no connection, as `known_from` in the JSON shows; `preview` also
     reads the registries.
     """
     session = open_session(ctx)
+    chosen = one_form(form, as_json=as_json, default="text")
     if session.settings.components:
-        _several(session, "json" if as_json else form, result_file)
+        _several(session, chosen, result_file)
         return
     # Loading the library that hashes takes a tenth of the command's time, and the text forms print no label.
-    labelled = as_json or form in ("json", "env") or takes_outputs(session, result_file)
+    labelled = chosen in ("json", "env") or takes_outputs(session, result_file)
     decision = decision_report(decide_locally(session, session.settings.component, labelled=labelled))
-    publish_decision(session, decision, result_file)
-    if form == "json" or as_json:
+    publish_decisions(session, [decision], result_file)
+    if chosen == "json":
         document(msgspec.to_builtins(decision))
-    elif form == "env":
+    elif chosen == "env":
         data(*_env(decision))
-    elif form == "names" or not decision.references:
+    elif chosen == "names" or not decision.references:
         data(*(tag.name for tag in decision.tags))
     else:
         data(*decision.references)
@@ -59,15 +61,15 @@ def command(ctx: click.Context, form: str, as_json: bool, result_file: str | Non
 
 def _several(session: Session, form: str, result_file: str | None) -> None:
     """Print the decisions of several components, in the order of the config."""
-    if form == "env" or takes_outputs(session, result_file):
+    if form == "env" or result_file is not None:
         raise ConfigError(
-            "KEY=VALUE lines and outputs can hold the tags of one component only",
+            "KEY=VALUE lines can hold the tags of one component only",
             hint="give one `--component`, or `--json`",
         )
-    chosen = session.components_named(None)
-    decisions = [tags(session, TagsRequest(component=one.name)) for one in chosen]
+    decisions = [tags(session, TagsRequest(component=one.name)) for one in session.components_named(None)]
+    publish_decisions(session, decisions, result_file)
     if form == "json":
-        document({"schema": "shipmark.decisions/1", "decisions": msgspec.to_builtins(decisions)})
+        document(decisions_document(decisions))
     for decision in decisions:
         names = [tag.name for tag in decision.tags]
         if form == "names":
@@ -84,18 +86,18 @@ def takes_outputs(session: Session, result_file: str | None) -> bool:
     return result_file is not None or bool(session.settings.env.get("GITHUB_OUTPUT"))
 
 
-def publish_decision(session: Session, decision: DecisionReport, result_file: str | None) -> None:
-    """Write the decision as outputs for later CI steps; do nothing if no outputs are requested."""
+def publish_decisions(session: Session, decisions: Sequence[DecisionReport], result_file: str | None) -> None:
+    """Write the decisions as outputs for later CI steps; do nothing if no outputs are requested."""
     if not takes_outputs(session, result_file):
         return  # saves importing the modules that write outputs
-    from release.cli.output.ci_outputs import outputs_of_decision, publish, require_publishable
+    from release.cli.output.ci_outputs import outputs_of_decisions, publish, require_publishable
 
     require_publishable(session, result_file)
-    publish(session, outputs_of_decision(decision), result_file)
+    publish(session, outputs_of_decisions(decisions), result_file)
 
 
 def _env(decision: DecisionReport) -> list[str]:
     from ci.outputs import dotenv
-    from release.cli.output.ci_outputs import outputs_of_decision
+    from release.cli.output.ci_outputs import outputs_of_decisions
 
-    return dotenv(outputs_of_decision(decision).values()).splitlines()
+    return dotenv(outputs_of_decisions([decision]).values()).splitlines()

@@ -7,8 +7,8 @@ import msgspec
 
 from release.app.releases.tags import TagsRequest, tags
 from release.app.versions.version import VersionRequest, find_version, version_report
-from release.cli.commands.tags import publish_decision, takes_outputs
-from release.cli.options import Command, global_options, image_options, result_option
+from release.cli.commands.tags import publish_decisions, takes_outputs
+from release.cli.options import Command, global_options, image_options, one_form, result_option
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
 from release.decoding import convert
@@ -23,7 +23,6 @@ from release.tagging.version_text import FORMS, fill, write
     "--format",
     "form",
     type=click.Choice([*FORMS, "json"]),
-    default="plain",
     help="How it is written; what a form's own grammar cannot say is an error.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as `--format json`.")
@@ -55,7 +54,7 @@ from release.tagging.version_text import FORMS, fill, write
 @click.pass_context
 def command(
     ctx: click.Context,
-    form: str,
+    form: str | None,
     as_json: bool,
     template: str | None,
     go_variables: tuple[str, ...],
@@ -72,7 +71,13 @@ def command(
     `1.4.3-dev.5.g3f2a9c1b7d40`.
     """
     session = open_session(ctx)
+    chosen = one_form(form, as_json=as_json, default="plain", template=template)
     _require_sense(part, channel, create=create, push=push, force_unpushed=force_unpushed)
+    if part is not None and result_file is not None:
+        raise ConfigError(
+            "`--result-file` takes the outputs of this commit's version, and `--next` prints another one",
+            hint="write it with the shell: `shipmark version --next auto --format env > FILE`",
+        )
     component = session.settings.component
     if part is not None:
         # Imported late: the modules that read the commits since the last release take time to load, and only `--next`
@@ -93,18 +98,18 @@ def command(
     else:
         if takes_outputs(session, result_file):
             # Published before the version is read: in a shallow clone the tags are known, and the version is an error.
-            publish_decision(session, tags(session, TagsRequest(component=component)), result_file)
-        found = find_version(session, VersionRequest(component=component), labelled=form == "labels")
+            publish_decisions(session, [tags(session, TagsRequest(component=component))], result_file)
+        found = find_version(session, VersionRequest(component=component), labelled=chosen == "labels")
     if session.settings.verbosity >= 0:
         for warning in found.warnings:
             talk(f"warning: {warning}")
     facts = found.facts
-    if form == "json" or as_json:
+    if chosen == "json":
         document(msgspec.to_builtins(version_report(found)))
     elif template is not None:
         data(*fill(template, facts).split("\n"))
     else:
-        data(*write(facts, form, go_variables).split("\n"))
+        data(*write(facts, chosen, go_variables).split("\n"))
 
 
 def _require_sense(

@@ -6,7 +6,7 @@ In `publish` a failure to write a file is only a warning, since the release itse
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +15,7 @@ import msgspec
 from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
 from ci.summary import Summary, comment_of, markdown_of
 from release.app.releases.results import RunReport
-from release.app.report import DecisionReport
+from release.app.report import DecisionReport, decisions_document
 from release.app.session import Session
 from release.cli.output.files import append_output, require_outputs, write_output
 from release.cli.output.foreign import cleaned, json_text
@@ -124,10 +124,12 @@ def outputs_of_build(report: BuildReport) -> Outputs:
     return Outputs(version=report.version or "", digest=report.digest, json=_json(report))
 
 
-def outputs_of_decision(decision: DecisionReport) -> Outputs:
-    """The outputs of `tags` and `version`, which push nothing: version, tags and references."""
-    components = _text({decision.component: _of_component(decision, "")})
-    return msgspec.structs.replace(_outputs(decision, _json(decision)), components=components)
+def outputs_of_decisions(decisions: Sequence[DecisionReport]) -> Outputs:
+    """The outputs of `tags` and `version`, which push nothing: of several components only `components` and `json`."""
+    components = _text({one.component: _of_component(one, "") for one in decisions})
+    if len(decisions) == 1:
+        return msgspec.structs.replace(_outputs(decisions[0], _json(decisions[0])), components=components)
+    return Outputs(components=components, json=_text(decisions_document(decisions)))
 
 
 def outputs_of_report(report: RunReport, bindings: Bindings | None = None) -> Outputs:

@@ -434,6 +434,15 @@ def test_outputs_of_several_components_are_one_object(mono: Monorepo, tmp_path: 
     assert (tagged["version"], tagged["digest"]) == ("1.2.0", mono.tags("api")["1.2.0"])
 
 
+def test_tags_of_several_components_are_outputs_of_a_step_too(mono: Monorepo, tmp_path: Path) -> None:
+    path = tmp_path / "output"
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(path), "GITHUB_SHA": mono.repo.head}
+    done = mono("tags", "--component", "web", "--component", "api", GITHUB_REF="refs/heads/main", **env)
+    found = read_outputs(path.read_text())
+    assert (done.code, found["version"], json.loads(found["components"]).keys()) == (0, "", {"api", "web"})
+    assert json.loads(found["json"])["schema"] == "shipmark.decisions/1"
+
+
 def test_tags_of_several_components_are_printed_in_the_order_of_the_config(mono: Monorepo) -> None:
     chosen = ("--component", "web", "--component", "api")
     sha = f"sha-{mono.repo.head[:12]}"
@@ -448,4 +457,5 @@ def test_tags_of_several_components_are_printed_in_the_order_of_the_config(mono:
     )
     assert mono("tags", "--component", "web", "--component", "none").code == 2
     assert mono("tags", "--format", "env", *chosen).code == 2
+    assert mono("tags", "--result-file", "outputs.env", *chosen).code == 2
     assert released(mono.run(*chosen)) == ["api", "web"]

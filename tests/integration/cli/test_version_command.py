@@ -150,9 +150,18 @@ class TestNext:
 
     @pytest.mark.parametrize(
         "options",
-        [["--create"], ["--push"], ["--next", "patch", "--push"], ["--next", "patch", "--force-unpushed"]],
+        [
+            ["--create"],
+            ["--push"],
+            ["--next", "patch", "--push"],
+            ["--next", "patch", "--force-unpushed"],
+            ["--next", "patch", "--result-file", "outputs.env"],
+            ["--json", "--format", "semver"],
+            ["--json", "--template", "x"],
+            ["--format", "json", "--template", "x"],
+        ],
     )
-    def test_version_options_create_and_push_without_the_options_they_need_are_usage_errors(
+    def test_version_options_that_do_not_fit_together_are_usage_errors(
         self, repo: GitRepo, shipmark: Shipmark, options: list[str]
     ) -> None:
         assert shipmark("version", *options, cwd=repo.path).code == 2

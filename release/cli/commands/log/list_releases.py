@@ -19,6 +19,7 @@ from release.cli.options import (
     Command,
     global_options,
     image_options,
+    one_form,
     pager_option,
     project_options,
 )
@@ -66,14 +67,14 @@ _COLUMNS = (
     "-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N [default: {NEWEST}]."
 )
 @click.option("--all", "every", is_flag=True, help="Every release, and not only the newest.")
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-list/1`.")
 @pager_option
 @click.pass_context
 def list_(
     ctx: click.Context,
     /,
-    form: str,
+    form: str | None,
     as_json: bool,
     every: bool,
     limit: int | None,
@@ -82,6 +83,7 @@ def list_(
 ) -> None:
     """List the newest releases of this project, newest first."""
     session = open_session(ctx)
+    chosen = one_form(form, as_json=as_json, default="table")
     images = session.settings.images
     shown = limit if every or limit is not None else NEWEST
     request = ListRequest(image=images[0] if images else None, limit=shown, **wanted)
@@ -89,12 +91,12 @@ def list_(
     if limit is None and len(report.releases) < report.total:
         text = f"the newest {len(report.releases)} of {report.total} releases: `--all` lists every one"
         session.sink.emit(Note(level="info", text=text))
-    if as_json or form == "json":
+    if chosen == "json":
         document(msgspec.to_builtins(report))
-    elif form == "table":
+    elif chosen == "table":
         paged(session, _table(report.releases) if report.releases else ["no release"], plain=plain)
     else:
-        data(*(as_csv(report.releases) if form == "csv" else _markdown(report.releases)))
+        data(*(as_csv(report.releases) if chosen == "csv" else _markdown(report.releases)))
 
 
 @click.command(cls=Command)
