@@ -11,6 +11,11 @@ import msgspec
 # A value that is only a placeholder without replacement: Azure's `$(Name)`, Tekton's `$(params.x)`, Pipelines-as-Code's
 # `{{ x }}`, GitHub's `${{ x }}`.
 _PLACEHOLDER = r"(?s:\$\([^)]*\)|\$?\{\{.*\}\})"
+# A ref that contains a placeholder: those above, a shell's and Cloud Build's `${x}`, Concourse's `((x))`, CircleCI's
+# `<< x >>`, GoCD's `#{x}`, Azure's `$[x]`; or that is one behind `refs/heads/`: a shell's `$x`, TeamCity's and Windows'
+# `%x%`. Git would allow some of them in a branch's name, but no such branch is known.
+_OPENING = r"\$\(|\$\{|\$\[|\{\{|\(\(|<<|#\{"
+_NAME_ONLY = r"(?:refs/(?:heads|tags)/)?(?:\$[A-Za-z_][A-Za-z0-9_]*|%[A-Za-z_][^%\s]*%)"
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -53,11 +58,12 @@ class Evidence:
             return Said(readable(value), name)
         return None
 
-    def unreplaced(self, name: str) -> str | None:
-        """Return the placeholder that the variable `name` still is; None for every other value."""
+    def unreplaced_ref(self, name: str) -> Said | None:
+        """Return the value of the variable `name`, a ref, if it is or contains a placeholder; None for other values."""
         value = self._env.get(name)
         text = value.strip() if isinstance(value, str) else ""
-        return readable(text) if re.fullmatch(_PLACEHOLDER, text) else None
+        is_one = re.search(_OPENING, text) or re.fullmatch(_NAME_ONLY, text)
+        return Said(readable(text), name) if is_one else None
 
     def field(self, *path: str) -> Said | None:
         """Return the text, number or boolean at `path` in the event file, as text; None for other values and blanks."""

@@ -14,9 +14,9 @@ from ci.systems.evidence import Evidence, Said
 #: Actions of a release event after which the release is not published. Source: docs.github.com, "Webhook events".
 _WITHDRAWN = frozenset({"deleted", "unpublished"})
 
-#: Conclusions of a workflow run that did not do its work. `skipped` and `neutral` are not failures, and a run that was
-#: only requested, or goes on, has none.
-_FAILED = frozenset({"failure", "cancelled", "timed_out", "startup_failure", "action_required"})
+#: Conclusions of a workflow run that are not failures. Every other word counts as one, also one that GitHub adds later.
+#: A run that was only requested, or goes on, has no conclusion.
+_NOT_FAILED = frozenset({"success", "neutral", "skipped"})
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,15 +84,18 @@ def gone_of(evidence: Evidence, event_name: str) -> Said | None:
     """Return a value of `ci.context.Gone` if the event ends something: a request, a branch, a tag, a release, a run."""
     action = evidence.field("action")
     word = action.value if action else ""
-    if event_name.startswith("pull_request") and word == "closed":
-        return Said("request-closed", "event.action")
+    if event_name.startswith("pull_request"):
+        # A label or a review may come after the request was closed.
+        state = evidence.field("pull_request", "state")
+        said = action if word == "closed" else state
+        return Said("request-closed", said.source) if said and said.value == "closed" else None
     if event_name == "delete":
         return Said("ref-deleted", "GITHUB_EVENT_NAME")
     if event_name == "push" and evidence.node("deleted") is True:
         return Said("ref-deleted", "event.deleted")
     if event_name == "workflow_run":
         ended = evidence.field("workflow_run", "conclusion")
-        return Said("workflow-failed", ended.source) if ended and ended.value in _FAILED else None
+        return Said("workflow-failed", ended.source) if ended and ended.value not in _NOT_FAILED else None
     if event_name == "merge_group" and word == "destroyed":
         return Said("queue-left", "event.action")
     if event_name != "release":

@@ -20,9 +20,11 @@ _REQUEST = r"(?!(?i:false|0|null)$).+"
 
 
 #: Files that a CI system leaves in the clone, and neither git nor a commit can. `detect` takes them for variables.
-#: Concourse sets variables for resources only, and none for a task. Its git resource writes the first one, and
-#: telia-oss/github-pr-resource, which checks out pull requests, the others.
-FILES = (".git/short_ref", ".git/resource/metadata.json", ".git/resource/version.json")
+#: Concourse sets variables for resources only, and none for a task. Its git resource writes the first one. The others
+#: are written by resources that check out pull and merge requests: telia-oss/github-pr-resource,
+#: jtarchie/github-pullrequest-resource, swisscom/gitlab-merge-request-resource.
+_REQUEST_FILES = (".git/resource/version.json", ".git/base_sha", ".git/merge-request.json")
+FILES = (".git/short_ref", ".git/resource/metadata.json", *_REQUEST_FILES)
 
 
 class Vendor(msgspec.Struct, frozen=True):
@@ -84,8 +86,8 @@ VENDORS: tuple[Vendor, ...] = (
     _vendor("Argo Workflows", "ARGO_NODE_ID"),
     Vendor(
         "Concourse",
-        ({"ATC_EXTERNAL_URL": "*"}, {".git/short_ref": "*"}, {".git/resource/metadata.json": "*"}),
-        {".git/resource/version.json": _REQUEST},
+        ({"ATC_EXTERNAL_URL": "*"}, *({name: "*"} for name in FILES)),
+        dict.fromkeys(_REQUEST_FILES, _REQUEST),
     ),
     Vendor("Taskcluster", ({"TASKCLUSTER_ROOT_URL": "*", "TASK_ID": "*"},)),
     _vendor("Appcircle", "AC_APPCIRCLE", "AC_GIT_PR"),
@@ -150,7 +152,7 @@ def read(evidence: Evidence) -> Findings:
     vendor = vendor_of(evidence)
     markers = () if vendor is None else tuple(name for one in vendor.markers for name in one)
     marker = evidence.variable(*markers) or sign_of_ci(evidence) or Said("", "SHIPMARK_CI")
-    is_told = evidence.variable("SHIPMARK_REF", "SHIPMARK_PR") is not None
+    is_told = (tekton.stated_ref(evidence) or evidence.variable("SHIPMARK_PR")) is not None
     origin = _request(evidence, vendor) or (None if is_told else marker)
     found = msgspec.structs.replace(
         tekton.read(evidence), name=None if vendor is None else Said(vendor.name, marker.source)
@@ -161,6 +163,7 @@ def read(evidence: Evidence) -> Findings:
         found,
         head_origin=Said("unknown", origin.source),
         warnings=(
+            *found.warnings,
             f"{unread(None if vendor is None else vendor.name, origin.source)}, so nothing is released; {REMEDY}",
         ),
     )

@@ -1,7 +1,8 @@
 """Tekton, and any other system on which the user sets `SHIPMARK_*` variables: Tekton itself sets none for a step.
 
 `ci/tekton/shipmark.yaml` sets them from its params. `SHIPMARK_CI=tekton` selects this module; without it SHIPMARK_REF,
-SHIPMARK_SHA or SHIPMARK_PR does. A placeholder that was not replaced counts as unset.
+SHIPMARK_SHA or SHIPMARK_PR does. A placeholder that was not replaced counts as unset; in SHIPMARK_REF it means that
+nothing is known of the run, unless SHIPMARK_PR_FORK is `false`.
 
 SHIPMARK_REF             full ref, or a branch: `refs/tags/v1.4.2`, `refs/heads/main`, `refs/pull/12/head`, `main`;
                          `v1.4.2` is a git tag if the clone has one of that name at HEAD, and no such branch
@@ -21,7 +22,7 @@ from __future__ import annotations
 import re
 
 from ci.systems.evidence import Evidence, Findings, Said
-from ci.systems.refs import read_typed, short
+from ci.systems.refs import Ref, read_typed, short
 
 _WORD = r"[a-z]+"
 _TRIGGERS = {"schedule": "schedule", "cron": "schedule", "manual": "manual", "incoming": "other"}
@@ -48,13 +49,32 @@ _CLOSED_WORDS = frozenset("closed close merged fulfilled rejected declined aband
 _DELETED_WORDS = frozenset({"delete", "deleted"})
 #: Words of pushes, tags and published releases in the names that Git servers use: `Tag Push Hook`, `repo:push`.
 _PUSH_WORDS = frozenset("push tag release create repo refs".split())  # noqa: SIM905
+#: Names of events about any commit, also a fork's, whose ref may be the branch of a fork: of GitHub, GitLab, Bitbucket.
+_ANY_COMMIT = frozenset(
+    (
+        "workflow_run",
+        "workflow_job",
+        "check_run",
+        "check_suite",
+        "status",
+        "deployment",
+        "deployment_status",
+        "fork",
+        "pipeline hook",
+        "job hook",
+        "deployment hook",
+        "repo:fork",
+        "repo:commit_status_created",
+        "repo:commit_status_updated",
+    )
+)
 #: Words that name a merge queue if the event also has the word `merge`: `merge_group`, `merge train`.
 _QUEUE_WORDS = frozenset({"group", "queue", "train"})
 
 
 def read(evidence: Evidence) -> Findings:
     """Read the `SHIPMARK_*` variables."""
-    ref = read_typed(evidence.variable("SHIPMARK_REF"))
+    ref = read_typed(stated_ref(evidence))
     event = evidence.variable("SHIPMARK_EVENT")
     fork = evidence.variable("SHIPMARK_PR_FORK")
     words = frozenset(re.findall(_WORD, event.value.lower())) if event else frozenset()
@@ -74,6 +94,7 @@ def read(evidence: Evidence) -> Findings:
         source_branch=short(evidence.variable("SHIPMARK_PR_SOURCE")),
         target_branch=short(evidence.variable("SHIPMARK_PR_TARGET")),
         fork=Said(fork.value.strip().lower(), fork.source) if fork else None,
+        head_origin=None if fork else _unknown_origin(evidence, event, ref),
         default_branch=short(evidence.variable("SHIPMARK_DEFAULT_BRANCH")),
         repository_url=evidence.variable("SHIPMARK_REPOSITORY_URL"),
         run_id=evidence.variable("SHIPMARK_RUN_ID"),
@@ -84,14 +105,28 @@ def read(evidence: Evidence) -> Findings:
     )
 
 
+def stated_ref(evidence: Evidence) -> Said | None:
+    """Return SHIPMARK_REF; None if it is not set, or if something did not replace a placeholder in it."""
+    return None if evidence.unreplaced_ref("SHIPMARK_REF") else evidence.variable("SHIPMARK_REF")
+
+
+def _unknown_origin(evidence: Evidence, event: Said | None, ref: Ref) -> Said | None:
+    """Return `unknown` if the ref is a placeholder, or may be the branch of a fork: nothing then tells a fork's run."""
+    if text := evidence.unreplaced_ref("SHIPMARK_REF"):
+        return Said("unknown", text.source)
+    # A git tag is always one of the repository itself.
+    if event is None or ref.git_tag is not None or event.value.strip().lower() not in _ANY_COMMIT:
+        return None
+    return Said("unknown", event.source)
+
+
 def _unreplaced(evidence: Evidence) -> tuple[str, ...]:
-    """Return a warning for a ref that is still a placeholder: without a ref a pull request looks like a branch."""
-    text = evidence.unreplaced("SHIPMARK_REF")
-    if text is None:
+    """Return a warning for a ref that is still a placeholder."""
+    ref = evidence.unreplaced_ref("SHIPMARK_REF")
+    if ref is None:
         return ()
-    return (
-        f"`SHIPMARK_REF` is `{text}`, which nothing replaced, so the checkout decides what the run is for",
-    )
+    why = "so it is not known what the run is for: pass the ref from the trigger"
+    return (f"`SHIPMARK_REF` is `{ref.value}`, which nothing replaced, {why}",)
 
 
 def is_event_word(text: str) -> bool:

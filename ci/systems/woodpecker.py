@@ -19,7 +19,9 @@ def read(evidence: Evidence) -> Findings:
         event_name=event,
         trigger=_trigger(event.value if event else ""),
         gone=Said("request-closed", event.source) if event and event.value == "pull_request_closed" else None,
-        prerelease=evidence.variable("CI_COMMIT_PRERELEASE") if event and event.value == "release" else None,
+        prerelease=evidence.variable("CI_PIPELINE_RELEASE_PRE", "CI_COMMIT_PRERELEASE")
+        if event and event.value == "release"
+        else None,
         commit=evidence.variable("CI_COMMIT_SHA"),
         git_tag=evidence.variable("CI_COMMIT_TAG") or ref.git_tag,
         branch=evidence.variable("CI_COMMIT_BRANCH") or ref.branch,

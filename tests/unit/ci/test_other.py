@@ -22,6 +22,9 @@ def test_ci_system_that_is_not_read_is_named_and_releases_by_shipmark_ref_except
         found = detect(env, None)
         assert (found.system, found.name, found.head_origin) == ("other", vendor.name, "unknown")
         told = {**env, "SHIPMARK_REF": "refs/heads/main"}
+        if marker.keys() & vendor.requests.keys():  # a file that only a resource for requests leaves
+            assert detect(told, None).head_origin == "unknown"
+            continue
         assert (detect(told, None).branch, detect(told, None).head_origin) == ("main", None)
         for name, values in vendor.requests.items():
             said = {"PULL_REQUEST.*": "PULL_REQUEST_CREATED", "pr/.*": "pr/12"}.get(values, "12")

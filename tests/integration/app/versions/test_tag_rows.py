@@ -395,7 +395,7 @@ def test_tags_prints_nothing_but_the_reason_where_a_run_has_no_tag(
     assert wrong == []
 
 
-@pytest.mark.parametrize("left", [".git/short_ref", ".git/resource/metadata.json"])
+@pytest.mark.parametrize("left", [".git/short_ref", ".git/resource/metadata.json", ".git/base_sha"])
 def test_a_clone_that_concourse_made_is_no_laptop(
     left: str,
     at_tag: GitRepo,
@@ -413,7 +413,8 @@ def test_a_clone_that_concourse_made_is_no_laptop(
     assert (command(["tags", "--image", "a/b"]), capsys.readouterr().out) == (0, "")
     monkeypatch.setenv("SHIPMARK_REF", "refs/tags/v1.4.2")
     assert command(["tags", "--image", "a/b"]) == 0
-    assert "a/b:1.4.2\n" in capsys.readouterr().out
+    of_request = left == ".git/base_sha"
+    assert ("a/b:1.4.2\n" in capsys.readouterr().out) != of_request
 
 
 def test_a_command_in_a_folder_that_was_deleted_is_an_error_with_a_hint(
