@@ -20,6 +20,8 @@ _LAYOUT = "oci:"
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 _HUB_API = "registry-1.docker.io"
 
+# Names of hashes begin so. In a reference, text behind `@` that does not is no digest, but a host.
+_DIGEST_STARTS = ("sha", "md5", "blake")
 _LABEL = pattern(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
 
 
@@ -124,8 +126,17 @@ def require_name(text: str) -> str:
 def _bad(text: str, why: str, *, hint: str | None = None) -> ConfigError:
     usual = "write it as `ghcr.io/acme/app`, or `oci:dist/image` for a folder"
     # `why` and `hint` may quote a part of `text`, which may contain control characters.
+    user = user_part(text)
+    text = f"***{text[len(user) :]}" if user else text
     message = f"`{shown(text)}` is not an image reference: {shown(why)}"
     return ConfigError(message, hint=shown(hint) if hint else usual)
+
+
+def user_part(text: str) -> str:
+    """What stands before the `@` of a text like `user:password@host/name`; "" if a digest or a tag may follow."""
+    before, _, behind = text.rpartition("@")
+    is_credential = any(mark in behind for mark in "/.:") or (":" in before and "/" not in before)
+    return before if is_credential and not behind.startswith(_DIGEST_STARTS) else ""
 
 
 def _require_plain(text: str) -> None:
@@ -133,10 +144,18 @@ def _require_plain(text: str) -> None:
         raise _bad(text, "it is empty")
     scheme, separator, rest = text.partition("://")
     if separator:
+        rest = rest[len(user) + 1 :] if (user := user_part(rest)) else rest
         raise _bad(
             text,
             f"it starts with a scheme (`{scheme}://`)",
             hint=f"write `{rest}`" if rest and "://" not in rest and rest.isprintable() else None,
+        )
+    if user := user_part(text):
+        rest = text[len(user) + 1 :]
+        raise _bad(
+            text,
+            "it holds a user name or a password",
+            hint=f"write `{rest}`; `docker login {rest.partition('/')[0]}` keeps the credential",
         )
     for character in text:
         if character.isspace() or not character.isprintable():

@@ -52,6 +52,9 @@ def test_image_reference_is_parsed_into_its_parts(
     [
         ("", "empty"),
         ("https://ghcr.io/acme/app", "scheme"),
+        ("ada@ghcr.io/acme/app", "user name or a password"),
+        ("ghcr.io/acme/app:1@md5:ab", "algorithm"),
+        ("app@latest", "digest"),
         ("ghcr.io/acme/app:", "tag is invalid: it is empty"),
         ("ghcr.io/acme/app:" + "x" * 129, "at most 128"),
         ("ghcr.io/acme/app:-x", "starts with `-`"),
@@ -80,7 +83,7 @@ def test_image_reference_is_parsed_into_its_parts(
         ("[::1]5000/app", "is not a port"),
         ("-host.io/app", "host name"),
         ("a..b/app", "host name"),
-        ("user:pass@host/app", "digest is invalid"),
+        ("user:pass@host/app", "user name or a password"),
         ("app@sha256:abc", "64 hex digits"),
         ("app@sha256:" + "A" * 64, "lower-case hex"),
         ("app@md5:" + "a" * 32, "neither"),
@@ -133,3 +136,17 @@ def test_any_text_is_an_image_reference_or_a_config_error(text: str) -> None:
     except ConfigError:
         return
     assert Reference.parse(str(reference)) == reference
+
+
+@pytest.mark.parametrize("scheme", ["", "https://", "docker://"])
+@pytest.mark.parametrize(
+    "name", ["r.example/a", "localhost:5000/a", "localhost:5000", "r.example", "host/a:1"]
+)
+@pytest.mark.parametrize("secret", ["s3cret", "s3:cret", "s3/cret", "s3@cret", "s3.cret"])
+def test_a_password_in_a_reference_is_never_told(scheme: str, name: str, secret: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Reference.parse(f"{scheme}ada:{secret}@{name}")
+    told = f"{caught.value.message} {caught.value.hint}"
+    assert "s3" not in told
+    assert "cret" not in told
+    assert f"`{name}`" in told
