@@ -9,15 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import IO
 
 from release.control import Cancel
 from release.filesystem.files import read_file
 from release.limits import MIB
 from release.ports import Completed
+from release.process_pipes import Exchange
 
 # Seconds between SIGTERM and SIGKILL for a process group: enough for git to remove its lock files; more would delay
-# the error of a time-out. Also the seconds between two checks for a cancelled run while a child works.
+# the error of a time-out.
 GRACE = 2.0
 # Seconds between SIGTERM and SIGKILL when the run is cancelled. Shorter than the 0.6 s that the step scheduler waits
 # for steps, so that the step that started the child can still report how it ended.
@@ -31,7 +33,7 @@ class Processes:
     """`ports.Process` over the operating system.
 
     Every child leads a session of its own: it cannot prompt on our terminal, and is killed together with the processes
-    that it started, except those that began sessions of their own.
+    that it started, except those that began sessions of their own. Processes that it leaves running are ended with it.
     """
 
     def __init__(self, cancel: Cancel) -> None:
@@ -63,16 +65,10 @@ class Processes:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        with child:
-            try:
-                with self._cancel.on_cancel(lambda: _end_beside(child)):
-                    stdout, stderr = self._communicate(child, stdin or None, timeout)
-            except BaseException:
-                # After a cancellation `_end_beside` has sent SIGTERM already, so SIGKILL follows at once.
-                _end(child, 0.0 if self._cancel.tripped else GRACE)
-                raise
-        self._cancel.check()
-        return Completed(code=child.returncode, stdout=stdout, stderr=stderr)
+        stdout, stderr = bytearray(), bytearray()
+        outputs = {child.stdout: stdout.extend, child.stderr: stderr.extend}
+        self._attend(child, outputs, stdin, timeout)
+        return Completed(code=child.returncode, stdout=bytes(stdout), stderr=bytes(stderr))
 
     def follow(
         self,
@@ -99,45 +95,60 @@ class Processes:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        lines = _Lines(take)
+        self._attend(child, {child.stderr: lines.add})
+        lines.end()
+        return child.returncode
+
+    def _attend(
+        self,
+        child: subprocess.Popen[bytes],
+        outputs: Mapping[IO[bytes] | None, Callable[[bytes], object]],
+        data: bytes = b"",
+        timeout: float | None = None,
+    ) -> None:
+        """Feed and read `child` until it has ended, then end what it has left running in its process group."""
+        exchange = Exchange(
+            outputs,
+            stdin=child.stdin,
+            data=data,
+            timeout=timeout,
+            ended=partial(_has_ended, child),
+            check=self._cancel.check,
+        )
         with child:
             try:
                 with self._cancel.on_cancel(lambda: _end_beside(child)):
-                    self._read_lines(child.stderr, take)
-                    self._wait(child)
+                    exchange.run()
+                    _end_left(child)
             except BaseException:
-                _end(child, 0.0 if self._cancel.tripped else GRACE)
+                if self._cancel.tripped:
+                    _kill_after(child, _GRACE_OF_CANCELLED)  # `_end_beside` has sent SIGTERM already
+                else:
+                    _end(child, GRACE)
                 raise
         self._cancel.check()
-        return child.returncode
 
-    def _read_lines(self, stream: IO[bytes] | None, take: Callable[[bytes], None]) -> None:
-        while stream is not None and (line := stream.readline(_LONGEST_LINE)):
-            self._cancel.check()
-            take(line)
 
-    def _wait(self, child: subprocess.Popen[bytes]) -> None:
-        while True:
-            try:
-                child.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                self._cancel.check()
-            else:
-                return
+class _Lines:
+    """Passes each line of a stream to `take`; a line above 4 MiB in pieces."""
 
-    def _communicate(
-        self, child: subprocess.Popen[bytes], stdin: bytes | None, timeout: float | None
-    ) -> tuple[bytes, bytes]:
-        end = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = GRACE if end is None else min(GRACE, end - time.monotonic())
-            try:
-                # `communicate` may be called again after a time-out; it keeps the output that it has read.
-                return child.communicate(stdin, timeout=max(0.0, left))
-            except subprocess.TimeoutExpired as error:
-                stdin = None  # `communicate` keeps the rest of the input too, and refuses input at its second call
-                self._cancel.check()  # for a child that survived the SIGTERM of `_end_beside`
-                if end is not None and time.monotonic() >= end:
-                    raise TimeoutError(f"no end within {timeout:g} s") from error
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+        self._open = b""
+
+    def add(self, data: bytes) -> None:
+        *whole, self._open = (self._open + data).split(b"\n")
+        for line in whole:
+            self._take(line + b"\n")
+        if len(self._open) >= _LONGEST_LINE:
+            self.end()
+
+    def end(self) -> None:
+        """Pass on a last line without a line feed."""
+        if self._open:
+            self._take(self._open)
+        self._open = b""
 
 
 def show_on_terminal(argv: Sequence[str], text: bytes, *, env: Mapping[str, str]) -> bool:
@@ -182,16 +193,39 @@ def _end_beside(child: subprocess.Popen[bytes]) -> None:
 def _end(child: subprocess.Popen[bytes], grace: float) -> None:
     """End the child's process group: SIGTERM, then SIGKILL after `grace` seconds or when the child has ended."""
     _signal_group(child, signal.SIGTERM)
+    _kill_after(child, grace)
+
+
+def _kill_after(child: subprocess.Popen[bytes], grace: float) -> None:
+    """Send SIGKILL to the child's process group after `grace` seconds, or as soon as the child has ended."""
     end = time.monotonic() + grace
-    while child.returncode is None and time.monotonic() < end:
-        # WNOWAIT leaves the child unreaped: until it is reaped, the kernel gives its number to no other process.
-        try:
-            if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                break
-        except ChildProcessError:
-            return  # another thread has reaped the child meanwhile
+    while not _has_ended(child) and time.monotonic() < end:
         time.sleep(0.02)  # seconds; a blocking `waitid` has no time limit, so the state is polled
     _signal_group(child, signal.SIGKILL)
+
+
+def _end_left(child: subprocess.Popen[bytes]) -> None:
+    """Reap the ended child, and end what it has left running in its process group: SIGTERM, after 0.4 s SIGKILL."""
+    _signal_group(child, signal.SIGTERM)
+    child.wait()
+    end = time.monotonic() + _GRACE_OF_CANCELLED
+    # The kernel gives the number of the group to no other process while the group has members.
+    with suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < end:
+            os.killpg(child.pid, 0)
+            time.sleep(0.02)
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+    # WNOWAIT leaves the child unreaped: until it is reaped, the kernel gives its number to no other process.
+    try:
+        return (
+            child.returncode is not None
+            or os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        )
+    except ChildProcessError:
+        return True  # another thread has reaped the child meanwhile
 
 
 def kill_descendants() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -93,7 +94,9 @@ class TestEnd:
     def test_a_program_may_take_its_time_after_it_got_input(
         self, processes: Processes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("release.process.GRACE", 0.05)  # seconds between two checks for a cancelled run
+        monkeypatch.setattr(
+            "release.process_pipes._LOOK", 0.05
+        )  # seconds between two checks for a cancelled run
         done = processes.run(["sh", "-c", "sleep 0.15; cat"], stdin=b"ghcr.io", timeout=20)
         assert done.stdout == b"ghcr.io"
 
@@ -151,6 +154,60 @@ class TestEarlyEnd:
         leader = int(path.read_text().split()[0])
         with pytest.raises(ChildProcessError):
             os.waitpid(leader, os.WNOHANG)
+
+
+@pytest.fixture
+def never(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A named pipe that nobody writes to, so that whoever opens it waits; programs look for their end at once."""
+    monkeypatch.setattr("release.process_pipes._LOOK", 0.02)
+    monkeypatch.setattr("release.process_pipes._AFTER_END", 0.02)
+    os.mkfifo(tmp_path / "never")
+    return str(tmp_path / "never")
+
+
+class TestLeftRunning:
+    """Programs that end and leave a process behind, such as credential helpers that start a daemon."""
+
+    @pytest.mark.parametrize(
+        "left",
+        [
+            'cat "$0" &',
+            'cat "$0" >&2 &',
+            'cat "$0" </dev/null >/dev/null 2>&1 &',
+            """sh -c 'trap "" TERM; cat "$0"' "$0" &""",
+            'yes <"$0" & yes &',
+        ],
+        ids=["holds stdout", "holds stderr", "holds nothing", "ignores SIGTERM", "writes on"],
+    )
+    def test_a_process_left_behind_holds_nothing_up_and_is_ended(
+        self, processes: Processes, never: str, left: str
+    ) -> None:
+        done = processes.run(["sh", "-c", f"{left} echo $! >&2; head -c 200000 /dev/zero", never], timeout=20)
+        assert done.stdout.count(b"\0") == 200000
+        assert wait_until_gone(int(done.stderr))
+
+    def test_a_process_in_a_session_of_its_own_holds_nothing_up_and_is_left_alone(
+        self, processes: Processes, never: str
+    ) -> None:
+        done = processes.run(["sh", "-c", 'setsid cat "$0" & echo $!', never], timeout=20)
+        left = int(done.stdout)
+        assert not is_gone(left)
+        os.kill(left, signal.SIGKILL)
+
+    def test_input_that_nobody_reads_any_more_holds_nothing_up(
+        self, processes: Processes, never: str
+    ) -> None:
+        argv = ["sh", "-c", 'exec 3<&0; cat "$0" <&3 >/dev/null 2>&1 & exit 3', never]
+        assert processes.run(argv, stdin=b"x" * 300000, timeout=20).code == 3
+
+    def test_a_followed_program_that_leaves_a_process_behind_ends(
+        self, processes: Processes, never: str, tmp_path: Path
+    ) -> None:
+        lines: list[bytes] = []
+        argv = ["sh", "-c", 'cat "$0" >&2 & echo $! >&2; printf "%s" end >&2; exit 3', never]
+        assert processes.follow(argv, cwd=str(tmp_path), env=dict(os.environ), take=lines.append) == 3
+        assert lines[1:] == [b"end"]
+        assert wait_until_gone(int(lines[0]))
 
 
 def test_no_program_starts_after_cancelling(processes: Processes, cancel: Cancel, tmp_path: Path) -> None:

@@ -266,7 +266,8 @@ CAUGHT_INSIDE = {
     },  # as SQLAlchemy would; the store translates them
     "release.log.stores.sql.wire": {"DataError"},  # as psycopg would, likewise
     "release.log.*": {"HeadMoved", "OSError"},  # the contract of the compare-and-swap; errno from the system
-    "release.process": {"FileNotFoundError", "TimeoutError"},  # the contract of `Process.run`
+    "release.process": {"FileNotFoundError"},  # the contract of `Process.run`
+    "release.process_pipes": {"TimeoutError"},  # likewise
     "release.image_names.*": {"OSError"},  # errno from the system
     "release.layout.*": {"OSError"},  # likewise
     "release.registry.*": {"OSError"},  # errno from the system
