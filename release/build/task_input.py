@@ -18,7 +18,7 @@ from release.build.dockerfile.stage_graph import has_layer
 from release.build_spec import BuildSpec
 from release.compression.codecs import Codec, codec_named
 from release.errors import BuildError
-from release.oci.image_json import Platform, parse_platform
+from release.oci.image_json import Platform, parse_platform, wanted_platform
 
 #: Options of `build:` that every builder supports.
 COMMON = frozenset(
@@ -68,7 +68,7 @@ def read_input(
     """
     if compresses:
         codec_named(task.spec.compression)
-    platforms = tuple(parse_platform(text) for text in task.spec.platforms)
+    platforms = tuple(wanted_platform(text) for text in task.spec.platforms)
     read = (contexts or Contexts()).read(task, values)
     found = TaskInput(task=task, values=values, context=read.context, chosen=read.chosen, platforms=platforms)
     require_features(found, "", FEATURES)

@@ -10,7 +10,7 @@ import msgspec
 from release.build import BuiltImage, PlatformImage
 from release.errors import BuildError
 from release.oci import ImageFacts, Manifest, Repository
-from release.oci.image_config import manifest_facts, named_entries
+from release.oci.image_config import flat_entries, manifest_facts
 from release.oci.image_index import PlatformEntry, entries_of
 from release.oci.manifest import platform_of
 from release.plan.model import Bindings, binding, plain
@@ -127,6 +127,6 @@ def platform_images(
         )
     return tuple(
         PlatformImage(platform=name, digest=child.digest, size=child.size)
-        for child in named_entries(repository, manifest)
+        for child in flat_entries(repository, manifest)
         if (name := platform_of(child)) is not None
     )

@@ -15,6 +15,7 @@ from release.oci import INDEX_TYPES, OCI_CONFIG, Descriptor, ImageFacts, Manifes
 from release.oci.ambiguous import require_plain_config
 from release.oci.image_index import entry_of
 from release.oci.manifest import children, json_object, platform_of, platform_text
+from release.oci.platforms import normal
 
 # Bytes of an image config, which is parsed in memory; usual configs have some KiB. The limit is that of manifests.
 _LARGEST_CONFIG = 8 * 1024 * 1024
@@ -114,6 +115,20 @@ def named_entries(repository: Repository, index: Manifest) -> tuple[Descriptor, 
     return tuple(child if child.platform else named.get(child.digest, child) for child in listed)
 
 
+def flat_entries(repository: Repository, index: Manifest, levels: int = _DEEPEST) -> tuple[Descriptor, ...]:
+    """As `named_entries`, with the entries of each index in it in that index's place, as containerd reads them.
+
+    An index more than `levels` levels down stays as it is. Raises `NotFound` for an index that is not there.
+    """
+    found: list[Descriptor] = []
+    for child in named_entries(repository, index):
+        if child.media_type in INDEX_TYPES and levels:
+            found += flat_entries(repository, repository.manifest(child.digest), levels - 1)
+        else:
+            found.append(child)
+    return tuple(found)
+
+
 def _images(
     repository: Repository,
     top: Manifest,
@@ -137,12 +152,12 @@ def _is_attestation(descriptor: Descriptor) -> bool:
 
 
 def _are_one_platform(named: str, own: str) -> bool:
-    """Whether an index entry and its config name the same platform.
+    """Whether an index entry and its config name the same platform, in whichever spelling.
 
     Variants are compared if entry and config have one.
     """
-    entry, config = named.split("/"), own.split("/")
-    both = min(len(entry), len(config))
+    entry, config = normal(named).split("/"), normal(own).split("/")
+    both = min(len(named.split("/")), len(own.split("/")))
     return both > 1 and entry[:both] == config[:both]
 
 

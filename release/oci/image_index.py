@@ -68,3 +68,13 @@ def entries_of(index: Manifest, named: Sequence[Descriptor] = ()) -> tuple[Platf
         for child in listed
         if (platform := platform_of(child)) is not None
     )
+
+
+def beside_images(listed: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
+    """The entries of an index that are neither an image nor about one of its images, in their order."""
+    images = {child.digest for child in listed if platform_of(child) is not None}
+    return tuple(
+        child
+        for child in listed
+        if child.digest not in images and (child.annotations or {}).get(_SUBJECT) not in images
+    )

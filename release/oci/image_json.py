@@ -15,15 +15,17 @@ import msgspec
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 from release.oci import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
+from release.oci.platforms import ARCHITECTURES, SYSTEMS, normal
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _PLATFORM = pattern(r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_.]+)?")
-# Docker's classic builder and BuildKit treat these platforms as equal: `v8` is the default variant of arm64.
-_VARIANTS = {"linux/arm64/v8": "linux/arm64"}
+# Architectures whose variants are numbers, and an example of each. Other variants have names, such as `power9`.
+_NUMBERED = {"amd64": "v2", "arm": "v7", "arm64": "v9"}
+_VARIANT = pattern(r"v[1-9](\.[0-9])?")
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """An operating system and a processor architecture, with its variant."""
+    """An operating system and a processor architecture, with its variant; equal platforms are equal once parsed."""
 
     os: str
     architecture: str
@@ -32,11 +34,6 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
-    def accepts(self, other: Platform) -> bool:
-        """Whether an image for `other` fits this platform. A platform without a variant accepts all variants."""
-        same = (self.os, self.architecture) == (other.os, other.architecture)
-        return same and self.variant in ("", other.variant)
-
     def fields(self) -> dict[str, str]:
         """The platform's members in an image config or descriptor."""
         fields = {"os": self.os, "architecture": self.architecture}
@@ -44,14 +41,45 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_platform(text: str) -> Platform:
-    """Parse a platform such as `linux/arm/v7`; `linux/arm64/v8` becomes `linux/arm64`. Raises `BuildError`."""
-    normal = _VARIANTS.get(text, text)
-    if not _PLATFORM.fullmatch(normal):
-        raise BuildError(
-            f"`{text}` is not a platform", hint="write `linux/amd64`, `linux/arm64` or `linux/arm/v7`"
-        )
-    system, architecture, *variant = normal.split("/")
+    """Parse a platform as containerd does: `linux/arm64/v8` and `aarch64` become `linux/arm64`. Raises `BuildError`."""
+    found = normal(text)
+    # Compared by parts: `normal` drops the empty ones of `linux/amd64/`.
+    if not _PLATFORM.fullmatch(found) or not all(text.split("/")):
+        raise _not_a_platform(text, "write `linux/amd64`, `linux/arm64` or `linux/arm/v7`")
+    system, architecture, *variant = found.split("/")
     return Platform(os=system, architecture=architecture, variant=variant[0] if variant else "")
+
+
+def wanted_platform(text: str) -> Platform:
+    """As `parse_platform`, for a platform that an image is to be built for: its names must be known to Go.
+
+    Builders take any name, so that a slip (`linux/amd65`) would become an image that runs nowhere.
+    """
+    found = parse_platform(text)
+    for what, name, known in (
+        ("operating system", found.os, SYSTEMS),
+        ("architecture", found.architecture, ARCHITECTURES),
+    ):
+        if name not in known:
+            import difflib  # imported late: only this error needs it
+
+            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+            better = str(found).replace(name, near[0], 1) if near else "linux/amd64"
+            hint = (
+                f"did you mean `{better}`?"
+                if near
+                else "write `linux/amd64`, `linux/arm64` or `linux/arm/v7`"
+            )
+            raise _not_a_platform(text, hint, f": no {what} is called `{name}`")
+    if found.architecture in _NUMBERED and found.variant and not _VARIANT.fullmatch(found.variant):
+        raise _not_a_platform(
+            text, f"a variant of `{found.architecture}` is written `{_NUMBERED[found.architecture]}`"
+        )
+    return found
+
+
+def _not_a_platform(text: str, hint: str, why: str = "") -> BuildError:
+    return BuildError(f"`{text}` is not a platform{why}", hint=hint)
 
 
 class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):

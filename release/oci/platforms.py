@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-# Names of architectures outside of Go, and what they mean. The second part is a variant.
+# Names outside of Go, and what they mean. An architecture's second part is a variant.
+_SYSTEMS = {"macos": "darwin"}
 _ALIASES = {
     "aarch64": ("arm64", ""),
     "armel": ("arm", "v6"),
@@ -11,13 +12,20 @@ _ALIASES = {
     "x86-64": ("amd64", ""),
     "x86_64": ("amd64", ""),
 }
-# Variants that are the same as none, and the variant that `arm` alone means.
+# Variants that are the same as none, the variant that `arm` alone means, and spellings without `v`.
 _DEFAULTS = {
     ("amd64", "v1"): "",
     ("arm64", "8"): "",
     ("arm64", "v8"): "",
+    ("arm64", "v8.0"): "",
+    ("arm64", "9"): "v9",
+    ("arm64", "9.0"): "v9",
+    ("arm64", "v9.0"): "v9",
     ("arm", ""): "v7",
+    ("arm", "5"): "v5",
+    ("arm", "6"): "v6",
     ("arm", "7"): "v7",
+    ("arm", "8"): "v8",
 }
 # Variants that a processor of the first one can run, the best first.
 _LOWER = {
@@ -27,12 +35,26 @@ _LOWER = {
     ("amd64", "v3"): ("v2", ""),
     ("amd64", "v2"): ("",),
 }
+#: The systems and architectures of Go, and those of WebAssembly, which Docker runs as `wasi/wasm`.
+#: Source: `internal/syslist` of Go 1.25.
+_SYSTEM_NAMES = (
+    "aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasi wasip1"
+    " windows zos"
+)
+_ARCHITECTURE_NAMES = (
+    "386 amd64 amd64p32 arm arm64 arm64be armbe loong64 mips mips64 mips64le mips64p32 mips64p32le mipsle ppc ppc64"
+    " ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm"
+)
+SYSTEMS = frozenset(_SYSTEM_NAMES.split())
+ARCHITECTURES = frozenset(_ARCHITECTURE_NAMES.split())
 
 
 def normal(platform: str) -> str:
-    """One spelling for equal platforms: `linux/arm64/v8` is `linux/arm64`, `linux/arm` is `linux/arm/v7`."""
-    system, architecture, variant = _parts(platform)
-    return _joined(system, architecture, variant)
+    """One spelling for equal platforms: `linux/arm64/v8` is `linux/arm64`, `arm` is `linux/arm/v7`.
+
+    An architecture alone is one of Linux. A system alone stays as it is: containerd takes this machine's architecture.
+    """
+    return _joined(*_parts(platform))
 
 
 def acceptable(platform: str) -> tuple[str, ...]:
@@ -43,11 +65,16 @@ def acceptable(platform: str) -> tuple[str, ...]:
 
 
 def _parts(platform: str) -> tuple[str, str, str]:
-    system, _, rest = platform.lower().partition("/")
+    text = platform.lower()
+    if text in ARCHITECTURES or text in _ALIASES:
+        text = f"linux/{text}"
+    system, _, rest = text.partition("/")
     architecture, _, variant = rest.partition("/")
-    architecture, implied = _ALIASES.get(architecture, (architecture, ""))
-    variant = variant or implied
-    return system, architecture, _DEFAULTS.get((architecture, variant), variant)
+    if architecture in _ALIASES:
+        architecture, implied = _ALIASES[architecture]
+        # `i386`, `armel` and `armhf` mean one variant, whatever is written behind them.
+        variant = variant if architecture in ("amd64", "arm64") else implied
+    return _SYSTEMS.get(system, system), architecture, _DEFAULTS.get((architecture, variant), variant)
 
 
 def _joined(*parts: str) -> str:

@@ -7,13 +7,11 @@ from typing import Literal
 
 import msgspec
 
+from release.oci.platforms import normal
 from release.plan.inputs import schema_of
 from release.tagging.labels import INPUTS, PLATFORM
 from release.tagging.model import Held
 from release.versions.semver import parse, precedence_key
-
-# Docker's builders and containerd treat `linux/arm64` without a variant as `v8`.
-_SAME_PLATFORM = {"linux/arm64/v8": "linux/arm64"}
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,21 +111,15 @@ def same_platforms(held: Held, expected: Expectation) -> bool:
     ) and all(any(accepts_platform(one, other) for one in expected.platforms) for other in held.platforms)
 
 
-def normal_platform(text: str) -> str:
-    """The platform in one spelling: `linux/arm64` for `linux/arm64/v8`."""
-    return _SAME_PLATFORM.get(text, text)
-
-
 def several_platforms(platforms: Iterable[str]) -> tuple[str, ...]:
     """The platforms, each once and in one spelling; () if they are fewer than two."""
-    distinct = tuple(dict.fromkeys(map(normal_platform, platforms)))
+    distinct = tuple(dict.fromkeys(map(normal, platforms)))
     return distinct if len(distinct) > 1 else ()
 
 
 def accepts_platform(wanted: str, found: str) -> bool:
-    """Whether an image for the platform `found` satisfies `wanted`, which without a variant accepts every variant."""
-    wanted, found = normal_platform(wanted), normal_platform(found)
-    return wanted == found or (wanted.count("/") == 1 and found.startswith(f"{wanted}/"))
+    """Whether both name one platform, as `linux/arm` and `linux/arm/v7` do."""
+    return normal(wanted) == normal(found)
 
 
 def _names(labels: tuple[str, ...]) -> str:

@@ -9,8 +9,10 @@ import msgspec
 
 from release.errors import BuildError
 from release.oci import Descriptor, Manifest
-from release.oci.image_index import PlatformEntry, entries_of, entry_of, image_index
-from release.plan.ownership import accepts_platform, normal_platform
+from release.oci.image_index import PlatformEntry, beside_images, entries_of, entry_of, image_index
+from release.oci.manifest import children
+from release.oci.platforms import normal
+from release.plan.ownership import accepts_platform
 from release.tagging.model import Held
 
 FROM = "from"  # how plans name the places of `--from` among the places of an image
@@ -20,7 +22,7 @@ class Supplied(msgspec.Struct, frozen=True, kw_only=True):
     """The image at one place. `place`: the place as it was given; `top`: the image's manifest or index.
 
     `config`: the image config, where `top` is a manifest. `entries`: of an index, with the platforms of their configs
-    where the index names none; () for those that it names itself.
+    where the index names none, and with the entries of indexes in it; () for those that it names itself.
     """
 
     place: str
@@ -71,8 +73,32 @@ def join(
     parts = tuple(one.entry for one in found)
     if len(supplied) == 1:
         return Joined(top=supplied[0].top, parts=parts)
-    ordered = tuple(sorted(parts, key=lambda entry: _position(entry.platform, platforms)))
+    carried = tuple(entry for one in supplied for entry in _with_others(one))
+    ordered = _each_once(sorted(carried, key=lambda entry: _position(entry.platform, platforms)))
     return Joined(top=image_index(ordered, annotations), parts=ordered)
+
+
+def _with_others(one: Supplied) -> tuple[PlatformEntry, ...]:
+    """The images at one place; what its index lists beside them, such as foreign attestations, is behind the last.
+
+    It would be lost otherwise: only the new index is released.
+    """
+    *first, last = _entries(one)
+    if one.top.is_index:
+        others = beside_images(one.entries or children(one.top))
+        last = msgspec.structs.replace(last, attestations=(*last.attestations, *others))
+    return (*first, last)
+
+
+def _each_once(entries: Sequence[PlatformEntry]) -> tuple[PlatformEntry, ...]:
+    """The entries, without attestations that an entry before has: two places may list the same artifact."""
+    seen: set[str] = set()
+    found = []
+    for entry in entries:
+        new = {each.digest: each for each in entry.attestations if each.digest not in seen}
+        seen |= new.keys()
+        found.append(msgspec.structs.replace(entry, attestations=tuple(new.values())))
+    return tuple(found)
 
 
 def _entries(one: Supplied) -> Iterator[PlatformEntry]:
@@ -94,7 +120,7 @@ def _require_platforms(
 ) -> None:
     places: dict[str, str] = {}
     for one in found:
-        name = normal_platform(one.entry.platform)
+        name = normal(one.entry.platform)
         if name in places:
             raise BuildError(
                 f"`{places[name]}` and `{one.place}` both have an image for `{one.entry.platform}`",

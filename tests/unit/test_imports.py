@@ -138,6 +138,7 @@ PURE = (
     "release.plan.*",
     "release.ref_names",
     "release.oci.manifest",
+    "release.oci.platforms",
     "release.layout.entry_names",
     "release.layout.index",
     "release.oci.reference",

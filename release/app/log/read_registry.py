@@ -12,7 +12,7 @@ from release.log.rebuilt.identify import LeftOut, ReadImage
 from release.log.records.parts import RecordedImage, RecordedPlatform
 from release.oci import AnswersMany, Descriptor, ImageFacts, Manifest, Repository
 from release.oci.attached import is_attached
-from release.oci.image_config import manifest_facts, named_entries
+from release.oci.image_config import flat_entries, manifest_facts
 from release.oci.manifest import children, platform_of
 from release.statements.release_statement import ReadStatement, read_statement
 from release.task_group import run_all
@@ -85,7 +85,7 @@ def _recorded(repository: Repository, manifest: Manifest, facts: ImageFacts) -> 
     if manifest.is_index:
         platforms = [
             RecordedPlatform(platform=named, digest=child.digest, size=child.size)
-            for child in named_entries(repository, manifest)
+            for child in flat_entries(repository, manifest)
             if (named := platform_of(child)) in facts.platforms and named is not None
         ]
     else:

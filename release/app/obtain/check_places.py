@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from release.filesystem.cache_folder import fresh_folder
 from release.layout.layout import Layout
 from release.oci import Repository
-from release.oci.image_config import named_entries
-from release.oci.image_json import Platform, parse_platform
+from release.oci.image_config import flat_entries
+from release.oci.image_json import Platform
 from release.oci.manifest import platform_of
+from release.oci.platforms import acceptable, normal
 from release.transfer.copy import copy_image
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ def _of_daemon(source: Repository, digest: str, platform: Platform) -> str:
         return digest
     images = [
         (name, child.digest)
-        for child in named_entries(source, top)
+        for child in flat_entries(source, top)
         if (name := platform_of(child)) is not None
     ]
-    fitting = [found for name, found in images if platform.accepts(parse_platform(name))]
+    by_name = {normal(name): found for name, found in reversed(images)}
+    fitting = [by_name[name] for name in acceptable(str(platform)) if name in by_name]
     return next(iter([*fitting, *(found for _, found in images)]), digest)

@@ -9,14 +9,15 @@ import msgspec
 
 from release.app.session import Session
 from release.config.load import Component
-from release.errors import ConfigError, NotFound, RefusedError
+from release.errors import BuildError, ConfigError, NotFound, RefusedError
 from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation
 from release.image_names.locate import is_in_registry, locate
 from release.oci import Repository
-from release.oci.image_config import named_entries, read_config
+from release.oci.image_config import flat_entries, read_config
+from release.oci.image_json import wanted_platform
 from release.plan.supply import FROM, Joined, Supplied, Supply, join
-from release.tagging.labels import REVISION, VERSION
+from release.tagging.labels import PLATFORM, REVISION, VERSION
 from release.tagging.model import Decision, Held
 from release.transfer.repair import missing_blobs
 
@@ -52,6 +53,8 @@ def open_supply(
     """
     if not places:
         return None
+    for name in component.build.platforms:
+        wanted_platform(name)
     located = [_locate(session, text, offline=offline) for text in places]
     opened = OpenedSupply(
         supplied=tuple(_supplied(place) for place in located),
@@ -79,6 +82,12 @@ def supply_of(
     places = tuple(one.place for one in opened.supplied)
     repository = opened.repository(decision.annotations)
     said = session.tags.read(repository, FROM, joined.top.digest, every=True)
+    if PLATFORM in said.disputed:
+        # A machine would choose the image by the index, and then get programs for another processor.
+        raise BuildError(
+            f"an index at {_shown(places)} names another platform for an image than the image's own config",
+            hint="build the index again: `shipmark image inspect` shows what it names",
+        )
     if not as_commit:
         _require_labels(said, decision, places)
     if not any(is_in_registry(one.name) for one in opened.repositories):
@@ -112,7 +121,7 @@ def _locate(session: Session, text: str, *, offline: bool) -> ImageLocation:
 def _supplied(place: ImageLocation) -> Supplied:
     top = read(place)
     if top.is_index:
-        return Supplied(place=place.text, top=top, entries=named_entries(place.repository, top))
+        return Supplied(place=place.text, top=top, entries=flat_entries(place.repository, top))
     return Supplied(place=place.text, top=top, config=read_config(place.repository, top))
 
 

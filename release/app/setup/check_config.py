@@ -13,7 +13,7 @@ from release.app.retention.gather import whole_match
 from release.app.session import Session
 from release.config.load import Component, Config
 from release.config.model import LogSection
-from release.oci.image_json import parse_platform
+from release.oci.image_json import wanted_platform
 from release.retention.policy import policy_of
 
 
@@ -31,7 +31,7 @@ def check_config(session: Session) -> ConfigCheck:
         if component.section.tags != "default":
             rules_of(component)
         for platform in component.build.platforms:
-            parse_platform(platform)
+            wanted_platform(platform)
         image_checks(component)
         if (retention := component.section.retention) is not None:
             policy_of(retention, compile_pattern=whole_match, where=_where(config, component))

@@ -222,7 +222,7 @@ class _Prepared:
             )
 
     def _stored(self, saved: SavedImage, platform: Platform, layout: Layout) -> tuple[Platform, Manifest]:
-        if self._read.platforms and not platform.accepts(saved.platform):
+        if self._read.platforms and saved.platform != platform:
             raise BuildError(
                 f"`{self._tool.name}` built for `{saved.platform}` instead of `{platform}`",
                 hint="see whether the Dockerfile names a platform: `FROM --platform=…`",

@@ -182,8 +182,7 @@ class Building:
             )
         wanted = tuple(map(parse_platform, platforms))
         found = [platform for platform, _ in adopted.images]
-        missing = [one for one in wanted if not any(one.accepts(other) for other in found)]
-        if missing or (wanted and len(found) != len(wanted)):
+        if wanted and (len(found) != len(wanted) or set(found) != set(wanted)):
             raise BuildError(
                 f"BuildKit built for {_shown(found)} where {_shown(wanted)} was asked for",
                 hint="see whether the Dockerfile names a platform: `FROM --platform=…`",

@@ -29,7 +29,7 @@ from release.events import Note, NullSink, Sink
 from release.filesystem.files import read_file
 from release.git.model import GitFiles
 from release.git.work_tree import WorkTree
-from release.oci.image_json import Platform, parse_platform
+from release.oci.image_json import Platform, parse_platform, wanted_platform
 
 _PYPROJECT = "pyproject.toml"
 # Bytes of `pyproject.toml`, which is read whole, for a warning only. Real files have some kilobytes; of a larger one no
@@ -87,7 +87,7 @@ class Contexts:
     def _read(self, task: BuildTask, values: BuildValues) -> Read:
         context = open_whole(task, self._work_tree, self._remedies)
         target = target_stage(context.dockerfile, task.spec.target)
-        platforms: Sequence[Platform] = [parse_platform(text) for text in task.spec.platforms] or [_DEFAULT]
+        platforms: Sequence[Platform] = [wanted_platform(text) for text in task.spec.platforms] or [_DEFAULT]
         reach = reach_of(context.dockerfile, task.spec.target, values.args, platforms)
         if self._judges_git and not task.spec.keep_git:
             require_no_git(reach)

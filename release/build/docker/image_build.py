@@ -48,10 +48,10 @@ class ImageBuild:
         # The classic builder's cache ignores platforms: for a platform that is not the daemon's, it could reuse steps
         # of a build for another one.
         saved = self._attempt(platform, cache=expected in (None, self._engine.platform))
-        if expected is not None and not expected.accepts(saved.platform):
+        if not _fits(saved.platform, expected, asked=platform is not None):
             # Steps of a build for another platform may have been in the cache: build again without the cache.
             saved = self._attempt(platform, cache=False)
-        if expected is not None and not expected.accepts(saved.platform):
+        if not _fits(saved.platform, expected, asked=platform is not None):
             raise BuildError(
                 f"the docker daemon built for `{saved.platform}` instead of `{expected}`",
                 hint="pin a base image that exists for the platform, or use `builder: layers`",
@@ -97,6 +97,13 @@ class ImageBuild:
                 hint="see the daemon's own log; it may have stopped",
             )
         return following.image
+
+
+def _fits(found: Platform, expected: Platform | None, *, asked: bool) -> bool:
+    if expected is None or asked:
+        return expected in (None, found)
+    # Of its own processor the daemon tells no variant: `arm` may be `linux/arm/v6`.
+    return (found.os, found.architecture) == (expected.os, expected.architecture)
 
 
 def _own_platform(engine: Engine, dockerfile: Dockerfile) -> Platform | None:

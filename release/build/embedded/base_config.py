@@ -87,6 +87,9 @@ def read_base_config(document: Mapping[str, Any], name: str) -> BaseConfig:
         platform = parse_platform(
             "/".join(part for part in (read.os, read.architecture, read.variant) if part)
         )
+        if not read.variant:
+            # Of an image for `linux/arm/v6`, too, many tools wrote a config that says `arm` only.
+            platform = msgspec.structs.replace(platform, variant="")
     except (msgspec.ValidationError, BuildError) as error:
         raise BuildError(
             f"the config of the base `{name}` cannot be read: {error}", hint="choose another base image"

@@ -18,9 +18,10 @@ from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable, Denied, Invalid, NotFound, RegistryError
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest, Repository
-from release.oci.image_config import named_entries, read_config
-from release.oci.image_json import Platform, parse_platform
+from release.oci.image_config import flat_entries, read_config
+from release.oci.image_json import Platform
 from release.oci.manifest import children, platform_of
+from release.oci.platforms import acceptable, normal
 from release.task_group import run_all
 
 # Layers of one base image that are downloaded at a time: most images have few large layers, which share the bandwidth.
@@ -100,7 +101,7 @@ def find_stored(
     try:
         manifest = read()
         if manifest.is_index:
-            manifest = repository.manifest(_choose(named_entries(repository, manifest), name, platform))
+            manifest = repository.manifest(_choose(flat_entries(repository, manifest), name, platform))
         document = read_config(repository, manifest)
     except RegistryError as error:
         raise translated(error, name) from error
@@ -110,8 +111,12 @@ def find_stored(
 
 
 def require_platform(name: str, wanted: Platform, found: Platform) -> None:
-    """Raise `BuildError` unless an image with the platform `found` can be a base for the platform `wanted`."""
-    if not wanted.accepts(found):
+    """Raise `BuildError` unless an image with the platform `found` can be a base for the platform `wanted`.
+
+    A config without a variant fits every one: which of them it is, only an index tells.
+    """
+    bare = msgspec.structs.replace(found, variant=wanted.variant) if not found.variant else found
+    if bare != wanted and str(found) not in acceptable(str(wanted)):
         raise _lacking(name, wanted, (str(found),))
 
 
@@ -124,20 +129,13 @@ def translated(error: RegistryError, name: str) -> BuildError:
 
 
 def _choose(entries: Sequence[Descriptor], name: str, platform: Platform) -> str:
-    """The digest of the index's entry for `platform`; where several fit, the one with the same variant."""
-    named = [(platform_of(child), child.digest) for child in entries]
-    found = [(_parsed(text), text, digest) for text, digest in named if text is not None]
-    fitting = [(parsed, digest) for parsed, _, digest in found if parsed and platform.accepts(parsed)]
-    if not fitting:
-        raise _lacking(name, platform, tuple(dict.fromkeys(text for _, text, _ in found)))
-    return next((digest for parsed, digest in fitting if parsed == platform), fitting[0][1])
-
-
-def _parsed(text: str) -> Platform | None:
-    try:
-        return parse_platform(text)
-    except BuildError:
-        return None  # an index may name platforms that this version cannot parse
+    """The digest of the best entry for `platform` in an index, as containerd chooses it; of equal ones the first."""
+    named = [(text, child.digest) for child in entries if (text := platform_of(child)) is not None]
+    found = {normal(text): digest for text, digest in reversed(named)}
+    for fitting in acceptable(str(platform)):
+        if fitting in found:
+            return found[fitting]
+    raise _lacking(name, platform, tuple(dict.fromkeys(text for text, _ in named)))
 
 
 def _lacking(name: str, platform: Platform, there: tuple[str, ...]) -> BuildError:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from release.layout.layout import Layout
+from release.tagging.labels import REVISION, VERSION
 from tests.support.pages import blocks
 from tests.support.programs.command import Result
-from tests.support.registries.images import make_image, store
+from tests.support.registries.images import make_image, make_index, store
 from tests.support.releases.project import Project
 
 BOTH = ["linux/amd64", "linux/arm64"]
@@ -133,6 +134,23 @@ def test_from_with_other_platforms_than_configured_is_refused(made: Project) -> 
         )
     assert made.tags == {}
     assert made.kinds() == []
+
+
+def test_from_reads_indexes_in_an_index_and_refuses_one_that_names_another_platform(made: Project) -> None:
+    labels = {REVISION: made.repo.head, VERSION: "1.4.2"}
+    amd, arm = (make_image(platform=platform, labels=labels) for platform in BOTH)
+    place = Layout(str(made.repo.path / "parts" / "nested"))
+    store(
+        make_index(make_index(amd, platforms=(BOTH[0],)), make_index(arm, platforms=(BOTH[1],))),
+        place,
+        "mine",
+    )
+    store(make_index(arm, amd), place, "wrong")
+    refused(made("run", "--from", "oci:parts/nested:wrong"), 4, "names another platform for an image")
+    made.must("run", "--from", "oci:parts/nested:mine")
+    assert {entry["platform"]: entry["digest"] for entry in made.log[1:3]} == dict(
+        zip(BOTH, (amd.digest, arm.digest), strict=True)
+    )
 
 
 def test_from_with_an_image_of_another_commit_needs_as_commit(made: Project) -> None:

@@ -371,11 +371,11 @@ def test_base_tag_moved_after_prepare_does_not_change_the_build(ground: Ground) 
 class TestPlatforms:
     """The base image for the build's platform is used; without one, the error lists its platforms."""
 
-    def several(self, ground: Ground) -> str:
-        """Push an index with a base for two platforms; returns its name."""
+    def several(self, ground: Ground, *platforms: str) -> str:
+        """Push an index with a base for two platforms, or for `platforms`; returns its name."""
         store = Layout(str(ground.folder / "several"))
         children: list[str] = []
-        for text in ("linux/amd64", "linux/arm/v7"):
+        for text in platforms or ("linux/amd64", "linux/arm/v7"):
             ground.write(f"FROM scratch\nCOPY app /bin/app\nLABEL for={text}\n")
             one = build(ground.layers(), build_of(ground.root, platforms=(text,)), store.path)
             children.append(one.digest)
@@ -389,12 +389,26 @@ class TestPlatforms:
 
     def test_each_platform_is_built_on_the_base_of_its_platform(self, ground: Ground) -> None:
         ground.write(f"FROM {self.several(ground)}\nCOPY app /own\n")
-        image = ground.build(ground.layers(), "layers", platforms=("linux/amd64", "linux/arm/v7"))
+        found = self.bases(ground, "linux/amd64", "linux/arm/v7")
+        assert found == {"linux/amd64": "linux/amd64", "linux/arm/v7": "linux/arm/v7"}
+
+    def test_the_best_variant_of_a_base_is_taken_and_no_newer_one(self, ground: Ground) -> None:
+        name = self.several(ground, "linux/arm/v5", "linux/arm/v6", "linux/amd64/v3")
+        ground.write(f"FROM {name}\nCOPY app /own\n")
+        assert self.bases(ground, "linux/arm", "linux/arm/v5") == {
+            "linux/arm/v7": "linux/arm/v6",
+            "linux/arm/v5": "linux/arm/v5",
+        }
+        assert "does not exist for `linux/amd64`" in str(ground.refusal(platforms=("linux/amd64",)))
+
+    def bases(self, ground: Ground, *platforms: str) -> dict[str, str]:
+        """Build for `platforms`; return the platform of each image's base."""
+        image = ground.build(ground.layers(), "layers", platforms=platforms)
         found = {}
         for child in image.platforms:
             config = document(ground.folder / "layers", child.digest)["config"]["digest"]
             found[child.platform] = document(ground.folder / "layers", config)["config"]["Labels"]["for"]
-        assert found == {"linux/amd64": "linux/amd64", "linux/arm/v7": "linux/arm/v7"}
+        return found
 
     def test_error_for_a_base_without_the_platform_lists_its_platforms(self, ground: Ground) -> None:
         name = self.several(ground)

@@ -111,7 +111,11 @@ def test_each_builder_is_prepared_once() -> None:
         ),
         ({"Dockerfile": "FROM scratch\nNONSENSE\n"}, {}, "Dockerfile:2: "),
         ({"Dockerfile": "FROM scratch AS a\n"}, {"target": "b"}, "`Dockerfile` has no stage `b`"),
-        ({"Dockerfile": "FROM scratch\n"}, {"platforms": ("amd64",)}, "`amd64` is not a platform"),
+        (
+            {"Dockerfile": "FROM scratch\n"},
+            {"platforms": ("linux/amd65",)},
+            "`linux/amd65` is not a platform: ",
+        ),
     ],
 )
 def test_every_builder_reports_wrong_input_before_its_own_unavailability(

@@ -17,6 +17,7 @@ from release.oci.image_json import (
     image_manifest,
     parse_platform,
     timestamp,
+    wanted_platform,
 )
 
 AMD64 = parse_platform("linux/amd64")
@@ -30,14 +31,32 @@ def plain(raw: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("linux/amd64", "linux/amd64"), ("linux/arm/v7", "linux/arm/v7"), ("linux/arm64/v8", "linux/arm64")],
+    [
+        ("linux/amd64", "linux/amd64"),
+        ("linux/arm", "linux/arm/v7"),
+        ("linux/arm64/v8", "linux/arm64"),
+        ("LINUX/X86_64", "linux/amd64"),
+        ("arm64", "linux/arm64"),
+        ("linux/amd65", "linux/amd65"),
+    ],
 )
-def test_default_variant_of_a_platform_is_left_out(text: str, shown: str) -> None:
+def test_platforms_are_read_as_containerd_reads_them(text: str, shown: str) -> None:
     assert str(parse_platform(text)) == shown
 
 
 @pytest.mark.parametrize(
-    "text", ["", "amd64", "linux/", "linux/amd64/", "a/b/c/d", "Linux/AMD64", "linux/amd64\n"]
+    "text",
+    [
+        "",
+        "linux",
+        "amd65",
+        "linux/",
+        "linux/amd64/",
+        "linux//v8",
+        "a/b/c/d",
+        "linux/amd64,linux/arm64",
+        "linux/amd64\n",
+    ],
 )
 def test_invalid_platform_is_an_error(text: str) -> None:
     with pytest.raises(BuildError, match="is not a platform"):
@@ -45,20 +64,25 @@ def test_invalid_platform_is_an_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "given_", "accepted"),
+    ("text", "said", "hint"),
     [
-        ("linux/amd64", "linux/amd64", True),
-        ("linux/arm64", "linux/arm64/v8", True),
-        ("linux/arm64/v8", "linux/arm64", True),
-        ("linux/arm", "linux/arm/v7", True),
-        ("linux/arm/v7", "linux/arm/v6", False),
-        ("linux/arm/v7", "linux/arm", False),
-        ("linux/amd64", "linux/arm64", False),
-        ("linux/amd64", "windows/amd64", False),
+        ("linux/amd65", "no architecture is called `amd65`", "did you mean `linux/amd64`?"),
+        ("lunix/arm/v6", "no operating system is called `lunix`", "did you mean `linux/arm/v6`?"),
+        ("linux/zzz", "no architecture is called `zzz`", "write `linux/amd64`"),
+        ("linux/arm/sven", "is not a platform", "a variant of `arm` is written `v7`"),
     ],
 )
-def test_platform_accepts_an_image_platform_that_fits_it(asked: str, given_: str, accepted: bool) -> None:
-    assert parse_platform(asked).accepts(parse_platform(given_)) is accepted
+def test_slip_in_a_platform_that_is_to_be_built_is_an_error(text: str, said: str, hint: str) -> None:
+    with pytest.raises(BuildError, match=said) as caught:
+        wanted_platform(text)
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "text", ["wasi/wasm", "linux/ppc64le/power9", "windows/amd64", "linux/amd64/v3", "linux/loong64"]
+)
+def test_platform_that_programs_are_made_for_can_be_built(text: str) -> None:
+    assert str(wanted_platform(text)) == text
 
 
 def test_timestamp_of_an_image_is_utc_in_whole_seconds() -> None:

@@ -22,6 +22,12 @@ from release.oci.platforms import acceptable, normal
         ("linux/i386", "linux/386"),
         ("linux/riscv64", "linux/riscv64"),
         ("windows/amd64", "windows/amd64"),
+        ("macOS/arm64/v8.0", "darwin/arm64"),
+        ("linux/arm64/9", "linux/arm64/v9"),
+        ("linux/arm/6", "linux/arm/v6"),
+        ("linux/armhf/v6", "linux/arm/v7"),
+        ("x86-64", "linux/amd64"),
+        ("linux", "linux"),
     ],
 )
 def test_spellings_of_one_platform_are_equal(written: str, means: str) -> None:

@@ -121,6 +121,17 @@ def test_an_image_with_a_variant_satisfies_a_wanted_platform_without_one() -> No
     assert join([bare("linux/arm64/v8")], ("linux/arm64",)).top.digest
 
 
+def test_what_an_index_lists_beside_its_images_is_not_lost_in_a_joined_index() -> None:
+    noted = image("linux/386").descriptor(platform={"os": "unknown", "architecture": "unknown"})
+    one = image("linux/amd64").descriptor(platform=fields("linux/amd64"))
+    first = encode_manifest({"schemaVersion": 2, "mediaType": INDEX, "manifests": [noted, one]}, INDEX)
+    places = [Supplied(place="oci:a", top=first), bare("linux/arm64")]
+    wanted = ("linux/arm64", "linux/amd64")
+    assert shown(join(places, wanted).top) == ["linux/arm64", "linux/amd64", "unknown/unknown"]
+    twice = [Supplied(place="oci:b", top=first, entries=(noted, *children(index("linux/s390x")))), *places]
+    assert [one for one in shown(join(twice, ()).top) if one == "unknown/unknown"] == ["unknown/unknown"]
+
+
 def test_a_manifest_without_an_index_gets_the_platform_of_its_config_in_the_joined_index() -> None:
     places = [bare("linux/arm/v7"), bare("linux/amd64")]
     expected = msgspec.structs.replace(describe(places[0].top), platform=fields("linux/arm/v7"))
