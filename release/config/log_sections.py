@@ -16,6 +16,9 @@ from release.decoding import convert
 from release.errors import ConfigError
 from release.ref_names import remote_kind, require_ref
 
+#: The keys that one store reads and the others do not.
+_KEYS = {"file": ("path", "allow_network_fs"), "git": ("ref", "remote"), "sql": ("url",)}
+
 
 def log_sections(
     given: LogSection | tuple[str | LogSection, ...], env: Mapping[str, str], document: Document
@@ -27,7 +30,26 @@ def log_sections(
             f"{document.at('$.log')}: `log` names no store",
             hint="write `log: {store: file}`, or leave `log` out: that is the default",
         )
-    return tuple(_log(entry, env, document, f"$.log[{number}]") for number, entry in enumerate(entries))
+    places = [f"$.log[{number}]" for number in range(len(entries))]
+    sections = tuple(_log(entry, env, document, place) for entry, place in zip(entries, places, strict=True))
+    for number, place in enumerate(places):
+        if _identity(sections[number]) in map(_identity, sections[:number]):
+            raise ConfigError(
+                f"{document.at(place)}: `log` names this `{sections[number].store}` store twice",
+                hint="remove one of the two: a copy in the place of the log protects from nothing",
+            )
+    return sections
+
+
+def _identity(section: LogSection) -> tuple[str | None, ...]:
+    """What distinguishes the store from others of its kind."""
+    match section.store:
+        case "file":
+            return ("file", posixpath.normpath(section.path))
+        case "git":
+            return ("git", section.remote, section.ref)
+        case _:
+            return ("sql", section.url)
 
 
 def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, path: str) -> LogSection:
@@ -44,6 +66,7 @@ def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, pa
     def at(key: str) -> Position:
         return document.at(f"{base}.{key}")
 
+    _require_own_keys(entry, document, base)
     if entry.store == "git":
         require_ref(f"{at('ref')}: log.ref", entry.ref)
         remote_kind(f"{at('remote')}: log.remote", entry.remote)
@@ -52,6 +75,22 @@ def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, pa
     if entry.store == "file":
         _require_log_path(named, f"{at('path')}: `log.path`")
     return msgspec.structs.replace(entry, path=named, url=url)
+
+
+def _require_own_keys(section: LogSection, document: Document, base: str) -> None:
+    """Raise `ConfigError` for a key that only other stores read: it would have no effect."""
+    written = document.at(f"{base}.store").source
+    for store, keys in _KEYS.items():
+        for key in keys:
+            where = document.keys.get(f"{base}.{key}")
+            # The store of an action's input may replace the file's: then the file's keys are left over.
+            if where is None or store == section.store or where.source != written:
+                continue
+            if getattr(section, key) != getattr(LogSection(), key):
+                raise ConfigError(
+                    f"{where}: `log.{key}` is read with `store: {store}` only",
+                    hint=f"add `store: {store}`, or remove `{key}`",
+                )
 
 
 def _require_log_path(path: str, where: str) -> None:

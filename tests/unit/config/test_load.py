@@ -94,6 +94,21 @@ def fails(text: str, **env: str) -> ConfigError:
             "shipmark.yml:2:16: `bump.calver` is read with `versions: calver` only",
             "add `versions: calver`, or remove `bump.calver`",
         ),
+        (
+            "image: x\nlog: {url: 'postgresql://ci@db/log'}\n",
+            "shipmark.yml:2:7: `log.url` is read with `store: sql` only",
+            "add `store: sql`, or remove `url`",
+        ),
+        (
+            "image: x\nlog: [git, {store: git, path: log.jsonl}]\n",
+            "shipmark.yml:2:25: `log.path` is read with `store: file` only",
+            "add `store: file`, or remove `path`",
+        ),
+        (
+            "image: x\nlog: [git, file, {path: ./.shipmark//log.jsonl}]\n",
+            "shipmark.yml:2:18: `log` names this `file` store twice",
+            "remove one of the two: a copy in the place of the log protects from nothing",
+        ),
         ("image: x\nattst: release\n", "shipmark.yml:2:1: unknown key `attst`", "did you mean `attest`?"),
         (
             "image: x\nattest: sbom\n",

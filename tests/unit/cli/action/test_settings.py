@@ -55,6 +55,11 @@ def test_inputs_replace_settings_of_the_file_and_leave_the_others() -> None:
     assert (build.provenance, build.sbom) == ("min", True)
 
 
+def test_log_store_of_an_input_leaves_keys_of_the_store_in_the_file_without_effect() -> None:
+    found = config({"log": "git"}, "log: {path: log.jsonl}")
+    assert [one.store for one in found.log] == ["git"]
+
+
 def test_inputs_are_the_whole_configuration_where_there_is_no_file() -> None:
     (app,) = config({"target": "final", "log": "git"}, text=None).components
     assert app.build.target == "final"
