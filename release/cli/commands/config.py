@@ -9,6 +9,7 @@ from release.app.setup.check_config import check_config
 from release.cli.options import Command, global_options, image_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
+from release.secrets.redaction import HIDDEN
 
 
 @click.group()
@@ -22,9 +23,12 @@ def command() -> None:
 @click.pass_context
 def show(ctx: click.Context) -> None:
     """Print the configuration in force as JSON, with the file that it came from."""
-    session = open_session(ctx)
-    config = session.config
-    document({"schema": "shipmark.config/1", **msgspec.to_builtins(config)})
+    config = msgspec.to_builtins(open_session(ctx).config)
+    for section in config["log"]:
+        # A text that is no URL, such as `host=db password=…`, has its password where `redact` does not look.
+        if "://" not in section.get("url", "://"):
+            section["url"] = HIDDEN
+    document({"schema": "shipmark.config/1", **config})
 
 
 @command.command(cls=Command)

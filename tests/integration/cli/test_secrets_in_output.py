@@ -173,6 +173,17 @@ def test_password_in_the_url_of_the_version_log_is_not_printed(
     assert shown["log"][0]["url"] == "postgresql://***@127.0.0.1:1/log"
 
 
+@pytest.mark.parametrize("url", ["host=db password=hunter2 dbname=log", "ada:hunter2@db/log"])
+def test_password_in_a_database_address_that_is_no_url_is_not_printed(
+    repo: GitRepo, shipmark: Shipmark, url: str
+) -> None:
+    repo.write({"shipmark.yml": json.dumps({"image": "oci:dist/image", "log": {"store": "sql", "url": url}})})
+    assert shipmark("config", "show", cwd=repo.path).json["log"][0]["url"] == "***"
+    refused = shipmark("config", "check", cwd=repo.path)
+    assert refused.code == 2
+    assert "hunter2" not in refused.stderr
+
+
 def test_password_in_the_url_of_a_git_remote_is_not_printed(repo: GitRepo, shipmark: Shipmark) -> None:
     repo.git("remote", "add", "origin", "http://user:hun-ter2-x@127.0.0.1:1/log.git")
     repo.write({"shipmark.yml": json.dumps({"image": "oci:dist/image", "log": {"store": "git"}})})
