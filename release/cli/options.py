@@ -9,8 +9,9 @@ from typing import Any, TypeVar, cast
 import click
 
 from release.app.settings import Settings
+from release.cli.option_rules import beside, require_once
 from release.cli.output.streams import use_colors
-from release.errors import ConfigError, ReleaseError
+from release.errors import ReleaseError
 from release.json_text import is_utf8
 
 #: How many releases, or digests of a tag, are listed unless more are asked for.
@@ -115,8 +116,18 @@ def image_options(function: Function) -> Function:
 def project_options(function: Function) -> Function:
     """Add the options that choose the projects that a question to the log is about."""
     options = (
-        click.option("--project", metavar="NAME", help="Ask about this project instead of the one at hand."),
-        click.option("--all-projects", is_flag=True, help="Ask about every project that the log holds."),
+        click.option(
+            "--project",
+            metavar="NAME",
+            callback=beside("all_projects"),
+            help="Ask about this project instead of the one at hand.",
+        ),
+        click.option(
+            "--all-projects",
+            is_flag=True,
+            callback=beside("project"),
+            help="Ask about every project that the log holds.",
+        ),
     )
     for option in reversed(options):
         function = option(function)
@@ -129,19 +140,6 @@ def pager_option(function: Function) -> Function:
         "--no-pager", "plain", is_flag=True, help="Print long output on a terminal without a pager."
     )
     return option(function)
-
-
-def one_form(form: str | None, *, as_json: bool, default: str, template: str | None = None) -> str:
-    """The form of the output that `--format`, `--json` or `--template` chooses. Only one of them may be given."""
-    given = [f"--format {form}"] if form is not None and not (as_json and form == "json") else []
-    given += ["--json"] if as_json else []
-    given += ["--template"] if template is not None else []
-    if len(given) > 1:
-        raise ConfigError(
-            f"`{given[0]}` and `{given[1]}` each choose the form of the output",
-            hint="leave one of the two out",
-        )
-    return "json" if as_json else form or default
 
 
 def result_option(function: Function) -> Function:
@@ -170,10 +168,13 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse as click does. An error of the parser knows no command: it gets this one, which its hint names."""
         try:
-            return super().parse_args(ctx, args)
+            given = list(args)  # click's parser takes the words out of the list
+            rest = super().parse_args(ctx, args)
+            require_once(self.make_parser(ctx).parse_args(given)[2])
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Merge the global options before and after the command into `ctx.obj`, and run the command as `reported`."""

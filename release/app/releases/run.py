@@ -111,7 +111,11 @@ def _require_fresh(earlier: dict[str, Any], inputs: tuple[ReleaseInput, ...], pl
     own = frozenset(one.recorded.digest for one in inputs if one.recorded.digest)
     moved = moved_since(earlier, plan, own)
     if moved:
-        raise StalePlan(f"the plan is stale: {'; '.join(moved)}", hint="look at a new `shipmark preview -o`")
+        unasked = plan.basis.keys() - earlier["basis"].keys()
+        hint = "; `--offline` asks no registry, and nobody can run such a plan" if unasked else ""
+        raise StalePlan(
+            f"the plan is stale: {'; '.join(moved)}", hint=f"look at a new `shipmark preview -o`{hint}"
+        )
 
 
 def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[Gathered, Plan]:

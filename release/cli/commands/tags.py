@@ -10,7 +10,8 @@ import msgspec
 from release.app.releases.tags import TagsRequest, decide_locally, tags
 from release.app.report import DecisionReport, decision_report, decisions_document
 from release.app.session import Session
-from release.cli.options import Command, global_options, image_options, one_form, result_option
+from release.cli.option_rules import one_form
+from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
 from release.errors import ConfigError

@@ -8,7 +8,8 @@ import msgspec
 from release.app.releases.tags import TagsRequest, tags
 from release.app.versions.version import VersionRequest, find_version, version_report
 from release.cli.commands.tags import publish_decisions, takes_outputs
-from release.cli.options import Command, global_options, image_options, one_form, result_option
+from release.cli.option_rules import one_form
+from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
 from release.decoding import convert

@@ -249,6 +249,28 @@ def test_the_hint_of_a_usage_error_names_the_command(shipmark: Shipmark) -> None
     assert "`shipmark run --help`" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("log", "list", "--project", "a", "--all-projects"),
+        ("log", "list", "--all-projects", "--project", "a"),
+        ("log", "list", "-n", "3", "--all"),
+        ("log", "history", "latest", "--all", "--limit", "3"),
+        ("log", "list", "--json", "--format", "csv"),
+        ("tags", "--json", "--format", "env"),
+        ("build", "-o", "oci:a", "-o", "oci:b"),
+        ("run", "--reason", "a", "--reason", "b"),
+        ("preview", "--config", "a.yml", "--config", "b.yml"),
+    ],
+)
+def test_no_option_of_two_that_do_not_go_together_is_lost_in_silence(
+    shipmark: Shipmark, words: tuple[str, ...]
+) -> None:
+    result = shipmark(*words)
+    assert (result.code, result.stdout) == (2, "")
+    assert "hint: leave one" in result.stderr or "hint: it takes one value" in result.stderr
+
+
 class TestGoesOn:
     """Unusual states of a repository that do not prevent a release."""
 

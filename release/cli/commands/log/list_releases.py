@@ -14,12 +14,12 @@ import msgspec
 from release.app.log.questions import list_releases
 from release.app.log.questions import show as show_release
 from release.app.log.reports import ListedRelease, ListRequest, ShownRelease, ShowRequest
+from release.cli.option_rules import beside, one_form
 from release.cli.options import (
     NEWEST,
     Command,
     global_options,
     image_options,
-    one_form,
     pager_option,
     project_options,
 )
@@ -64,9 +64,16 @@ _COLUMNS = (
 )
 @click.option("--actor", metavar="NAME", help="Whoever ran them.")
 @click.option(
-    "-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N [default: {NEWEST}]."
+    "-n",
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    callback=beside("every"),
+    help=f"The newest N [default: {NEWEST}].",
 )
-@click.option("--all", "every", is_flag=True, help="Every release, and not only the newest.")
+@click.option(
+    "--all", "every", is_flag=True, callback=beside("limit"), help="Every release, and not only the newest."
+)
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-list/1`.")
 @pager_option

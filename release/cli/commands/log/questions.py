@@ -16,6 +16,7 @@ from release.app.log.reports import (
     HistoryRequest,
     RunningImage,
 )
+from release.cli.option_rules import beside
 from release.cli.options import NEWEST, Command, global_options, pager_option, project_options
 from release.cli.output.columns import columns
 from release.cli.output.pager import paged
@@ -93,9 +94,20 @@ def at(
 @project_options
 @_JSON
 @click.option(
-    "-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N [default: {NEWEST}]."
+    "-n",
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    callback=beside("all_digests"),
+    help=f"The newest N [default: {NEWEST}].",
 )
-@click.option("--all", "all_digests", is_flag=True, help="Every digest, and not only the newest.")
+@click.option(
+    "--all",
+    "all_digests",
+    is_flag=True,
+    callback=beside("limit"),
+    help="Every digest, and not only the newest.",
+)
 @pager_option
 @click.argument("tag")
 @click.pass_context
