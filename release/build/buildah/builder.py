@@ -35,14 +35,13 @@ from release.build.buildah.request import (
     is_own,
 )
 from release.build.buildah.tools import Name, Tool, find_program, find_tool
-from release.build.buildkit.build_secrets import Secrecy, read_secrets
+from release.build.buildkit.build_secrets import Secrecy
 from release.build.buildkit.environment import child_environment
-from release.build.buildkit.options import Extras, extras_of
+from release.build.buildkit.extras import read_extras
+from release.build.buildkit.options import Extras
 from release.build.buildkit.working_folder import not_prepared, working_folder
-from release.build.context import open_context
 from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
-from release.build.context.named import task_of_folder
 from release.build.dockerfile.parser import parse
 from release.build.result import built_image
 from release.build.task_input import (
@@ -106,10 +105,7 @@ class BuildahBuilder:
         try:
             contexts = self._contexts or Contexts(sink=ground.sink, cancel=ground.cancel)
             read = read_input(task, values, contexts)
-            extras = extras_of(task.spec, task.root, ground.env)
-            secrets = read_secrets(extras.secrets, ground.env, task.root)
-            for folder in extras.folders.values():
-                open_context(task_of_folder(task, folder))
+            extras, secrecy = read_extras(task, values, ground.env)
         except BuildError as error:
             return Problem.of("input", error)
         try:
@@ -129,7 +125,7 @@ class BuildahBuilder:
             _require_hidden_arguments(tool, values.args)
         except BuildError as error:
             return Problem.of("lacks", error)
-        return _Prepared(read, extras, tool, Secrecy(values.args, secrets), ground)
+        return _Prepared(read, extras, tool, secrecy, ground)
 
 
 class _Prepared:

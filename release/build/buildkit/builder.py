@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
-from release.build.buildkit.build_secrets import Secrecy, read_secrets
+from release.build.buildkit.build_secrets import Secrecy
+from release.build.buildkit.extras import read_extras
 from release.build.buildkit.obstacles import BUILDKIT_FEATURES, require_transferable
-from release.build.buildkit.options import Extras, extras_of
+from release.build.buildkit.options import Extras
 from release.build.buildkit.push import Destination, Destinations, obstacle
 from release.build.buildkit.tools import Tool, find_program, find_tool
-from release.build.context import open_context
 from release.build.context.contexts import Contexts
-from release.build.context.named import task_of_folder
 from release.build.task_input import (
     COMMON,
     TaskInput,
@@ -83,10 +82,7 @@ class BuildKitBuilder:
         try:
             contexts = self._contexts or Contexts(sink=self._sink, cancel=self._cancel)
             read = read_input(task, values, contexts, compresses=False)
-            extras = extras_of(task.spec, task.root, self._env)
-            secrets = read_secrets(extras.secrets, self._env, task.root)
-            for folder in extras.folders.values():
-                open_context(task_of_folder(task, folder))
+            extras, secrecy = read_extras(task, values, self._env)
         except BuildError as error:
             return Problem.of("input", error)
         try:
@@ -112,7 +108,7 @@ class BuildKitBuilder:
             extras,
             tool,
             destination=destination,
-            secrecy=Secrecy(values.args, secrets),
+            secrecy=secrecy,
             env=self._env,
             process=self._process,
             sink=self._sink,

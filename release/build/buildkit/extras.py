@@ -1,0 +1,23 @@
+"""Reads what a build takes beside its Dockerfile and context: secrets, and folders that are named contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from release.build import BuildTask, BuildValues
+from release.build.buildkit.build_secrets import Secrecy, read_secrets
+from release.build.buildkit.options import Extras, extras_of
+from release.build.context import open_context
+from release.build.context.named import task_of_folder
+
+
+def read_extras(task: BuildTask, values: BuildValues, env: Mapping[str, str]) -> tuple[Extras, Secrecy]:
+    """The checked options, and what hides the values of secrets and arguments in texts.
+
+    Raises `BuildError` for a wrong option, a secret without a value, and a folder that cannot be read.
+    """
+    extras = extras_of(task.spec, task.root, env)
+    secrets = read_secrets(extras.secrets, env, task.root)
+    for folder in extras.folders.values():
+        open_context(task_of_folder(task, folder))
+    return extras, Secrecy(values.args, secrets)
