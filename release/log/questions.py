@@ -35,7 +35,8 @@ class TagThen(msgspec.Struct, frozen=True, kw_only=True):
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which releases to select; a member that is None selects all. `since`: inclusive timestamp; `until`: exclusive.
 
-    `image`: a target, or its end after a `/`. `tag`: an image tag that the release set. `branch`: such as `main`.
+    `image`: a target, or its end after a `/`. `tag`: an image tag that the release set, of any target or, with its
+    name (`ghcr.io/acme/app:latest`), of one. `version`: also a git tag. `branch`: such as `main`.
     """
 
     image: str | None = None
@@ -124,10 +125,10 @@ def _is_wanted(release: ReleaseState, wanted: Filter) -> bool:
     return (
         wanted.scope.covers(release.project, release.component)
         and (wanted.image is None or any(_names(wanted.image, target) for target in targets))
-        and (wanted.tag is None or wanted.tag in tags_of(release))
-        and wanted.version in (None, release.version, release.name)
+        and (wanted.tag is None or _is_tag(release, wanted.tag))
+        and (wanted.version is None or wanted.version == release.name or _is_version(release, wanted.version))
         and wanted.channel in (None, release.channel)
-        and wanted.branch in (None, branch)
+        and (wanted.branch is None or wanted.branch.removeprefix("refs/heads/") == branch)
         and (wanted.since is None or time >= wanted.since)
         and (wanted.until is None or time < wanted.until)
         and wanted.state in (None, release.state, *(("finished",) if release.finished else ()))

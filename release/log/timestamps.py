@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from release.errors import ConfigError
-from release.lazy_pattern import pattern
 
-_DATE = pattern(r"\d{4}-\d\d-\d\d")
+# What stands between a date and a time. Python takes any character, and `2025-10-09+02:00` for the time 02:00.
+_SEPARATORS = ("T", " ")
 
 
 def timestamp(milliseconds: int) -> str:
@@ -22,17 +22,21 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
-def moment(text: str) -> str:
-    """`text` as a timestamp of the log. A date alone means the end of that day; a time without offset means UTC.
+def moment(text: str, *, begins: bool = False) -> str:
+    """`text` as a timestamp of the log; a time without offset means UTC.
 
-    Raises `ConfigError` for text that is not a time.
+    A date alone means the end of that day, or its beginning if it `begins` a span of time. Raises `ConfigError` for
+    text that is not a time.
     """
     try:
-        if _DATE.fullmatch(text):
-            time = datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1, milliseconds=-1)
-        else:
-            time = datetime.fromisoformat(text)
+        upper = text.upper()  # RFC 3339, section 5.6: `t` and `z` mean the same
+        if any(one in upper for one in _SEPARATORS):
+            time = datetime.fromisoformat(upper)
             time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        else:
+            day = date.fromisoformat(upper)
+            time = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            time += timedelta(0) if begins else timedelta(days=1, milliseconds=-1)
         return timestamp((time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1))
     except (ValueError, OverflowError) as error:
         raise ConfigError(

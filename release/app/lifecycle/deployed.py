@@ -44,7 +44,12 @@ class DeployedReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _require_environment(name: str) -> None:
-    """Raise `ConfigError` for a name that is empty, too long, or has characters that cannot be printed."""
+    """Raise `ConfigError` for a name that is empty or too long, begins or ends with a blank, or is not printable."""
+    if name.isprintable() and name != name.strip():
+        raise ConfigError(
+            f"the environment `{name}` begins or ends with a blank",
+            hint=f"write `{name.strip()}`: questions would take them for two environments",
+        )
     if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
         raise ConfigError(
             f"the environment must be a name of up to {_LONGEST_NAME} printable characters",

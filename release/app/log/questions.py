@@ -60,8 +60,8 @@ def list_releases(workspace: Session, request: ListRequest) -> ListReport:
         version=request.version,
         channel=request.channel,
         branch=request.branch,
-        since=moment(request.since) if request.since else None,
-        until=moment(request.until) if request.until else None,
+        since=moment(request.since, begins=True) if request.since is not None else None,
+        until=moment(request.until) if request.until is not None else None,
         # `yanked` is not a state of `LogState`, where a yanked release stays `released`; it is filtered below.
         state=None if only_yanked else request.state,
         actor=request.actor,
@@ -92,8 +92,9 @@ def show(workspace: Session, request: ShowRequest) -> ShowReport:
     """
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
     view = workspace.log_state
-    tags = holds_of(view, request.name, scope)
-    releases = holders(view, tags, scope) or releases_named(workspace, request.name, scope)
+    name = _named(request.name)
+    tags = holds_of(view, name, scope)
+    releases = holders(view, tags, scope) or releases_named(workspace, name, scope)
     yanks = view.yanks({one.project for one in releases})
     keys = {one.key for one in releases}
     named = {(one.project, name) for one in releases if one.version for name in (one.version, one.name)}
@@ -153,7 +154,7 @@ def _runs(run: Deployment, release: ReleaseState) -> bool:
 def find(workspace: Session, request: FindRequest) -> FindReport:
     """The mentions of a digest in the log. Raises `ConfigError` for text that does not begin a digest."""
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
-    found = workspace.log_state.mentions(request.digest)
+    found = workspace.log_state.mentions(_named(request.digest))
     return FindReport(mentions=tuple(one for one in found if scope.covers(one.project)))
 
 
@@ -177,7 +178,7 @@ def history(workspace: Session, request: HistoryRequest) -> HistoryReport:
 
 def deployed(workspace: Session, request: DeploymentsRequest) -> DeploymentsReport:
     """What runs in the environments, or ran there at a time. Raises `ConfigError` for text that is not a time."""
-    time = moment(request.time) if request.time else None
+    time = moment(request.time) if request.time is not None else None
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
     view = workspace.log_state
     found = view.deployments(scope, request.environment)
@@ -201,10 +202,15 @@ def newest_named(workspace: Session, name: str, scope: Scope) -> ReleaseState:
 
     A tag means the release that holds it now; on several targets, the newest of those.
     """
-    view = workspace.log_state
+    view, name = workspace.log_state, _named(name)
     found = holders(view, holds_of(view, name, scope), scope) or releases_named(workspace, name, scope)
     own = [one for one in found if one.name == name or (one.git_tag == name and not one.rebuild)]
     return (own or found)[-1]
+
+
+def _named(text: str) -> str:
+    """The digest in a reference such as `run` prints, `ghcr.io/acme/app:1.4.2@sha256:…`; any other text as it is."""
+    return text.rpartition("@")[2] if "@sha256:" in text else text
 
 
 def releases_named(workspace: Session, name: str, scope: Scope) -> tuple[ReleaseState, ...]:

@@ -32,8 +32,12 @@ def test_log_list_filters_releases_and_writes_other_formats(history: Project) ->
         "1.4.3",
         "1.4.2",
     ]
-    only = history.must("log", "list", "--version", "1.4.2", "--json").json["releases"]
-    assert [one["version"] for one in only] == ["1.4.2"]
+    for version in ("1.4.2", "v1.4.2"):
+        only = history.must("log", "list", "--version", version, "--json").json["releases"]
+        assert [one["version"] for one in only] == ["1.4.2"]
+    day = only[0]["planned_at"][:10]
+    of_day = history.must("log", "list", "--since", day, "--until", day, "--json").json["releases"]
+    assert "1.4.2" in [one["version"] for one in of_day]
     assert history.must("log", "list", "--channel", "branch").stdout.strip() == "no release"
     rows = list(csv.DictReader(io.StringIO(history.must("log", "list", "--format", "csv").stdout)))
     assert [row["release"] for row in rows] == ["1.4.3", "1.4.2"]
@@ -41,10 +45,13 @@ def test_log_list_filters_releases_and_writes_other_formats(history: Project) ->
     assert history("log", "list", "--since", "someday").code == 2
 
 
-@pytest.mark.parametrize("name", ["1.4.2", "v1.4.2", "digest", "commit"])
+@pytest.mark.parametrize("name", ["1.4.2", "v1.4.2", "digest", "commit", "printed"])
 def test_log_show_accepts_version_git_tag_digest_and_commit_of_a_release(history: Project, name: str) -> None:
     released = next(entry for entry in history.log if entry["kind"] == "released")
-    names = {"digest": released["image"]["digest"], "commit": released["commit"][:10]}
+    digest = released["image"]["digest"]
+    printed = f"registry.example/app:1.4.2@{digest}"  # as `run` prints it
+    names = {"digest": digest, "commit": released["commit"][:10], "printed": printed}
+    assert history.must("log", "find", printed).stdout == history.must("log", "find", digest).stdout
     shown = history.must("log", "show", names.get(name, name), "--json").json["entries"]
     assert [entry["kind"] for entry in shown] == ["planned", "built", "pushed", "released", "moved"]
     assert {entry["release"] for entry in shown} == {released["release"]}

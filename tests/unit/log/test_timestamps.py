@@ -26,6 +26,10 @@ def test_timestamp_of_a_log_entry_has_milliseconds_and_is_utc(milliseconds: int,
     ("text", "expected"),
     [
         ("2025-10-09", "2025-10-09T23:59:59.999Z"),
+        ("20251009", "2025-10-09T23:59:59.999Z"),
+        ("2025-W41-4", "2025-10-09T23:59:59.999Z"),
+        ("9999-12-31", "9999-12-31T23:59:59.999Z"),
+        ("2025-10-09t08:53z", "2025-10-09T08:53:00.000Z"),
         ("2025-10-09T08:53", "2025-10-09T08:53:00.000Z"),
         ("2025-10-09 08:53:20.5", "2025-10-09T08:53:20.500Z"),
         ("2025-10-09T08:53:20Z", "2025-10-09T08:53:20.000Z"),
@@ -36,7 +40,14 @@ def test_moment_parses_dates_and_times(text: str, expected: str) -> None:
     assert moment(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "2025-02-30", "10:00"])
+def test_span_of_time_begins_with_the_first_moment_of_its_first_day() -> None:
+    assert moment("2025-10-09", begins=True) == "2025-10-09T00:00:00.000Z"
+    assert moment("2025-10-09T08:53", begins=True) == "2025-10-09T08:53:00.000Z"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2025-13-01", "2025-02-30", "10:00", "2025-10-09+02:00", "2025-10-09-08:53"]
+)
 def test_moment_refuses_text_that_does_not_begin_with_a_valid_date(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a time") as caught:
         moment(text)

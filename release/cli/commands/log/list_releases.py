@@ -52,7 +52,9 @@ _COLUMNS = (
 @click.option("--tag", metavar="TAG", help="Releases that set this image tag.")
 @click.option("--version", metavar="X.Y.Z", help="Releases of this version.")
 @click.option(
-    "--channel", metavar="NAME", help="`release`, `prerelease`, `branch`, `pull-request` or `snapshot`."
+    "--channel",
+    type=click.Choice(["release", "prerelease", "branch", "pull-request", "snapshot"]),
+    help="What kind of version they have.",
 )
 @click.option("--branch", metavar="NAME", help="Releases of this branch.")
 @click.option("--since", metavar="TIME", help="From this day or moment on.")

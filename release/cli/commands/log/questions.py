@@ -49,7 +49,7 @@ def find(
     if not report.mentions:
         raise ConfigError(
             f"the log does not mention `{digest}`",
-            hint="`shipmark log verify` checks that no entry is missing",
+            hint="`shipmark log verify` checks that no entry is missing" + _elsewhere(all_projects),
         )
     rows = [(str(one.seq), one.at, one.kind, one.role) for one in report.mentions]
     paged(session, columns(rows), plain=plain)
@@ -75,7 +75,7 @@ def at(
     if not report.tags:
         raise ConfigError(
             f"`{tag}` held no image at {time}",
-            hint=f"`shipmark log history {tag}` lists the digests of the tag",
+            hint=f"`shipmark log history {tag}` lists the digests of the tag" + _elsewhere(all_projects),
         )
     rows = [
         (
@@ -134,7 +134,8 @@ def history(
         return
     if not report.tags:
         raise ConfigError(
-            f"the log has no tag `{tag}`", hint="`shipmark log list` lists the recorded releases"
+            f"the log has no tag `{tag}`",
+            hint="`shipmark log list` lists the recorded releases" + _elsewhere(all_projects),
         )
     rows = [(f"{one.target}:{one.tag}", *_held(hold)) for one in report.tags for hold in one.holds]
     paged(session, columns(rows), plain=plain)
@@ -174,9 +175,14 @@ def deployed(
         where = f"`{environment}` runs" if environment else "any environment runs"
         raise ConfigError(
             f"the log does not say what {where}{f' at {time}' if time else ''}",
-            hint="`shipmark deployed ENVIRONMENT IMAGE` records it; `--all-projects` asks about other projects, too",
+            hint="`shipmark deployed ENVIRONMENT IMAGE` records it" + _elsewhere(all_projects),
         )
     paged(session, columns([_deployment(one) for one in report.deployments]), plain=plain)
+
+
+def _elsewhere(all_projects: bool) -> str:
+    """The end of a hint, unless every project was asked about already."""
+    return "" if all_projects else "; `--all-projects` asks about other projects, too"
 
 
 def _deployment(one: RunningImage) -> tuple[str, ...]:

@@ -397,6 +397,10 @@ class TestDeployed:
             f"production: {released.image}@{released.tags['1.4.2']}"
         )
 
+    def test_environment_with_a_blank_at_its_end_is_refused(self, released: Project) -> None:
+        refused = released("deployed", "production ", "1.4.2")
+        assert (refused.code, "write `production`" in refused.stderr) == (2, True)
+
     def test_repeated_deployment_is_not_recorded_and_a_return_is(self, released: Project) -> None:
         next_release(released, "v1.5.0")
         for version in ("1.4.2", "1.4.2", "1.5.0", "1.4.2", "1.5.0"):
