@@ -1,6 +1,8 @@
-"""Hints that several packages give: the action that helps against causes of one kind."""
+"""Hints that several packages give: the action that helps against causes of one kind, and the word that was meant."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 #: For a transfer that ended early, and for an image that was there when the plan was made and is gone.
 AGAIN = "run the command again: it looks anew for what is there, and goes on where this run stopped"
@@ -22,3 +24,15 @@ UNWRITABLE = (
     "if `shipmark log import` read it from a file, that file was changed: take it as the run wrote it; otherwise "
     "this is a defect of shipmark: report it"
 )
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.8) -> str | None:
+    """The known word that is most like `word`, without regard to case; None if none is like it.
+
+    `cutoff`: from 0 to 1. 0.8 allows one wrong letter in a word of five, and two swapped ones in a word of six.
+    """
+    import difflib  # imported late: only words that may be mistakes need it
+
+    by_lower = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
+    return by_lower[found[0]] if found else None

@@ -23,6 +23,10 @@ def require_component(name: str, section: ComponentSection, document: Document) 
         raise ConfigError(f"{where}: a component has no name", hint="write one: `components: {api: {…}}`")
     _require_globs(name, section, document)
     _require_names(name, section, document)
+    if section.release_on or section.bump.types or section.checks or section.tags != "default":
+        from release.config.words import require_all_words  # imported late: many have none of these keys
+
+        require_all_words(name, section, document)
     if section.bump.calver:
         from release.versions.next_calver import require_pattern  # imported late: few configs have the key
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from release.hints import nearest
 from release.json_text import is_utf8
 from release.secrets.names import looks_secret
 from release.tagging.expressions.render import parse_template
@@ -15,6 +16,45 @@ from release.tagging.expressions.tree import Call
 from release.tagging.rules.kinds import KINDS
 from release.tagging.rules.model import Flavor, Rule
 
+#: Every name that some expression may use: `global_names`, and what rules with versions add.
+NAMES = frozenset(
+    (
+        "branch",
+        "tag",
+        "sha",
+        "base_ref",
+        "is_default_branch",
+        "is_not_default_branch",
+        "version",
+        "distance",
+        "commit_count",
+        "channel",
+        "pr",
+        "pr_head_sha",
+        "env",
+        "date",
+        "commit_date",
+        "this",
+        "raw",
+        "major",
+        "minor",
+        "patch",
+        "prerelease",
+        "build",
+        "loose",
+        "includePrerelease",
+        "describe",
+        "year",
+        "month",
+        "day",
+        "micro",
+        "modifier",
+        "YYYY",
+        "YY",
+        "MM",
+        "0M",
+    )
+)
 # Attributes with expressions in every rule; `KINDS` has those of each type.
 _EXPANDED = ("enable", "prefix", "suffix")
 
@@ -62,6 +102,7 @@ def _require_no_shell(text: Located) -> None:
 
 
 def _require_set(value: Located, env: Mapping[str, str]) -> None:
+    _require_spelling(value)
     for name, offset in _variables(value):
         if looks_secret(name):
             raise value.error(
@@ -81,6 +122,17 @@ def _require_set(value: Located, env: Mapping[str, str]) -> None:
             raise value.error(
                 offset, f"`env.{name}` has bytes that are not UTF-8", hint=f"set {name} in UTF-8"
             )
+
+
+def _require_spelling(value: Located) -> None:
+    """Raise `ConfigError` for a name that is like a known one. Other unknown names are empty, as in the action."""
+    for node in parse_template(value).nodes:
+        for path in node.paths() if isinstance(node, Call) else ():
+            name = path.parts[0] if path.parts else "this"
+            if name not in NAMES and (near := nearest(name, NAMES)) is not None:
+                raise value.error(
+                    path.offset, f"there is no `{name}` here", hint=f"did you mean `{{{{{near}}}}}`?"
+                )
 
 
 def _variables(value: Located) -> Iterable[tuple[str, int]]:
