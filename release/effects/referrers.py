@@ -6,14 +6,16 @@ import msgspec
 
 from release.control import Cancel
 from release.effects.content import mounts
+from release.errors import NotFound
 from release.events import Sink
 from release.handler import Work
 from release.oci import Registries, Repository
+from release.oci.grammar import is_digest
 from release.oci.graph import read_manifests
 from release.plan.model import Bindings, Done, Free, Judgement
 from release.plan.operands import CopyReferrers
 from release.transfer.copy_referrers import copy_attached
-from release.transfer.referrers import find_attached
+from release.transfer.referrers import find_attached, refers_to
 
 
 class ReferrersObservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +51,11 @@ class Referrers:
         manifests = tuple(one.digest for one in read_manifests(source, work.operands.image))
         for digest in manifests:
             theirs = _names(source, digest)
-            found += len(theirs)
-            missing += len(theirs - _names(target, digest)) if theirs else 0
+            lacking = theirs - _names(target, digest) if theirs else set()
+            # A listed manifest with another subject is not copied (`copy_attached`), so it cannot be missing either.
+            strays = {one for one in lacking if _is_stray(source, one, digest)}
+            found += len(theirs - strays)
+            missing += len(lacking - strays)
         return ReferrersObservation(found=found, missing=missing, manifests=manifests)
 
     def judge(self, work: Work[CopyReferrers], seen: ReferrersObservation) -> Judgement:
@@ -78,3 +83,11 @@ class Referrers:
 def _names(repository: Repository, digest: str) -> set[str]:
     attached = find_attached(repository, digest)
     return {*(one.digest for one in attached.referrers), *attached.tags}
+
+
+def _is_stray(source: Repository, name: str, digest: str) -> bool:
+    """Whether `name`, a digest in the source's list of referrers, names another subject than `digest`."""
+    try:
+        return is_digest(name) and not refers_to(source.manifest(name), digest)
+    except NotFound:
+        return False  # the copy tells which one is missing

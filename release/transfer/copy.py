@@ -70,14 +70,15 @@ def copy_image(
     cancel: Cancel,
     mount_from: tuple[str, ...] = (),
     lacking: str | None = None,
+    top: Manifest | None = None,
 ) -> Copied:
     """Copy `digest` and everything below it to `destination`; if a manifest was missing there, read `digest` back.
 
     `jobs`: blobs at a time. `mount_from`: repositories of the destination's registry that may have the blobs.
-    `lacking`: a digest that the destination has just said it lacks. Raises the repositories' errors, and
-    `DigestMismatch` if something else is read back.
+    `lacking`: a digest that the destination has just said it lacks. `top`: the manifest of `digest`, if read before.
+    Raises the repositories' errors, and `DigestMismatch` if something else is read back.
     """
-    surveyed = survey(source, destination, digest, lacking=lacking, cancel=cancel)
+    surveyed = survey(source, destination, digest, top=top, lacking=lacking, cancel=cancel)
     copied = carry(source, destination, surveyed, jobs=jobs, sink=sink, cancel=cancel, mount_from=mount_from)
     if not copied.manifests:
         return copied

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from release.control import Cancel
 from release.errors import Invalid, NotFound
@@ -10,7 +11,7 @@ from release.events import Note, Sink
 from release.oci import Manifest, Repository
 from release.oci.manifest import children
 from release.transfer.copy import BLOBS, copy_image
-from release.transfer.referrers import WITHOUT, attach, find_attached
+from release.transfer.referrers import WITHOUT, attach, find_attached, refers_to
 
 # Levels of referrers of referrers that are copied, below the referrers of the image.
 # Deeper ones are left out: whoever can push to the source could nest them without end.
@@ -39,14 +40,15 @@ def copy_attached(
     """
     copied: dict[str, None] = {}
 
-    def take(digest: str) -> None:
-        if digest not in copied and len(copied) >= _MOST:
+    def take(manifest: Manifest) -> None:
+        if manifest.digest not in copied and len(copied) >= _MOST:
             raise Invalid(
                 f"more than {_MOST} manifests refer to what is copied",
                 hint=WITHOUT,
             )
-        copy_image(source, destination, digest, jobs=jobs, sink=sink, cancel=cancel, mount_from=mount_from)
-        copied[digest] = None
+        how: dict[str, Any] = {"jobs": jobs, "sink": sink, "cancel": cancel, "mount_from": mount_from}
+        copy_image(source, destination, manifest.digest, top=manifest, **how)
+        copied[manifest.digest] = None
 
     waiting = [(digest, 0) for digest in digests]
     while waiting:
@@ -56,19 +58,33 @@ def copy_attached(
         for tag in attached.tags:
             manifest = source.manifest(tag)
             if _may_take(destination, tag, manifest, sink):
-                take(manifest.digest)
+                take(manifest)
                 destination.put_manifest(manifest, tag=tag)
-        for descriptor in attached.referrers:
-            if descriptor.digest not in copied:
-                try:
-                    take(descriptor.digest)
-                except NotFound as error:
-                    text = f"{error.message}, a part of what refers to `{digest}`"
-                    raise NotFound(text, hint=WITHOUT, status=error.status, code=error.code) from error
-                attach(destination, destination.manifest(descriptor.digest), cancel=cancel)
-                if depth < _DEEPEST:
-                    waiting.append((descriptor.digest, depth + 1))
+        for descriptor in (one for one in attached.referrers if one.digest not in copied):
+            try:
+                manifest = source.manifest(descriptor.digest)
+                if _is_stray(source, manifest, digest, sink):
+                    continue
+                take(manifest)
+            except NotFound as error:
+                text = f"{error.message}, a part of what refers to `{digest}`"
+                raise NotFound(text, hint=WITHOUT, status=error.status, code=error.code) from error
+            attach(destination, manifest, cancel=cancel)
+            if depth < _DEEPEST:
+                waiting.append((descriptor.digest, depth + 1))
     return tuple(copied)
+
+
+def _is_stray(source: Repository, manifest: Manifest, digest: str, sink: Sink) -> bool:
+    """Whether the source lists a manifest as a referrer of `digest` that names another subject; warns of it."""
+    if refers_to(manifest, digest):
+        return False
+    text = (
+        f"`{source.name}` lists `{manifest.digest}` among what refers to `{digest}`, but its subject is another or"
+        " none: it is not copied"
+    )
+    sink.emit(Note(level="warning", text=text))
+    return True
 
 
 def _may_take(destination: Repository, tag: str, manifest: Manifest, sink: Sink) -> bool:

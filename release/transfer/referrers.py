@@ -50,6 +50,12 @@ def find_referrers(repository: Repository, digest: str) -> tuple[Descriptor, ...
     return tuple({item.digest: item for item in found}.values())
 
 
+def refers_to(manifest: Manifest, digest: str) -> bool:
+    """Whether `digest` is the subject of the manifest. A registry may list as a referrer whatever it likes."""
+    about = subject(manifest)
+    return about is not None and about.digest == digest
+
+
 def find_attached(repository: Repository, digest: str) -> Attached:
     """Referrers and cosign's tags of an image."""
     tags = tuple(
