@@ -131,6 +131,11 @@ class OpenFolder:
         except FileNotFoundError:
             return None
 
+    def has_file(self, name: str, size: int) -> bool:
+        """Whether `name` is a regular file of `size` bytes."""
+        found = self.status(name)
+        return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == size
+
     def mode_at(self, name: str) -> int | None:
         """The permission bits of the regular file `name`; None if missing. Raises `RefusedError` for anything else."""
         found = self.status(name)

@@ -9,13 +9,10 @@ import msgspec
 from release.errors import ConfigError, NotFound
 from release.image_names.image_location import ImageLocation
 from release.layout.reader import LayoutReader
-from release.oci import INDEX_TYPES, Descriptor, Manifest, Repository
-from release.oci.image_config import named_entries, read_config
+from release.oci import Descriptor, Manifest, Repository
+from release.oci.image_config import flat_entries, read_config
 from release.oci.manifest import platform_of
 from release.oci.platforms import acceptable, normal
-
-# Levels of indexes in which a platform is looked for. Images have two; each level costs requests.
-_DEEPEST = 4
 
 
 @runtime_checkable
@@ -91,18 +88,15 @@ def _of_platform(repository: Repository, manifest: Manifest, platform: str) -> M
     return manifest if digest == manifest.digest else repository.manifest(digest)
 
 
-def platforms_in(repository: Repository, top: Manifest, levels: int = _DEEPEST) -> list[tuple[str, str]]:
-    """Platform and digest of each image, also in nested indexes. Of several for one platform the first counts."""
+def platforms_in(repository: Repository, top: Manifest) -> list[tuple[str, str]]:
+    """Platform and digest of each image, also in nested indexes. Of several for one platform the first counts.
+
+    Raises `Invalid` for more than 8 levels of indexes.
+    """
     if not top.is_index:
         return [(_platform_text(read_config(repository, top)), top.digest)]
-    found: list[tuple[str, str]] = []
-    for child in named_entries(repository, top):
-        name = platform_of(child)
-        if child.media_type in INDEX_TYPES:
-            found += platforms_in(repository, repository.manifest(child.digest), levels - 1) if levels else []
-        elif name is not None:
-            found.append((name, child.digest))
-    return found
+    listed = flat_entries(repository, top)
+    return [(name, child.digest) for child in listed if (name := platform_of(child)) is not None]
 
 
 def _platform_text(config: dict[str, Any]) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import stat
 from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
@@ -117,8 +116,11 @@ class Folder:
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the folder has the blob with the right size."""
-        found = self._status(_blob_name(descriptor.digest))
-        return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == descriptor.size
+        try:
+            with open_folder(self.path, None) as folder:
+                return folder.has_file(_blob_name(descriptor.digest), descriptor.size)
+        except OSError:
+            return False
 
     def put_blob(
         self,
@@ -193,13 +195,6 @@ class Folder:
             raise RegistryError(
                 f"`{self.name}` cannot be read: {error.strerror}", hint=_UNREADABLE
             ) from error
-
-    def _status(self, name: str) -> os.stat_result | None:
-        try:
-            with open_folder(self.path, None) as folder:
-                return folder.status(name)
-        except OSError:
-            return None
 
     @contextlib.contextmanager
     def _made(self) -> Iterator[OpenFolder]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import IO
@@ -87,10 +86,9 @@ class LayoutBlobs(LayoutReader):
         algorithm, name = split_digest(descriptor.digest)
         try:
             with self._files.opened("blobs", algorithm) as folder:
-                found = folder.status(name)
+                return folder.has_file(name, descriptor.size)
         except (OSError, Obstructed):
             return False
-        return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == descriptor.size
 
     def put_blob(
         self,

@@ -52,18 +52,21 @@ class Layout(LayoutBlobs):
         """
         if tag is not None:
             require_tag(tag)
-        for child in children(manifest):
-            if not child.urls and not self.has_blob(child):
+        # An index may list a manifest often, once for each platform: each file is looked at and synced once.
+        below = {(child.digest, child.size): child for child in children(manifest)}
+        lacking = {name for name, child in below.items() if not self.has_blob(child)}
+        for name in lacking:
+            if not below[name].urls:
                 raise NotFound(
-                    f"`{self.name}` has no `{child.digest}`, which `{manifest.digest}` needs", hint=AGAIN
+                    f"`{self.name}` has no `{name[0]}`, which `{manifest.digest}` needs", hint=AGAIN
                 )
         self._write(manifest)
-        self._keep(child.digest for child in children(manifest) if not child.urls or self.has_blob(child))
+        self._keep({digest for digest, _ in below.keys() - lacking})
         about = subject(manifest)
         with self._changing() as entries:
             entries.add(describe(manifest), tag)
             if manifest.is_index:
-                entries.absorb(child.digest for child in children(manifest))
+                entries.absorb(digest for digest, _ in below)
             if about is not None:
                 self._list_referrer(entries, about.digest, manifest)
 

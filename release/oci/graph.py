@@ -6,14 +6,14 @@ manifest counts as a blob, as for crane.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from release.control import Cancel
 from release.errors import Invalid, NotFound
 from release.hints import LARGE_IMAGE
-from release.oci import Descriptor, Manifest, Repository
-from release.oci.manifest import children
+from release.oci import INDEX_TYPES, Descriptor, Manifest, Repository
+from release.oci.manifest import children, platform_of
 from release.task_group import run_all
 
 #: Concurrent requests for manifests. Manifests are small, so the time is spent on round trips, not on bandwidth. Eight
@@ -46,10 +46,33 @@ def read_manifests(
             return _ordered(digest, found)
         if len(found) + len(waiting) > _MOST_MANIFESTS:
             break
-    raise Invalid(
-        f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests",
-        hint=LARGE_IMAGE,
-    )
+    raise _too_large(source, digest)
+
+
+def listed_manifests(
+    source: Repository, top: Manifest, entries: Callable[[Repository, Manifest], Iterable[Descriptor]]
+) -> tuple[Descriptor, ...]:
+    """The manifests that an index and the indexes in it list, in their order, each once for a platform.
+
+    `entries`: the entries of one index; each index is read once. Raises `Invalid` as `read_manifests` does.
+    """
+    found: dict[tuple[str, str | None], Descriptor] = {}
+    seen = {top.digest}
+
+    def walk(index: Manifest, levels: int) -> None:
+        for child in entries(source, index):
+            if not child.is_manifest:
+                continue
+            if levels == 1 or len(seen) > _MOST_MANIFESTS:
+                raise _too_large(source, top.digest)
+            if child.media_type not in INDEX_TYPES:
+                found.setdefault((child.digest, platform_of(child)), child)
+            elif child.digest not in seen:
+                seen.add(child.digest)
+                walk(source.manifest(child.digest), levels - 1)
+
+    walk(top, _DEEPEST)
+    return tuple(found.values())
 
 
 def require_as_listed(manifests: Iterable[Manifest], source: str) -> None:
@@ -102,6 +125,13 @@ def _read(source: Repository, digest: str, top: Manifest | None, parent: str | N
             status=error.status,
             code=error.code,
         ) from error
+
+
+def _too_large(source: Repository, digest: str) -> Invalid:
+    return Invalid(
+        f"the index `{digest}` in `{source.name}` is nested too deep or lists too many manifests",
+        hint=LARGE_IMAGE,
+    )
 
 
 def _ordered(digest: str, found: dict[str, Manifest]) -> tuple[Manifest, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -13,14 +13,13 @@ from release.hints import LARGE_IMAGE
 from release.limits import INDEX_PLATFORMS
 from release.oci import INDEX_TYPES, OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
 from release.oci.ambiguous import require_plain_config
+from release.oci.graph import listed_manifests
 from release.oci.image_index import entry_of
 from release.oci.manifest import children, json_object, platform_of, platform_text
 from release.oci.platforms import normal
 
 # Bytes of an image config, which is parsed in memory; usual configs have some KiB. The limit is that of manifests.
 _LARGEST_CONFIG = 8 * 1024 * 1024
-# Levels of indexes below the top one. Images have one; each costs requests.
-_DEEPEST = 4
 # Other media types are artifacts, whose config is not an image config.
 _CONFIG_TYPES = frozenset({OCI_CONFIG, "application/vnd.docker.container.image.v1+json"})
 
@@ -45,7 +44,7 @@ def manifest_facts(repository: Repository, top: Manifest, *, every: bool = False
         return _facts(top, _labels(config), (platform_text(config),))
     if every:
         return _agreed(repository, top)
-    images = [child for child in _images(repository, top, named_entries) if platform_of(child) is not None]
+    images = [child for child in flat_entries(repository, top) if platform_of(child) is not None]
     labels: dict[str, str] = {}
     if images:
         labels = _labels(read_config(repository, repository.manifest(images[0].digest)))
@@ -56,7 +55,7 @@ def _agreed(repository: Repository, top: Manifest) -> ImageFacts:
     """The facts that are equal for all platforms of an index, each read from its own config."""
     images = [
         child
-        for child in _images(repository, top, lambda _, index: children(index))
+        for child in listed_manifests(repository, top, lambda _, index: children(index))
         if not _is_attestation(child)
     ]
     if len(images) > INDEX_PLATFORMS:
@@ -89,7 +88,7 @@ def is_without_image(repository: Repository, top: Manifest) -> bool:
     """Whether an index, with the indexes in it, lists no manifest at all, or attestations only."""
     if not top.is_index:
         return False
-    listed = _images(repository, top, lambda _, index: children(index))
+    listed = listed_manifests(repository, top, lambda _, index: children(index))
     return all(_is_attestation(child) for child in listed)
 
 
@@ -99,13 +98,13 @@ def named_entries(repository: Repository, index: Manifest) -> tuple[Descriptor, 
     At most 128 such entries are read; others, and artifacts, stay without a platform.
     """
     listed = children(index)
-    bare = [
-        child
+    bare = {
+        child.digest: child
         for child in listed
         if child.is_manifest and not child.platform and child.media_type not in INDEX_TYPES
-    ]
+    }
     named: dict[str, Descriptor] = {}
-    for child in bare[:INDEX_PLATFORMS]:
+    for child in islice(bare.values(), INDEX_PLATFORMS):
         # A missing entry, or one that is not an image, has no platform here. Reading it later raises the error.
         with contextlib.suppress(NotFound, Invalid):
             manifest = repository.manifest(child.digest)
@@ -115,34 +114,13 @@ def named_entries(repository: Repository, index: Manifest) -> tuple[Descriptor, 
     return tuple(child if child.platform else named.get(child.digest, child) for child in listed)
 
 
-def flat_entries(repository: Repository, index: Manifest, levels: int = _DEEPEST) -> tuple[Descriptor, ...]:
+def flat_entries(repository: Repository, index: Manifest) -> tuple[Descriptor, ...]:
     """As `named_entries`, with the entries of each index in it in that index's place, as containerd reads them.
 
-    An index more than `levels` levels down stays as it is. Raises `NotFound` for an index that is not there.
+    What is not a manifest is left out. Raises `NotFound` for an index that is not there, and `Invalid` for more than 8
+    levels.
     """
-    found: list[Descriptor] = []
-    for child in named_entries(repository, index):
-        if child.media_type in INDEX_TYPES and levels:
-            found += flat_entries(repository, repository.manifest(child.digest), levels - 1)
-        else:
-            found.append(child)
-    return tuple(found)
-
-
-def _images(
-    repository: Repository,
-    top: Manifest,
-    entries: Callable[[Repository, Manifest], Sequence[Descriptor]],
-    levels: int = _DEEPEST,
-) -> list[Descriptor]:
-    """The manifests of an index and of the indexes in it, in their order. What is not a manifest is left out."""
-    found: list[Descriptor] = []
-    for child in entries(repository, top):
-        if child.media_type in INDEX_TYPES and levels and len(found) <= INDEX_PLATFORMS:
-            found += _images(repository, repository.manifest(child.digest), entries, levels - 1)
-        elif child.is_manifest:
-            found.append(child)
-    return found
+    return listed_manifests(repository, index, named_entries)
 
 
 def _is_attestation(descriptor: Descriptor) -> bool:

@@ -140,16 +140,20 @@ def _referrers(repository: Repository, subject: str) -> Iterator[Referrer]:
 
 def _platforms(workspace: Session, repository: Repository, top: Manifest) -> tuple[PlatformImage, ...]:
     if not top.is_index:
-        return (_image(repository, top, None),)
-    tasks = [partial(_nested, repository, digest, name) for name, digest in platforms_in(repository, top)]
-    return tuple(run_all(tasks, jobs=_AT_ONCE, cancel=workspace.cancel)) if tasks else ()
+        return (_image(repository, top),)
+    named = platforms_in(repository, top)
+    digests = list(dict.fromkeys(digest for _, digest in named))
+    tasks = [partial(_nested, repository, digest) for digest in digests]
+    images = run_all(tasks, jobs=_AT_ONCE, cancel=workspace.cancel) if tasks else []
+    read_once = dict(zip(digests, images, strict=True))
+    return tuple(msgspec.structs.replace(read_once[digest], platform=name) for name, digest in named)
 
 
-def _nested(repository: Repository, digest: str, platform: str | None) -> PlatformImage:
-    return _image(repository, repository.manifest(digest), platform)
+def _nested(repository: Repository, digest: str) -> PlatformImage:
+    return _image(repository, repository.manifest(digest))
 
 
-def _image(repository: Repository, manifest: Manifest, platform: str | None) -> PlatformImage:
+def _image(repository: Repository, manifest: Manifest) -> PlatformImage:
     config, *layers = children(manifest)
     said = read_config(repository, manifest)
     settings = said.get("config")
@@ -158,7 +162,7 @@ def _image(repository: Repository, manifest: Manifest, platform: str | None) -> 
     own = "/".join(part for part in parts if isinstance(part, str) and part)
     created = said.get("created")
     return PlatformImage(
-        platform=platform or own or None,
+        platform=own or None,
         digest=manifest.digest,
         media_type=manifest.media_type,
         size=sum(layer.size for layer in layers),

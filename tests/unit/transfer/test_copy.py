@@ -10,14 +10,32 @@ import pytest
 from release.control import Cancel
 from release.errors import Interrupted, Invalid, NotFound
 from release.events import NullSink
+from release.image_names.choose_image import platforms_in
 from release.layout.layout import Layout
-from release.oci import Manifest
+from release.oci import Descriptor, Manifest
 from release.oci.graph import blobs_of, read_manifests
 from release.task_group import run_all
 from release.transfer.copy import Copied, copy_image
 from tests.support.registries.images import Image, make_image, make_index, make_tar, store
 
 SHARED = make_tar({"shared": b"x" * 5000})
+
+
+class Counted(Layout):
+    """OCI layout that records what is read and looked at."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.read: list[str] = []
+        self.looked: list[str] = []
+
+    def manifest(self, reference: str) -> Manifest:
+        self.read.append(reference)
+        return super().manifest(reference)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        self.looked.append(descriptor.digest)
+        return super().has_blob(descriptor)
 
 
 class Watched(Layout):
@@ -92,6 +110,45 @@ def test_copying_a_deeply_nested_index_is_refused(tmp_path: Path) -> None:
         image = make_index(image)
     with pytest.raises(Invalid, match="nested too deep"):
         read_manifests(_source(tmp_path, image), image.digest)
+
+
+def test_platforms_are_listed_as_deep_as_an_index_is_copied(tmp_path: Path) -> None:
+    image = make_image()
+    for _ in range(7):
+        image = make_index(image)
+    source = _source(tmp_path, image)
+    assert len(read_manifests(source, image.digest)) == 8
+    assert platforms_in(source, image.manifest) == [("linux/amd64", make_image().digest)]
+    outer = make_index(image)
+    with pytest.raises(Invalid, match="nested too deep"):
+        platforms_in(_source(tmp_path, outer), outer.manifest)
+
+
+class TestEqualEntries:
+    """Indexes that list the same content again and again."""
+
+    def test_each_index_is_read_once_however_often_it_is_listed(self, tmp_path: Path) -> None:
+        source = Counted(str(tmp_path / "source"))
+        image = make_index()
+        for _ in range(6):
+            source.put_manifest(image.manifest)
+            image = make_index(*[image] * 50, platforms=("linux/amd64",) * 50)
+        assert platforms_in(source, image.manifest) == []
+        assert len(source.read) == 6
+
+    def test_blobs_and_manifests_are_looked_at_and_synced_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one = make_image()
+        synced: list[int] = []
+        index = make_index(*[one] * 50, platforms=("linux/amd64",) * 50)
+        layout = Counted(str(tmp_path / "layout"))
+        store(one, layout)
+        layout.looked.clear()
+        monkeypatch.setattr("release.layout.layout.os.fsync", synced.append)
+        layout.put_manifest(index.manifest)
+        assert layout.looked == [one.digest]
+        assert len(synced) < 10
 
 
 class TestWorkers:
