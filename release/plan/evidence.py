@@ -90,13 +90,15 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 def weigh(
     recorded: Recorded,
-    places: tuple[ContentSource, ...],
+    places: tuple[ContentSource, ...] | None,
     expected: Expectation,
     inputs: Mapping[str, Any],
     *,
     any_version: bool,
 ) -> Evidence:
     """Decide whether the release may continue with the digest that the log has.
+
+    `places`: those that were asked; None if nobody was asked, so that the log alone speaks.
 
     While the release is not visible to others, the digest of another image is given up, and the image is built again;
     so is a digest of other inputs that is on no target. For any other such digest `RefusedError` or `InputsChanged` is
@@ -105,6 +107,8 @@ def weigh(
     digest = recorded.digest
     if digest is None:
         return Evidence()
+    if places is None:
+        return _by_the_log(recorded, digest, inputs)
     having = [place for place in places if place.digest == digest]
     if not having:
         if recorded.visible and changed_inputs(recorded.inputs, inputs):
@@ -123,8 +127,21 @@ def weigh(
     if changed_inputs(recorded.inputs, inputs) or image_inputs(image, expected) == "different":
         if recorded.visible or any(place.name != STORE for place in having):
             raise inputs_changed(digest, recorded.inputs, inputs)
-        return Evidence(abandons=f"{digest}, which nobody has seen, was built from other inputs")
+        return Evidence(abandons=_other_inputs(digest))
     return Evidence(digest=digest, sources=tuple(place.name for place in read), image=image)
+
+
+def _by_the_log(recorded: Recorded, digest: str, inputs: Mapping[str, Any]) -> Evidence:
+    """The verdict without a look at the image, which is taken to be where the log has it."""
+    if not changed_inputs(recorded.inputs, inputs):
+        return Evidence(digest=digest, sources=recorded.pushed or (STORE,))
+    if recorded.visible:
+        raise inputs_changed(digest, recorded.inputs, inputs)
+    return Evidence(abandons=_other_inputs(digest))
+
+
+def _other_inputs(digest: str) -> str:
+    return f"{digest}, which nobody has seen, was built from other inputs"
 
 
 def _wrong(recorded: Recorded, image: Held, expected: Expectation, *, any_version: bool) -> str | None:

@@ -38,7 +38,7 @@ def choose(
     expected: Expectation,
     held: HeldTags,
     recorded: Recorded,
-    places: tuple[ContentSource, ...],
+    places: tuple[ContentSource, ...] | None,
     inputs: Mapping[str, Any],
     *,
     reuse: bool,

@@ -45,7 +45,7 @@ def parts_of(subject: ReleaseInput) -> Parts:
     return find_parts(
         several_platforms(subject.build.platforms),
         subject.recorded,
-        subject.places,
+        subject.places or (),
         expected,
         inputs_of(subject.build, decision.labels),
     )

@@ -48,7 +48,8 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     `builder`: the builder that `builder: auto` chose; None if the config names one, or none was chosen. `makes_index`:
     whether the chosen builder makes an image for several platforms whole, or each platform on its own; None if none was
     chosen. `pushes_to`: the target to which the builder itself pushes the image, by digest; None if the image goes to
-    the local store. `supply`: the image that another tool or runner built, given with `--from`. `status`: the new
+    the local store. `places`: which have the recorded image, or an image of the release; None if nobody was asked.
+    `supply`: the image that another tool or runner built, given with `--from`. `status`: the new
     status of the released version; None if it does not change. `learned`: statuses that registries tell and the log
     lacks. `untold`: by target, statuses that its status artifact lacks.
     """
@@ -64,7 +65,7 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True):
     pushes_to: str | None = None
     held: HeldTags = HeldTags()
     recorded: Recorded = Recorded()
-    places: tuple[ContentSource, ...] = ()
+    places: tuple[ContentSource, ...] | None = ()
     reuse: bool = False
     supply: Supply | None = None
     checks: tuple[ImageCheck, ...] = ()

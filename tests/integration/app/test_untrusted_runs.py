@@ -379,7 +379,7 @@ class TestBuild:
         ("build", "message"),
         [
             ("target: none", "`Dockerfile` has no stage `none`"),
-            ("platforms: [amd64]", "`amd64` is not a platform"),
+            ("platforms: [x86]", "`x86` is not a platform"),
         ],
     )
     def test_unknown_stage_or_platform_in_an_untrusted_preview_is_a_build_error(

@@ -106,6 +106,18 @@ class TestResume:
         with pytest.raises(InputsChanged, match=r'another `context`: `"\."` then, `"src"` now'):
             chosen(recorded, has(where, inputs=FAT), inputs={"context": "src"})
 
+    def test_where_nobody_is_asked_the_log_alone_tells_of_the_recorded_image(self) -> None:
+        def by_the_log(recorded: Recorded, inputs: dict[str, Any] = NOW) -> Obtain:
+            return choose(DECISION, EXPECTED, holds({}), recorded, None, inputs, reuse=False)
+
+        for recorded, sources in ((BUILT, (STORE,)), (PUSHED, (IMAGE,))):
+            found = by_the_log(recorded)
+            assert (found.mode, found.sources, found.abandons) == ("resume", sources, None)
+        assert "other inputs" in (by_the_log(BUILT, {"context": "src"}).abandons or "")
+        with pytest.raises(InputsChanged):
+            by_the_log(PUSHED, {"context": "src"})
+        assert by_the_log(Recorded()).mode == "build"
+
     def test_labels_that_the_config_sets_are_expected_of_a_recorded_image(self) -> None:
         mine = msgspec.structs.replace(EXPECTED, revision="mine", version="one")
         assert chosen(BUILT, has(**RIGHT), expected=mine).mode == "build"

@@ -171,7 +171,7 @@ def test_the_recorded_index_of_a_builder_stays_as_it_is_with_its_attestations() 
 
 
 def test_an_index_that_nobody_has_or_that_has_other_labels_is_made_anew_unless_it_had_attestations() -> None:
-    *images, index = within().places
+    *images, index = within().places or ()
     other = msgspec.structs.replace(index, image=msgspec.structs.replace(index.image, inputs=None))
     for places in (tuple(images), (*images, other)):
         assert dict(steps(within(places=places)))["obtain:app"] == "build-image"

@@ -207,7 +207,7 @@ def _subject(
         committed_at=facts.snapshot.committed_at,
         held=held,
         recorded=recorded,
-        places=() if wishes.offline else (*places_of(session, component, recorded), *_given(supply)),
+        places=None if wishes.offline else (*places_of(session, component, recorded), *_given(supply)),
         reuse=component.section.reuse == "commit",
         supply=supply,
         checks=image_checks(component),
