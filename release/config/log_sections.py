@@ -33,7 +33,7 @@ def log_sections(
     places = [f"$.log[{number}]" for number in range(len(entries))]
     sections = tuple(_log(entry, env, document, place) for entry, place in zip(entries, places, strict=True))
     for number, place in enumerate(places):
-        if _identity(sections[number]) in map(_identity, sections[:number]):
+        if identity_of(sections[number]) in map(identity_of, sections[:number]):
             raise ConfigError(
                 f"{document.at(place)}: `log` names this `{sections[number].store}` store twice",
                 hint="remove one of the two: a copy in the place of the log protects from nothing",
@@ -41,7 +41,7 @@ def log_sections(
     return sections
 
 
-def _identity(section: LogSection) -> tuple[str | None, ...]:
+def identity_of(section: LogSection) -> tuple[str | None, ...]:
     """What distinguishes the store from others of its kind."""
     match section.store:
         case "file":

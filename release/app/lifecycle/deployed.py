@@ -14,6 +14,7 @@ from release.errors import ConfigError
 from release.events import Note
 from release.log import Entry
 from release.log.answers.scope import Scope
+from release.log.records.members import object_of
 from release.versions.semver import version_of_image_tag
 
 # Characters of an environment's name. Longer than any real one (image tags have this limit, too); more would break the
@@ -67,7 +68,7 @@ def deployed(workspace: Session, request: DeployedRequest) -> DeployedReport:
     warn_of_lost_entries(workspace)
     origin = origin_of(workspace, _reference(workspace, request))
     last = _last(workspace, request.environment, origin.project)
-    if last is not None and last.fields.get("image", {}).get("digest") == origin.digest:
+    if last is not None and object_of(last.fields, "image").get("digest") == origin.digest:
         workspace.sink.emit(Note(level="info", text=f"entry {last.seq} says that already"))
         return _report(request, origin, last, recorded=False)
     return _report(request, origin, _append(workspace, request, origin, last), recorded=True)

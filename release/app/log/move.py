@@ -6,6 +6,7 @@ import msgspec
 
 from release.app.log.open_log import open_store, section_of, sql_url
 from release.app.session import Session
+from release.config.log_sections import identity_of
 from release.errors import ConfigError
 from release.log.catalog.open_index import fill_tables
 
@@ -35,14 +36,22 @@ class MigrateReport(msgspec.Struct, frozen=True, kw_only=True):
 def copy_log(workspace: Session, request: CopyLogRequest) -> CopyLogReport:
     """Append to the target every entry that it lacks, with its bytes unchanged; may be repeated after an interruption.
 
-    Raises `RefusedError` if the target's entries are not the beginning of the source's, and in a run that is not
-    trusted.
+    Raises `ConfigError` for a source without entries, and for one store as both; `RefusedError` if the target's entries
+    are not the beginning of the source's, and in a run that is not trusted.
     """
     from release.log.replicate import copy as replicate
 
     workspace.require_trusted("log copy")
     env, context = workspace.settings.env, workspace.ground
-    source, target = (open_store(section_of(text, env), context) for text in (request.source, request.target))
+    sections = [section_of(text, env) for text in (request.source, request.target)]
+    source, target = (open_store(section, context) for section in sections)
+    if len({identity_of(section) for section in sections}) == 1:
+        raise ConfigError(f"`{source.name}` would be copied to itself", hint="name another store with `--to`")
+    if source.head().seq < 0:
+        raise ConfigError(
+            f"`{source.name}` has no entries, or does not exist: there is nothing to copy",
+            hint="check `--from`: a path is taken from the top folder of the repository",
+        )
     return CopyLogReport(source=source.name, target=target.name, copied=replicate(source, target))
 
 

@@ -36,6 +36,7 @@ from release.log.answers.scope import EVERYTHING, Scope
 from release.log.catalog.view import LogView
 from release.log.questions import Filter
 from release.log.records.entry_members import tags_set
+from release.log.records.members import text_of
 from release.log.state import ReleaseState
 from release.log.timestamps import moment
 from release.log.yanked import Yank, Yanks, yank_named, yank_of
@@ -120,7 +121,7 @@ def _is_about(
     fields: dict[str, Any], keys: set[str], named: set[tuple[str, str]], images: set[tuple[str, str]]
 ) -> bool:
     """Whether an entry is about releases with these keys, (project, version) pairs and (project, digest) pairs."""
-    if fields.get("release") in keys:
+    if text_of(fields, "release") in keys:
         return True
     project = str(fields.get("project", ""))
     match fields.get("kind"):

@@ -50,7 +50,7 @@ def proof_as_commit(labels: Mapping[str, str], git_tags: Sequence[VersionTag], r
     `git_tags`: those of exactly the image's version. `reason`: what that person says.
     """
     if not git_tags:
-        return Proof(refused="its image names no commit, and there is no git tag of its version")
+        return Proof(refused="there is no git tag of its version, whose commit it could be taken as")
     tag = git_tags[0]
     said = labels.get(REVISION, "") or "nothing"
     return Proof(

@@ -31,3 +31,10 @@ def dicts_of(fields: Fields, name: str) -> Iterator[Fields]:
     value = fields.get(name)
     if isinstance(value, list):
         yield from (item for item in value if isinstance(item, dict))
+
+
+def texts_of(fields: Fields, name: str) -> Iterator[str]:
+    """The texts in the list in member `name`."""
+    value = fields.get(name)
+    if isinstance(value, list):
+        yield from (item for item in value if type(item) is str)

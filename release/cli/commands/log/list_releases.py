@@ -29,6 +29,7 @@ from release.cli.output.stdout import data, document, terminal_width
 from release.cli.session import open_session
 from release.events import Note
 from release.log.questions import TagHistory
+from release.log.records.members import Fields, dicts_of, object_of, text_of, texts_of
 
 _COLUMNS = (
     "release",
@@ -131,7 +132,7 @@ def show(
         document(msgspec.to_builtins(report))
         return
     builds = {one.release.key: one.release.release for one in report.releases if one.release.rebuild}
-    lines = columns([_line(fields, builds) for fields in report.entries], width=terminal_width())
+    lines = columns([entry_row(fields, builds) for fields in report.entries], width=terminal_width())
     lines += [line for one in report.releases for line in ("", *_now(one))]
     paged(session, [*_present(report.tags), *lines, *_earlier(report.tags, name)], plain=plain)
 
@@ -227,32 +228,35 @@ def _markdown(releases: Sequence[ListedRelease]) -> list[str]:
     return lines + [f"| {' | '.join(cell(clean(text)) for text in _cells(one))} |" for one in releases]
 
 
-def _line(fields: dict[str, Any], builds: Mapping[str, str]) -> tuple[str, ...]:
-    """An entry as a row. `builds`: the name of each rebuild, by its release key."""
-    tags = ", ".join(_tag(tag) for tag in fields.get("tags", ()))
+def entry_row(fields: Fields, builds: Mapping[str, str]) -> tuple[str, ...]:
+    """An entry as a row; members of unknown types, as other versions may write them, are left out.
+
+    `builds`: the name of each rebuild, by its release key.
+    """
+    tags = ", ".join(_tag(tag) for tag in dicts_of(fields, "tags"))
     is_part = fields.get("kind") == "built-platform"
-    image = fields.get("image", {}).get("digest", "") or (fields.get("digest", "") if is_part else "")
-    error = fields.get("error", {}).get("message") or fields.get("reason") or ""
-    build = builds.get(str(fields.get("release", "")))
+    image = text_of(object_of(fields, "image"), "digest") or (text_of(fields, "digest") if is_part else "")
+    error = text_of(object_of(fields, "error"), "message") or text_of(fields, "reason")
+    version = text_of(fields, "version")
     match fields.get("kind"):
         case "deployed":
-            about = f"{fields.get('environment', '')}: {fields.get('target', '')} {fields.get('version', '')}".strip()
-            error = f"({fields['evidence']})" if fields.get("evidence") else ""
+            about = f"{text_of(fields, 'environment')}: {text_of(fields, 'target')} {version}".strip()
+            error = f"({evidence})" if (evidence := text_of(fields, "evidence")) else ""
         case "promoted":
-            about, image = f"{fields.get('from', '')} -> {fields.get('to', '')}", ""
+            about, image = f"{text_of(fields, 'from')} -> {text_of(fields, 'to')}", ""
         case "status":
-            about = f"{fields.get('version', '')} {fields.get('status', '')}"
+            about = f"{version} {text_of(fields, 'status')}"
         case _:
             about = (
-                (fields.get("platform") if is_part else None)
-                or fields.get("target")
-                or (build if fields.get("version") and build else fields.get("version"))
-                or ", ".join(fields.get("versions", ()))
+                (text_of(fields, "platform") if is_part else "")
+                or text_of(fields, "target")
+                or (version and builds.get(text_of(fields, "release"), version))
+                or ", ".join(texts_of(fields, "versions"))
             )
     said = " ".join(part for part in (about, tags or image, error) if part)
-    return (str(fields["seq"]), str(fields.get("at", "")), str(fields.get("kind", "")), said)
+    return (str(fields["seq"]), text_of(fields, "at"), text_of(fields, "kind"), said)
 
 
-def _tag(tag: dict[str, Any]) -> str:
-    withheld = f" withheld: {tag.get('reason', '')}" if tag.get("result") == "withheld" else ""
-    return f"{tag.get('name', '')}{withheld}"
+def _tag(tag: Fields) -> str:
+    withheld = f" withheld: {text_of(tag, 'reason')}" if tag.get("result") == "withheld" else ""
+    return f"{text_of(tag, 'name')}{withheld}"

@@ -75,6 +75,9 @@ def test_mirror_of_a_version_log_has_the_same_bytes(
     assert copied == (project.repo.path / ".shipmark/log.jsonl").read_bytes()
     again = project.must("log", "copy", "--from", "git:origin", "--to", "file:.git/copy.jsonl")
     assert again.stdout.startswith("0 entries copied")
+    for source in ("file:.git/copi.jsonl", "file:./.git/copy.jsonl"):
+        refused = project("log", "copy", "--from", source, "--to", "file:.git/copy.jsonl")
+        assert (refused.code, refused.stdout) == (2, "")
 
 
 def test_release_stops_before_anything_is_visible_if_the_logs_remote_is_missing(
