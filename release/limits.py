@@ -89,3 +89,5 @@ PATTERN_SECONDS = 0.5
 #: requests, so an index that somebody else made could otherwise keep a run busy for hours. Docker's official images
 #: have about ten.
 INDEX_PLATFORMS = 128
+#: Bytes of an image's config, which is parsed in memory; usual configs have some KiB. The limit is that of manifests.
+IMAGE_CONFIG_BYTES = 8 * MIB

@@ -10,7 +10,7 @@ import msgspec
 
 from release.errors import Invalid, NotFound
 from release.hints import LARGE_IMAGE
-from release.limits import INDEX_PLATFORMS
+from release.limits import IMAGE_CONFIG_BYTES, INDEX_PLATFORMS
 from release.oci import INDEX_TYPES, OCI_CONFIG, Descriptor, ImageFacts, Manifest, Repository
 from release.oci.ambiguous import require_plain_config
 from release.oci.graph import listed_manifests
@@ -18,8 +18,6 @@ from release.oci.image_index import entry_of
 from release.oci.manifest import children, json_object, platform_of, platform_text
 from release.oci.platforms import normal
 
-# Bytes of an image config, which is parsed in memory; usual configs have some KiB. The limit is that of manifests.
-_LARGEST_CONFIG = 8 * 1024 * 1024
 # Other media types are artifacts, whose config is not an image config.
 _CONFIG_TYPES = frozenset({OCI_CONFIG, "application/vnd.docker.container.image.v1+json"})
 
@@ -149,13 +147,13 @@ def read_config(repository: Repository, manifest: Manifest) -> dict[str, Any]:
     config = children(manifest)[0]
     if config.media_type not in _CONFIG_TYPES:
         return {}
-    if config.size > _LARGEST_CONFIG:
+    if config.size > IMAGE_CONFIG_BYTES:
         raise Invalid(
-            f"the config of `{manifest.digest}` has {config.size} bytes, more than {_LARGEST_CONFIG}",
+            f"the config of `{manifest.digest}` has {config.size} bytes, more than {IMAGE_CONFIG_BYTES}",
             hint=LARGE_IMAGE,
         )
     with repository.open_blob(config) as stream:
-        raw = stream.read(_LARGEST_CONFIG + 1)
+        raw = stream.read(IMAGE_CONFIG_BYTES + 1)
     what = f"the config of `{manifest.digest}` in `{repository.name}`"
     document = json_object(raw, what)
     require_plain_config(raw, document, what)
