@@ -9,7 +9,7 @@ from release.registry.http.address_policy import Reach
 from release.registry.http.answer import Answer
 from release.registry.http.client import Transport
 from release.registry.http.error_body import LARGEST_ERROR
-from release.registry.http.retry import TLS_FAULT
+from release.registry.http.retry import NO_TLS, TLS_FAULT
 
 # Bodies with which TLS servers answer plain http: Go's net/http, and nginx.
 _PLAIN_TO_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
@@ -33,8 +33,9 @@ def probe(transport: Transport, host: str, *, prefer_tls: bool) -> Found:
         try:
             return _ask(transport, second) or Found(base=first)
         except Unreachable as other:
-            # A TLS error says more than the failure of plain http at a TLS server.
-            raise (other if other.code == TLS_FAULT else error) from None
+            # A TLS error says more than the failure of plain http at a TLS server. Where the port speaks no TLS, it is
+            # the failure of plain http that counts, and that may be passed at the next attempt.
+            raise (other if other.code == TLS_FAULT or error.code == NO_TLS else error) from None
 
 
 def _ask(transport: Transport, base: str) -> Found | None:

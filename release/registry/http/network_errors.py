@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from release.errors import Unreachable
 from release.registry.http.connections import ProxyFault, ProxyRefused
-from release.registry.http.retry import NO_SUCH_HOST, PROXY_REFUSED, TLS_FAULT, TRANSIENT
-from release.registry.http.tls_hints import tls_hint
+from release.registry.http.retry import NO_SUCH_HOST, NO_TLS, PROXY_REFUSED, TLS_FAULT, TRANSIENT
+from release.registry.http.tls_hints import speaks_no_tls, tls_hint
 from release.registry.http.watchdog import Exchange
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _tls_fault(error: ssl.SSLError, host: str) -> Unreachable:
         hint = tls_hint(error)
         return Unreachable(f"the certificate of `{host}` is not valid: {reason}", code=TLS_FAULT, hint=hint)
     # A handshake that broke off may succeed in a retry; a handshake that the peer refused will not.
-    code = None if isinstance(error, ssl.SSLEOFError) else TLS_FAULT
+    code = None if isinstance(error, ssl.SSLEOFError) else NO_TLS if speaks_no_tls(error) else TLS_FAULT
     return Unreachable(f"no TLS with `{host}`: {reason}", code=code, hint=tls_hint(error))
 
 

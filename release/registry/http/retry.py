@@ -15,6 +15,8 @@ from release.errors import RegistryError, Unreachable
 TRANSIENT = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
 #: `RegistryError.code` of TLS errors, which no retry can fix.
 TLS_FAULT = "tls"
+#: `RegistryError.code` of a server that answered a TLS handshake without TLS.
+NO_TLS = "no tls"
 NO_SUCH_HOST = "dns"
 #: `RegistryError.code` of a proxy that does not connect to the host, by its rules or without a password.
 PROXY_REFUSED = "proxy"
@@ -114,7 +116,7 @@ def is_transient(error: RegistryError) -> bool:
     """Whether a retry may succeed: false for TLS errors, unknown hosts, and proxies that refuse."""
     if not isinstance(error, Unreachable):
         return False
-    return error.code not in (TLS_FAULT, NO_SUCH_HOST, PROXY_REFUSED, SILENT)
+    return error.code not in (TLS_FAULT, NO_TLS, NO_SUCH_HOST, PROXY_REFUSED, SILENT)
 
 
 def retry_after(value: str | None, now: int) -> float | None:

@@ -31,6 +31,11 @@ _BY_REASON = {
 }
 
 
+def speaks_no_tls(error: BaseException) -> bool:
+    """Whether an `ssl.SSLError` shows that the server answered without TLS."""
+    return tls_hint(error) == _PLAIN
+
+
 def tls_hint(error: BaseException) -> str | None:
     """What helps after an `ssl.SSLError`; None where that is not known."""
     code = getattr(error, "verify_code", None)

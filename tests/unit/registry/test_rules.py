@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,15 @@ from hypothesis import strategies as st
 
 from release.control import Cancel, Deadline
 from release.errors import Denied, Interrupted, Invalid, NotFound, RegistryError, Unreachable
+from release.registry.hosts.ping import probe
 from release.registry.hosts.throttle import Throttle
 from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to, reach_of
+from release.registry.http.answer import Answer
+from release.registry.http.client import Transport
 from release.registry.http.error_body import Refusal, fault_of
-from release.registry.http.retry import TLS_FAULT, Retrier, RetryPolicy, is_transient, retry_after
+from release.registry.http.retry import NO_TLS, TLS_FAULT, Retrier, RetryPolicy, is_transient, retry_after
 from release.registry.http.tls import Trust
-from release.registry.http.tls_hints import tls_hint
+from release.registry.http.tls_hints import speaks_no_tls, tls_hint
 from release.registry.pagination import breaks_off, next_link
 from release.secrets.known import Secrets
 
@@ -135,6 +139,7 @@ class TestRetries:
         assert is_transient(Unreachable("x", status=503))
         assert is_transient(Unreachable("x"))
         assert not is_transient(Unreachable("x", code=TLS_FAULT))
+        assert not is_transient(Unreachable("x", code=NO_TLS))
         assert not is_transient(Denied("x", status=403))
 
     def test_error_of_the_last_attempt_at_a_request_has_the_number_of_attempts(self) -> None:
@@ -206,6 +211,7 @@ def test_hint_about_tls_fits_the_error_of_the_certificate_or_the_handshake(
         error = ssl.SSLError(1, "x")
         error.reason = str(reason)
     assert hint in str(tls_hint(error))
+    assert speaks_no_tls(error) is (hint == "insecure: true")
 
 
 class TestGate:
@@ -346,3 +352,27 @@ def test_unreachable_is_a_registry_error() -> None:
 )
 def test_class_of_a_registry_error_follows_the_http_status(status: int, kind: type[RegistryError]) -> None:
     assert type(fault_of(status, Refusal(), what="asking", host="registry.test", hint="")) is kind
+
+
+@pytest.mark.parametrize("prefer_tls", [False, True])
+@pytest.mark.parametrize(
+    ("plain", "secure", "told"),
+    [
+        ("reset", NO_TLS, "reset"),  # a plain http server that was cut off once: the next attempt may succeed
+        ("reset", TLS_FAULT, TLS_FAULT),
+    ],
+)
+def test_error_of_a_probe_is_that_of_the_scheme_that_the_host_speaks(
+    plain: str, secure: str, told: str, prefer_tls: bool
+) -> None:
+    class Failing(Transport):
+        def __init__(self) -> None:
+            pass
+
+        def send(self, method: str, url: str, **_: Any) -> Answer:
+            code = secure if url.startswith("https:") else plain
+            raise Unreachable(f"{method} {url}", code=code)
+
+    with pytest.raises(Unreachable) as caught:
+        probe(Failing(), "127.0.0.1:5000", prefer_tls=prefer_tls)
+    assert caught.value.code == told
