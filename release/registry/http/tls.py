@@ -73,20 +73,18 @@ class Trust:
     def _verified(self) -> ssl.SSLContext:
         import ssl  # imported late: plain http needs no TLS
 
-        replaced = self._env.get("SSL_CERT_FILE")
+        read = replaced = self._env.get("SSL_CERT_FILE") or None
         try:
-            for path in (replaced, self._ca):
-                if path:
-                    read_file(path, limit=CREDENTIAL_BYTES)  # OpenSSL would read a pipe or device without end
-            context = ssl.create_default_context(
-                cafile=replaced or None, capath=self._env.get("SSL_CERT_DIR")
-            )
+            if replaced is not None:
+                read_file(replaced, limit=CREDENTIAL_BYTES)  # OpenSSL would read a pipe or device without end
+            context = ssl.create_default_context(cafile=replaced, capath=self._env.get("SSL_CERT_DIR"))
             if self._ca is not None:
+                read = self._ca
+                read_file(self._ca, limit=CREDENTIAL_BYTES)  # the same
                 context.load_verify_locations(cafile=self._ca)
         except OSError as error:
-            name = self._ca if replaced is None else replaced
             raise ConfigError(
-                f"the certificate authorities in `{name}` cannot be read: {error.strerror or error}",
+                f"the certificate authorities in `{read}` cannot be read: {error.strerror or error}",
                 hint="name a readable PEM file",
             ) from error
         return context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.control import Cancel, Deadline
-from release.errors import Denied, Interrupted, Invalid, NotFound, RegistryError, Unreachable
+from release.errors import ConfigError, Denied, Interrupted, Invalid, NotFound, RegistryError, Unreachable
 from release.registry.hosts.ping import probe
 from release.registry.hosts.throttle import Throttle
 from release.registry.http.address_policy import Reach, is_loopback_host, may_lead_to, reach_of
@@ -23,6 +24,7 @@ from release.registry.http.tls import Trust
 from release.registry.http.tls_hints import speaks_no_tls, tls_hint
 from release.registry.pagination import breaks_off, next_link
 from release.secrets.known import Secrets
+from tests.support.registries.tls import Authority
 
 NOW = 1_700_000_000_000  # 2023-11-14T22:13:20Z
 
@@ -376,3 +378,11 @@ def test_error_of_a_probe_is_that_of_the_scheme_that_the_host_speaks(
     with pytest.raises(Unreachable) as caught:
         probe(Failing(), "127.0.0.1:5000", prefer_tls=prefer_tls)
     assert caught.value.code == told
+
+
+def test_error_of_unreadable_authorities_names_the_file_that_cannot_be_read(tmp_path: Path) -> None:
+    env = {"SSL_CERT_FILE": str(Authority(tmp_path).path)}
+    with pytest.raises(ConfigError, match=r"none\.pem` cannot be read"):
+        Trust(env=env, ca=str(tmp_path / "none.pem")).context("ghcr.io")
+    with pytest.raises(ConfigError, match=r"none\.pem` cannot be read"):
+        Trust(env={"SSL_CERT_FILE": "none.pem"}, ca=env["SSL_CERT_FILE"]).context("ghcr.io")
