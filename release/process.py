@@ -218,6 +218,8 @@ def _end_left(child: subprocess.Popen[bytes]) -> None:
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return child.poll() is not None
     # WNOWAIT leaves the child unreaped: until it is reaped, the kernel gives its number to no other process.
     try:
         return (

@@ -186,6 +186,13 @@ class TestLeftRunning:
         assert done.stdout.count(b"\0") == 200000
         assert wait_until_gone(int(done.stderr))
 
+    def test_a_process_left_behind_is_ended_where_the_system_has_no_waitid(
+        self, processes: Processes, never: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr("os.waitid")  # macOS before Python 3.13
+        done = processes.run(["sh", "-c", 'cat "$0" & echo $!', never], timeout=20)
+        assert wait_until_gone(int(done.stdout))
+
     def test_a_process_in_a_session_of_its_own_holds_nothing_up_and_is_left_alone(
         self, processes: Processes, never: str
     ) -> None:
