@@ -15,6 +15,7 @@ from release.build.dockerfile.features.needs import needs_of
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.dockerfile.scope import global_scope
 from release.build.dockerfile.stage_graph import has_layer
+from release.build.required_mounts import require_given_mounts
 from release.build_spec import BuildSpec
 from release.compression.codecs import Codec, codec_named
 from release.errors import BuildError
@@ -72,6 +73,8 @@ def read_input(
     read = (contexts or Contexts()).read(task, values)
     found = TaskInput(task=task, values=values, context=read.context, chosen=read.chosen, platforms=platforms)
     require_features(found, "", FEATURES)
+    for platform in platforms or (_SOME_PLATFORM,):
+        require_given_mounts(read.context.dockerfile, task.spec, values.args, platform)
     return found
 
 

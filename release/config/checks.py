@@ -75,6 +75,13 @@ def _require_names(name: str, section: ComponentSection, document: Document) -> 
         if given and "" in _names(given):
             hint = "write `name=text`, or a map `name: text`"
             raise ConfigError(f"{_at(document, name, key)}: `{key}`: a name is empty", hint=hint)
+    for arg in () if section.build is None else section.build.args:
+        # A builder gets an argument as `NAME=VALUE`, or in a variable of that name.
+        if not arg or "=" in arg or any(character.isspace() for character in arg):
+            raise ConfigError(
+                f"{_at(document, name, 'build')}: `build.args`: `{arg}` is not the name of a build argument",
+                hint="write it as after `ARG` in the Dockerfile: `args: {VERSION: …}`",
+            )
     for channel in section.channels:
         from release.versions.prereleases import is_channel  # imported late: few configs have the key
 

@@ -37,6 +37,17 @@ _UNREADABLE = "check the rights on the file, and the disk that holds it"
 _ROOM = "make room in the folder for temporary files, or set TMPDIR to a folder with room"
 
 
+def may_be_archive(head: bytes) -> bool:
+    """Whether a file that begins with `head`, its first 512 bytes, is empty, a tar file or a compressed file."""
+    if not head or head.startswith((_ZSTD, *(magic for magic, _ in _MAGIC))):
+        return True
+    # The checksum in a tar's first header counts its own 8 bytes as spaces. Source: POSIX `pax`, "ustar".
+    stated = head[148:156].strip(b" \0")
+    if len(head) < 512 or not stated.isdigit():
+        return False
+    return stated.lstrip(b"0") == f"{sum(head[:148]) + 8 * 32 + sum(head[156:512]):o}".encode()
+
+
 class ArchiveFile:
     """The members of a tar file, uncompressed or compressed with gzip, bzip2, xz or zstd. Call `close` at the end.
 

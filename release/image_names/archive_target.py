@@ -8,10 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO
 
-from release.errors import ConfigError, Invalid, NotFound
+from release.errors import ConfigError, Invalid, NotFound, RefusedError
 from release.events import Note, Sink
-from release.filesystem.files import require_file
+from release.filesystem.files import open_file, require_file
 from release.hints import AGAIN
+from release.image_names.archive_file import may_be_archive
 from release.image_names.archive_writer import write_combined_archive
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest
@@ -131,6 +132,7 @@ class ArchiveTarget:
         self._write(manifest, None)
 
     def _write(self, manifest: Manifest, reference: str | None) -> None:
+        self.check_push()
         if self._referrers.pop(manifest.digest, None) is not None:
             self._store.put_manifest(
                 manifest
@@ -155,9 +157,16 @@ class ArchiveTarget:
         return () if self._for_daemons and self._image is None else tuple(self._written)
 
     def check_push(self) -> None:
-        """Raise `RefusedError` if the archive's path is a symlink or not a regular file."""
+        """Raise `RefusedError` if the path is a symlink, not a regular file, or a file that is not an archive."""
         with contextlib.suppress(OSError):
             require_file(self._path, workspace=self._workspace)
+            with open_file(self._path) as existing:
+                head = existing.read(512)
+            if not may_be_archive(head):
+                raise RefusedError(
+                    f"`{self._path}` is not an archive, so no image replaces it",
+                    hint="remove the file, or name another path",
+                )
 
     def delete_tag(self, tag: str) -> None:
         """Raise `Invalid`: an archive is only replaced as a whole."""

@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 import msgspec
 
 from release.decoding import decode
-from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RegistryError
+from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RefusedError, RegistryError
 from release.filesystem.files import read_limited, write_hint
 from release.filesystem.folders import OpenFolder, nearest_folder, open_folder
 from release.filesystem.new_files import NewFile
@@ -35,7 +35,8 @@ _ABSENT = (
 _UNREADABLE = "check the rights on the folder, and the disk that holds it"
 
 # Content of the file `version`, which containers/image requires.
-_VERSION = b"Directory Transport Version: 1.1\n"
+_VERSION_NAME = b"Directory Transport Version:"
+_VERSION = _VERSION_NAME + b" 1.1\n"
 _MANIFEST = "manifest.json"
 
 
@@ -86,6 +87,7 @@ class Folder:
 
     def put_only(self, manifest: Manifest) -> None:
         """Store a manifest as the folder's image."""
+        self._require_own_version()
         with self._made() as folder:
             child = _child_name(manifest.digest)
             self._write(folder, child, io.BytesIO(manifest.raw))
@@ -150,8 +152,18 @@ class Folder:
         with self._made() as folder:
             self._write(folder, _child_name(manifest.digest), io.BytesIO(manifest.raw))
 
+    def _require_own_version(self) -> None:
+        """Raise `RefusedError` if the folder's file `version` is another program's, such as a project's own."""
+        found = self._small("version")
+        if found and not found.startswith(_VERSION_NAME):
+            raise RefusedError(
+                f"the file `version` in `{self.name}` is not that of an image, so no image replaces it",
+                hint="name another folder: an image needs one of its own",
+            )
+
     def check_push(self) -> None:
-        """Raise `RegistryError` unless the folder can be written."""
+        """Raise `RegistryError` unless the folder can be written, and as `put_only`."""
+        self._require_own_version()
         try:
             with nearest_folder(self.path, self._workspace) as folder:
                 existing, writable = folder.path, folder.can_write()

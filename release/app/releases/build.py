@@ -27,6 +27,9 @@ from release.plan.release_input import ReleaseInput
 from release.tagging.model import Decision
 from release.transfer.copy import copy_image
 
+# Transports of places that are files: what the build wrote there before would be in its context.
+_IN_FILES = frozenset({"oci", "oci-archive", "docker-archive", "dir"})
+
 
 class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for an image. `component`: None for the workspace's only component.
@@ -78,7 +81,7 @@ def build(session: Session, request: BuildRequest) -> BuildReport:
     decision = decide_locally(session, component.name)
     place = None if request.output is None else _place(session, request.output)
     subject = _subject(session, component, decision, _spec(component, request))
-    built, builder = _build(session, subject, [*outputs_of(session.config), *_folder(session, place)])
+    built, builder = _build(session, subject, [*outputs_of(session.config), *_files(session, place)])
     output = None if place is None else _copy(session, built, place, decision)
     return BuildReport(
         component=component.name,
@@ -115,6 +118,7 @@ def _place(session: Session, text: str) -> ImageLocation:
             f"`-o {text}` is not a folder, archive or daemon",
             hint="write `-o oci:DIR`; images go to registries by `shipmark run`, which checks and records them",
         )
+    place.repository.check_push()  # asked now: the build may take long
     return place
 
 
@@ -130,11 +134,12 @@ def _subject(session: Session, component: Component, decision: Decision, spec: B
     )
 
 
-def _folder(session: Session, place: ImageLocation | None) -> list[str]:
-    """The OCI layout that the image is copied to: the next build must not find it in its context."""
-    if place is None or not place.name.startswith("oci:"):
+def _files(session: Session, place: ImageLocation | None) -> list[str]:
+    """The folder or archive that the image is copied to: the next build must not find it in its context."""
+    if place is None:
         return []
-    return [os.path.join(session.directory, place.name.removeprefix("oci:"))]
+    transport, _, path = place.name.partition(":")
+    return [os.path.join(session.directory, path)] if transport in _IN_FILES else []
 
 
 def _build(session: Session, subject: ReleaseInput, outputs: Sequence[str]) -> tuple[BuiltImage, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from release.build.buildkit.options import Secret
@@ -56,6 +57,18 @@ def _value(secret: Secret, env: Mapping[str, str], root: str) -> str:
     if raw is None:
         raise _unreadable(secret, "it does not exist")
     return raw.decode("utf-8", "replace")
+
+
+def require_agents(ssh: Sequence[str]) -> None:
+    """Raise `BuildError` for a socket or key of `ssh:` that does not exist. `ssh`: with absolute paths."""
+    for text in ssh:
+        name, _, sources = text.partition("=")
+        for path in filter(None, sources.split(",")):
+            if not os.path.exists(path):
+                raise BuildError(
+                    f"`build: {{ssh: …}}`: the socket or key `{path}` of `{name}` does not exist",
+                    hint="paths are relative to the repository's root; `default` takes the agent of SSH_AUTH_SOCK",
+                )
 
 
 def _unreadable(secret: Secret, reason: str) -> BuildError:

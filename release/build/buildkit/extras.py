@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from release.build import BuildTask, BuildValues
-from release.build.buildkit.build_secrets import Secrecy, read_secrets
+from release.build.buildkit.build_secrets import Secrecy, read_secrets, require_agents
 from release.build.buildkit.options import Extras, extras_of
 from release.build.context import open_context
 from release.build.context.named import task_of_folder
@@ -14,10 +14,12 @@ from release.build.context.named import task_of_folder
 def read_extras(task: BuildTask, values: BuildValues, env: Mapping[str, str]) -> tuple[Extras, Secrecy]:
     """The checked options, and what hides the values of secrets and arguments in texts.
 
-    Raises `BuildError` for a wrong option, a secret without a value, and a folder that cannot be read.
+    Raises `BuildError` for a wrong option, a secret without a value, an agent that is not there, and a folder that
+    cannot be read.
     """
     extras = extras_of(task.spec, task.root, env)
     secrets = read_secrets(extras.secrets, env, task.root)
+    require_agents(extras.ssh)
     for folder in extras.folders.values():
         open_context(task_of_folder(task, folder))
     return extras, Secrecy(values.args, secrets)

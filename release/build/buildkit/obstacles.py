@@ -11,7 +11,11 @@ from release.build.embedded.tree import LinkLoop, Tree
 from release.errors import BuildError
 
 #: Features of BuildKit.
-BUILDKIT_FEATURES: frozenset[Feature] = FEATURES - {"copy-parents-excluded", "workdir-user-name"}
+BUILDKIT_FEATURES: frozenset[Feature] = FEATURES - {
+    "copy-parents-excluded",
+    "stage-index",
+    "workdir-user-name",
+}
 
 
 def require_transferable(reach: Reach, files: Tree) -> None:

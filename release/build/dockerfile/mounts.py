@@ -46,6 +46,7 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     env: str = ""
     read_only: bool = True
+    required: bool = False
 
 
 def mount_form(text: str) -> tuple[str, ...]:
@@ -84,6 +85,7 @@ def read_mount(text: str, expand: Callable[[str], str]) -> Mount:
         id=said.get("id", ""),
         env=said.get("env", ""),
         read_only=_is_read_only(said, kind),
+        required=said.get("required") in _TRUE,
     )
 
 

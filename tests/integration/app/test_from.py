@@ -302,6 +302,13 @@ def test_shipmark_build_writes_nothing_to_log_and_registry(made: Project) -> Non
     assert made.tags == {}
 
 
+def test_what_shipmark_build_wrote_is_not_in_the_context_of_the_same_build(made: Project) -> None:
+    made.configure(build={"builder": "layers"})
+    made.repo.commit("copy all", files={"Dockerfile": "FROM scratch\nCOPY . /\n"})
+    first, again = (made.must("build", "-o", "oci-archive:made", "--json").json["digest"] for _ in range(2))
+    assert first == again
+
+
 def test_shipmark_build_of_a_dirty_work_tree_is_refused(made: Project) -> None:
     made.repo.write({"hello.txt": "changed\n"})
     refused(made("build"), 3, "hello.txt")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from release.control import Cancel
-from release.errors import ConfigError, DigestMismatch, Invalid, NotFound
+from release.errors import ConfigError, DigestMismatch, Invalid, NotFound, RefusedError
 from release.events import NullSink
 from release.image_names.archive_writer import write_combined_archive
 from release.image_names.dir import Folder
@@ -18,6 +18,31 @@ from release.oci import Descriptor
 from release.transfer.copy import copy_image
 from tests.support.registries.archives import saved_archive, workshop_in
 from tests.support.registries.images import Image, digest, make_image, make_index, make_tar, store
+
+
+@pytest.mark.parametrize("place", ["oci-archive:notes", "docker-archive:notes", "dir:own"])
+def test_an_image_replaces_no_file_that_is_not_one_of_an_image(tmp_path: Path, place: str) -> None:
+    (tmp_path / "own").mkdir()
+    files = (tmp_path / "notes", tmp_path / "own" / "version")
+    for file in files:
+        file.write_text("1.2.3\n" * 200)
+    image = make_image()
+    target = open_destination(place, workshop_in(tmp_path)).repository
+    store(image, target)
+    with pytest.raises(RefusedError):
+        target.check_push()
+    with pytest.raises(RefusedError):
+        target.put_manifest(image.manifest, tag="1.0")
+    assert {file.read_text() for file in files} == {"1.2.3\n" * 200}
+
+
+@pytest.mark.parametrize("old", [b"", b"\x1f\x8bold", make_tar({"a": b"1"})])
+def test_an_archive_is_replaced(tmp_path: Path, old: bytes) -> None:
+    (tmp_path / "a.tar").write_bytes(old)
+    target = open_destination("oci-archive:a.tar", workshop_in(tmp_path)).repository
+    target.check_push()
+    for _ in range(2):
+        store(make_image(), target, "1.0")
 
 
 class TestOciArchive:

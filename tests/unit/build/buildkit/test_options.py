@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from release.build.buildkit.build_secrets import require_agents
 from release.build.buildkit.options import extras_of
 from release.build_spec import BuildSpec
 from release.errors import BuildError
@@ -66,6 +67,9 @@ def test_missing_secret_variable_or_ssh_agent_is_a_build_error() -> None:
         extras_of(BuildSpec(secrets=("id=a,env=NONE",)), "/root", {})
     with pytest.raises(BuildError, match="SSH_AUTH_SOCK"):
         extras_of(BuildSpec(ssh=("default",)), "/root", {})
+    require_agents(("default", "a=/dev/null"))
+    with pytest.raises(BuildError, match=r"`/none\.sock` of `a` does not exist"):
+        require_agents(("a=/dev/null,/none.sock",))
 
 
 def test_cache_of_type_gha_is_skipped_outside_of_github_runners() -> None:
