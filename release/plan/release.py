@@ -179,4 +179,7 @@ def _basis(subject: ReleaseInput) -> dict[str, str]:
     observed[f"commit of {subject.component}"] = subject.decision.commit
     if subject.decision.git_tag is not None:
         observed[f"git tag of {subject.component}"] = subject.decision.git_tag
+    if subject.supply is not None:
+        # Layouts, archives and daemons may hold another image under the same name when the plan is executed.
+        observed[f"image given for {subject.component}"] = subject.supply.digest
     return observed

@@ -134,7 +134,7 @@ def _require_platforms(
     if missing:
         raise BuildError(
             f"{shown} has no image for {', '.join(f'`{name}`' for name in missing)}, which `build: platforms` names",
-            hint="add the place of that platform's image: `--from` may be given several times",
+            hint=_missing_hint(supplied),
         )
     extra = [
         has for has in places if platforms and not any(accepts_platform(name, has) for name in platforms)
@@ -144,6 +144,16 @@ def _require_platforms(
             f"`{places[extra[0]]}` has an image for `{extra[0]}`, which `build: platforms` does not name",
             hint=f"add `{extra[0]}` to `platforms`, or leave that image out",
         )
+
+
+def _missing_hint(supplied: Sequence[Supplied]) -> str:
+    for one in supplied:
+        transport, _, path = one.place.partition(":")
+        if transport == "docker-archive":
+            return (
+                f"that names one platform; if the archive has an OCI layout, all are in `oci-archive:{path}`"
+            )
+    return "add the place of that platform's image: `--from` may be given several times"
 
 
 def _position(platform: str, wanted: Sequence[str]) -> int:

@@ -164,7 +164,11 @@ def _copy(session: Session, built: BuiltImage, place: ImageLocation, decision: D
     copy_image(store, place.repository, built.digest, sink=session.sink, cancel=session.cancel)
     tag = place.tag or _tag(decision)
     place.repository.put_manifest(store.manifest(built.digest), tag=tag)
-    return f"{place.name}:{tag}"
+    return f"{place.name}:{tag}" if place.name.startswith(_TAGGED) else place.text
+
+
+# Places that keep the tag. The text of any other names its image already: a daemon's, or the only one there.
+_TAGGED = ("oci:", "oci-archive:")
 
 
 def _tag(decision: Decision) -> str:

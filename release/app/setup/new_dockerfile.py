@@ -78,9 +78,14 @@ def new_dockerfile(session: Session, request: NewDockerfileRequest) -> NewDocker
 
 
 def ignore_file_of(dockerfile: str) -> str:
-    """The ignore file that is written for `dockerfile`: `.dockerignore` for `Dockerfile`, else `NAME.dockerignore`."""
+    """The ignore file that is written for `dockerfile`: `.dockerignore` for `Dockerfile`, else `NAME.dockerignore`.
+
+    In another folder it is `Dockerfile.dockerignore`, which counts for any context: `.dockerignore` has to be in the
+    context's own folder.
+    """
     folder, name = os.path.split(dockerfile)
-    return os.path.join(folder, _IGNORE if name == "Dockerfile" else f"{name}{_IGNORE}")
+    is_own = name == "Dockerfile" and os.path.normpath(folder or ".") == "."
+    return os.path.join(folder, _IGNORE if is_own else f"{name}{_IGNORE}")
 
 
 def _require_free(folder: OpenFolder, name: str, shown: str) -> None:

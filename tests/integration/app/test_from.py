@@ -89,15 +89,15 @@ def test_order_of_from_options_does_not_change_the_digest(made: Project) -> None
 
 
 @pytest.mark.parametrize(
-    "transport", ["oci:parts/one:mine", "oci-archive:one.tar:mine", "docker-archive:one.tar"]
+    "transport", ["oci:parts/one", "oci-archive:one.tar:mine", "docker-archive:one.tar", "dir:parts/one"]
 )
-def test_from_accepts_images_of_layouts_oci_archives_and_docker_archives(
+def test_from_accepts_the_image_that_build_printed(
     make_project: Callable[..., Project], transport: str
 ) -> None:
     project = make_project()
     project.release_commit("v1.4.2", files={".gitignore": "parts/\n*.tar\n"})
-    project.must("build", "-o", transport)
-    project.must("run", "--from", transport)
+    printed = project.must("build", "-o", transport).stdout.strip()
+    project.must("run", "--from", printed)
     assert project.kinds() == ["planned", "built", "pushed", "released", "moved"]
     assert project.tags["latest"] == project.tags["1.4.2"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from release.app.setup.new_dockerfile import ignore_file_of
 from tests.support.programs.command import Shipmark
 from tests.support.releases.project import Project
 from tests.support.services.required import program, require
@@ -33,6 +34,18 @@ def test_new_dockerfile_of_another_name_gets_an_ignore_file_of_its_own(
     assert (tmp_path / done.json["dockerfile"]).is_file()
     assert (tmp_path / done.json["ignore_file"]).is_file()
     assert "`docker.io/library/golang:1.25` is not pinned" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "ignore"),
+    [
+        ("Dockerfile", ".dockerignore"),
+        ("./Dockerfile", "./.dockerignore"),
+        ("docker/Dockerfile", "docker/Dockerfile.dockerignore"),
+    ],
+)
+def test_ignore_file_counts_for_the_context_of_this_folder(file: str, ignore: str) -> None:
+    assert ignore_file_of(file) == ignore
 
 
 def test_sources_that_the_new_dockerfile_copies_and_the_folder_lacks_are_named(

@@ -10,6 +10,8 @@ from release.build_spec import BuildSpec
 from release.plan.freshness import moved_since
 from release.plan.model import plain
 from release.plan.release import plan_release
+from release.plan.supply import FROM, Supply
+from release.tagging.model import Held
 from tests.support.releases.subjects import DECISION, DIGEST, OTHER, holds, subject
 
 
@@ -43,6 +45,17 @@ def test_changed_tag_decision_makes_a_plan_stale() -> None:
     decision = msgspec.structs.replace(DECISION, tags=DECISION.tags[:-1])
     moved = moved_since(earlier(), plan_release([subject(decision=decision)]), frozenset())
     assert moved == ("the decision about `latest` of `app` changed",)
+
+
+def test_another_image_at_the_place_of_from_makes_a_plan_stale() -> None:
+    def given(digest: str) -> dict[str, Any]:
+        said = Held(target=FROM, tag=digest, state="held", digest=digest, revision=DECISION.commit)
+        return {"supply": Supply(digest=digest, places=("oci:a",), said=said)}
+
+    before = earlier(**given(DIGEST))
+    assert moved_since(before, plan_release([subject(**given(DIGEST))]), frozenset()) == ()
+    moved = moved_since(before, plan_release([subject(**given(OTHER))]), frozenset({DIGEST}))
+    assert moved == (f"`image given for app` was {DIGEST} and is {OTHER}",)
 
 
 def test_plan_of_another_commit_is_stale() -> None:
