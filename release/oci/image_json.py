@@ -45,7 +45,10 @@ def parse_platform(text: str) -> Platform:
     found = normal(text)
     # Compared by parts: `normal` drops the empty ones of `linux/amd64/`.
     if not _PLATFORM.fullmatch(found) or not all(text.split("/")):
-        raise _not_a_platform(text, "write `linux/amd64`, `linux/arm64` or `linux/arm/v7`")
+        several = "write each by itself: `[linux/amd64, linux/arm64]`, or `--platform` several times"
+        raise _not_a_platform(
+            text, several if "," in text else "write `linux/amd64`, `linux/arm64` or `linux/arm/v7`"
+        )
     system, architecture, *variant = found.split("/")
     return Platform(os=system, architecture=architecture, variant=variant[0] if variant else "")
 

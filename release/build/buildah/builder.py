@@ -22,7 +22,12 @@ from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.buildah.config import clean_config
 from release.build.buildah.failures import failure
 from release.build.buildah.folder import lay_out, own_platform, request_of, sent_dockerfile
-from release.build.buildah.obstacles import require_alike, require_folder_modes, require_plain_matches
+from release.build.buildah.obstacles import (
+    require_alike,
+    require_folder_modes,
+    require_plain_matches,
+    require_usual_arm,
+)
 from release.build.buildah.progress import BuildProgress
 from release.build.buildah.removal import remover
 from release.build.buildah.request import (
@@ -123,6 +128,8 @@ class BuildahBuilder:
             require_plain_matches(reach, files, tool.shown)
             require_folder_modes(read.context.dockerfile, reach, files, tool.shown)
             _require_hidden_arguments(tool, values.args)
+            if not tool.abilities.has_arm_variants:
+                require_usual_arm(read.platforms, tool.shown)
         except BuildError as error:
             return Problem.of("lacks", error)
         return _Prepared(read, extras, tool, secrecy, ground)

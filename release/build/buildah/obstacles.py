@@ -5,7 +5,7 @@ The differences were observed with buildah 1.28.2 and 1.39.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from release.build.context.reach import Reach
 from release.build.context.source_pattern import Source
@@ -27,6 +27,7 @@ from release.build.dockerfile.mounts import mount_form
 from release.build.embedded.tree import LinkLoop, Tree
 from release.errors import BuildError
 from release.lazy_pattern import pattern
+from release.oci.image_json import Platform
 
 _OCTAL = pattern(r"0*[0-7]{1,4}")
 _USUAL_FOLDER = 0o755
@@ -80,6 +81,16 @@ def require_folder_modes(dockerfile: Dockerfile, reach: Reach, files: Tree, show
                         f"{where}: {shown} does not give a new folder the mode of `--chmod={mode}`: `{to}`",
                         hint=f"write `WORKDIR {to}` before, and copy to `.`",
                     )
+
+
+def require_usual_arm(platforms: Sequence[Platform], shown: str) -> None:
+    """Raise `BuildError` for a variant of `arm` other than v7."""
+    for platform in platforms:
+        if platform.architecture == "arm" and platform.variant != "v7":
+            raise BuildError(
+                f"{shown} builds for `linux/arm/v7` where `{platform}` is asked for",
+                hint="choose another builder, or a newer version",
+            )
 
 
 def _is_folder(source: Source, files: Tree) -> bool:

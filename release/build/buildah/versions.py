@@ -78,14 +78,20 @@ _SINCE: Mapping[Feature, Version] = {
 }
 #: The first version that reads build arguments from a file.
 _ARGUMENT_FILES: Version = (1, 30)
+# 1.28 writes `linux/arm/v7` into the image for `linux/arm/v6`. No newer version was tried: what it built is checked.
+_ARM_VARIANTS: Version = (1, 29)
 _NUMBERS = pattern(r"\bversion v?([0-9]{1,6})\.([0-9]{1,6})(\.[0-9]{1,6})?")
 
 
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):
-    """The features of one version of buildah. `has_argument_files`: build arguments may come from a file."""
+    """The features of one version of buildah. `has_argument_files`: build arguments may come from a file.
+
+    `has_arm_variants`: images can be for `linux/arm/v6` and `v5`.
+    """
 
     features: frozenset[Feature] = _ALWAYS
     has_argument_files: bool = False
+    has_arm_variants: bool = False
 
 
 def shown_version(said: str) -> str | None:
@@ -106,4 +112,8 @@ def buildah_version(program: str, version: str) -> Version | None:
 def abilities_of(version: Version) -> Abilities:
     """The features of buildah in `version`."""
     since = {feature for feature, first in _SINCE.items() if first <= version}
-    return Abilities(features=_ALWAYS | since, has_argument_files=version >= _ARGUMENT_FILES)
+    return Abilities(
+        features=_ALWAYS | since,
+        has_argument_files=version >= _ARGUMENT_FILES,
+        has_arm_variants=version >= _ARM_VARIANTS,
+    )

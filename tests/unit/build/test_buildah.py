@@ -13,7 +13,7 @@ import pytest
 from release.build.buildah.config import clean_config
 from release.build.buildah.failures import failure
 from release.build.buildah.images import hub_images
-from release.build.buildah.obstacles import require_alike, require_folder_modes
+from release.build.buildah.obstacles import require_alike, require_folder_modes, require_usual_arm
 from release.build.buildah.progress import BuildProgress
 from release.build.buildah.removal import remover, unmount
 from release.build.buildah.request import Request, build_call, export_call, is_own
@@ -92,6 +92,13 @@ def test_features_depend_on_the_version_of_buildah(
 def test_features_of_buildah_are_known_dockerfile_features_and_grow_with_its_version() -> None:
     assert abilities_of((1, 28)).features < abilities_of((9, 0)).features < FEATURES
     assert "copy-chmod-new-folder" not in abilities_of((9, 0)).features
+
+
+def test_variants_of_arm_that_old_versions_build_as_v7_are_refused() -> None:
+    assert not abilities_of((1, 28)).has_arm_variants
+    require_usual_arm([parse_platform(text) for text in ("linux/arm", "linux/amd64/v2")], "buildah")
+    with pytest.raises(BuildError, match="for `linux/arm/v7` where `linux/arm/v6`"):
+        require_usual_arm([parse_platform("linux/arm/v6")], "buildah")
 
 
 def request(**more: Any) -> Request:

@@ -70,6 +70,7 @@ def test_invalid_platform_is_an_error(text: str) -> None:
         ("lunix/arm/v6", "no operating system is called `lunix`", "did you mean `linux/arm/v6`?"),
         ("linux/zzz", "no architecture is called `zzz`", "write `linux/amd64`"),
         ("linux/arm/sven", "is not a platform", "a variant of `arm` is written `v7`"),
+        ("linux/amd64,linux/arm64", "is not a platform", "write each by itself"),
     ],
 )
 def test_slip_in_a_platform_that_is_to_be_built_is_an_error(text: str, said: str, hint: str) -> None:
