@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -54,8 +54,3 @@ def decision_report(decision: Decision) -> DecisionReport:
         annotations=decision.annotations,
         warnings=decision.warnings,
     )
-
-
-def decisions_document(decisions: Sequence[DecisionReport]) -> dict[str, Any]:
-    """The document of the decisions for several components, in the given order."""
-    return {"schema": "shipmark.decisions/1", "decisions": msgspec.to_builtins(decisions)}

@@ -28,11 +28,12 @@ _SUBMODULE = 0o160000  # the mode of a submodule's entry in git's index ("gitlin
 
 
 class WorkTree:
-    """Asks about folders of one work tree. `env`: of the git processes."""
+    """Asks about folders of one work tree, and once about the settings of its repository. `env`: of the processes."""
 
     def __init__(self, process: Process, env: Mapping[str, str]) -> None:
         self._process = process
         self._env = env
+        self._known: dict[str, CheckoutSettings] = {}  # by git folder
 
     def files(self, folder: str) -> GitFiles | None:
         """The files that git tracks below `folder` (absolute, without symlinks); None without a git repository.
@@ -71,7 +72,7 @@ class WorkTree:
             missing=tuple(missing),
             loose=tuple(loose),
             repositories=tuple(repositories),
-            settings=self._settings(folder),
+            settings=self._settings(folder, found.git_dir),
         )
 
     def unignored(self, folder: str, files: GitFiles) -> tuple[str, ...]:
@@ -134,7 +135,12 @@ class WorkTree:
                         found.append(_join(prefix, os.fsdecode(path)))
         return tuple(found)
 
-    def _settings(self, folder: str) -> CheckoutSettings:
+    def _settings(self, folder: str, git_dir: str) -> CheckoutSettings:
+        if git_dir not in self._known:
+            self._known[git_dir] = self._read_settings(folder)
+        return self._known[git_dir]
+
+    def _read_settings(self, folder: str) -> CheckoutSettings:
         output = self._git(folder, "").read("config", "-z", "--get-regexp", _SETTINGS, accept=(0, 1))
         records = (record.partition("\n") for record in output.decode("utf-8", "replace").split("\0"))
         said = {name: value.lower() if is_set else "true" for name, is_set, value in records}

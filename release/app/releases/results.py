@@ -6,6 +6,7 @@ with more details of each step, for text output.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -132,18 +133,18 @@ def step_reports(details: Report) -> tuple[StepReport, ...]:
 def run_report(schema: Schema, details: Report, inputs: Sequence[ReleaseInput] = ()) -> RunReport:
     """The report of `preview` or `run`, made from the runner's report. `inputs`: the planner's, by component."""
     plan = details.plan
-    shared = [step_report(one) for one in details.outcomes if not one.step.scope]
+    steps: defaultdict[str, list[StepReport]] = defaultdict(list)
+    for outcome in details.outcomes:
+        steps[outcome.step.scope].append(step_report(outcome))
+    builders = _builders(details)
     releases = tuple(
         ReleaseReport(
             component=release.component,
             key=release.key,
             decision=decision_report(release.decision),
-            builder=_builder(details, release.component),
+            builder=builders.get(release.component),
             context=_context(details, release.component),
-            steps=(
-                *shared,
-                *(step_report(one) for one in details.outcomes if one.step.scope == release.component),
-            ),
+            steps=(*steps[""], *steps[release.component]),
         )
         for release in plan.releases
     )
@@ -177,12 +178,14 @@ def run_report(schema: Schema, details: Report, inputs: Sequence[ReleaseInput] =
     )
 
 
-def _builder(details: Report, component: str) -> str | None:
-    for outcome in details.outcomes:
-        operands = outcome.step.operands
-        if isinstance(operands, BuildImage) and operands.component == component:
-            return operands.builds_with
-    return None
+def _builders(details: Report) -> dict[str, str | None]:
+    """The builder of each component that is built; with several platforms that of the first one."""
+    builds = (one.step.operands for one in details.outcomes)
+    found: dict[str, str | None] = {}
+    for build in builds:
+        if isinstance(build, BuildImage):
+            found.setdefault(build.component, build.builds_with)
+    return found
 
 
 def _context(details: Report, component: str) -> ContextReport | None:

@@ -70,7 +70,9 @@ def open_context(task: BuildTask) -> Context:
     raw, real = _read_dockerfile(task, root)
     shown = os.path.relpath(real, root)
     ignore, ignore_file = _read_ignore(real, folder, root)
-    written = [os.path.relpath(os.path.join(root, path), folder) for path in (OWN_FOLDER, *task.outputs)]
+    # With many components this is done for each of them with the outputs of all, so it must stay cheap.
+    below = os.path.join(folder, "")
+    written = (os.path.normpath(os.path.join(root, path)) for path in (OWN_FOLDER, *task.outputs))
     return Context(
         root=root,
         folder=folder,
@@ -79,9 +81,7 @@ def open_context(task: BuildTask) -> Context:
         text=raw,
         ignore=ignore,
         ignore_file=ignore_file,
-        hidden=frozenset(
-            {OWN_FOLDER, *(path for path in written if path not in (".", "..") and path[:3] != "../")}
-        ),
+        hidden=frozenset({OWN_FOLDER, *(path[len(below) :] for path in written if path.startswith(below))}),
         keep_git=task.spec.keep_git,
     )
 

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from release.app.releases.tags import TagsRequest, decide_locally, tags
-from release.app.report import DecisionReport, decision_report, decisions_document
+from release.app.report import DecisionReport, decision_report
 from release.app.session import Session
 from release.cli.option_rules import one_form
 from release.cli.options import Command, global_options, image_options, result_option
@@ -70,6 +70,8 @@ def _several(session: Session, form: str, result_file: str | None) -> None:
     decisions = [tags(session, TagsRequest(component=one.name)) for one in session.components_named(None)]
     publish_decisions(session, decisions, result_file)
     if form == "json":
+        from release.cli.output.ci_outputs import decisions_document
+
         document(decisions_document(decisions))
     for decision in decisions:
         names = [tag.name for tag in decision.tags]

@@ -15,7 +15,7 @@ import msgspec
 from ci.outputs import RESULT_LIMIT, Outputs, dotenv, outputs_text
 from ci.summary import Summary, comment_of, markdown_of
 from release.app.releases.results import RunReport
-from release.app.report import DecisionReport, decisions_document
+from release.app.report import DecisionReport
 from release.app.session import Session
 from release.cli.output.files import append_output, require_outputs, write_output
 from release.cli.output.foreign import cleaned, json_text
@@ -130,6 +130,11 @@ def outputs_of_decisions(decisions: Sequence[DecisionReport]) -> Outputs:
     if len(decisions) == 1:
         return msgspec.structs.replace(_outputs(decisions[0], _json(decisions[0])), components=components)
     return Outputs(components=components, json=_text(decisions_document(decisions)))
+
+
+def decisions_document(decisions: Sequence[DecisionReport]) -> dict[str, Any]:
+    """The document of the decisions for several components, in the given order."""
+    return {"schema": "shipmark.decisions/1", "decisions": msgspec.to_builtins(decisions)}
 
 
 def outputs_of_report(report: RunReport, bindings: Bindings | None = None) -> Outputs:

@@ -110,22 +110,16 @@ def _is_visible(details: Report) -> bool:
 
 def _pulls(report: RunReport, details: Report | None) -> tuple[str, ...]:
     """`repository@digest` of each image in a registry that holds a tag of the release now."""
-    if details is None:
+    if details is None or report.schema != "shipmark.run/1":
         return ()
     found: dict[str, None] = {}
-    for release in details.plan.releases:
-        built = details.bindings.get(built_of(release.component)) or {}
-        for outcome in details.outcomes:
-            operands = outcome.step.operands
-            if (
-                isinstance(operands, PutTag)
-                and outcome.step.scope == release.component
-                and outcome.state in {"made", "done"}
-                and not operands.target.startswith("oci:")
-                and report.schema == "shipmark.run/1"
-                and built.get("digest")
-            ):
-                found[f"{operands.target}@{built['digest']}"] = None
+    for outcome in details.outcomes:
+        operands = outcome.step.operands
+        if not isinstance(operands, PutTag) or operands.target.startswith("oci:"):
+            continue
+        built = details.bindings.get(built_of(outcome.step.scope)) or {}
+        if outcome.state in {"made", "done"} and built.get("digest"):
+            found[f"{operands.target}@{built['digest']}"] = None
     return tuple(found)
 
 
