@@ -15,9 +15,17 @@ from release.limits import CONFIG_BYTES, CREDENTIAL_BYTES, EVENT_BYTES
 def read_credentials(path: str) -> bytes | None:
     """The bytes of a file with credentials, or None where there is no such file. Raises `ConfigError`."""
     try:
-        return read_file(path, limit=CREDENTIAL_BYTES)
+        content = read_file(path, limit=CREDENTIAL_BYTES)
     except OSError as error:
         raise ConfigError(f"`{path}` cannot be read: {error.strerror}", hint="check its rights") from error
+    # A common slip: DOCKER_CONFIG names `config.json` itself. Docker warns of it, too.
+    above = os.path.dirname(path)
+    if content is None and os.path.isfile(above):
+        raise ConfigError(
+            f"`{above}` is a file, and should be the folder of `{os.path.basename(path)}`",
+            hint="name the folder",
+        )
+    return content
 
 
 def read_config(path: str) -> str | None:
