@@ -15,7 +15,9 @@ from release.image_names.image_location import ImageLocation
 from release.image_names.locate import is_in_registry, locate
 from release.oci import Repository
 from release.oci.image_config import flat_entries, read_config
+from release.oci.image_index import PlatformEntry
 from release.oci.image_json import wanted_platform
+from release.oci.manifest import children
 from release.plan.supply import FROM, Joined, Supplied, Supply, join
 from release.tagging.labels import PLATFORM, REVISION, VERSION
 from release.tagging.model import Decision, Held
@@ -92,6 +94,8 @@ def supply_of(
         _require_labels(said, decision, places)
     if not any(is_in_registry(one.name) for one in opened.repositories):
         # Files can be asked for nothing; of a registry only the copy tells.
+        for part in joined.parts:
+            _require_layers(repository, part, places)
         _require_whole(session, repository, joined.top.digest, targets, places)
     return Supply(
         digest=joined.top.digest,
@@ -123,6 +127,23 @@ def _supplied(place: ImageLocation) -> Supplied:
     if top.is_index:
         return Supplied(place=place.text, top=top, entries=flat_entries(place.repository, top))
     return Supplied(place=place.text, top=top, config=read_config(place.repository, top))
+
+
+def _require_layers(repository: Repository, part: PlatformEntry, places: Sequence[str]) -> None:
+    """Raise `BuildError` if the image's config lists another number of layers than its manifest.
+
+    Source: OCI image-spec v1.1, "OCI Image Configuration", `rootfs`.
+    """
+    manifest = repository.manifest(part.image.digest)
+    rootfs = read_config(repository, manifest).get("rootfs")
+    listed = (rootfs.get("diff_ids") if isinstance(rootfs, dict) else None) or []
+    count = len(children(manifest)) - 1  # without the config
+    if isinstance(listed, list) and len(listed) != count:
+        raise BuildError(
+            f"the image for `{part.platform}` at {_shown(places)} has {count} layers, and its config lists"
+            f" {len(listed)}: no runtime unpacks it",
+            hint="build the image again: the tool that made it is broken, or was stopped",
+        )
 
 
 def _require_whole(

@@ -136,7 +136,7 @@ def test_from_with_other_platforms_than_configured_is_refused(made: Project) -> 
     assert made.kinds() == []
 
 
-def test_from_reads_indexes_in_an_index_and_refuses_one_that_names_another_platform(made: Project) -> None:
+def test_from_reads_indexes_in_an_index_and_refuses_those_that_do_not_fit_their_images(made: Project) -> None:
     labels = {REVISION: made.repo.head, VERSION: "1.4.2"}
     amd, arm = (make_image(platform=platform, labels=labels) for platform in BOTH)
     place = Layout(str(made.repo.path / "parts" / "nested"))
@@ -147,6 +147,9 @@ def test_from_reads_indexes_in_an_index_and_refuses_one_that_names_another_platf
     )
     store(make_index(arm, amd), place, "wrong")
     refused(made("run", "--from", "oci:parts/nested:wrong"), 4, "names another platform for an image")
+    config = json.dumps({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}}).encode()
+    store(make_index(make_image(config=config), arm), place, "torn")
+    refused(made("run", "--from", "oci:parts/nested:torn"), 4, "1 layers, and its config lists 0")
     made.must("run", "--from", "oci:parts/nested:mine")
     assert {entry["platform"]: entry["digest"] for entry in made.log[1:3]} == dict(
         zip(BOTH, (amd.digest, arm.digest), strict=True)
