@@ -28,11 +28,32 @@ def require_canonical(value: Any) -> None:
         _require_subset(value, "$")
 
 
-def digest_of(schema: str, value: Any) -> str:
-    """64 lower-case hex: SHA-256 over the schema name, a newline, and the canonical bytes."""
+def digest_of(schema: str, value: Any, *, any_keys: bool = False) -> str:
+    """64 lower-case hex: SHA-256 over the schema name, a newline, and the canonical bytes.
+
+    `any_keys`: keys may be any text, such as names of components. Not for what goes into the version log: releases of
+    shipmark that refuse such keys read it, too.
+    """
     import hashlib  # imported late: it loads OpenSSL, and `tags` needs no digest
 
-    return hashlib.sha256(schema.encode() + b"\n" + canonical(value)).hexdigest()
+    if any_keys and not is_plain(value):
+        _require_subset(value, "$", any_keys=True)
+        encoded = msgspec.json.encode(_in_order(value))
+    else:
+        encoded = canonical(value)
+    return hashlib.sha256(schema.encode() + b"\n" + encoded).hexdigest()
+
+
+def _in_order(value: Any) -> Any:
+    """`value` with the keys of each object in the order of RFC 8785, section 3.2.3: by UTF-16 code units."""
+    match value:
+        case dict():
+            return {
+                key: _in_order(value[key]) for key in sorted(value, key=lambda one: one.encode("utf-16-be"))
+            }
+        case list() | tuple():
+            return [_in_order(item) for item in value]
+    return value
 
 
 def is_plain(value: Any) -> bool:
@@ -65,7 +86,7 @@ def _are_plain(values: Iterable[Any]) -> bool:
     return True
 
 
-def _require_subset(value: Any, where: str) -> None:
+def _require_subset(value: Any, where: str, *, any_keys: bool = False) -> None:
     match value:
         case bool():
             return
@@ -76,14 +97,14 @@ def _require_subset(value: Any, where: str) -> None:
                 raise ValueError(f"integer at `{where}` is not between -2^53 and 2^53")
         case list() | tuple():
             for position, item in enumerate(value):
-                _require_subset(item, f"{where}[{position}]")
+                _require_subset(item, f"{where}[{position}]", any_keys=any_keys)
         case dict():
             for key, item in value.items():
                 # RFC 8785 sorts keys by UTF-16 units, msgspec by code points; for ASCII keys the order is the same.
-                if not isinstance(key, str) or not key.isascii():
+                if not isinstance(key, str) or not (any_keys or key.isascii()):
                     raise ValueError(f"key `{key!r}` at `{where}` is not ASCII text")
                 _require_text(key, where)
-                _require_subset(item, f"{where}.{key}")
+                _require_subset(item, f"{where}.{key}", any_keys=any_keys)
         case _:
             raise ValueError(f"`{type(value).__name__}` at `{where}` has no canonical form")
 

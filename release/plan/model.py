@@ -140,7 +140,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def hash(self) -> str:
         """64 hex digits: the hash of the whole plan, which contains neither the time nor anything about the run."""
-        return digest_of(PLAN_SCHEMA, plain(self))
+        return digest_of(PLAN_SCHEMA, plain(self), any_keys=True)
 
 
 class Free(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from release.canonical_json import digest_of
 from release.errors import LogCorrupt, LogError
 from release.log import LINE_LIMIT, Head
 from release.log.chain import Malformed, head_of, read_line, verify_line, verify_lines
@@ -229,3 +230,10 @@ def test_fact_without_canonical_form_is_refused(wrong: dict[str, Any]) -> None:
 def test_fact_too_long_for_a_log_line_is_refused() -> None:
     with pytest.raises(LogError, match=f"bytes long, at most {LINE_LIMIT} fit"):
         seal({"kind": "note", "text": "x" * LINE_LIMIT}, Head(), AT)
+
+
+@pytest.mark.parametrize("value", [{"ü": "1", "a": [{"😀": "2", "\ufb01": "3"}]}, {"b": "ä", "a": 1}])
+def test_digest_of_a_plan_with_any_keys_is_that_of_canonical_json_by_rfc_8785(value: dict[str, Any]) -> None:
+    """Names of components and folders are keys of a plan. Code units order `😀` before `\ufb01`."""
+    expected = hashlib.sha256(b"s/1\n" + rfc8785.dumps(value)).hexdigest()
+    assert digest_of("s/1", value, any_keys=True) == expected

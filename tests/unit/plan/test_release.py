@@ -298,6 +298,12 @@ def test_steps_of_two_components_have_unique_ids_and_scopes() -> None:
     assert {step.scope for step in plan.steps} == {"", "app", "web"}
 
 
+def test_plan_of_a_component_and_a_folder_whose_names_are_not_ascii_has_a_hash() -> None:
+    """`run` ended with 1 after everything was pushed, since the names are keys of the plan's basis."""
+    plan = plan_release([subject(component="ünï cöde", targets=(Target(name="oci:dist/bü"),))])
+    assert len(plan.hash) == 64
+
+
 def test_release_plan_hash_changes_with_the_present_tags() -> None:
     assert plan_release([subject()]).hash == plan_release([subject()]).hash
     moved = holds({"latest": OTHER}, version="1.4.1", revision="f" * 40)
