@@ -39,16 +39,21 @@ _PLAIN_BRANCH = pattern(r"[\w./-]+", re.ASCII)
 _ELSEWHERE = pattern(r"(^|/)(tests?|testdata|fixtures|examples?|vendor|node_modules|third_party)/")
 
 
+_NAMES = ("Dockerfile", "Containerfile")
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a repository has. `url`: the remote's https address, None without one. `systems`: CI systems, in order.
 
-    `dockerfiles`: paths from the root. `bake`: text of bake files by path. `has_config`: whether shipmark.yml exists.
+    `dockerfiles`: paths from the root. `others`: files such as `Dockerfile.prod`, which are not taken by themselves.
+    `bake`: text of bake files by path. `has_config`: whether shipmark.yml exists.
     """
 
     url: str | None
     branch: str
     systems: tuple[str, ...]
     dockerfiles: tuple[str, ...]
+    others: tuple[str, ...]
     workflows: tuple[Workflow, ...]
     unread: tuple[Unread, ...]
     bake: dict[str, str]
@@ -69,7 +74,8 @@ def discover(session: Session) -> Found:
     """Read the repository; outside of one, the working folder."""
     root = session.root
     files = read_ci_files(root, [FOLDER])
-    url = source_url(_asked(session, "config", "--get", "remote.origin.url") or None)
+    url = source_url(_remote(session) or None)
+    dockerfiles, others = _dockerfiles(session)
     systems = [
         name
         for name, paths in _FILES.items()
@@ -83,7 +89,8 @@ def discover(session: Session) -> Found:
         url=url,
         branch=_branch(session),
         systems=tuple(systems),
-        dockerfiles=_dockerfiles(session),
+        dockerfiles=dockerfiles,
+        others=others,
         workflows=files.workflows,
         unread=tuple(one for one in files.unread if one.path.startswith(".github/")),
         bake={name: text for name in DEFAULT_FILES if (text := _text(root, name))},
@@ -100,6 +107,13 @@ def _asked(session: Session, *arguments: str) -> str:
     return done.stdout.decode("utf-8", "replace").strip() if done.code == 0 else ""
 
 
+def _remote(session: Session) -> str:
+    """The URL of the remote `origin`, else of the only remote; empty where there are none or several."""
+    names = _asked(session, "remote").split()
+    name = "origin" if "origin" in names or len(names) != 1 else names[0]
+    return _asked(session, "config", "--get", f"remote.{name}.url")
+
+
 def _branch(session: Session) -> str:
     """The default branch: the remote's, else the one that is checked out."""
     try:
@@ -110,19 +124,20 @@ def _branch(session: Session) -> str:
     return found if _PLAIN_BRANCH.fullmatch(found) else "main"
 
 
-def _dockerfiles(session: Session) -> tuple[str, ...]:
+def _dockerfiles(session: Session) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The paths of Dockerfiles, and of files that only begin with this name; those next to the root first."""
     listed = _asked(
         session, "ls-files", "-co", "--exclude-standard", "-z", "--", "*Dockerfile*", "*Containerfile*"
     )
-    names = [name for name in listed.split("\0") if _is_dockerfile(name)]
+    names = [name for name in listed.split("\0") if not _ELSEWHERE.search(name) and name.isprintable()]
     if not listed and os.path.isfile(os.path.join(session.root, "Dockerfile")):
         names = ["Dockerfile"]
-    return tuple(sorted(names, key=lambda name: (name.count("/"), name))[:CI_FILES])
-
-
-def _is_dockerfile(name: str) -> bool:
-    base = posixpath.basename(name)
-    return base in {"Dockerfile", "Containerfile"} and not _ELSEWHERE.search(name) and name.isprintable()
+    names = sorted(filter(None, names), key=lambda name: (name.count("/"), name))
+    bases = {name: posixpath.basename(name) for name in names}
+    return (
+        tuple(one for one in names if bases[one] in _NAMES)[:CI_FILES],
+        tuple(one for one in names if bases[one].startswith(tuple(f"{name}." for name in _NAMES)))[:CI_FILES],
+    )
 
 
 def is_shipmarks(root: str, name: str) -> bool:

@@ -327,7 +327,8 @@ class TestNewFiles:
         self, make_repo: Any
     ) -> None:
         repo = make_repo("folders")
-        repo.commit(files={"api/Dockerfile": "FROM scratch\n", "web/Dockerfile": "FROM scratch\n"})
+        folders = ("Ä b: [1]", "api", "web", "ä/b:-[1]")
+        repo.commit(files={f"{folder}/Dockerfile": "FROM scratch\n" for folder in folders})
         workspace = open_workspace(str(repo.path), env=repo.env, images=("ghcr.io/acme/app",))
         assert init(workspace, InitRequest(write=True)).notes == (
             (
@@ -342,7 +343,13 @@ class TestNewFiles:
             "paths": ["api/**"],
             "build": {"context": "api", "dockerfile": "api/Dockerfile"},
         }
-        assert list(components) == ["api", "web"]
+        assert components["a-b-1"] == {
+            "image": "ghcr.io/acme/app/a-b-1",
+            "prefix": "a-b-1/",
+            "paths": [r"Ä b: \[1\]/**"],
+            "build": {"context": "Ä b: [1]", "dockerfile": "Ä b: [1]/Dockerfile"},
+        }
+        assert sorted(components) == ["a-b-1", "a-b-1-2", "api", "web"]
 
 
 class TestRefusals:
