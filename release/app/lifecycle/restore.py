@@ -40,7 +40,9 @@ def restore(session: Session, request: RestoreRequest) -> ChangeResult:
     ground = ground_of(session, request.component, request.version, "")
     plan, new = _plan(ground, request.reason)
     restored = tuple(dict.fromkeys(one.version for one in new))
-    session.sink.emit(Note(level="info", text=f"restored: {', '.join(restored) or 'nothing more'}"))
+    session.sink.emit(Note(level="info", text=f"restoring: {', '.join(restored) or 'nothing more'}"))
+    if (note := still_taken_back(ground)) is not None:
+        session.sink.emit(note)
     carry_out = survey if request.preview else execute
     details = carry_out(session, plan, with_decided(session, ground.component, new))
     report = RestoreReport(
@@ -56,6 +58,17 @@ def restore(session: Session, request: RestoreRequest) -> ChangeResult:
     notes = (f"restored: {', '.join(restored) or 'nothing more'}", f"reason: {request.reason}")
     about = changed(details, ground.version, f"shipmark restore {ground.name}", notes)
     return ChangeResult(report=report, details=details, changed=about)
+
+
+def still_taken_back(ground: Ground) -> Note | None:
+    """A warning if the version of a restored rebuild is taken back, too: then the rebuild does not count again."""
+    if not ground.rebuild or str(ground.version) not in ground.known.yanked:
+        return None
+    return Note(
+        level="warning",
+        text=f"{ground.version} itself was taken back, so {ground.name} still does not count",
+        hint=f'`shipmark restore {ground.version} --reason "..."` lets it count, and {ground.name} with it',
+    )
 
 
 def _plan(ground: Ground, reason: str) -> tuple[Plan, tuple[KnownStatus, ...]]:

@@ -49,7 +49,7 @@ def rollback(session: Session, request: RollbackRequest) -> ChangeResult:
     ground = ground_of(session, request.component, request.to, "--to ")
     plan, new = _plan(ground, _line(request.line), request.reason)
     yanks = tuple(one.version for one in new)
-    session.sink.emit(Note(level="info", text=f"taken back: {', '.join(yanks) or 'nothing more'}"))
+    session.sink.emit(Note(level="info", text=f"taking back: {', '.join(yanks) or 'nothing more'}"))
     carry_out = survey if request.preview else execute
     details = carry_out(session, plan, with_decided(session, ground.component, new))
     _warn_elsewhere(ground, yanks)

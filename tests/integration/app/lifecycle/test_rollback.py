@@ -301,7 +301,7 @@ def test_rollback_warns_about_other_repositories_and_environments_with_the_versi
     result = released.must("rollback", "--to", "1.4.1", "--reason", "it eats data", env=env)
     for one in (promoted, deployed, result):
         assert "entries or more were cut off (`SHIPMARK_LOG_ANCHOR`)" in one.stderr
-    assert "taken back: 1.5.0, 1.4.2" in result.stderr
+    assert "taking back: 1.5.0, 1.4.2" in result.stderr
     assert f"`{prod}` still has 1.4.2 under `1`, `1.4`, `latest`" in result.stderr
     assert "environment `production` runs 1.4.2" in result.stderr
     released.must("promote", f"{released.image}:1.4.1", "--to", prod)
@@ -387,7 +387,7 @@ def test_rollback_to_a_version_yanks_its_rebuild_and_moves_the_tags_back(project
     result = back(project, "1.4.2", "--json")
     assert "environment `production` runs 1.4.2_r1" in result.stderr
     assert result.json["yanked"] == ["1.4.2_r1"]
-    assert "taken back: 1.4.2_r1" in result.stderr
+    assert "taking back: 1.4.2_r1" in result.stderr
     assert {project.tags[tag] for tag in ("1.4", "1", "latest")} == {first}
     listed = {one["release"]: one["state"] for one in project.must("log", "list", "--json").json["releases"]}
     assert listed == {"1.4.2_r1": "yanked", "1.4.2": "released"}

@@ -83,12 +83,12 @@ def test_restore_lets_a_version_count_again_for_everybody_and_a_second_yank_take
 ) -> None:
     back(released)
     result = restore(released)
-    assert "restored: 1.5.0" in result.stderr
+    assert "restoring: 1.5.0" in result.stderr
     assert released.tags["latest"] == released.tags["1"] == released.tags["1.5.0"]
     assert told() == [("1.5.0", 2, "restored")]
     assert [(one["versions"], one["number"]) for one in of_kind(released, "restored")] == [(["1.5.0"], 2)]
     entries = len(released.log)
-    assert "restored: nothing more" in restore(released).stderr
+    assert "restoring: nothing more" in restore(released).stderr
     assert len(released.log) == entries
     released.lose_disk()
     released.must("run")
