@@ -17,6 +17,14 @@ ODD_IMAGE = "make the image again with a current tool, or copy it again from whe
 LARGE_IMAGE = (
     "this is more than shipmark reads of one image, to protect its memory: make it smaller, or split it"
 )
+#: For an image that a builder made for another platform than it was asked for.
+NAMES_PLATFORM = "see whether the Dockerfile names a platform: `FROM --platform=…`"
+#: For a command about images where neither an option nor the config names one.
+NAME_IMAGE = "give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml"
+#: For a file or folder of the build context that cannot be read.
+MAKE_READABLE = "make the path readable, or name it in `.dockerignore`"
+#: For an instruction whose source is not in the build context.
+CHECK_SOURCE = "check the path, and that `.dockerignore` does not leave it out"
 #: For an exception that no code expects.
 DEFECT = "this is a defect of shipmark: run the command again with `-v`, and report what it prints"
 #: For a record of the version log that does not have the form of its kind.

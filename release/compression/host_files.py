@@ -9,6 +9,7 @@ import stat
 from release.compression.entries import HostFile
 from release.errors import BuildError, RefusedError
 from release.filesystem.folders import open_parent
+from release.hints import MAKE_READABLE
 
 # O_NOFOLLOW: a symlink may have replaced the listed file. O_NONBLOCK: opening a pipe would wait for a writer. O_NOCTTY:
 # a terminal would become the controlling terminal. O_CLOEXEC: child processes do not inherit the descriptor.
@@ -36,7 +37,7 @@ def open_host_file(content: HostFile) -> io.FileIO:
     except OSError as error:
         raise BuildError(
             f"`{content.path}` cannot be read: {error.strerror}",
-            hint="make the path readable, or name it in `.dockerignore`",
+            hint=MAKE_READABLE,
         ) from error
 
 

@@ -16,6 +16,7 @@ from release.compression.host_files import changed, open_host_file
 from release.compression.tar_header import header
 from release.errors import BuildError
 from release.events import Progress, Sink
+from release.hints import MAKE_READABLE
 
 #: Bytes of one read. Bounds the memory of a stream, and the work between two calls of `check`, which may cancel it.
 #: Smaller reads cost more calls. The bytes of the tar do not depend on this size.
@@ -73,7 +74,7 @@ def read_content(content: Content) -> Iterator[bytes]:
     except OSError as error:
         raise BuildError(
             f"`{content.path}` cannot be read: {error.strerror}",
-            hint="make the path readable, or name it in `.dockerignore`",
+            hint=MAKE_READABLE,
         ) from error
     if left:
         raise changed(content.path)

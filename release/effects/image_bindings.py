@@ -9,6 +9,7 @@ import msgspec
 
 from release.build import BuiltImage, PlatformImage
 from release.errors import BuildError
+from release.hints import NAMES_PLATFORM
 from release.oci import ImageFacts, Manifest, Repository
 from release.oci.image_config import flat_entries, manifest_facts
 from release.oci.image_index import PlatformEntry, entries_of
@@ -92,7 +93,7 @@ def _entry_for(platform: str, entries: Sequence[PlatformEntry]) -> PlatformEntry
     shown = ", ".join(f"`{entry.platform}`" for entry in entries) or "no platform"
     raise BuildError(
         f"the builder left an image for {shown} where `{platform}` was asked for",
-        hint="see whether the Dockerfile names a platform: `FROM --platform=…`",
+        hint=NAMES_PLATFORM,
     )
 
 

@@ -24,7 +24,7 @@ from release.effects.tag_reader import TagReader
 from release.errors import BuildError, NotFound, RegistryError, ReleaseError
 from release.events import Note, Sink
 from release.handler import Work
-from release.hints import AGAIN
+from release.hints import AGAIN, NAMES_PLATFORM
 from release.plan.evidence import STORE
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Slot, plain
 from release.plan.operands import BuildImage, FindImage, builder_of, part_of
@@ -117,7 +117,7 @@ class Build:
         if not any(accepts_platform(platform, each) for each in found.platforms):
             raise BuildError(
                 f"the builder left an image for {', '.join(found.platforms)} where `{platform}` was asked for",
-                hint="see whether the Dockerfile names a platform: `FROM --platform=…`",
+                hint=NAMES_PLATFORM,
             )
         return part_bindings(
             part_of(operands.component, platform),

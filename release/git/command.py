@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from release.errors import GitError, NoRepository
-from release.git.failures import failure
+from release.git.failures import DAMAGED, failure
 from release.git.repository import require_entry
 from release.ports import Completed, Process
 
@@ -174,5 +174,5 @@ def understood(what: str) -> Iterator[None]:
     except (ValueError, IndexError) as error:
         raise GitError(
             f"git's answer about {what} cannot be understood: {error}",
-            hint="`git fsck` says what is damaged; a fresh clone helps",
+            hint=DAMAGED,
         ) from error

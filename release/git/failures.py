@@ -9,7 +9,10 @@ from release.ports import Completed
 
 # Git's last word after ssh or the host refused: it names no cause.
 _UNREADABLE = "fatal: Could not read from remote repository."
-_DAMAGED = "`git fsck` says what is damaged; a fresh clone helps"
+#: For what git says of a repository that cannot be right.
+DAMAGED = "`git fsck` says what is damaged; a fresh clone helps"
+#: For a folder that is in no repository.
+RUN_IN_A_CLONE = "run in a clone, or name one with `-C DIR`; `git init` makes one"
 _NEWER = "a newer git made this repository: install one that knows its format (`git --version`)"
 _SETTING = "correct that line: `git config --list --show-origin` reads every file, and stops at the wrong one"
 #: A part of git's message -> what helps.
@@ -45,15 +48,9 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
                 hint="`git worktree repair` in the repository of a linked work tree, or "
                 "`git submodule update --init` in that of a submodule, writes it anew",
             )
-        return NoRepository(
-            f"there is no git repository at `{directory}`",
-            hint="run in a clone, or name one with `-C DIR`; `git init` makes one",
-        )
+        return NoRepository(f"there is no git repository at `{directory}`", hint=RUN_IN_A_CLONE)
     if "must be run in a work tree" in text or "cannot use bare repository" in text:
-        return BareRepository(
-            f"`{directory}` is in a git repository without a work tree",
-            hint="run in a clone that has its files checked out (`git clone`, not `git clone --bare`)",
-        )
+        return bare_repository(directory)
     if "does not have any commits" in text or "bad default revision" in text:
         return NoCommits(f"the repository at `{directory}` has no commit", hint="commit something first")
     if "promisor remote" in text or "lazy fetching disabled" in text:
@@ -62,8 +59,16 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
             hint=f"nothing is fetched into a clone: run `git {command}` in it once, which fetches them, "
             "or clone without `--filter`",
         )
-    hint = next((hint for part, hint in _HINTS.items() if part in text), _DAMAGED)
+    hint = next((hint for part, hint in _HINTS.items() if part in text), DAMAGED)
     return GitError(f"`git {command}` failed in `{directory}`: {told_by(done)}", hint=hint)
+
+
+def bare_repository(directory: str) -> BareRepository:
+    """The error for a folder in a repository without a work tree."""
+    return BareRepository(
+        f"`{directory}` is in a git repository without a work tree",
+        hint="run in a clone that has its files checked out (`git clone`, not `git clone --bare`)",
+    )
 
 
 def told_by(done: Completed) -> str:

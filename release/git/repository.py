@@ -16,6 +16,7 @@ import msgspec
 
 from release.errors import BareRepository, ConfigError, GitError
 from release.filesystem.files import open_file, read_file
+from release.git.failures import RUN_IN_A_CLONE, bare_repository
 from release.lazy_pattern import pattern
 from release.limits import GIT_POINTER_BYTES, GIT_SHALLOW_BYTES
 
@@ -105,7 +106,7 @@ def find_places(directory: str, env: Mapping[str, str], worktree: str | None = N
     if found is None or not found.git_dir:
         raise GitError(
             f"there is no `.git` of a repository at `{directory}`, or in a folder above",
-            hint="run in a clone, or name one with `-C DIR`; `git init` makes one",
+            hint=RUN_IN_A_CLONE,
         )
     root = found.root if worktree is None else os.path.realpath(_join(found.git_dir, worktree))
     return Places(root=root, git_dir=found.git_dir, common_dir=_common(found.git_dir))
@@ -127,10 +128,7 @@ def _bare(directory: str, bare: str, env: Mapping[str, str]) -> BareRepository:
             "shipmark never enters one, because its `config` could run any program",
             hint=f"run in `{outer}`, or name another folder of it with `-C`",
         )
-    return BareRepository(
-        f"`{directory}` is in a git repository without a work tree",
-        hint="run in a clone that has its files checked out (`git clone`, not `git clone --bare`)",
-    )
+    return bare_repository(directory)
 
 
 def _lies_in_a_work_tree(bare: str, env: Mapping[str, str]) -> str:

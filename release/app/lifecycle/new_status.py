@@ -12,6 +12,7 @@ from release.app.releases.known_everywhere import known_everywhere
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError, ShallowClone, Unreachable
+from release.hints import NAME_IMAGE
 from release.log.records.entry_members import rebuild_of, without_rebuild
 from release.plan.operands import MoveTag
 from release.plan.outcome import Report
@@ -160,7 +161,7 @@ def _component(session: Session, name: str | None) -> Component:
     if not components[0].targets:
         raise ConfigError(
             "there is no image whose tags could move",
-            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml",
+            hint=NAME_IMAGE,
         )
     return components[0]
 

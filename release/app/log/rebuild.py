@@ -15,6 +15,7 @@ from release.app.session import Session
 from release.config.load import Component
 from release.effects.version_status import told_in
 from release.errors import ConfigError, RefusedError
+from release.hints import NAME_IMAGE
 from release.log.answers.scope import Scope
 from release.log.rebuilt.facts import Rebuilt, facts_of, joined, status_facts
 from release.log.rebuilt.identify import Found, LeftOut, Origin, identify
@@ -120,7 +121,7 @@ def _require_some_target(session: Session) -> None:
     if not any(one.targets for one in session.components):
         raise ConfigError(
             "there is no image whose registry could be read",
-            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml",
+            hint=NAME_IMAGE,
         )
 
 

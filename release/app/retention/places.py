@@ -16,6 +16,7 @@ from release.app.session import Session
 from release.config.load import load_policy
 from release.config.retention import RetentionSection
 from release.errors import ConfigError, NotFound
+from release.hints import NAME_IMAGE
 from release.oci.reference import Reference, parse_repository
 from release.patterns import expression_of, has_wildcard
 from release.retention.trash import emptying
@@ -229,7 +230,7 @@ def _nothing(session: Session, given: RetentionSection | None) -> ConfigError:
     if given is not None or any(one.section.retention for one in session.components):
         return ConfigError(
             "there is no image whose repository could be pruned",
-            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml",
+            hint=NAME_IMAGE,
         )
     return ConfigError(
         "no policy says what may be deleted",

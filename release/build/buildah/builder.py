@@ -62,6 +62,7 @@ from release.docker.saved_images import SavedImage, store_archive
 from release.errors import BuildError
 from release.events import LastLines, Sink
 from release.filesystem.files import open_file, read_file
+from release.hints import NAMES_PLATFORM
 from release.layout.adopt import made_layout, put_bytes, translated
 from release.layout.layout import Layout
 from release.oci import Manifest
@@ -228,7 +229,7 @@ class _Prepared:
         if self._read.platforms and saved.platform != platform:
             raise BuildError(
                 f"`{self._tool.name}` built for `{saved.platform}` instead of `{platform}`",
-                hint="see whether the Dockerfile names a platform: `FROM --platform=…`",
+                hint=NAMES_PLATFORM,
             )
         config = clean_config(saved.config, self._secrecy.args, self._secrecy.hide)
         layers = [layer.descriptor for layer in saved.layers]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from release.errors import BuildError
+from release.hints import CHECK_SOURCE
 from release.lazy_pattern import pattern
 from release.program_messages import shortened, tells_full_disk
 
@@ -26,7 +27,7 @@ _HINTS = (
     ("exit status", "the lines above are what the command wrote"),
     ("no image found in", "take a base image that exists for the platform, or remove it from `platforms:`"),
     ("initializing source docker://", "check the image's name, and that this machine can reach its registry"),
-    ("no such file or directory", "check the path, and that `.dockerignore` does not leave it out"),
+    ("no such file or directory", CHECK_SOURCE),
     (
         "operation not permitted",
         "the program may not make containers here: set BUILDAH_ISOLATION=chroot, or run as root",

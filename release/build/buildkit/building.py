@@ -24,6 +24,7 @@ from release.build.context.digest import hashing
 from release.build.result import built_image
 from release.errors import BuildError
 from release.events import LastLines, Note
+from release.hints import NAMES_PLATFORM
 from release.layout.adopt import made_layout, translated
 from release.oci.image_json import parse_platform
 
@@ -185,7 +186,7 @@ class Building:
         if wanted and (len(found) != len(wanted) or set(found) != set(wanted)):
             raise BuildError(
                 f"BuildKit built for {_shown(found)} where {_shown(wanted)} was asked for",
-                hint="see whether the Dockerfile names a platform: `FROM --platform=…`",
+                hint=NAMES_PLATFORM,
             )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from release.errors import BuildError, BuilderUnavailable
+from release.hints import CHECK_SOURCE
 from release.lazy_pattern import pattern
 from release.program_messages import shortened, tells_full_disk
 
@@ -59,7 +60,7 @@ _HINTS = (
         "check the image's name, and that the builder can reach its registry",
     ),
     ("pull access denied", "check the image's name, and that the builder may read it: `docker login`"),
-    ("failed to compute cache key", "check the path, and that `.dockerignore` does not leave it out"),
+    ("failed to compute cache key", CHECK_SOURCE),
     (
         "network.host is not allowed",
         "the builder has to be created with `--buildkitd-flags '--allow-insecure-entitlement network.host'`",

@@ -21,6 +21,7 @@ from release.errors import BuildError
 from release.events import Note
 from release.git.model import GitFiles
 from release.git.work_tree import WorkTree
+from release.hints import MAKE_READABLE
 
 #: Bytes of the largest pointer file, by the Git LFS specification, "The Pointer".
 _POINTER_BYTES = 1024
@@ -108,7 +109,7 @@ def _start(content: HostFile, size: int) -> bytes:
     except OSError as error:
         raise BuildError(
             f"`{content.path}` cannot be read: {error.strerror}",
-            hint="make the path readable, or name it in `.dockerignore`",
+            hint=MAKE_READABLE,
         ) from error
 
 

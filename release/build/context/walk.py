@@ -21,6 +21,7 @@ from release.compression.entries import HostFile, Node
 from release.compression.host_files import changed
 from release.errors import BuildError, RefusedError
 from release.filesystem.folders import OpenFolder, open_folder
+from release.hints import MAKE_READABLE
 
 
 def walk(context: Context, *, check: Callable[[], None] = lambda: None) -> Tree:
@@ -63,7 +64,7 @@ def _list(context: Context, folder: str, above: Verdict, hollow: set[str]) -> li
     except OSError as error:
         raise BuildError(
             f"`{folder or context.folder}` in the build context cannot be read: {error.strerror}",
-            hint="make the path readable, or name it in `.dockerignore`",
+            hint=MAKE_READABLE,
         ) from error
     return listed
 
@@ -80,7 +81,7 @@ def _node(folder: OpenFolder, name: str, root: str) -> Node:
         if not status.st_mode & stat.S_IROTH and not folder.can_read(name):
             raise BuildError(
                 f"`{os.path.join(folder.path, name)}` cannot be read: {os.strerror(errno.EACCES)}",
-                hint="make the path readable, or name it in `.dockerignore`",
+                hint=MAKE_READABLE,
             )
         content = HostFile(
             path=os.path.join(folder.path, name),

@@ -8,6 +8,7 @@ from release.build.dockerfile.instructions import Dockerfile
 from release.docker.daemon_errors import FULL_DISK
 from release.errors import BuildError
 from release.events import Output, Sink
+from release.hints import CHECK_SOURCE
 from release.lazy_pattern import pattern
 from release.program_messages import shortened, tells_full_disk
 
@@ -86,7 +87,7 @@ class BuildMessages:
         elif self._keyword == "FROM":
             hint = "check the image's name, and that the daemon can reach and may read its registry"
         elif self._keyword in ("COPY", "ADD"):
-            hint = "check the path, and that `.dockerignore` does not leave it out"
+            hint = CHECK_SOURCE
         elif self._keyword == "RUN":
             hint = "see the command's output in the lines above"
         return BuildError(f"{self._where()}{text}", hint=hint)

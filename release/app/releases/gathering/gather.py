@@ -26,6 +26,7 @@ from release.config.components import dependencies
 from release.config.load import Component
 from release.errors import ConfigError, RegistryError, ReleaseError
 from release.facts import Facts
+from release.hints import NAME_IMAGE
 from release.log.timestamps import timestamp
 from release.oci import Repository
 from release.plan.evidence import ContentSource
@@ -49,8 +50,7 @@ def require_some_target(component: Component) -> None:
     if not component.targets:
         raise ConfigError(
             f"component `{component.name}` has no image to go to",
-            hint="give `--image ghcr.io/acme/app`, or write `image: ghcr.io/acme/app` into shipmark.yml"
-            + ("" if component.name == "app" else f", below `components: {component.name}:`"),
+            hint=NAME_IMAGE + ("" if component.name == "app" else f", below `components: {component.name}:`"),
         )
 
 

@@ -11,12 +11,11 @@ from release.build.embedded.copying.transfer import Transfer
 from release.build.embedded.tree import LinkLoop, Tree, below_root, join, matches
 from release.compression.entries import Node
 from release.errors import BuildError
+from release.hints import CHECK_SOURCE
 from release.patterns import expression_of, has_wildcard
 
 #: For a pattern that cannot be read; the form `[[]` is the one that Docker documents.
 _PATTERN = "close each `[` with `]`; a `[` that is part of a name is written `[[]`"
-
-_CHECK = "check the path, and that `.dockerignore` does not leave it out"
 
 
 class FoundSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +42,9 @@ def find_sources(transfer: Transfer, source: Tree) -> list[FoundSource]:
     # A wildcard without a match is allowed if another source matches: `COPY package.json lock* /` without a lock file.
     if not found:
         sources = ", ".join(f"`{pattern}`" for pattern in transfer.sources)
-        raise BuildError(f"{transfer.where}: nothing in {transfer.origin} matches {sources}", hint=_CHECK)
+        raise BuildError(
+            f"{transfer.where}: nothing in {transfer.origin} matches {sources}", hint=CHECK_SOURCE
+        )
     return found
 
 
@@ -94,7 +95,7 @@ def _find_with_parents(transfer: Transfer, pattern: str, source: Tree) -> list[F
     for path in paths:
         node = source.get(join(root, path))
         if node is None:
-            raise BuildError(f"{transfer.where}: {transfer.origin} has no `{path}`", hint=_CHECK)
+            raise BuildError(f"{transfer.where}: {transfer.origin} has no `{path}`", hint=CHECK_SOURCE)
         names = path.split("/")[:-1]
         above = ["/".join(names[:count]) for count in range(1, len(names) + 1)]
         nodes = tuple((each, _folder_at(join(root, each), source)) for each in above)
@@ -121,5 +122,5 @@ def _follow(transfer: Transfer, path: str, source: Tree) -> FoundSource:
         raise _circle(transfer, error) from error
     node = source.get(resolved)
     if node is None:
-        raise BuildError(f"{transfer.where}: {transfer.origin} has no `{path}`", hint=_CHECK)
+        raise BuildError(f"{transfer.where}: {transfer.origin} has no `{path}`", hint=CHECK_SOURCE)
     return FoundSource(path=resolved, name=posixpath.basename(path), node=node)
