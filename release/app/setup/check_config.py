@@ -11,6 +11,7 @@ from release.app.releases.decide import rules_of
 from release.app.releases.gathering.gather import image_checks
 from release.app.retention.gather import whole_match
 from release.app.session import Session
+from release.build.buildkit.options import read_options
 from release.config.load import Component, Config
 from release.config.model import LogSection
 from release.oci.image_json import wanted_platform
@@ -25,13 +26,17 @@ class ConfigCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_config(session: Session) -> ConfigCheck:
-    """Read the configuration as commands do. Raises `ConfigError`, or `BuildError` for a platform; the first counts."""
+    """Read the configuration as commands do.
+
+    Raises `ConfigError`, or `BuildError` for an option of `build:`; the first error counts.
+    """
     config = session.config
     for component in config.components:
         if component.section.tags != "default":
             rules_of(component)
         for platform in component.build.platforms:
             wanted_platform(platform)
+        read_options(component.build, session.root)
         image_checks(component)
         if (retention := component.section.retention) is not None:
             policy_of(retention, compile_pattern=whole_match, where=_where(config, component))

@@ -63,23 +63,50 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def extras_of(spec: BuildSpec, root: str, env: Mapping[str, str]) -> Extras:
-    """Check the options. `root`: of the repository, for relative paths. Raises `BuildError`."""
+    """The options as `read_options` reads them, for a build with the variables `env`. Raises `BuildError`."""
+    extras = read_options(spec, root)
+    _require_set(extras, env)
     # GitHub's cache exists in its runners only, and the same `shipmark.yml` is used on laptops.
-    has_gha = bool(env.get("ACTIONS_RUNTIME_TOKEN"))
-    sources = [_cache(text, root, "cache_from") for text in spec.cache_from]
-    sinks = [_cache(text, root, "cache_to") for text in spec.cache_to]
+    if env.get("ACTIONS_RUNTIME_TOKEN"):
+        return extras
+    sources, sinks = extras.cache_from, extras.cache_to
+    return msgspec.structs.replace(
+        extras,
+        cache_from=tuple(text for text in sources if not _is_gha(text)),
+        cache_to=tuple(text for text in sinks if not _is_gha(text)),
+        skipped=tuple(text for text in (*sources, *sinks) if _is_gha(text)),
+    )
+
+
+def read_options(spec: BuildSpec, root: str) -> Extras:
+    """Read the options, whatever the variables. `root`: of the repository, for relative paths. Raises `BuildError`."""
     destinations = [_fields(text, "cache_to").get("dest") for text in spec.cache_to]
     named = named_contexts(spec)
     return Extras(
-        secrets=tuple(_secret(text, root, env) for text in spec.secrets),
-        ssh=tuple(_ssh(text, root, env) for text in spec.ssh),
-        cache_from=tuple(text for text in sources if has_gha or not _is_gha(text)),
-        cache_to=tuple(text for text in sinks if has_gha or not _is_gha(text)),
-        skipped=tuple(text for text in (*sources, *sinks) if not has_gha and _is_gha(text)),
+        secrets=tuple(_secret(text, root) for text in spec.secrets),
+        ssh=tuple(_ssh(text, root) for text in spec.ssh),
+        cache_from=tuple(_cache(text, root, "cache_from") for text in spec.cache_from),
+        cache_to=tuple(_cache(text, root, "cache_to") for text in spec.cache_to),
         local_caches=tuple(_absolute(path, root) for path in destinations if path is not None),
         folders=named.folders,
         contexts=named.addresses,
     )
+
+
+def _require_set(extras: Extras, env: Mapping[str, str]) -> None:
+    """Raise `BuildError` if a variable that the options need is not set."""
+    for secret in extras.secrets:
+        if secret.variable is not None and not env.get(secret.variable):
+            raise BuildError(
+                f"`build: {{secrets: …}}`: the variable `{secret.variable}` for the secret `{secret.name}` is not set",
+                hint=f"set `{secret.variable}` in the environment of this step",
+            )
+    agent = next((name for name in extras.ssh if "=" not in name), None)
+    if agent is not None and not env.get("SSH_AUTH_SOCK"):
+        raise BuildError(
+            f"`build: {{ssh: …}}`: no ssh agent is known for `{agent}`: SSH_AUTH_SOCK is not set",
+            hint="start one with `eval $(ssh-agent)` and `ssh-add`, or name a socket: `ID=SOCKET`",
+        )
 
 
 def _is_gha(cache: str) -> bool:
@@ -104,7 +131,7 @@ def _fields(text: str, option: str) -> dict[str, str]:
     return found
 
 
-def _secret(text: str, root: str, env: Mapping[str, str]) -> Secret:
+def _secret(text: str, root: str) -> Secret:
     fields = _fields(text, "secrets")
     kind, name = fields.pop("type", None), fields.pop("id", "")
     variable = fields.pop("env", None)
@@ -112,24 +139,14 @@ def _secret(text: str, root: str, env: Mapping[str, str]) -> Secret:
     is_clear = (variable is None) != (path is None) and kind in (None, "env" if variable else "file")
     if not _NAME.fullmatch(name) or fields or not is_clear:
         raise _wrong("secrets", text, "write `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`")
-    if variable is not None and not env.get(variable):
-        raise BuildError(
-            f"`build: {{secrets: …}}`: the variable `{variable}` for the secret `{name}` is not set",
-            hint=f"set `{variable}` in the environment of this step",
-        )
     return Secret(name=name, variable=variable, path=None if path is None else _absolute(path, root))
 
 
-def _ssh(text: str, root: str, env: Mapping[str, str]) -> str:
+def _ssh(text: str, root: str) -> str:
     name, equals, sources = text.partition("=")
     if not _NAME.fullmatch(name) or (equals and not sources):
         raise _wrong("ssh", text, "write `default`, or `ID=SOCKET`")
     if not equals:
-        if not env.get("SSH_AUTH_SOCK"):
-            raise BuildError(
-                f"`build: {{ssh: …}}`: no ssh agent is known for `{name}`: SSH_AUTH_SOCK is not set",
-                hint="start one with `eval $(ssh-agent)` and `ssh-add`, or name a socket: `ID=SOCKET`",
-            )
         return name
     return f"{name}={','.join(_absolute(source, root) for source in sources.split(','))}"
 

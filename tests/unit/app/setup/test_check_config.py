@@ -19,6 +19,10 @@ from release.errors import ReleaseError
         ("retention: {delete: [{match: x, older_than: 3 days}]}", "`3 days` is not a span of time", 2),
         ("retention: {delete: [{pattern: '('}]}", "`(` is not a regular expression", 2),
         ("log: {store: sql, url: 'mysql://x/y'}", "names a `mysql` database", 2),
+        ("build: {cache_from: [registry]}", "`registry` is not understood", 4),
+        ("build: {cache_to: ['type=gha,modus=max']}", "`type=gha,modus=max` is not understood", 4),
+        ("build: {secrets: ['id=a,variable=B']}", "`id=a,variable=B` is not understood", 4),
+        ("build: {ssh: ['a b']}", "`a b` is not understood", 4),
         ("build: {args: {A=B: c}}", "`A=B` is not the name of a build argument", 2),
         ("build: {args: {'': c}}", "`` is not the name of a build argument", 2),
         ("tags: ['type=ref']", "`type=ref` needs `event`", 2),
@@ -35,6 +39,7 @@ def test_config_check_finds_what_a_release_or_a_prune_would_refuse(
     assert (caught.value.exit_code, bool(caught.value.hint)) == (code, True)
     file.write_text(
         "image: a/b\nlog: {store: sql, url: 'sqlite:///x'}\nretention: {delete: [{match: x}]}\n"
+        "build: {secrets: ['id=a,env=B'], ssh: [default], cache_from: [type=gha]}\n"
         "checks: [{name: a, run: [x, '{{image}}', '{{.Architecture}}', '{{json .}}']}]\n"
     )
     assert check_config(open_workspace(str(tmp_path), env={})).components == 1
