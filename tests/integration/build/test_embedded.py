@@ -378,8 +378,8 @@ def test_a_store_that_builder_layers_cannot_write_is_a_build_error(tmp_path: Pat
 
 def test_an_invalid_platform_is_refused_by_builder_layers(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    with pytest.raises(BuildError, match="`amd64` is not a platform"):
-        build(builder(), request(tmp_path, platforms=("amd64",)), tmp_path / "store")
+    with pytest.raises(BuildError, match="`linux/amd65` is not a platform"):
+        build(builder(), request(tmp_path, platforms=("linux/amd65",)), tmp_path / "store")
 
 
 def run(*argv: str) -> str:
