@@ -5,16 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import posixpath
-import re
-import unicodedata
-from collections.abc import Sequence
-from itertools import chain, count
 from typing import Any, Literal
 
 import msgspec
 
 from release.app.config_file import CONFIG_NAME, require_none
 from release.app.session import Session
+from release.app.setup.init.component_folders import component_drafts
 from release.app.setup.init.config_text import config_text
 from release.app.setup.init.convert.jobs import METADATA, Facts
 from release.app.setup.init.convert.model import Converted, Draft, Left
@@ -28,7 +25,6 @@ from release.app.valid_targets import require_valid_targets
 from release.config.load import load
 from release.errors import ConfigError
 from release.oci.reference import Reference
-from release.ref_names import is_git_tag
 
 _NEW_WORKFLOW = ".github/workflows/shipmark.yml"
 _LOG = {"store": "git"}
@@ -167,39 +163,13 @@ def _config(session: Session, found: Found, drafts: list[Draft]) -> str:
             hint="name it: `shipmark init --image ghcr.io/acme/app`",
         )
     if len(found.dockerfiles) > 1 and "Dockerfile" not in found.dockerfiles and len(images) == 1:
-        return config_text(_parts(images[0], found.dockerfiles), more)
+        return config_text(component_drafts(images[0], found.dockerfiles), more)
     section: dict[str, Any] = {"image": images[0]} if len(images) == 1 else {"images": [*images]}
     first = next(iter(found.dockerfiles), "Dockerfile")
     if first != "Dockerfile":
         folder = posixpath.dirname(first) or "."
         section["build"] = {**({"context": folder} if folder != "." else {}), "dockerfile": first}
     return config_text([Draft(name="app", section=section)], more)
-
-
-def _parts(image: str, dockerfiles: Sequence[str]) -> list[Draft]:
-    """A component for the folder of each Dockerfile, with git tags of its own: `api/v1.2.0`."""
-    drafts: dict[str, Draft] = {}
-    for dockerfile in dockerfiles:
-        folder = posixpath.dirname(dockerfile)
-        wanted = _name_of(folder)
-        name = next(one for one in chain([wanted], (f"{wanted}-{n}" for n in count(2))) if one not in drafts)
-        # Signs of globs in a folder's name stand for themselves.
-        own = re.sub(r"([\\*?\[\]!])", r"\\\1", folder)
-        prefix = f"{folder}/" if is_git_tag(f"{folder}/1.0.0") else f"{name}/"
-        section: dict[str, Any] = {"image": f"{image}/{name}", "prefix": prefix, "paths": [f"{own}/**"]}
-        section["build"] = {"context": folder, "dockerfile": dockerfile}
-        drafts[name] = Draft(name=name, section=section)
-    return [*drafts.values()]
-
-
-def _name_of(folder: str) -> str:
-    """The name of a component: the folder's, as far as it may be a part of an image's name and of a git tag's."""
-    name = folder.replace("/", "-").lower()
-    is_part = re.fullmatch(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*", name)
-    if is_part and is_git_tag(f"{name}/1.0.0"):
-        return name
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "part"
 
 
 def _guessed(found: Found) -> tuple[str, ...]:
