@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from release.cli.commands.log.list_releases import entry_row
+from release.cli.output.entry_rows import entry_row
 from tests.support.logs.facts import fact, moved, planned, pushed
 
 MEMBERS = (
