@@ -13,7 +13,6 @@ from functools import partial
 from typing import IO
 
 from release.control import Cancel
-from release.filesystem.files import read_file
 from release.limits import MIB
 from release.ports import Completed
 from release.process_pipes import Exchange
@@ -228,25 +227,6 @@ def _has_ended(child: subprocess.Popen[bytes]) -> bool:
         )
     except ChildProcessError:
         return True  # another thread has reaped the child meanwhile
-
-
-def kill_descendants() -> None:
-    """Send SIGKILL to every descendant process, for a caller that ends this process without cleaning up.
-
-    Also reaches programs that libraries started. Needs `/proc/PID/task/TID/children` (Linux); does nothing elsewhere.
-    """
-    for pid in _descendants(os.getpid()):
-        with suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _descendants(pid: int) -> list[int]:
-    found = []
-    with suppress(OSError, ValueError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            raw = read_file(f"/proc/{pid}/task/{task}/children", limit=MIB)
-            found += [int(child) for child in (raw or b"").split()]
-    return [*found, *(below for child in found for below in _descendants(child))]
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:

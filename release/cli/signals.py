@@ -9,10 +9,10 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import NoReturn, Self
 
+from release.cli.descendants import kill_descendants
 from release.control import Cancel
 from release.errors import Interrupted, Terminated
 from release.events import Note, Sink
-from release.process import kill_descendants
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds after a signal in which the main thread must notice it (`Cancel.noticed`). A main thread that waits is woken
