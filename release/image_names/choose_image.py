@@ -12,7 +12,7 @@ from release.layout.reader import LayoutReader
 from release.oci import Descriptor, Manifest, Repository
 from release.oci.image_config import flat_entries, read_config
 from release.oci.manifest import platform_of
-from release.oci.platforms import acceptable, normal
+from release.oci.platforms import best
 
 
 @runtime_checkable
@@ -77,8 +77,7 @@ def read(location: ImageLocation, *, platform: str | None = None) -> Manifest:
 
 def _of_platform(repository: Repository, manifest: Manifest, platform: str) -> Manifest:
     found = platforms_in(repository, manifest)
-    by_name = {normal(name): digest for name, digest in reversed(found)}
-    digest = next((by_name[name] for name in acceptable(platform) if name in by_name), None)
+    digest = best(found, platform)
     if digest is None:
         shown = ", ".join(f"`{name}`" for name in dict.fromkeys(name for name, _ in found))
         raise NotFound(

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from release.errors import BuildError
+from release.hints import nearest
 from release.lazy_pattern import pattern
 from release.oci import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
 from release.oci.platforms import ARCHITECTURES, SYSTEMS, normal
@@ -21,6 +22,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 _PLATFORM = pattern(r"[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9_.]+)?")
 # Architectures whose variants are numbers, and an example of each. Other variants have names, such as `power9`.
 _NUMBERED = {"amd64": "v2", "arm": "v7", "arm64": "v9"}
+_EXAMPLES = "write `linux/amd64`, `linux/arm64` or `linux/arm/v7`"
 _VARIANT = pattern(r"v[1-9](\.[0-9])?")
 
 
@@ -46,9 +48,7 @@ def parse_platform(text: str) -> Platform:
     # Compared by parts: `normal` drops the empty ones of `linux/amd64/`.
     if not _PLATFORM.fullmatch(found) or not all(text.split("/")):
         several = "write each by itself: `[linux/amd64, linux/arm64]`, or `--platform` several times"
-        raise _not_a_platform(
-            text, several if "," in text else "write `linux/amd64`, `linux/arm64` or `linux/arm/v7`"
-        )
+        raise _not_a_platform(text, several if "," in text else _EXAMPLES)
     system, architecture, *variant = found.split("/")
     return Platform(os=system, architecture=architecture, variant=variant[0] if variant else "")
 
@@ -64,15 +64,8 @@ def wanted_platform(text: str) -> Platform:
         ("architecture", found.architecture, ARCHITECTURES),
     ):
         if name not in known:
-            import difflib  # imported late: only this error needs it
-
-            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-            better = str(found).replace(name, near[0], 1) if near else "linux/amd64"
-            hint = (
-                f"did you mean `{better}`?"
-                if near
-                else "write `linux/amd64`, `linux/arm64` or `linux/arm/v7`"
-            )
+            near = nearest(name, sorted(known), cutoff=0.5)
+            hint = f"did you mean `{str(found).replace(name, near, 1)}`?" if near else _EXAMPLES
             raise _not_a_platform(text, hint, f": no {what} is called `{name}`")
     if found.architecture in _NUMBERED and found.variant and not _VARIANT.fullmatch(found.variant):
         raise _not_a_platform(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 # Names outside of Go, and what they mean. An architecture's second part is a variant.
 _SYSTEMS = {"macos": "darwin"}
 _ALIASES = {
@@ -55,6 +58,17 @@ def normal(platform: str) -> str:
     An architecture alone is one of Linux. A system alone stays as it is: containerd takes this machine's architecture.
     """
     return _joined(*_parts(platform))
+
+
+Image = TypeVar("Image")
+
+
+def best(named: Iterable[tuple[str, Image]], wanted: str) -> Image | None:
+    """The image that runs best on `wanted`, of those with the names of their platforms; of equal ones the first."""
+    by_name: dict[str, Image] = {}
+    for name, image in named:
+        by_name.setdefault(normal(name), image)
+    return next((by_name[name] for name in acceptable(wanted) if name in by_name), None)
 
 
 def acceptable(platform: str) -> tuple[str, ...]:

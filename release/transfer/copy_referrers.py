@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from release.control import Cancel
 from release.errors import Invalid, NotFound
@@ -46,8 +45,16 @@ def copy_attached(
                 f"more than {_MOST} manifests refer to what is copied",
                 hint=WITHOUT,
             )
-        how: dict[str, Any] = {"jobs": jobs, "sink": sink, "cancel": cancel, "mount_from": mount_from}
-        copy_image(source, destination, manifest.digest, top=manifest, **how)
+        copy_image(
+            source,
+            destination,
+            manifest.digest,
+            top=manifest,
+            jobs=jobs,
+            sink=sink,
+            cancel=cancel,
+            mount_from=mount_from,
+        )
         copied[manifest.digest] = None
 
     waiting = [(digest, 0) for digest in digests]

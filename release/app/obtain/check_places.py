@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from release.filesystem.cache_folder import fresh_folder
+from release.image_names.choose_image import platforms_in
 from release.layout.layout import Layout
 from release.oci import Repository
-from release.oci.image_config import flat_entries
 from release.oci.image_json import Platform
-from release.oci.manifest import platform_of
-from release.oci.platforms import acceptable, normal
+from release.oci.platforms import best
 from release.transfer.copy import copy_image
 
 if TYPE_CHECKING:
@@ -69,11 +68,5 @@ def _of_daemon(source: Repository, digest: str, platform: Platform) -> str:
     top = source.manifest(digest)
     if not top.is_index:
         return digest
-    images = [
-        (name, child.digest)
-        for child in flat_entries(source, top)
-        if (name := platform_of(child)) is not None
-    ]
-    by_name = {normal(name): found for name, found in reversed(images)}
-    fitting = [by_name[name] for name in acceptable(str(platform)) if name in by_name]
-    return next(iter([*fitting, *(found for _, found in images)]), digest)
+    images = platforms_in(source, top)
+    return best(images, str(platform)) or next((found for _, found in images), digest)

@@ -21,7 +21,7 @@ from release.oci import Descriptor, Manifest, Repository
 from release.oci.image_config import flat_entries, read_config
 from release.oci.image_json import Platform
 from release.oci.manifest import children, platform_of
-from release.oci.platforms import acceptable, normal
+from release.oci.platforms import acceptable, best
 from release.task_group import run_all
 
 # Layers of one base image that are downloaded at a time: most images have few large layers, which share the bandwidth.
@@ -131,11 +131,10 @@ def translated(error: RegistryError, name: str) -> BuildError:
 def _choose(entries: Sequence[Descriptor], name: str, platform: Platform) -> str:
     """The digest of the best entry for `platform` in an index, as containerd chooses it; of equal ones the first."""
     named = [(text, child.digest) for child in entries if (text := platform_of(child)) is not None]
-    found = {normal(text): digest for text, digest in reversed(named)}
-    for fitting in acceptable(str(platform)):
-        if fitting in found:
-            return found[fitting]
-    raise _lacking(name, platform, tuple(dict.fromkeys(text for text, _ in named)))
+    found = best(named, str(platform))
+    if found is None:
+        raise _lacking(name, platform, tuple(dict.fromkeys(text for text, _ in named)))
+    return found
 
 
 def _lacking(name: str, platform: Platform, there: tuple[str, ...]) -> BuildError:
