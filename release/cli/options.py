@@ -9,13 +9,11 @@ from typing import Any, TypeVar, cast
 import click
 
 from release.app.settings import Settings
-from release.cli.option_rules import beside, require_once
+from release.cli.option_rules import require_once
 from release.cli.output.streams import use_colors
 from release.errors import ReleaseError
 from release.json_text import is_utf8
 
-#: How many releases, or digests of a tag, are listed unless more are asked for.
-NEWEST = 50
 #: Key of a click context's `meta`: the command's session.
 SESSION = "shipmark.session"
 
@@ -111,35 +109,6 @@ def image_options(function: Function) -> Function:
     for option in reversed(options):
         function = option(function)
     return function
-
-
-def project_options(function: Function) -> Function:
-    """Add the options that choose the projects that a question to the log is about."""
-    options = (
-        click.option(
-            "--project",
-            metavar="NAME",
-            callback=beside("all_projects"),
-            help="Ask about this project instead of the one at hand.",
-        ),
-        click.option(
-            "--all-projects",
-            is_flag=True,
-            callback=beside("project"),
-            help="Ask about every project that the log holds.",
-        ),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def pager_option(function: Function) -> Function:
-    """Add `--no-pager`, for commands whose output may be longer than a screen."""
-    option = click.option(
-        "--no-pager", "plain", is_flag=True, help="Print long output on a terminal without a pager."
-    )
-    return option(function)
 
 
 def result_option(function: Function) -> Function:

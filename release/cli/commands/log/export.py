@@ -13,7 +13,8 @@ from release.app.log.questions import list_releases
 from release.app.log.reports import ListRequest
 from release.app.session import Session
 from release.cli.commands.log.list_releases import as_csv
-from release.cli.options import Command, global_options, image_options, project_options
+from release.cli.log_options import project_options
+from release.cli.options import Command, global_options, image_options
 from release.cli.output.files import require_outputs, write_output
 from release.cli.output.foreign import json_text
 from release.cli.output.stdout import data

@@ -14,15 +14,9 @@ import msgspec
 from release.app.log.questions import list_releases
 from release.app.log.questions import show as show_release
 from release.app.log.reports import ListedRelease, ListRequest, ShownRelease, ShowRequest
-from release.cli.option_rules import beside, one_form
-from release.cli.options import (
-    NEWEST,
-    Command,
-    global_options,
-    image_options,
-    pager_option,
-    project_options,
-)
+from release.cli.log_options import newest_options, pager_option, project_options, shown_of
+from release.cli.option_rules import one_form
+from release.cli.options import Command, global_options, image_options
 from release.cli.output.columns import columns, csv_cell
 from release.cli.output.entry_rows import entry_row
 from release.cli.output.pager import paged
@@ -66,17 +60,7 @@ _COLUMNS = (
     help="How far they came, or `yanked`: taken back.",
 )
 @click.option("--actor", metavar="NAME", help="Whoever ran them.")
-@click.option(
-    "-n",
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    callback=beside("every"),
-    help=f"The newest N [default: {NEWEST}].",
-)
-@click.option(
-    "--all", "every", is_flag=True, callback=beside("limit"), help="Every release, and not only the newest."
-)
+@newest_options("release")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-list/1`.")
 @pager_option
@@ -95,7 +79,7 @@ def list_(
     session = open_session(ctx)
     chosen = one_form(form, as_json=as_json, default="table")
     images = session.settings.images
-    shown = limit if every or limit is not None else NEWEST
+    shown = shown_of(limit, every=every)
     request = ListRequest(image=images[0] if images else None, limit=shown, **wanted)
     report = list_releases(session, request)
     if limit is None and len(report.releases) < report.total:

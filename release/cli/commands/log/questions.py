@@ -16,8 +16,8 @@ from release.app.log.reports import (
     HistoryRequest,
     RunningImage,
 )
-from release.cli.option_rules import beside
-from release.cli.options import NEWEST, Command, global_options, pager_option, project_options
+from release.cli.log_options import newest_options, pager_option, project_options, shown_of
+from release.cli.options import Command, global_options
 from release.cli.output.columns import columns
 from release.cli.output.pager import paged
 from release.cli.output.stdout import data, document
@@ -93,21 +93,7 @@ def at(
 @global_options
 @project_options
 @_JSON
-@click.option(
-    "-n",
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    callback=beside("all_digests"),
-    help=f"The newest N [default: {NEWEST}].",
-)
-@click.option(
-    "--all",
-    "all_digests",
-    is_flag=True,
-    callback=beside("limit"),
-    help="Every digest, and not only the newest.",
-)
+@newest_options("digest")
 @pager_option
 @click.argument("tag")
 @click.pass_context
@@ -115,7 +101,7 @@ def history(
     ctx: click.Context,
     tag: str,
     limit: int | None,
-    all_digests: bool,
+    every: bool,
     project: str | None,
     all_projects: bool,
     as_json: bool,
@@ -123,7 +109,7 @@ def history(
 ) -> None:
     """Show the newest digests that TAG held, on each target, oldest first."""
     session = open_session(ctx)
-    shown = limit if all_digests or limit is not None else NEWEST
+    shown = shown_of(limit, every=every)
     request = HistoryRequest(tag=tag, limit=shown, project=project, all_projects=all_projects)
     report = questions.history(session, request)
     if limit is None and not report.whole:

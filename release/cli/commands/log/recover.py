@@ -6,7 +6,8 @@ import click
 import msgspec
 
 from release.app.log.recover import RecoverRequest, recover_report, settle
-from release.cli.options import RECORDED_TEXT, Command, global_options, image_options, project_options
+from release.cli.log_options import project_options
+from release.cli.options import RECORDED_TEXT, Command, global_options, image_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 
