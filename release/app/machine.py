@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from release.app.input_files import read_credentials
-from release.process import Processes
+from release.programs.processes import Processes
 
 if TYPE_CHECKING:
     from release.app.log.open_log import LogContext

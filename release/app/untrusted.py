@@ -26,7 +26,7 @@ from release.plan.model import Bindings, Plan, Release
 from release.plan.outcome import Report
 from release.plan.release import PHASES
 from release.plan.release_key import release_key
-from release.process import Processes
+from release.programs.processes import Processes
 from release.tagging.model import Decision, FixedTag, Withheld
 from release.tagging.withholding import withhold_all
 

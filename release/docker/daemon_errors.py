@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from release.control import Cancel
 from release.docker.host import Endpoint
 from release.errors import BuildError, BuilderUnavailable, ReleaseError
-from release.program_messages import shortened, tells_full_disk
+from release.programs.messages import shortened, tells_full_disk
 
 # Characters of the daemon's text in an error message: a few lines. The text may contain the output of a whole build
 # step.

@@ -14,7 +14,7 @@ import pytest
 
 from release.control import Cancel
 from release.errors import Interrupted, Terminated
-from release.process import Processes
+from release.programs.processes import Processes
 
 # The program says its own number and its child's, and both ignore being asked politely when told so.
 FAMILY = """
@@ -95,7 +95,7 @@ class TestEnd:
         self, processes: Processes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(
-            "release.process_pipes._LOOK", 0.05
+            "release.programs.pipes._LOOK", 0.05
         )  # seconds between two checks for a cancelled run
         done = processes.run(["sh", "-c", "sleep 0.15; cat"], stdin=b"ghcr.io", timeout=20)
         assert done.stdout == b"ghcr.io"
@@ -159,8 +159,8 @@ class TestEarlyEnd:
 @pytest.fixture
 def never(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A named pipe that nobody writes to, so that whoever opens it waits; programs look for their end at once."""
-    monkeypatch.setattr("release.process_pipes._LOOK", 0.02)
-    monkeypatch.setattr("release.process_pipes._AFTER_END", 0.02)
+    monkeypatch.setattr("release.programs.pipes._LOOK", 0.02)
+    monkeypatch.setattr("release.programs.pipes._AFTER_END", 0.02)
     os.mkfifo(tmp_path / "never")
     return str(tmp_path / "never")
 

@@ -13,7 +13,7 @@ from release.control import Cancel
 from release.errors import BuildError, IncompleteTree
 from release.events import Event, Note
 from release.git.work_tree import WorkTree
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.releases.builds import build_of
 from tests.support.releases.git import GitRepo
 

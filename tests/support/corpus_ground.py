@@ -29,7 +29,7 @@ from release.errors import BuildError
 from release.events import NullSink
 from release.layout.layout import Layout
 from release.oci.image_json import Platform
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.conformance import FOLDER
 from tests.support.corpus import CONTEXT, Case
 from tests.support.programs.environment import scrubbed

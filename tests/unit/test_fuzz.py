@@ -25,7 +25,7 @@ from release.git.remote import relation, remote_refs
 from release.git.snapshot import snapshot
 from release.layout.layout import Layout
 from release.ports import Completed
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.fuzzing import COUNT, Parser, damaged, fuzz
 from tests.support.own_parsers import NOW, PARSERS, SHA
 from tests.support.registries.images import make_tar

@@ -89,7 +89,7 @@ PURE = (
     "release.inventory.in_use.references",
     "release.json_text",
     "release.lazy_pattern",
-    "release.program_messages",
+    "release.programs.messages",
     "release.limits",
     "release.statements.release_statement",
     "release.log.answers.*",
@@ -212,7 +212,7 @@ PROCESS_CALLS = (
     "os.startfile",
     "os.system",
 )
-MAY_START_PROCESSES = ("release.process",)
+MAY_START_PROCESSES = ("release.programs.processes",)
 
 #: Threads that we can wake, no loop; an executor joins its threads at exit, which would hold up SIGTERM.
 NEVER = frozenset({"asyncio", "concurrent.futures"})
@@ -267,8 +267,8 @@ CAUGHT_INSIDE = {
     },  # as SQLAlchemy would; the store translates them
     "release.log.stores.sql.wire": {"DataError"},  # as psycopg would, likewise
     "release.log.*": {"HeadMoved", "OSError"},  # the contract of the compare-and-swap; errno from the system
-    "release.process": {"FileNotFoundError"},  # the contract of `Process.run`
-    "release.process_pipes": {"TimeoutError"},  # likewise
+    "release.programs.processes": {"FileNotFoundError"},  # the contract of `Process.run`
+    "release.programs.pipes": {"TimeoutError"},  # likewise
     "release.image_names.*": {"OSError"},  # errno from the system
     "release.layout.*": {"OSError"},  # likewise
     "release.registry.*": {"OSError"},  # errno from the system

@@ -39,7 +39,7 @@ PLACES: dict[str, dict[str, str]] = {
         "/dev/stderr": "a word of a command line: the pipe that shipmark reads"
     },
     "release.registry.http.sending": {"os.sendfile": "sends a file to a socket"},
-    "release.process_pipes": {"os.write": "writes to the stdin of a child process"},
+    "release.programs.pipes": {"os.write": "writes to the stdin of a child process"},
     "release.log.stores.syscalls": {"os.write": "writes to the descriptor of a log file"},
 }
 

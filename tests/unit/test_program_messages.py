@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release.program_messages import shortened, tells_full_disk
+from release.programs.messages import shortened, tells_full_disk
 
 
 @pytest.mark.parametrize(

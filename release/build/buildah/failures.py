@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from release.errors import BuildError
 from release.hints import CHECK_SOURCE
 from release.lazy_pattern import pattern
-from release.program_messages import shortened, tells_full_disk
+from release.programs.messages import shortened, tells_full_disk
 
 _ERROR = pattern(r"Error: (?P<text>.*)")
 _LOGGED = pattern(r'time="[^"]*" level=(?:error|fatal) msg="(?P<text>(?:[^"\\]|\\.)*)"')

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from release.errors import BuildError, BuilderUnavailable
 from release.hints import CHECK_SOURCE
 from release.lazy_pattern import pattern
-from release.program_messages import shortened, tells_full_disk
+from release.programs.messages import shortened, tells_full_disk
 
 _PLACE = pattern(r"(?P<file>\S.*):(?P<line>[0-9]{1,9})")
 _RULE = pattern(r"-{3,}")

@@ -10,7 +10,7 @@ from release.errors import BuildError
 from release.events import Output, Sink
 from release.hints import CHECK_SOURCE
 from release.lazy_pattern import pattern
-from release.program_messages import shortened, tells_full_disk
+from release.programs.messages import shortened, tells_full_disk
 
 _STEP = pattern(r"Step ([0-9]{1,9})/[0-9]+ : (\S+)")
 _OWN_WORDS = ("Step ", " ---> ", "Removing intermediate container ")

@@ -60,7 +60,7 @@ def _fits(lines: Sequence[str]) -> bool:
 
 
 def _show(argv: Sequence[str], lines: Sequence[str], env: Mapping[str, str]) -> bool:
-    from release.process import show_on_terminal  # imported late: few commands start a pager
+    from release.programs.processes import show_on_terminal  # imported late: few commands start a pager
 
     text = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
     return show_on_terminal(argv, text, env={**_DEFAULTS, **env})

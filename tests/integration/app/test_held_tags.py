@@ -18,7 +18,7 @@ from release.git.command import Git
 from release.git.remote import relation, remote_refs
 from release.git.snapshot import snapshot
 from release.layout.layout import Layout
-from release.process import Processes
+from release.programs.processes import Processes
 from release.tagging.decide import decide
 from release.tagging.model import Decision, HeldTags, TagPolicy
 from tests.support.registries.images import make_image, store

@@ -16,7 +16,7 @@ from release.control import Cancel
 from release.git.changed_files import changed_files
 from release.git.command import Git
 from release.git.unreleased import unreleased_commits
-from release.process import Processes
+from release.programs.processes import Processes
 from release.versions.bump import step_of
 from release.versions.commits import Commit, standing_changes
 from tests.support.programs.command import Shipmark

@@ -20,7 +20,7 @@ from release.build.docker.builder import DockerBuilder
 from release.build.embedded.builder import LayersBuilder
 from release.control import Cancel
 from release.events import NullSink
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.programs.environment import scrubbed
 from tests.support.registries.oci_schemas import document
 from tests.support.releases.builds import build, build_of

@@ -20,7 +20,7 @@ from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable, Terminated
 from release.events import Event, LastLines, Output
 from release.oci import OCI_INDEX, OCI_MANIFEST
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.disks.confined import filled, small_disk
 from tests.support.registries.oci_schemas import check_layout, document
 from tests.support.registries.registry import RegistryServer

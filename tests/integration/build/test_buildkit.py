@@ -21,7 +21,7 @@ from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable, Terminated
 from release.events import Event, LastLines, Output
 from release.oci import OCI_INDEX, OCI_MANIFEST
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.disks.confined import small_disk
 from tests.support.programs.environment import scrubbed
 from tests.support.registries.oci_schemas import check_layout, document

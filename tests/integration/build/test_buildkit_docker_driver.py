@@ -13,7 +13,7 @@ from release.control import Cancel
 from release.errors import BuildError, Terminated
 from release.events import Event, Output
 from release.oci import OCI_INDEX
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.programs.environment import scrubbed
 from tests.support.registries.oci_schemas import check_layout, document
 from tests.support.releases.builds import build, build_of, problem

@@ -14,7 +14,7 @@ from release.build.context.digest import hashing
 from release.control import Cancel
 from release.errors import BuildError, GitError, Terminated
 from release.git.work_tree import WorkTree
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.build_contexts import COPY_ALL, Notes, digest, dockerfile, paths, read
 from tests.support.releases.builds import build_of
 from tests.support.releases.git import GitRepo

@@ -11,7 +11,7 @@ from release.build.auto import Choice
 from release.build.context.contexts import Contexts
 from release.build.docker.builder import DockerBuilder
 from release.git.work_tree import WorkTree
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.registries.oci_schemas import document
 from tests.support.releases.builds import build
 from tests.support.releases.docker_project import CREATED, DockerProject

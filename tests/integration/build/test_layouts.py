@@ -19,7 +19,7 @@ from release.build.embedded.builder import LayersBuilder
 from release.control import Cancel
 from release.events import NullSink
 from release.layout.layout import Layout
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.programs.environment import scrubbed
 from tests.support.registries.oci_schemas import check_layout
 from tests.support.registries.spec_schemas import check_by_specification

@@ -46,7 +46,7 @@ elif given["store"] == "sql":
 else:
     from release.log.git_remote import GitRemote
     from release.log.git_store import GitStore
-    from release.process import Processes
+    from release.programs.processes import Processes
     cache = given["cache"] + "/old/log.git"
     remote = GitRemote(process=Processes(Cancel()), env=os.environ, cache=cache, url=given["url"], name="log",
                        cancel=Cancel(), monotonic=time.monotonic)

@@ -20,7 +20,7 @@ from release.errors import GitError, NoCommits, NoRepository
 from release.facts import reconcile
 from release.git.model import Snapshot
 from release.git.snapshot import snapshot
-from release.process import Processes
+from release.programs.processes import Processes
 from release.tagging.decide import decide
 from release.tagging.model import TagPolicy
 from release.versions.git_tags import versions_in

@@ -22,7 +22,7 @@ from release.git.write import create_tag
 from release.log import Head
 from release.log.chain import head_of, read_line
 from release.log.sealing import seal
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.logs.facts import whole_release
 from tests.support.programs.command import Shipmark
 from tests.support.releases.git import GitRepo

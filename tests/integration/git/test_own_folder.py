@@ -13,7 +13,7 @@ import pytest
 
 from release.control import Cancel
 from release.git.snapshot import snapshot
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.programs.command import Result, Shipmark
 from tests.support.releases.git import GitRepo
 from tests.support.releases.project import FILES

@@ -11,7 +11,7 @@ from release.control import Cancel
 from release.facts import local_branches
 from release.git.packed_refs import packed_listing
 from release.git.snapshot import snapshot
-from release.process import Processes
+from release.programs.processes import Processes
 from release.versions.git_tags import versions_in
 from release.versions.tag_listing import commit_named, names_of, tags_at, with_tags_of_remote
 from tests.support.releases.git import GitRepo

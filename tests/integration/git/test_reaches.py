@@ -7,7 +7,7 @@ import pytest
 from release.control import Cancel
 from release.git.command import Git
 from release.git.remote import reaches
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.releases.git import GitRepo
 
 ABSENT, OTHER = "0" * 39 + "1", "0" * 39 + "2"

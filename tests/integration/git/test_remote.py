@@ -9,7 +9,7 @@ import pytest
 from release.control import Cancel
 from release.git.command import Git
 from release.git.remote import is_ancestor, relation, remote_refs, remote_tip
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.programs.counting import Counting
 from tests.support.releases.git import GitRepo
 

@@ -8,7 +8,7 @@ import pytest
 
 from release.control import Cancel
 from release.git.snapshot import snapshot
-from release.process import Processes
+from release.programs.processes import Processes
 from release.versions.semver import parse, precedence_key
 from tests.support.releases.git import GitRepo
 

@@ -7,7 +7,7 @@ import pytest
 from release.control import Cancel
 from release.git.command import Git
 from release.git.unreleased import unreleased_commits
-from release.process import Processes
+from release.programs.processes import Processes
 from release.versions.bump import step_of
 from release.versions.commits import Commit, standing_changes
 from tests.support.releases.git import GitRepo

@@ -12,7 +12,7 @@ from release.control import Cancel
 from release.errors import GitError
 from release.git.model import GitFiles
 from release.git.work_tree import WorkTree
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.releases.git import GitRepo
 from tests.support.releases.incomplete import POINTER, add_submodule, check_out_submodules, make_sparse
 

@@ -14,7 +14,7 @@ from release.git.remote import remote_refs
 from release.git.repository import find_places
 from release.git.snapshot import snapshot
 from release.git.write import create_tag, deepen, push_tag
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.releases.git import GitRepo
 
 PERSON = {

@@ -20,7 +20,7 @@ from release.log.sealing import seal
 from release.log.stores.git.remote import GitRemote
 from release.log.stores.git.store import GitStore
 from release.ports import Completed
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.disks.confined import filled, mounted_disk
 from tests.support.logs.bare_remote import REF, BareRemote
 from tests.support.logs.facts import independently_verified, planned, whole_release, writer

@@ -18,7 +18,7 @@ from release.control import Cancel
 from release.errors import LogCorrupt
 from release.log.stores.git.remote import GitRemote
 from release.log.stores.git.store import GitStore
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.logs.bare_remote import REF, BareRemote
 from tests.support.logs.facts import independently_verified, planned, writer
 

@@ -13,7 +13,7 @@ from release.log.catalog.open import open_catalog
 from release.log.catalog.tables import BLOCK
 from release.log.stores.file.store import FileStore
 from release.log.writer import Writer
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.programs.environment import hermetic_git
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from release.control import Cancel
 from release.ports import Completed
-from release.process import Processes
+from release.programs.processes import Processes
 
 
 class Counting:

@@ -11,7 +11,7 @@ import pytest
 
 from release.control import Cancel, Deadline
 from release.events import Event, Note
-from release.process import Processes
+from release.programs.processes import Processes
 from release.registry.http.retry import RetryPolicy
 from release.registry.registries import RegistryPool
 

@@ -16,7 +16,7 @@ from release.control import Cancel
 from release.docker.engine import ANSWER_WITHIN, connect
 from release.errors import BuildError
 from release.events import Event, Output
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.registries.oci_schemas import document
 from tests.support.releases.builds import Build, build, build_of
 from tests.support.services.docker import DockerDaemon

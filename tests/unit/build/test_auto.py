@@ -13,7 +13,7 @@ from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable
 from release.events import NullSink
-from release.process import Processes
+from release.programs.processes import Processes
 from tests.support.releases.builds import build_of, problem
 
 DOWN = Problem(kind="unavailable", reason="it is down", hint="start it")

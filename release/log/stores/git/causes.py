@@ -8,7 +8,7 @@ import msgspec
 
 from release.errors import LogError, LogUnavailable
 from release.lazy_pattern import pattern
-from release.program_messages import FULL_DISK
+from release.programs.messages import FULL_DISK
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from typing import IO
 from release.control import Cancel
 from release.limits import MIB
 from release.ports import Completed
-from release.process_pipes import Exchange
+from release.programs.pipes import Exchange
 
 # Seconds between SIGTERM and SIGKILL for a process group: enough for git to remove its lock files; more would delay
 # the error of a time-out.

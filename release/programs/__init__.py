@@ -1,0 +1,1 @@
+"""Other programs: starting them, the pipes to them, and what they say."""
