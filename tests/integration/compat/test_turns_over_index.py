@@ -26,7 +26,8 @@ from tests.support.logs.stores import open_store
 from tests.support.programs.environment import hermetic_git
 from tests.support.programs.wheel import Installed
 
-# Appends each list of facts on stdin with shipmark 0.1.0, and prints how many entries the log has then.
+# Appends each list of facts on stdin with shipmark 0.1.0, and prints how many entries the log has then. The modules are
+# those of 0.1.0: they keep their names when ours move.
 _APPEND = """
 import json, os, sys, time
 from release.control import Cancel
@@ -46,7 +47,7 @@ elif given["store"] == "sql":
 else:
     from release.log.git_remote import GitRemote
     from release.log.git_store import GitStore
-    from release.programs.processes import Processes
+    from release.process import Processes
     cache = given["cache"] + "/old/log.git"
     remote = GitRemote(process=Processes(Cancel()), env=os.environ, cache=cache, url=given["url"], name="log",
                        cancel=Cancel(), monotonic=time.monotonic)
