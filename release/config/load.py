@@ -97,10 +97,10 @@ def load(
 
         require_no_stray(document)
     _require_images(file, document)
-    components = tuple(
-        _component(name, _merged(file, section), env, images, document)
-        for name, section in (file.components or {"app": _own(file)}).items()
-    )
+    sections = {
+        name: _merged(file, section, document, name) for name, section in file.components.items()
+    } or {"app": _own(file)}
+    components = tuple(_component(name, section, env, images, document) for name, section in sections.items())
     require_graph({one.name: one.section for one in components}, document)
     return Config(
         project=file.project,
@@ -169,16 +169,17 @@ def _own(file: ConfigFile) -> ComponentSection:
     return ComponentSection(**{name: getattr(file, name) for name in ComponentSection.__struct_fields__})
 
 
-def _merged(file: ConfigFile, section: ComponentSection) -> ComponentSection:
-    """The component's settings; a setting that the component lacks, or has at its default, is that of the top level."""
-    defaults = ComponentSection()
-    chosen = {}
-    for name in ComponentSection.__struct_fields__:
-        own = getattr(section, name)
-        chosen[name] = own if own != getattr(defaults, name) else getattr(file, name)
-    if section.image is not None or section.images:
-        chosen |= {"image": section.image, "images": section.images}
-    return ComponentSection(**chosen)
+def _merged(file: ConfigFile, section: ComponentSection, document: Document, name: str) -> ComponentSection:
+    """The component's settings; where the component lacks a key, that of the top level."""
+    # The document tells which keys the component has: a default that it gives, such as `pull_requests: false`, counts.
+    given = document.value["components"][name]
+    chosen = {
+        key: getattr(section if given.get(key) is not None else file, key)
+        for key in ComponentSection.__struct_fields__
+    }
+    has_images = section.image is not None or bool(section.images)
+    images = section if has_images else file
+    return ComponentSection(**chosen | {"image": images.image, "images": images.images})
 
 
 def _component(

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from release.build_spec import BuildSpec
 from release.config.load import Config, load
-from release.config.model import config_schema
+from release.config.model import ComponentSection, config_schema
 from release.config.variables import expand
 from release.errors import ConfigError
 
@@ -249,6 +250,42 @@ def test_settings_of_a_component_override_those_of_the_top_level() -> None:
     api, web = config.components
     assert (api.targets[0].image, api.section.prefix, api.section.reuse) == ("a", "api/", "commit")
     assert web.targets[0].image == "shared"
+
+
+def test_default_that_a_component_gives_counts_before_the_top_level() -> None:
+    top = """tags: type=sha
+events: as-action
+flavor: latest=true
+labels: a=b
+annotations: a=b
+build: {target: x}
+checks: [{name: a, run: [x]}]
+prefix: x/
+paths: [x/**]
+depends: [b]
+versions: calver
+ignore_tags: [x]
+release_on: [schedule]
+latest: never
+reuse: commit
+attest: release
+pull_requests: true
+base: nearest
+channels: [rc]
+bump: {major_on_zero: true}
+retention: {grace: 2h}
+"""
+    own = """tags: default, events: guarded, flavor: [], labels: {}, annotations: [], build: {}, checks: [], prefix: "",
+    paths: [], depends: [], versions: semver, ignore_tags: ["v[0-9]", "v[0-9][0-9]"], release_on: [], latest: auto,
+    reuse: never, attest: never, pull_requests: false, base: highest, channels: [], bump: {}, retention: null"""
+    a, b, c = read(
+        f"{top}components:\n  a: {{image: a, {own}}}\n  b: {{image: b, depends: []}}\n  c: {{image: a}}\n"
+    ).components
+    keys = set(ComponentSection.__struct_fields__) - {"image", "images"}
+    defaults = ComponentSection(labels={}, build=BuildSpec())
+    assert {key for key in keys if getattr(a.section, key) != getattr(defaults, key)} == set()
+    assert {key for key in keys if getattr(c.section, key) == getattr(ComponentSection(), key)} == set()
+    assert {key for key in keys if getattr(b.section, key) != getattr(c.section, key)} == {"depends"}
 
 
 def test_variables_are_replaced_in_images_and_arguments() -> None:
