@@ -44,3 +44,12 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.8) -> str | No
     by_lower = {one.lower(): one for one in known}
     found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
     return by_lower[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str, *, cutoff: float = 0.6) -> str:
+    """The hint that names the known word that is most like `word`; `otherwise` if none is like it.
+
+    A hint may name a word that is less like it than `nearest` asks for: an error is shown in any case.
+    """
+    near = nearest(word, known, cutoff=cutoff)
+    return f"did you mean `{near}`?" if near else otherwise

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from release.hints import nearest
+
 
 class Row(NamedTuple):
     """One command: its module in `release.cli.commands`, its line for `--help`, and its name in the module."""
@@ -58,8 +60,6 @@ class LazyGroup(click.Group):
         """Resolve a command as click does. Raises `NoSuchCommand`, which knows the nearest name."""
         name = args[0] if args else ""
         if name and name not in self._table and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, self._table, n=1)
-            raise NoSuchCommand(f"no such command `{name}`", ctx, near="".join(near))
+            near = nearest(name, self._table, cutoff=0.6)
+            raise NoSuchCommand(f"no such command `{name}`", ctx, near=near or "")
         return super().resolve_command(ctx, args)

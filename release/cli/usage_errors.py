@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from release.cli.group import NoSuchCommand
+from release.hints import did_you_mean
 from release.lazy_pattern import pattern
 
 _QUOTED = pattern(r"'([^'`]*)'")
@@ -31,11 +32,8 @@ def _nearest(text: str) -> str:
     given, separator, allowed = text.partition(" is not one of ")
     if not separator:
         return ""
-    import difflib  # imported late: only this error needs it
-
     names = [name.strip("`") for name in allowed.split(", ")]
-    near = difflib.get_close_matches(given.rpartition("`: `")[2].strip("`"), names, n=1)
-    return f"did you mean `{near[0]}`?" if near else "write one of these values"
+    return did_you_mean(given.rpartition("`: `")[2].strip("`"), names, "write one of these values")
 
 
 def _missing(param: click.Parameter, ctx: click.Context) -> tuple[str, str]:

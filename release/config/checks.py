@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from release.config.document import Document, Position
 from release.config.model import ComponentSection
 from release.errors import ConfigError
+from release.hints import did_you_mean
 from release.versions.status import STATUS_TAG
 
 #: Moving tags of other things, which a channel's tag would overwrite.
@@ -107,10 +108,7 @@ def require_graph(sections: Mapping[str, ComponentSection], document: Document) 
     direct = {name: section.depends for name, section in sections.items()}
     for name, names in direct.items():
         for unknown in [one for one in names if one not in direct]:
-            import difflib  # imported late: only this error needs it
-
-            near = difflib.get_close_matches(unknown, direct, n=1, cutoff=0.5)
-            hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(direct)}"
+            hint = did_you_mean(unknown, direct, f"there are: {', '.join(direct)}", cutoff=0.5)
             where = _at(document, name, "depends")
             raise ConfigError(f"{where}: `depends`: no component is called `{unknown}`", hint=hint)
     if circle := cycle_in(direct):

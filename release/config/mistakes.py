@@ -27,6 +27,7 @@ from release.config.retention import (
 )
 from release.decoding import convert
 from release.errors import ConfigError
+from release.hints import did_you_mean
 from release.lazy_pattern import pattern
 
 _UNKNOWN_KEY = pattern(r"unknown field `([^`]*)`")
@@ -46,10 +47,8 @@ def explained(document: Document, error: msgspec.ValidationError) -> ConfigError
         return ConfigError(text, hint=_hint(path, reason))
     key = unknown[1]
     where = document.keys.get(f"{path}.{key}") or document.at(path)
-    import difflib  # imported late: only this error needs it
-
-    near = difflib.get_close_matches(key, _fields_at(path), n=1, cutoff=0.5)
-    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(_fields_at(path))}"
+    known = _fields_at(path)
+    hint = did_you_mean(key, known, f"known here: {', '.join(known)}", cutoff=0.5)
     return ConfigError(f"{where}: unknown key `{key}`", hint=hint)
 
 

@@ -5,12 +5,12 @@ Follows BuildKit 0.34: `extractBuilderFlags` in `parser/split_command.go` and `i
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from release.build.dockerfile.instructions import Flag
 from release.errors import BuildError
+from release.hints import nearest
 
 Kind = Literal["text", "truth", "list"]
 
@@ -104,9 +104,9 @@ def _require_truth(name: str, value: str | None, where: str) -> None:
 
 
 def _hint(name: str, keyword: str, known: Mapping[str, Kind]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1)
-    if nearest:
-        return f"did you mean `--{nearest[0]}`?"
+    near = nearest(name, known, cutoff=0.6)
+    if near:
+        return f"did you mean `--{near}`?"
     if known:
         return f"`{keyword}` has {', '.join(f'`--{each}`' for each in sorted(known))}"
     return f"`{keyword}` takes no flags; write `{keyword} -- --{name} …` if its operands begin so"

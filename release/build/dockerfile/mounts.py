@@ -6,12 +6,12 @@ a variable, for needed stages only; `mount_form` checks only the form.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 
 import msgspec
 
+from release.hints import nearest
 from release.lazy_pattern import pattern
 
 _TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
@@ -70,8 +70,8 @@ def read_mount(text: str, expand: Callable[[str], str]) -> Mount:
                 raise MountError(f"`{field}` is not `name=value`")
             value = "true"
         elif key not in _KEYS:
-            nearest = difflib.get_close_matches(key, _KEYS, n=1)
-            raise MountError(f"`{key}` is not known" + (f"; did you mean `{nearest[0]}`?" if nearest else ""))
+            near = nearest(key, _KEYS, cutoff=0.6)
+            raise MountError(f"`{key}` is not known" + (f"; did you mean `{near}`?" if near else ""))
         value = expand(value)
         _require_value(key, value, said)
         said[key] = value

@@ -5,7 +5,6 @@ Follows BuildKit 0.34, `frontend/dockerfile/parser/line_parsers.go` and `fronten
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -45,6 +44,7 @@ from release.build.dockerfile.mounts import MountError, mount_form, read_device
 from release.build.dockerfile.white_space import SPACE, first_word, split_blanks
 from release.build.dockerfile.words import split_words
 from release.errors import BuildError
+from release.hints import did_you_mean
 from release.lazy_pattern import pattern
 
 _STAGE_NAME = pattern(r"[a-z][a-z0-9_.-]*")
@@ -79,13 +79,8 @@ class _Reader:
         keyword = self._logical.keyword
         reader = _READERS.get(keyword)
         if reader is None:
-            nearest = difflib.get_close_matches(keyword, _READERS, n=1)
-            self._fail(
-                f"unknown instruction `{keyword}`",
-                f"did you mean `{nearest[0]}`?"
-                if nearest
-                else "end the line before with `\\` if this line continues it",
-            )
+            otherwise = "end the line before with `\\` if this line continues it"
+            self._fail(f"unknown instruction `{keyword}`", did_you_mean(keyword, _READERS, otherwise))
         if not self._rest and keyword not in _MAY_BE_EMPTY:
             self._fail(f"`{keyword}` needs an operand", f"write it behind `{keyword}`, or remove the line")
         try:

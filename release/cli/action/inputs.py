@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from release.errors import ConfigError
+from release.hints import did_you_mean
 from release.json_text import parse_json
 
 #: The variable with `${{ toJSON(inputs) }}`. It may hold secrets, so no other program gets it.
@@ -44,14 +45,12 @@ def read_inputs(env: Mapping[str, str]) -> dict[str, str]:
 
 def unknown_inputs(inputs: Iterable[str], known: Collection[str]) -> list[tuple[str, str]]:
     """Each input that the action does not have, with a hint that names the nearest one."""
-    import difflib  # imported late: only this error needs it
 
     found = []
     for name in inputs:
         if name in known:
             continue
-        near = difflib.get_close_matches(name.replace("_", "-"), sorted(known), n=1, cutoff=0.6)
-        hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(sorted(known))}"
+        hint = did_you_mean(name.replace("_", "-"), sorted(known), f"there are: {', '.join(sorted(known))}")
         found.append((name, _ELSEWHERE.get(name, hint)))
     return found
 

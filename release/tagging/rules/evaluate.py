@@ -11,6 +11,7 @@ from release.lazy_pattern import pattern
 from release.tagging.expressions.render import parse_template
 from release.tagging.model import Line
 from release.tagging.names import is_image_tag
+from release.tagging.rules.checks import require_enabling
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluation import Evaluation
 from release.tagging.rules.lines import Emitted, Role, names_one_run, role_of_ref
@@ -97,12 +98,7 @@ def sanitize(text: str) -> str:
 
 def _evaluate(rule: Rule, evaluation: Evaluation) -> Emitted | None:
     enable = evaluation.expand(rule.value("enable"))
-    if enable not in ("true", "false"):
-        raise rule.error(
-            "enable",
-            f"`enable` is `{enable}`, it must be `true` or `false`",
-            hint="`{{is_default_branch}}` and `{{is_not_default_branch}}` give one of them",
-        )
+    require_enabling(enable, rule.values["enable"])
     if enable == "false":
         return None
     return EVALUATORS[rule.type](rule, evaluation)

@@ -9,11 +9,11 @@ from functools import cmp_to_key
 
 from release.config.document import Position
 from release.errors import ConfigError
-from release.tagging.expressions.render import parse_template
 from release.tagging.expressions.source_text import Located, locate
+from release.tagging.rules.checks import require_expressions, require_known, require_type, require_valid
 from release.tagging.rules.javascript.numbers import javascript_number
 from release.tagging.rules.javascript.pattern import Pattern, parse_pattern
-from release.tagging.rules.kinds import ATTRIBUTES, COMMON, KINDS, Kind
+from release.tagging.rules.kinds import COMMON, KINDS, Kind
 from release.tagging.rules.listing import parse_fields, parse_items
 from release.tagging.rules.model import Rule
 
@@ -77,10 +77,10 @@ def parse_rule(item: Located) -> Rule:
         key = field.cut(0, split).strip()
         value = field.cut(split + 1, len(field.text)).strip()
         if key.text.lower() == "type":
-            _require_type(value)
+            require_type(value)
             kind = value
         else:
-            _require_known(key)
+            require_known(key)
             given[key.text.lower()] = value
     return build_rule(item, kind, given)
 
@@ -99,13 +99,13 @@ def rule_from_mapping(entry: Mapping[str, str], place: Position) -> Rule:
     )
     kind = values.pop("type", None)
     for key in values:
-        _require_known(locate(key, source=place.source, line=place.line, column=place.column))
+        require_known(locate(key, source=place.source, line=place.line, column=place.column))
     return build_rule(item, kind, {key.lower(): value for key, value in values.items()})
 
 
 def build_rule(item: Located, kind: Located | None, given: Mapping[str, Located]) -> Rule:
     """Make a rule with the defaults of its type, and check required attributes and choices."""
-    name = "raw" if kind is None else _require_type(kind)
+    name = "raw" if kind is None else require_type(kind)
     found = KINDS[name]
     place = item.place(0)
     defaults = {"priority": str(found.priority), "enable": "true"}
@@ -120,8 +120,8 @@ def build_rule(item: Located, kind: Located | None, given: Mapping[str, Located]
         for key, value in defaults.items()
         if key not in own
     } | own
-    _require_valid(name, found, item, values)
-    _require_expressions(found, values)
+    require_valid(name, found, item, values)
+    require_expressions(found, values)
     priority = javascript_number(values["priority"].text)
     pattern = _pattern(found, values)
     return Rule(
@@ -132,60 +132,6 @@ def build_rule(item: Located, kind: Located | None, given: Mapping[str, Located]
         pattern=pattern,
         warnings=_warnings(name, given, own, priority, pattern),
     )
-
-
-def _require_type(kind: Located) -> str:
-    if kind.text not in KINDS:
-        raise kind.error(0, f"unknown type `{kind.text}`", hint=_nearest(kind.text, KINDS))
-    return kind.text
-
-
-def _require_known(key: Located) -> None:
-    name = key.text.lower()
-    if name not in ATTRIBUTES:
-        hint = (
-            "an expression with `=` needs `value=` before it"
-            if "{{" in name
-            else _nearest(name, ("type", *ATTRIBUTES))
-        )
-        raise key.error(0, f"unknown attribute `{key.text}`", hint=hint)
-
-
-def _require_valid(name: str, kind: Kind, item: Located, values: Mapping[str, Located]) -> None:
-    for key in kind.required:
-        if key not in values:
-            hint = f"write `type={name},{key}=…`"
-            if "," not in item.text:
-                # `tags: [type=raw,value=x]` is a list of two items for YAML.
-                hint += "; a rule in a list in brackets needs quotes, since a comma ends an item there"
-            raise item.error(0, f"`type={name}` needs `{key}`", hint=hint)
-    for key, choices in kind.choices.items():
-        if key in values and values[key].text not in choices:
-            allowed = ", ".join(f"`{choice}`" for choice in choices)
-            raise values[key].error(
-                0,
-                f"`{key}={values[key].text}` of `type={name}` must be one of {allowed}",
-                hint=_nearest(values[key].text, choices),
-            )
-    if "immutable" in values and values["immutable"].text not in ("true", "false"):
-        raise values["immutable"].error(
-            0,
-            f"`immutable={values['immutable'].text}` must be `true` or `false`",
-            hint="`true`: the tag names one image for ever; `false`: it moves",
-        )
-    if "group" in values and math.isnan(javascript_number(values["group"].text)):
-        raise values["group"].error(
-            0,
-            f"`group={values['group'].text}` is not a number",
-            hint="groups are counted from 1; 0 is the whole match",
-        )
-
-
-def _require_expressions(kind: Kind, values: Mapping[str, Located]) -> None:
-    """Parse the rule's expressions, so that an invalid one is an error in every run, not only in a release."""
-    for key in ("enable", "prefix", "suffix", *kind.expressions):
-        if key in values:
-            parse_template(values[key])
 
 
 def _pattern(kind: Kind, values: Mapping[str, Located]) -> Pattern | None:
@@ -243,11 +189,3 @@ def _unknown_zones(own: Mapping[str, Located]) -> list[str]:
     except ConfigError:
         return []  # this machine has no time zone data: an error where a rule that applies needs them
     return [f"{place}: no time zone is called `{name}`; UTC is taken" for place, name in unknown]
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    import difflib
-
-    names = tuple(known)
-    close = difflib.get_close_matches(name, names, 1)
-    return f"did you mean `{close[0]}`?" if close else "known are " + ", ".join(f"`{one}`" for one in names)

@@ -72,6 +72,12 @@ def test_values_of_immutable_other_than_true_and_false_are_errors() -> None:
         rules_from_config("type=sha,immutable=yes")
 
 
+def test_value_of_enable_without_an_expression_is_checked_before_any_run() -> None:
+    with pytest.raises(ConfigError, match="1:17: `enable` is `tru`, it must be `true` or `false`"):
+        rules_from_config("type=sha,enable=tru")
+    rules_from_config("type=sha,enable={{is_default_branch}}")
+
+
 def test_decision_by_rules_has_only_the_tags_of_the_rules() -> None:
     made = rules_decision(facts(), TagPolicy(), KNOWN, rules=rules_from_config("type=raw,value=next"))
     assert [(tag.name, type(tag)) for tag in made.tags] == [("next", MovingTag)]

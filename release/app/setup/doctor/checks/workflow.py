@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from ci.systems.tekton import is_event_word
 from release.app.setup.doctor.checks.answer import Answer, ok, problem, unchecked, warning
 from release.app.setup.doctor.scene import Scene, TaskFile, Unasked
 from release.app.setup.workflows.model import Workflow
+from release.hints import nearest
 
 _TEKTON = {"SHIPMARK_REF": "ref", "SHIPMARK_SHA": "revision", "SHIPMARK_EVENT": "event"}
 _DOCUMENTED = (
@@ -40,8 +40,8 @@ def inputs(scene: Scene) -> Iterator[Answer]:
             for name, line in step.input_lines.items():
                 if name in known:
                     continue
-                near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-                fix = f"write `{near[0]}`" if near else f"inputs are {', '.join(sorted(known))}"
+                near = nearest(name, sorted(known), cutoff=0.5)
+                fix = f"write `{near}`" if near else f"inputs are {', '.join(sorted(known))}"
                 effect = "so it has no effect" if step.own_action else "so the step fails"
                 yield problem(
                     f"the action has no input `{name}`, {effect}",
