@@ -92,10 +92,10 @@ def supply_of(
         )
     if not as_commit:
         _require_labels(said, decision, places)
+    for part in joined.parts:
+        _require_layers(repository, part, places)
     if not any(is_in_registry(one.name) for one in opened.repositories):
         # Files can be asked for nothing; of a registry only the copy tells.
-        for part in joined.parts:
-            _require_layers(repository, part, places)
         _require_whole(session, repository, joined.top.digest, targets, places)
     return Supply(
         digest=joined.top.digest,
