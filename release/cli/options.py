@@ -111,6 +111,16 @@ def image_options(function: Function) -> Function:
     return function
 
 
+def component_option(text: str) -> Callable[[Function], Function]:
+    """The option `--component` of a command that is about one component at most. `text`: the option's help."""
+    return click.option("--component", metavar="NAME", callback=_as_several, help=text)
+
+
+def _as_several(_: click.Context, __: click.Parameter, name: str | None) -> tuple[str, ...]:
+    """The name as the value of an option that is given several times, which `settings_from` takes."""
+    return () if name is None else (name,)
+
+
 def result_option(function: Function) -> Function:
     """Add `--result-file`, for CI systems that read outputs from a file."""
     option = click.option("--result-file", metavar="FILE", help="Write the outputs as KEY=VALUE lines too.")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.attempt_records import record_context
+from release.app.lifecycle.named_image import reference_of
 from release.app.lifecycle.promote_origin import Origin, origin_of
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.session import Session
@@ -15,7 +16,6 @@ from release.events import Note
 from release.log import Entry
 from release.log.answers.scope import Scope
 from release.log.records.members import object_of
-from release.versions.semver import version_of_image_tag
 
 # Characters of an environment's name. Longer than any real one (image tags have this limit, too); more would break the
 # tables of `log show`.
@@ -23,7 +23,7 @@ _LONGEST_NAME = 128
 
 
 class DeployedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`image`: a reference, or a version of the first component's first target. `evidence`: such as a URL, or None."""
+    """`image`: a reference, or a version, git tag or digest of this project. `evidence`: such as a URL, or None."""
 
     environment: str
     image: str
@@ -66,7 +66,7 @@ def deployed(workspace: Session, request: DeployedRequest) -> DeployedReport:
     _require_environment(request.environment)
     workspace.require_trusted("deployed")
     warn_of_lost_entries(workspace)
-    origin = origin_of(workspace, _reference(workspace, request))
+    origin = origin_of(workspace, reference_of(workspace, request.image))
     last = _last(workspace, request.environment, origin.project)
     if last is not None and object_of(last.fields, "image").get("digest") == origin.digest:
         workspace.sink.emit(Note(level="info", text=f"entry {last.seq} says that already"))
@@ -116,16 +116,3 @@ def _last(workspace: Session, environment: str, project: str) -> Entry | None:
         ),
         None,
     )
-
-
-def _reference(workspace: Session, request: DeployedRequest) -> str:
-    """The image of the request as a reference: a bare version becomes a tag of the first target."""
-    if version_of_image_tag(request.image) is None:
-        return request.image
-    targets = workspace.components[0].targets
-    if not targets:
-        raise ConfigError(
-            f"`{request.image}` is a version, and no image is configured that it could belong to",
-            hint=f"write the whole reference: `ghcr.io/acme/app:{request.image}`",
-        )
-    return f"{targets[0].image}:{request.image}"

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from release.app.releases.metadata import MetadataRequest, metadata
-from release.cli.options import Command, global_options
+from release.cli.options import Command, component_option, global_options
 from release.cli.output.metadata_outputs import (
     BAKE_FILES,
     OUTPUTS,
@@ -55,9 +55,7 @@ def _lines(name: str, text: str) -> Callable[[Any], Any]:
     help="Where ref and commit come from: the CI system (`workflow`), or what is checked out (`git`).",
 )
 @click.option("--prefix", metavar="TEXT", help="What git tags begin with before the version: `api/`.")
-@click.option(
-    "--component", metavar="NAME", help="What is not given comes from this component of the config."
-)
+@component_option("What is not given comes from this component of the config.")
 @click.option(
     "--output",
     "wanted",

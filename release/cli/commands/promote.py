@@ -6,7 +6,7 @@ import click
 
 from release.app.lifecycle.promote import PromoteRequest, promote
 from release.cli.commands.change_report import publish_change, show
-from release.cli.options import RECORDED_TEXT, Command, global_options, result_option
+from release.cli.options import RECORDED_TEXT, Command, component_option, global_options, result_option
 from release.cli.output.ci_outputs import require_publishable
 from release.cli.session import open_session
 
@@ -30,7 +30,7 @@ from release.cli.session import open_session
 )
 @click.option("--allow-backward", is_flag=True, help="Also move tags back to this image; needs `--reason`.")
 @click.option("--reason", type=RECORDED_TEXT, metavar="TEXT", help="Why; recorded.")
-@click.option("--component", metavar="NAME", help="Only this component of the config.")
+@component_option("Only this component of the config.")
 @click.option("--preview", is_flag=True, help="Show what would happen, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.promote/1`.")
 @result_option
@@ -47,6 +47,8 @@ def command(
     result_file: str | None,
 ) -> None:
     """Copy the image SOURCE to another repository by digest, tag it there, and record that in the version log.
+
+    SOURCE may be a version, its git tag or a digest, for an image of this project.
 
     Without tags in `--to`, a released version gets its usual tags: `1.4.2`, and `1.4`, `1` and `latest` where it is the
     highest version of that repository. Fixed tags are never taken from another image; moving tags go back to a lower

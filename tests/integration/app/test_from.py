@@ -150,8 +150,8 @@ def test_from_reads_indexes_in_an_index_and_refuses_those_that_do_not_fit_their_
     config = json.dumps({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}}).encode()
     store(make_index(make_image(config=config), arm), place, "torn")
     made.must("image", "copy", "oci:parts/nested:torn", f"{made.image}:torn")
-    for place in ("oci:parts/nested:torn", f"{made.image}@{made.tags['torn']}"):
-        refused(made("preview", "--from", place), 4, "1 layers, and its config lists 0")
+    for torn in ("oci:parts/nested:torn", f"{made.image}@{made.tags['torn']}"):
+        refused(made("preview", "--from", torn), 4, "1 layers, and its config lists 0")
     made.must("run", "--from", "oci:parts/nested:mine")
     assert {entry["platform"]: entry["digest"] for entry in made.log[1:3]} == dict(
         zip(BOTH, (amd.digest, arm.digest), strict=True)

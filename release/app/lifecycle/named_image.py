@@ -1,0 +1,58 @@
+"""What users call an image of this project: a version, its git tag or a digest, in place of a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from release.app.session import Session
+from release.config.load import Component
+from release.errors import ConfigError
+from release.oci.grammar import is_digest, require_digest
+from release.versions.semver import image_tag_of, parse_tag_name, version_of_image_tag
+
+
+def reference_of(session: Session, text: str) -> str:
+    """The reference that `text` means: itself, or for a short name that of the first target of its component.
+
+    Short names are versions (`1.4.2`, `1.4.2_r1`), git tags of versions, and digests. Raises `ConfigError` for one that
+    several components or none of them can mean: a registry client would look for it at Docker Hub.
+    """
+    if text.startswith(("sha256:", "sha512:")):
+        require_digest(text)
+    components = [one for one in session.components if one.targets]
+    named = {one.name: name for one in components if (name := _behind_image(one, text)) is not None}
+    if len(named) > 1:
+        names = ", ".join(f"`{name}`" for name in named)
+        raise ConfigError(f"`{text}` may be an image of {names}", hint=_whole(components, named))
+    for component in components:
+        if component.name in named:
+            return f"{component.targets[0].image}{named[component.name]}"
+    if any(character in text for character in "/:@"):
+        return text
+    if components:
+        raise ConfigError(
+            f"`{text}` is neither a version nor a whole reference",
+            hint=_whole(components, {components[0].name: f":{text}"}),
+        )
+    if version_of_image_tag(text) is not None:
+        raise ConfigError(
+            f"`{text}` is a version, and no image is configured that it could belong to",
+            hint=f"write the whole reference: `ghcr.io/acme/app:{text}`",
+        )
+    return text
+
+
+def _behind_image(component: Component, text: str) -> str | None:
+    """What follows the name of the component's image in a reference; None if `text` is no short name of an image."""
+    if is_digest(text):
+        return f"@{text}"
+    section = component.section
+    if version_of_image_tag(text, section.versions) is not None:
+        return f":{text}"
+    version = parse_tag_name(text, section.prefix, section.versions)
+    return None if version is None else f":{image_tag_of(version)}"
+
+
+def _whole(components: Sequence[Component], named: dict[str, str]) -> str:
+    first = next(one for one in components if one.name in named)
+    return f"write the whole reference: `{first.targets[0].image}{named[first.name]}`"
