@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from release.cli.option_rules import RuledGroup
 from release.hints import nearest
 
 
@@ -27,7 +28,7 @@ class NoSuchCommand(click.UsageError):
         self.near = near
 
 
-class LazyGroup(click.Group):
+class LazyGroup(RuledGroup):
     """A group of commands. `table`: maps each command's name to its `Row`, in the order of `--help`."""
 
     def __init__(self, *args: Any, table: Mapping[str, Row], **options: Any) -> None:

@@ -1,8 +1,8 @@
-"""Rules of a command line that click does not have: options that exclude each other, and options given twice."""
+"""Rules of a command line that click does not have: options that exclude each other, are given twice, or are empty."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,6 +10,10 @@ import click
 from release.errors import ConfigError
 
 Callback = Callable[[click.Context, click.Parameter, Any], Any]
+
+#: Parameters for which an empty text means the same as no option, or has a meaning: `git -C ""` is the present folder,
+#: texts are recorded if there are some, and `--rebuild ""` means what is checked out.
+_MAY_BE_EMPTY = frozenset({"directory", "reason", "evidence", "rebuild"})
 
 
 def beside(*others: str) -> Callback:
@@ -31,6 +35,58 @@ def beside(*others: str) -> Callback:
         return value
 
     return refuse
+
+
+class Ruled(click.Command):
+    """A command or a group of commands whose options obey the rules of this module.
+
+    `takes_empty`: further parameters that may have an empty text.
+    """
+
+    def __init__(self, *args: Any, takes_empty: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._takes_empty = _MAY_BE_EMPTY.union(takes_empty)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does. An error of the parser knows no command: it gets this one, which its hint names."""
+        try:
+            given = list(args)  # click's parser takes the words out of the list
+            rest = super().parse_args(ctx, args)
+            values, _, order = self.make_parser(ctx).parse_args(given)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+        require_once(order)
+        _require_text([one for one in order if one.name not in self._takes_empty], values)
+        return rest
+
+
+def _require_text(order: Sequence[click.Parameter], values: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` for an option with an empty value: it would count as not given, and nobody would notice.
+
+    `values`: as click's parser gives them, a list for an option that may be given several times.
+    """
+    for one in order:
+        value = values.get(one.name or "")
+        if isinstance(one, click.Option) and (value == "" or (isinstance(value, list) and "" in value)):
+            name = one.opts[-1]
+            raise ConfigError(
+                f"the value of `{name}` is empty",
+                hint=f"leave `{name}` out, or give it a value: a variable that is not set may stand there",
+            )
+
+
+class RuledGroup(Ruled, click.Group):
+    """A group of commands whose options obey the rules of this module."""
+
+
+def require_behind(ctx: click.Context, own: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if one of these options of a group is given before a subcommand, which does not get it."""
+    given = next((one for one in ctx.command.params if own.get(one.name or "")), None)
+    if given is not None:
+        raise click.UsageError(
+            f"write `{given.opts[-1]}` behind `{ctx.invoked_subcommand}`, if it takes that", ctx
+        )
 
 
 def require_once(order: Sequence[click.Parameter]) -> None:

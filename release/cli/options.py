@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from release.app.settings import Settings
-from release.cli.option_rules import require_once
+from release.cli.option_rules import Ruled, beside
 from release.cli.output.streams import use_colors
 from release.errors import ReleaseError
 from release.json_text import is_utf8
@@ -56,8 +57,8 @@ def global_options(function: Function) -> Function:
             envvar="SHIPMARK_CONFIG",
             help="The config file [default: shipmark.yml].",
         ),
-        click.option("-q", "quiet", is_flag=True, help="Only data and errors."),
-        click.option("-v", "verbose", is_flag=True, help="Say more."),
+        click.option("-q", "quiet", is_flag=True, callback=beside("verbose"), help="Only data and errors."),
+        click.option("-v", "verbose", is_flag=True, callback=beside("quiet"), help="Say more."),
         click.option(
             "--color",
             type=click.Choice(["auto", "always", "never"]),
@@ -141,28 +142,33 @@ _SHARED = (
 )
 
 
-class Command(click.Command):
+class Command(Ruled):
     """A command that accepts the global options, too; an option after the command overrides one before it."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as click does. An error of the parser knows no command: it gets this one, which its hint names."""
-        try:
-            given = list(args)  # click's parser takes the words out of the list
-            rest = super().parse_args(ctx, args)
-            require_once(self.make_parser(ctx).parse_args(given)[2])
-        except click.UsageError as error:
-            error.ctx = error.ctx or ctx
-            raise
-        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Merge the global options before and after the command into `ctx.obj`, and run the command as `reported`."""
-        before: dict[str, Any] = ctx.ensure_object(dict)
         given = {name: ctx.params.pop(name) for name in _SHARED if name in ctx.params}
-        settings = settings_from({**before, **{name: value for name, value in given.items() if value}})
+        settings = settings_from(merged(ctx, given))
         ctx.obj = settings
         use_colors(settings.color, settings.env)
         return reported(ctx, settings, lambda: super(Command, self).invoke(ctx))
+
+
+def merged(ctx: click.Context, after: Mapping[str, Any]) -> dict[str, Any]:
+    """The options before the command, overridden by those `after` it, which are parameters of `ctx`.
+
+    A variable such as SHIPMARK_CONFIG overrides no option. Click reads it for the command as well, since it does not
+    know that the option stands before the command's name.
+    """
+    before: dict[str, Any] = dict(ctx.ensure_object(dict))
+    given = {
+        name: value
+        for name, value in after.items()
+        if value and not (before.get(name) and ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT)
+    }
+    if "quiet" in given or "verbose" in given:
+        before |= {"quiet": False, "verbose": False}
+    return before | given
 
 
 def reported(ctx: click.Context, settings: Settings, invoke: Callable[[], Any]) -> Any:

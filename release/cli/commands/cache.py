@@ -7,13 +7,14 @@ import msgspec
 
 from release.app.session import Session
 from release.app.setup.cache import cache_usage, empty_cache
-from release.cli.options import Command, global_options, settings_from
+from release.cli.option_rules import RuledGroup, require_behind
+from release.cli.options import Command, global_options, merged, reported, settings_from
 from release.cli.output.sizes import size_text
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 
 
-@click.group(name="cache", invoke_without_command=True)
+@click.group(name="cache", cls=RuledGroup, invoke_without_command=True)
 @global_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.cache/1`.")
 @click.pass_context
@@ -23,10 +24,12 @@ def command(ctx: click.Context, /, as_json: bool, **options: object) -> None:
     The folder holds built images, compressed layers, private git repositories and indexes of logs. With them the next
     run is faster, and can push an image that was built but not pushed. SHIPMARK_CACHE_DIR names another folder.
     """
-    given = {name: value for name, value in options.items() if value}
-    ctx.obj = {**ctx.ensure_object(dict), **given}
-    if ctx.invoked_subcommand is None:
-        _show(Session(settings_from(ctx.obj)), as_json=as_json)
+    ctx.obj = merged(ctx, options)
+    if ctx.invoked_subcommand is not None:
+        require_behind(ctx, {"as_json": as_json})
+        return
+    ctx.obj = settings_from(ctx.obj)
+    reported(ctx, ctx.obj, lambda: _show(open_session(ctx), as_json=as_json))
 
 
 @command.command(name="clean", cls=Command)

@@ -23,6 +23,13 @@ from release.tagging.metadata import DEFAULT_TARGET, Metadata
 
 _LISTS = ("images", "tags", "flavor", "labels", "annotations")
 _SEPARATORS = ("tags", "labels", "annotations")
+#: The parameters that are inputs of the action, for which an empty text means that nothing is given.
+_INPUTS = (
+    *(f"{name}_lines" for name in _LISTS),
+    *(f"sep_{name}" for name in _SEPARATORS),
+    "bake_target",
+    "source",
+)
 
 
 def _lines(name: str, text: str) -> Callable[[Any], Any]:
@@ -36,7 +43,7 @@ def _lines(name: str, text: str) -> Callable[[Any], Any]:
     )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, takes_empty=_INPUTS)
 @_lines("images", "Where the image goes: `ghcr.io/acme/app`.")
 @_lines("tags", "Rules: `type=semver,pattern={{version}}`.")
 @_lines("flavor", "`latest=auto`, `prefix=`, `suffix=`.")

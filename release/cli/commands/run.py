@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -68,7 +69,7 @@ def command(
 
         tell_run(session, run_untrusted(session), result_file, as_json=as_json)
         return 0
-    plan = None if plan_file is None else _read(plan_file)
+    plan = None if plan_file is None else _read(session.directory, plan_file)
     result = run(session, run_request(session, wait=wait, plan=plan, plan_name=plan_file or "", **wished))
     _say(session, result.details)
     if result.error is None and result.details.acted and shows_bars(session.settings.env, session.ci.system):
@@ -105,9 +106,9 @@ def _say(session: Session, report: Report) -> None:
         )
 
 
-def _read(path: str) -> bytes:
+def _read(directory: str, path: str) -> bytes:
     try:
-        raw = read_file(path, limit=PLAN_BYTES)
+        raw = read_file(os.path.join(directory, path), limit=PLAN_BYTES)
     except OSError as error:
         raise ConfigError(
             f"plan `{path}` cannot be read: {error.strerror}", hint="check its rights"

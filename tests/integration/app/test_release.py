@@ -189,7 +189,9 @@ def test_reuse_releases_the_branch_build_without_a_build(make_project: Callable[
 
 def test_a_plan_file_is_executed_as_it_was_written_and_again_after_its_release(project: Project) -> None:
     planned = project.must("preview", "-o", "plan.json", "--json")
-    run = project.must("run", "--plan", "plan.json", "--json")
+    # `-C` is where the plan was written, and where it is read.
+    elsewhere = project.repo.path.parent
+    run = project.must("-C", str(project.repo.path), "run", "--plan", "plan.json", "--json", cwd=elsewhere)
     assert run.json["plan"] == planned.json["plan"]
     assert set(project.tags) >= RELEASE
     project.must("run", "--plan", "plan.json")

@@ -11,7 +11,8 @@ import click
 import msgspec
 
 from release.cli.group import LazyGroup, Row
-from release.cli.options import global_options, image_options, reported, settings_from
+from release.cli.option_rules import require_behind
+from release.cli.options import global_options, image_options, merged, reported, settings_from
 from release.cli.output.files import require_outputs, write_output
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
@@ -52,14 +53,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     which something is not known.
     """
     own = {name: options.pop(name) for name in _OWN}
-    ctx.obj = {**ctx.ensure_object(dict), **{name: value for name, value in options.items() if value}}
+    ctx.obj = merged(ctx, options)
     if ctx.invoked_subcommand is not None:
-        given = [name for name in _OWN if own[name]]
-        if given:
-            raise click.UsageError(
-                f"write `--{given[0].partition('_')[0]}` behind `{ctx.invoked_subcommand}`, if it takes that",
-                ctx,
-            )
+        require_behind(ctx, own)
         return
     ctx.obj = settings_from(ctx.obj)
     reported(ctx, ctx.obj, lambda: _run(ctx, own))
