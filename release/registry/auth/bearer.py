@@ -20,6 +20,7 @@ from release.hints import ODD_ANSWER
 from release.lazy_pattern import pattern
 from release.registry.auth.challenge import Challenge, covers
 from release.registry.auth.credential import Credential
+from release.registry.auth.realm import Realms
 from release.registry.http.answer import Answer
 from release.registry.http.client import Accept, Transport
 from release.registry.http.error_body import fault_of, read_refusal
@@ -27,8 +28,6 @@ from release.registry.http.retry import retry_after
 from release.secrets.known import Secrets
 
 _FAILED = "the registry's token server failed: run again later; its own log says why"
-#: For a token server whose address must not be used.
-_REALM = "who runs the registry has to correct this address (distribution: `auth: {token: {realm: …}}`)"
 
 # Bytes of a token answer that are read.
 # A token is sent in a header, and servers take headers of 8 to 64 KiB; bounds the memory that a hostile realm can fill.
@@ -83,19 +82,17 @@ class Tokens:
         notice: Callable[[str], None],
     ) -> None:
         self._host = host
+        self._realms = Realms(host=host, secure=secure, notice=notice)
         self._transport = transport
         self._accept = accept
-        self._secure = secure
         self._secrets = secrets
         self._clock = clock
         self._wall = wall
-        self._notice = notice
         # `_lock` guards the dictionaries below.
         # A lock of `_locks` is held during the request for one token, so that threads that need it share one request.
         self._lock = threading.Lock()
         self._locks: dict[Key, threading.Lock] = {}
         self._known: dict[Key, Token] = {}
-        self._noticed: set[str] = set()
 
     def get(self, challenge: Challenge, scopes: tuple[str, ...], credential: Credential) -> str:
         """A token for `scopes`, fetched unless a fresh one is known. Raises `Denied`, `Invalid`, `Unreachable`."""
@@ -136,7 +133,7 @@ class Tokens:
                 del self._known[key]
 
     def _fetch(self, challenge: Challenge, scopes: tuple[str, ...], credential: Credential) -> Token:
-        realm = self._require_realm(challenge.parameters["realm"])
+        realm = self._realms.require(challenge.parameters["realm"])
         service = challenge.parameters.get("service", "")
         if credential.kind == "identity":
             answer = self._exchange_identity(realm, service, scopes, credential)
@@ -212,33 +209,6 @@ class Tokens:
             )
         return fault_of(answer.status, clean, what=what, host=realm, wait=wait, hint=_FAILED)
 
-    def _require_realm(self, realm: str) -> str:
-        try:
-            parts = urlsplit(realm)
-            host = parts.hostname
-            _ = parts.port
-        except ValueError:
-            host = None
-        if host is None or any(not character.isprintable() or character == " " for character in realm):
-            raise Invalid(f"`{self._host}` names a token realm that is not a URL", hint=_REALM)
-        if parts.scheme != "https" and not (parts.scheme == "http" and not self._secure()):
-            raise Invalid(
-                f"`{self._host}` names a token realm that is not https: credentials will not go there",
-                hint=_REALM,
-            )
-        if "@" in parts.netloc:
-            raise Invalid(f"`{self._host}` names a token realm with a user name in it", hint=_REALM)
-        self._tell_once(host)
-        return realm
-
-    def _tell_once(self, realm: str) -> None:
-        own = urlsplit(f"//{self._host}").hostname or ""
-        with self._lock:  # threads that fetch tokens at once print the notice once
-            if _domain(realm) == _domain(own) or realm in self._noticed:
-                return
-            self._noticed.add(realm)
-        self._notice(f"`{self._host}` has its tokens issued by `{realm}`")
-
 
 def basic(credential: Credential, secrets: Secrets) -> str:
     """Return the header value for a user name and password or identity token; its secret is masked from now on."""
@@ -254,7 +224,3 @@ def _key(challenge: Challenge, scopes: tuple[str, ...]) -> Key:
 def _places(key: Key) -> frozenset[str]:
     """The repositories in the scopes of a token: `repository:acme/app`."""
     return frozenset(scope.rpartition(":")[0] for scope in key[2])
-
-
-def _domain(host: str) -> str:
-    return ".".join(host.rsplit(".", 2)[-2:])
