@@ -50,7 +50,7 @@ def _build_image(of: Shared) -> Handler:
 
 
 def _find_image(of: Shared) -> Handler:
-    from release.effects.obtain import Find
+    from release.effects.find import Find
 
     return checking(Find(of.sources))
 

@@ -12,8 +12,9 @@ import pytest
 from release.build import BuiltFrom, BuiltImage
 from release.build.auto import Choice
 from release.control import Cancel
+from release.effects.find import Find
 from release.effects.local_store import LocalStore, Sources
-from release.effects.obtain import Build, Find
+from release.effects.obtain import Build
 from release.effects.tag_reader import TagReader
 from release.errors import BuildError, DigestMismatch, NotFound
 from release.events import NullSink
