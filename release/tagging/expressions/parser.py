@@ -6,28 +6,29 @@ Source: the lexer and grammar of Handlebars 4.7; blocks, partials, decorators an
 from __future__ import annotations
 
 from release.errors import ConfigError
-from release.lazy_pattern import pattern
+from release.tagging.expressions.lexemes import (
+    COMMENT_END,
+    ELSE,
+    LITERAL,
+    NAME,
+    NUMBER,
+    OPTION,
+    RUN,
+    SEGMENT,
+    STRING,
+    WORD,
+    Cursor,
+    end_of_space,
+    unbracket,
+)
 from release.tagging.expressions.source_text import Located
 from release.tagging.expressions.tree import Call, Literal, Operand, Path
 
 # Nested subexpressions. Real expressions nest two or three; each level is a recursive call, and Python's limit is 1000.
 _MAX_DEPTH = 16
-_NAME_END = r"(?=[=~}\s/.)|\]])"
-_LITERAL_END = r"(?=[~}\s)\]])"
-_ID = r"[^\s!\"#%-,./;->@\[-\^`{-~]+"
-_SPACE = pattern(r"\s*")
-_NAME = pattern(rf"\.\.|\.{_NAME_END}|{_ID}{_NAME_END}")
-_RUN = pattern(_ID)
-_SEGMENT = pattern(r"\[(?:\\\]|[^\]])*\]")
-_STRING = pattern(r"\"(?:\\\"|[^\"])*\"|'(?:\\'|[^'])*'")
-_WORD = pattern(rf"(true|false|undefined|null){_LITERAL_END}")
-_NUMBER = pattern(rf"-?[0-9]+(?:\.[0-9]+)?{_LITERAL_END}")
-_LITERAL = pattern(rf"{_WORD.pattern}|{_NUMBER.pattern}")
 # Characters of a whole number that becomes an `int`. A longer one becomes a float, infinite from 1.8e308 on as in
 # JavaScript; and `int` refuses more than 4300 digits.
 _MOST_DIGITS = 300
-_OPTION = pattern(rf"({_ID}|{_SEGMENT.pattern})\s*=")
-_COMMENT_END = {"!--": pattern(r"--~?\}\}"), "!": pattern(r"\}\}")}
 _REFUSED = {
     "#>": "a partial block",
     "#": "a block",
@@ -36,7 +37,6 @@ _REFUSED = {
     ">": "a partial",
     "*": "a decorator",
 }
-_ELSE = pattern(r"else(?=[~}\s])")
 _WORDS = {"true": True, "false": False, "undefined": None, "null": None}
 
 
@@ -45,11 +45,10 @@ def parse_nodes(source: Located) -> tuple[str | Call, ...]:
     return _Parser(source).template()
 
 
-class _Parser:
+class _Parser(Cursor):
     def __init__(self, source: Located) -> None:
+        super().__init__(source.text)
         self._source = source
-        self._text = source.text
-        self._position = 0
         self._nodes: list[str | Call] = []
         self._trim_next = False  # after `~}}`, which removes the white space behind it
 
@@ -57,8 +56,8 @@ class _Parser:
         """Parse the whole text."""
         literal = 0  # start of the text that is not in `_nodes` yet
         search = 0
-        while (start := self._text.find("{{", search)) >= 0:
-            before = self._text[literal:start]
+        while (start := self.text.find("{{", search)) >= 0:
+            before = self.text[literal:start]
             if before.endswith("\\") and not before.endswith("\\\\"):
                 self._add_text(before[:-1])
                 literal, search = start, start + 2
@@ -66,10 +65,10 @@ class _Parser:
             if before.endswith("\\\\"):
                 before = before[:-1]
             self._add_text(before)
-            self._position = start
+            self.position = start
             self._mustache()
-            literal = search = self._position
-        self._add_text(self._text[literal:])
+            literal = search = self.position
+        self._add_text(self.text[literal:])
         return tuple(self._nodes)
 
     def _add_text(self, text: str) -> None:
@@ -87,31 +86,31 @@ class _Parser:
                 return
 
     def _mustache(self) -> None:
-        start = self._position
-        if self._text.startswith("{{{{", start):
+        start = self.position
+        if self.text.startswith("{{{{", start):
             raise self._refuse(start, "a raw block")
-        raw = self._text.startswith("{{{", start)
-        self._position += 3 if raw else 2
-        if self._skip("~"):
+        raw = self.text.startswith("{{{", start)
+        self.position += 3 if raw else 2
+        if self.skip("~"):
             self._trim_previous()
-            raw = raw or self._skip("{")
+            raw = raw or self.skip("{")
         self._trim_next = False
-        if not raw and self._text.startswith("!", self._position):
+        if not raw and self.text.startswith("!", self.position):
             self._comment(start)
             return
         if not raw:
             self._refuse_blocks(start)
-            self._skip("&")
+            self.skip("&")
         call = self._call(start, depth=0)
         self._close(start, raw=raw)
         self._nodes.append(call)
 
     def _refuse_blocks(self, start: int) -> None:
-        rest = self._text[self._position : self._position + 2]
+        rest = self.text[self.position : self.position + 2]
         for sign, what in _REFUSED.items():
             if rest.startswith(sign):
                 raise self._refuse(start, what)
-        if _ELSE.match(self._text, _end_of_space(self._text, self._position)):
+        if ELSE.match(self.text, end_of_space(self.text, self.position)):
             raise self._refuse(start, "`else`")
 
     def _refuse(self, offset: int, what: str) -> ConfigError:
@@ -122,29 +121,29 @@ class _Parser:
         )
 
     def _comment(self, start: int) -> None:
-        sign = "!--" if self._text.startswith("!--", self._position) else "!"
-        end = _COMMENT_END[sign].search(self._text, self._position + len(sign))
+        sign = "!--" if self.text.startswith("!--", self.position) else "!"
+        end = COMMENT_END[sign].search(self.text, self.position + len(sign))
         if end is None:
             closing = "--}}" if sign == "!--" else "}}"
             raise self._source.error(
                 start, "the comment that begins here is never closed", hint=f"end it with `{closing}`"
             )
-        self._position = end.end()
-        self._trim_next = self._text[end.end() - 3] == "~"
+        self.position = end.end()
+        self._trim_next = self.text[end.end() - 3] == "~"
 
     def _close(self, start: int, *, raw: bool) -> None:
-        self._space()
-        if raw and (self._text.startswith("}}}}", self._position) or not self._skip("}")):
+        self.space()
+        if raw and (self.text.startswith("}}}}", self.position) or not self.skip("}")):
             raise self._unexpected(start, closing="}}}")
-        self._trim_next = self._skip("~")
-        if not self._text.startswith("}}", self._position) or (
-            not raw and self._text.startswith("}}}", self._position)
+        self._trim_next = self.skip("~")
+        if not self.text.startswith("}}", self.position) or (
+            not raw and self.text.startswith("}}}", self.position)
         ):
             raise self._unexpected(start, closing="}}}" if raw else "}}")
-        self._position += 2
+        self.position += 2
 
     def _unexpected(self, start: int, *, closing: str) -> ConfigError:
-        rest = self._text[self._position :]
+        rest = self.text[self.position :]
         if not rest or ("}}" not in rest and closing[:2] not in rest):
             return self._source.error(
                 start,
@@ -152,7 +151,7 @@ class _Parser:
                 hint=f"end it with `{closing}`, or write `\\{{{{` for two braces of the text",
             )
         return self._source.error(
-            self._position,
+            self.position,
             f"unexpected `{rest[0]}` in an expression",
             hint="names have letters, digits, `_` and `-`; write text in single quotes",
         )
@@ -160,30 +159,30 @@ class _Parser:
     def _call(self, start: int, *, depth: int) -> Call:
         if depth > _MAX_DEPTH:
             raise self._source.error(
-                self._position,
+                self.position,
                 f"expressions are nested more than {_MAX_DEPTH} deep",
                 hint="use fewer parentheses",
             )
-        self._space()
-        offset = self._position
-        if self._text.startswith("(", offset):
+        self.space()
+        offset = self.position
+        if self.text.startswith("(", offset):
             raise self._source.error(
                 offset, "a subexpression cannot be called", hint="write a name first: `{{name (…)}}`"
             )
         first = self._operand(start, depth)
         if isinstance(first, Literal):
-            first = Path(parts=(_literal_name(first),), offset=offset)
+            first = Path(parts=(first.name,), offset=offset)
         assert isinstance(first, Path)  # noqa: S101 - a subexpression was refused above
         arguments: list[Operand] = []
         options: list[tuple[str, Operand]] = []
-        while self._space() and not self._at_end():
-            if named := _OPTION.match(self._text, self._position):
-                self._position = named.end()
-                self._space()
-                options.append((_unbracket(named[1]), self._operand(start, depth)))
+        while self.space() and not self._at_end():
+            if named := OPTION.match(self.text, self.position):
+                self.position = named.end()
+                self.space()
+                options.append((unbracket(named[1]), self._operand(start, depth)))
             elif options:
                 raise self._source.error(
-                    self._position,
+                    self.position,
                     "a positional argument after a named one",
                     hint="write named ones last: `{{date 'YYYYMMDD' tz='UTC'}}`",
                 )
@@ -192,39 +191,39 @@ class _Parser:
         return Call(path=first, arguments=tuple(arguments), options=tuple(options))
 
     def _at_end(self) -> bool:
-        return self._position >= len(self._text) or self._text[self._position] in ")}~"
+        return self.position >= len(self.text) or self.text[self.position] in ")}~"
 
     def _operand(self, start: int, depth: int) -> Operand:
-        if self._skip("("):
+        if self.skip("("):
             call = self._call(start, depth=depth + 1)
-            self._space()
-            if not self._skip(")"):
+            self.space()
+            if not self.skip(")"):
                 raise self._unexpected(start, closing=")")
             return call
-        text, position = self._text, self._position
-        if quoted := _STRING.match(text, position):
-            self._position = quoted.end()
+        text, position = self.text, self.position
+        if quoted := STRING.match(text, position):
+            self.position = quoted.end()
             sign = quoted[0][0]
             return Literal(value=quoted[0][1:-1].replace(f"\\{sign}", sign))
-        if word := _WORD.match(text, position):
-            self._position = word.end()
+        if word := WORD.match(text, position):
+            self.position = word.end()
             return Literal(value=_WORDS[word[1]])
-        if number := _NUMBER.match(text, position):
-            self._position = number.end()
+        if number := NUMBER.match(text, position):
+            self.position = number.end()
             whole = "." not in number[0] and len(number[0]) < _MOST_DIGITS
             return Literal(value=int(number[0]) if whole else float(number[0]))
         return self._path(start)
 
     def _path(self, start: int) -> Path:
-        offset = self._position
-        data = self._skip("@")
+        offset = self.position
+        data = self.skip("@")
         parts: list[str] = []
         while True:
-            segment = _SEGMENT.match(self._text, self._position)
-            name = segment or _NAME.match(self._text, self._position)
-            if name is None or _LITERAL.match(self._text, self._position):
-                if run := _RUN.match(self._text, self._position) if name is None else None:
-                    self._position = run.end()
+            segment = SEGMENT.match(self.text, self.position)
+            name = segment or NAME.match(self.text, self.position)
+            if name is None or LITERAL.match(self.text, self.position):
+                if run := RUN.match(self.text, self.position) if name is None else None:
+                    self.position = run.end()
                 raise self._unexpected(start, closing="}}")
             if segment is None and name[0] in ("this", ".", ".."):
                 if parts:
@@ -234,39 +233,10 @@ class _Parser:
                 # The context has no parent, so `..` has no value: it becomes a name that never exists.
                 parts.extend([".."] if name[0] == ".." else [])
             else:
-                parts.append(_unbracket(name[0]))
-            self._position = name.end()
-            if not (self._skip(".") or self._skip("/")):
+                parts.append(unbracket(name[0]))
+            self.position = name.end()
+            if not (self.skip(".") or self.skip("/")):
                 break
         if data:
             parts = parts[1:] if parts[:1] == ["root"] else [f"@{parts[0]}" if parts else "@"]
         return Path(parts=tuple(parts), offset=offset)
-
-    def _space(self) -> bool:
-        self._position = _end_of_space(self._text, self._position)
-        return True
-
-    def _skip(self, sign: str) -> bool:
-        if not self._text.startswith(sign, self._position):
-            return False
-        self._position += len(sign)
-        return True
-
-
-def _end_of_space(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return position if found is None else found.end()
-
-
-def _unbracket(name: str) -> str:
-    return name[1:-1].replace("\\]", "]") if name.startswith("[") else name
-
-
-def _literal_name(literal: Literal) -> str:
-    match literal.value:
-        case bool() as value:
-            return "true" if value else "false"
-        case None:
-            return "undefined"
-        case value:
-            return str(value)

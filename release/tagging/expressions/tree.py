@@ -14,6 +14,17 @@ class Literal(msgspec.Struct, frozen=True, kw_only=True):
 
     value: str | int | float | bool | None
 
+    @property
+    def name(self) -> str:
+        """The name that is looked up where the literal stands in the place of one: `{{true}}`."""
+        match self.value:
+            case bool() as value:
+                return "true" if value else "false"
+            case None:
+                return "undefined"
+            case value:
+                return str(value)
+
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):
     """A name, or the path to a value below a name: `version`, `prerelease.[0]`. Without parts: the context."""
