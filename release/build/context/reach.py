@@ -14,7 +14,7 @@ from release.build.context.source_pattern import Source
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
 from release.build.dockerfile.remote_sources import is_remote
 from release.build.dockerfile.scope import Scope, global_scope
-from release.build.dockerfile.stage_graph import local_sources
+from release.build.dockerfile.stage_graph import base_of, effective_instructions, local_sources
 from release.build.embedded.tree import Tree, below_root
 from release.digits import number_in
 from release.errors import BuildError
@@ -28,7 +28,8 @@ _VARIABLE = pattern(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """The sources that the needed stages read from the context.
 
-    `bases`: stage -> the earlier stage that it starts from.
+    `stages`: the needed stages, each with the `ONBUILD` triggers that it executes before its own instructions. `bases`:
+    stage -> the earlier stage that it starts from.
     """
 
     sources: tuple[Source, ...]
@@ -127,12 +128,12 @@ def _needed(
         stage = waiting.pop()
         if stage.index in needed:
             continue
-        needed[stage.index] = stage
-        base = _base(dockerfile, stage, scope)
+        base, instructions = _start(dockerfile, stage, scope)
+        needed[stage.index] = msgspec.structs.replace(stage, instructions=instructions)
         if base is not None:
             starts[stage.index] = base.index
             waiting.append(base)
-        for instruction in stage.instructions:
+        for instruction in instructions:
             names = [instruction.flag("from")] if isinstance(instruction, Copy) else []
             names += [mount.get("from") for mount in mounts_of(instruction)]
             found = [_earlier(dockerfile, stage, name) for name in names if name]
@@ -140,11 +141,16 @@ def _needed(
     return needed, starts
 
 
-def _base(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | None:
+def _start(
+    dockerfile: Dockerfile, stage: Stage, scope: Scope
+) -> tuple[Stage | None, tuple[Instruction, ...]]:
+    """The stage below, if there is one, and the instructions that the stage executes."""
     try:
-        return _earlier(dockerfile, stage, scope.expand(stage.base, stage.base.image))
+        base = base_of(dockerfile, stage, scope)
+        instructions = effective_instructions(dockerfile, stage, scope)
     except BuildError:
-        return None  # the builder reports an operand that cannot be expanded
+        return None, stage.instructions  # the builder reports an operand that cannot be expanded
+    return (base if isinstance(base, Stage) else None), instructions
 
 
 def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:

@@ -63,6 +63,24 @@ def test_source_of_finds_the_paths_that_an_instruction_reads_and_no_others(
     assert [path for path in unread.split() if found.source_of(path) is not None] == []
 
 
+@pytest.mark.parametrize(
+    ("trigger", "read"),
+    [
+        ("ONBUILD COPY a /", "a"),
+        ("ONBUILD ADD $D/b /", "d/b"),
+        ("ONBUILD COPY --from=made / /", "m"),
+        ("ONBUILD RUN --mount=from=made,target=/m true", "m"),
+        ("ONBUILD RUN --mount=source=a,target=/a true", "a"),
+    ],
+)
+def test_source_of_finds_what_a_trigger_of_the_stage_below_reads(trigger: str, read: str) -> None:
+    text = f"FROM scratch AS made\nCOPY m /\nFROM base AS below\nARG D=d\n{trigger}\nFROM below\n"
+    found = reach(text)
+    assert found.source_of(read) is not None
+    assert len(found.sources) == 1
+    assert reach(text, target="below").sources == ()  # the trigger's own stage does not execute it
+
+
 STAGES = """
 ARG START=one
 FROM base AS one
