@@ -19,22 +19,24 @@ from release.build.dockerfile.instructions import (
     Stage,
     Workdir,
 )
-from release.build.dockerfile.mounts import mount_form
+from release.build.dockerfile.references import is_reference
 from release.build.dockerfile.scope import Scope
-from release.digits import number_in
+from release.build.dockerfile.stage_references import (
+    at,
+    named,
+    not_earlier,
+    require_no_circle,
+    written_mounts,
+    written_source,
+)
 from release.errors import BuildError
-from release.lazy_pattern import pattern
 from release.oci.image_json import Platform, parse_platform
+from release.oci.platforms import SYSTEMS
 
 SCRATCH = "scratch"
 # Bases that do not lie in a registry. Only the builder `layers` reads such bases, and only layouts and daemon images.
 _PLACES = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:")
-# The grammar of github.com/distribution/reference: domain, path, tag, digest.
-_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REFERENCE = pattern(
-    rf"(?:(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,})?"
-)
+_ANY = parse_platform("linux/amd64")  # where only `--platform=` of a stage counts
 
 
 def target_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
@@ -59,7 +61,7 @@ def base_of(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Stage | str |
         return earlier[-1]
     if not image:
         raise BuildError(
-            f"{_at(dockerfile, stage.base)}: `{stage.base.text}` names no image",
+            f"{at(dockerfile, stage.base)}: `{stage.base.text}` names no image",
             hint="give its variable a value, or a default with `ARG` before the first `FROM`",
         )
     return None if image == SCRATCH else image
@@ -72,14 +74,22 @@ def is_place(image: str) -> bool:
 
 def stage_platform(dockerfile: Dockerfile, stage: Stage, scope: Scope, platform: Platform) -> Platform:
     """The platform in `FROM --platform=…`; without that flag, `platform`. Raises `BuildError`."""
-    text = stage.base.flag("platform")
-    if not text:
+    written = stage.base.flag("platform")
+    if not written:
         return platform
+    text = scope.expand(stage.base, written)
+    if not text:
+        raise BuildError(
+            f"{at(dockerfile, stage.base)}: `--platform={written}` is empty: `{stage.base.text}`",
+            hint="give its variable a value with `ARG` before the first `FROM`, or remove the flag",
+        )
+    if text.lower() in SYSTEMS:  # the architecture is that of the machine that builds, as in BuildKit
+        text = "/".join(filter(None, (text, scope.args["BUILDARCH"], scope.args["BUILDVARIANT"])))
     try:
-        return parse_platform(scope.expand(stage.base, text))
+        return parse_platform(text)
     except BuildError as error:
         raise BuildError(
-            f"{_at(dockerfile, stage.base)}: {error.message}: `{stage.base.text}`", hint=error.hint
+            f"{at(dockerfile, stage.base)}: {error.message}: `{stage.base.text}`", hint=error.hint
         ) from error
 
 
@@ -93,41 +103,20 @@ def source_of(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) ->
 
     Raises `BuildError` for a later stage, and for a variable.
     """
-    name = instruction.flag("from")
-    if not name or not isinstance(instruction, Copy):
-        return None
-    if "$" in name[:-1]:  # a `$` at the end is not a variable: BuildKit compares the text with its expansion
-        raise BuildError(
-            f"{_at(dockerfile, instruction)}: `--from` takes no variable: `{instruction.text}`",
-            hint="name a stage for it: `FROM $VARIABLE AS name`",
-        )
-    number = number_in(name, most=len(dockerfile.stages) - 1)
-    found = _named(dockerfile, name) if number is None else dockerfile.stages[number]
-    if found is None and not name.isdecimal():
-        return name
-    if found is None or found.index >= stage.index:
-        raise BuildError(
-            f"{_at(dockerfile, instruction)}: there is no earlier stage `{name}` to copy from",
-            hint="name a stage that stands above, or an image",
-        )
+    found = written_source(dockerfile, instruction)
+    if isinstance(found, Stage) and found.index >= stage.index:
+        raise not_earlier(dockerfile, instruction, f"`{instruction.flag('from')}` to copy from")
     return found
 
 
 def mounted_from(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> tuple[Stage | str, ...]:
     """The earlier stages and the images in `RUN --mount=from=`. Raises `BuildError` for a later stage."""
     found: list[Stage | str] = []
-    for text in instruction.flag_values("mount") if isinstance(instruction, Run) else ():
-        for field in mount_form(text):
-            key, _, name = field.partition("=")
-            if key.lower() != "from" or not name:
-                continue
-            source = _named(dockerfile, name)
-            if source is not None and source.index >= stage.index:
-                raise BuildError(
-                    f"{_at(dockerfile, instruction)}: there is no earlier stage `{name}` to mount",
-                    hint="name a stage that stands above, or an image",
-                )
-            found.append(name if source is None else source)
+    for name in written_mounts(instruction):
+        source = named(dockerfile, name)
+        if source is not None and source.index >= stage.index:
+            raise not_earlier(dockerfile, instruction, f"`{name}` to mount")
+        found.append(name if source is None else source)
     return tuple(found)
 
 
@@ -153,8 +142,9 @@ def needed_stages(dockerfile: Dockerfile, target: str | None, scope: Scope) -> t
     """
     for stage in dockerfile.stages:  # BuildKit resolves these operands in every stage
         _require_reference(dockerfile, stage.base, base_of(dockerfile, stage, scope))
+        stage_platform(dockerfile, stage, scope, _ANY)
         for instruction in stage.instructions:
-            _require_reference(dockerfile, instruction, source_of(dockerfile, stage, instruction))
+            _require_reference(dockerfile, instruction, written_source(dockerfile, instruction))
     wanted: dict[int, Stage] = {}
     waiting = [target_stage(dockerfile, target)]
     while waiting:
@@ -167,6 +157,7 @@ def needed_stages(dockerfile: Dockerfile, target: str | None, scope: Scope) -> t
             used.append(source_of(dockerfile, stage, instruction))
             used += mounted_from(dockerfile, stage, instruction)
         waiting += [each for each in used if isinstance(each, Stage)]
+    require_no_circle(dockerfile)
     return tuple(wanted[index] for index in sorted(wanted))
 
 
@@ -202,20 +193,10 @@ def local_sources(instruction: Copy | Add) -> tuple[str, ...]:
 
 
 def _require_reference(dockerfile: Dockerfile, instruction: Instruction, image: Stage | str | None) -> None:
-    if not isinstance(image, str) or _REFERENCE.fullmatch(image) or is_place(image):
+    if not isinstance(image, str) or is_reference(image) or is_place(image):
         return
-    stage = _named(dockerfile, image)
+    stage = named(dockerfile, image)
     raise BuildError(
-        f"{_at(dockerfile, instruction)}: the base `{image}` is not the name of an image: `{instruction.text}`",
+        f"{at(dockerfile, instruction)}: the base `{image}` is not the name of an image: `{instruction.text}`",
         hint=f"the stage is called `{stage.name}`" if stage else "names of images are in lower case",
     )
-
-
-def _named(dockerfile: Dockerfile, name: str) -> Stage | None:
-    """The last stage with the name, upper and lower case being equal."""
-    named = [each for each in dockerfile.stages if each.name == name.lower()]
-    return named[-1] if named else None
-
-
-def _at(dockerfile: Dockerfile, instruction: Instruction) -> str:
-    return f"{dockerfile.name}:{instruction.line}"

@@ -6,7 +6,7 @@ from release.build.dockerfile.features.names import FEATURES
 from release.build.dockerfile.features.needs import Needs, needs_of
 from release.build.dockerfile.parser import parse
 from release.build.dockerfile.scope import global_scope
-from release.build.dockerfile.stage_graph import has_layer
+from release.build.dockerfile.stage_graph import has_layer, stage_platform
 from release.errors import BuildError
 from release.oci.image_json import parse_platform
 
@@ -306,13 +306,28 @@ class TestErrors:
         ("text", "message"),
         [
             (
-                "FROM scratch\nCOPY --from=b / /\nFROM scratch AS b",
-                "Dockerfile:2: there is no earlier stage `b`",
+                "FROM scratch AS a\nCOPY --from=b / /\nFROM scratch AS b\nFROM a",
+                "Dockerfile:2: there is no earlier stage `b` to copy from",
             ),
-            ("FROM scratch\nCOPY --from=1 / /\nFROM scratch", "Dockerfile:2: there is no earlier stage `1`"),
+            ("FROM scratch\nCOPY --from=1 / /", "Dockerfile:2: there is no earlier stage `1`"),
+            (
+                "FROM scratch AS a\nCOPY --from=a / /\nFROM scratch",
+                "Dockerfile:2: there is no earlier stage `a`: it takes files from this stage",
+            ),
+            (
+                "FROM a AS a\nRUN --mount=from=b,target=/b x\nFROM a AS b\nCOPY --from=+0 / /\nFROM c",
+                "Dockerfile:2: there is no earlier stage `b`: it takes files from this stage",
+            ),
+            ("FROM --platform=linx/a/b/c a\nFROM scratch", "Dockerfile:1: `linx/a/b/c` is not a platform"),
+            ("FROM --platform=$P a\nFROM scratch", "Dockerfile:1: `--platform=$P` is empty"),
+            (f"FROM a@sha256:{'A' * 64}", "Dockerfile:1: the base `a@sha256:AAAA"),
+            (f"FROM a@md5:{'a' * 32}", "Dockerfile:1: the base `a@md5:aaaa"),
+            (f"FROM {'a' * 64}", "Dockerfile:1: the base `aaaa"),
+            (f"FROM a/{'b' * 256}", "Dockerfile:1: the base `a/bbbb"),
+            ("FROM a..b/c", "Dockerfile:1: the base `a..b/c` is not the name of an image"),
             ("FROM scratch\nCOPY --from=$B / /", "Dockerfile:2: `--from` takes no variable"),
             (
-                "FROM scratch\nRUN --mount=from=b,target=/x a\nFROM scratch AS b\nCOPY --from=0 / /",
+                "FROM scratch AS a\nRUN --mount=from=b,target=/x a\nFROM scratch AS b\nFROM a",
                 "Dockerfile:2: there is no earlier stage `b` to mount",
             ),
             ("ARG A\nFROM $A", "Dockerfile:2: `FROM $A` names no image"),
@@ -322,7 +337,6 @@ class TestErrors:
                 "FROM scratch\nCOPY --from=Nginx:1 / /",
                 "Dockerfile:2: the base `Nginx:1` is not the name of an image",
             ),
-            ("FROM --platform=linux a", "Dockerfile:1: `linux` is not a platform: `FROM --platform=linux a`"),
             (
                 "FROM scratch\nRUN --mount=type=chache,target=/x a",
                 "Dockerfile:2: `--mount=type=chache,target=/x` cannot be read: the type `chache`",
@@ -338,6 +352,23 @@ class TestErrors:
     )
     def test_error_that_no_builder_accepts_names_its_line(self, text: str, message: str) -> None:
         assert str(refusal(text)).startswith(message)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "FROM scratch AS a\nCOPY --from=b / /\nFROM scratch AS b\nFROM scratch",
+            "FROM scratch AS a\nCOPY --from=1 / /\nFROM a\nFROM scratch",
+            "FROM scratch AS a\nRUN --mount=from=b,target=/b x\nFROM scratch AS b",
+        ],
+    )
+    def test_a_stage_that_is_not_needed_may_name_a_later_one(self, text: str) -> None:
+        assert needs(text).features == set()
+
+    def test_a_system_alone_is_a_platform_with_the_architecture_of_the_building_machine(self) -> None:
+        dockerfile = parse("FROM --platform=linux a")
+        scope = global_scope(dockerfile, {}, parse_platform("linux/arm64"), parse_platform("linux/386"))
+        found = stage_platform(dockerfile, dockerfile.stages[0], scope, parse_platform("linux/arm64"))
+        assert str(found) == "linux/386"
 
     def test_required_variables_that_a_base_image_may_set_are_not_an_error(self) -> None:
         assert needs("FROM alpine\nEXPOSE $P ${P:?}\nSTOPSIGNAL $S\nVOLUME $V").features == {
