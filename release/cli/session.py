@@ -22,6 +22,8 @@ def open_session(ctx: click.Context) -> Session:
     ctx.meta[SESSION] = session
     session.sink = _sink(session)
     ctx.with_resource(Watch(session.cancel, session.sink))
+    if session.settings.deepen:
+        session.git.any_snapshot()  # fetches, also for a command that does not read git itself
     return session
 
 

@@ -119,6 +119,12 @@ def load_policy(text: str, source: str) -> RetentionSection:
         raise ConfigError(
             f"{document.at('$')}: there is no key `retention`", hint="write the policy as in shipmark.yml"
         )
+    for key in document.value:
+        if key != "retention":
+            raise ConfigError(
+                f"{document.keys.get(f'$.{key}') or document.at('$')}: unknown key `{key}`",
+                hint="a policy file holds `retention:` alone; `--config FILE` takes a whole configuration",
+            )
     try:
         return convert(without_empty(document.value), PolicyFile, strict=False).retention
     except msgspec.ValidationError as error:

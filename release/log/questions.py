@@ -35,11 +35,12 @@ class TagThen(msgspec.Struct, frozen=True, kw_only=True):
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which releases to select; a member that is None selects all. `since`: inclusive timestamp; `until`: exclusive.
 
-    `image`: a target, or its end after a `/`. `tag`: an image tag that the release set, of any target or, with its
-    name (`ghcr.io/acme/app:latest`), of one. `version`: also a git tag. `branch`: such as `main`.
+    `images`: targets, or their ends after a `/`; a release to one of them is selected. `tag`: an image tag that the
+    release set, of any target or, with its name (`ghcr.io/acme/app:latest`), of one. `version`: also a git tag.
+    `branch`: such as `main`.
     """
 
-    image: str | None = None
+    images: tuple[str, ...] = ()
     tag: str | None = None
     version: str | None = None
     channel: str | None = None
@@ -124,7 +125,7 @@ def _is_wanted(release: ReleaseState, wanted: Filter) -> bool:
     time = release.released_at or release.planned_at
     return (
         wanted.scope.covers(release.project, release.component)
-        and (wanted.image is None or any(_names(wanted.image, target) for target in targets))
+        and (not wanted.images or any(_names(one, target) for one in wanted.images for target in targets))
         and (wanted.tag is None or _is_tag(release, wanted.tag))
         and (wanted.version is None or wanted.version == release.name or _is_version(release, wanted.version))
         and wanted.channel in (None, release.channel)

@@ -219,7 +219,7 @@ def _forged(raw: bytes) -> None:
     reference_answers.history(state, "latest")
     reference_answers.at(state, "latest", "2026-01-01T00:00:00.000Z")
     find(entries, "sha256:" + "a" * 64)
-    questions.select(state, questions.Filter(image="app", tag="1.4", branch="main", since="2020"))
+    questions.select(state, questions.Filter(images=("app",), tag="1.4", branch="main", since="2020"))
     for release in state.releases.values():
         questions.difference(release, release)
         for attempt in release.attempts:

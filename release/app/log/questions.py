@@ -56,7 +56,7 @@ def list_releases(workspace: Session, request: ListRequest) -> ListReport:
     yanks = view.yanks(view.projects)
     only_yanked = request.state == "yanked"
     chosen = Filter(
-        image=request.image,
+        images=_images(request),
         tag=request.tag,
         version=request.version,
         channel=request.channel,
@@ -80,10 +80,14 @@ def list_releases(workspace: Session, request: ListRequest) -> ListReport:
     )
 
 
+def _images(request: ListRequest) -> tuple[str, ...]:
+    return (*request.images, *(() if request.image is None else (request.image,)))
+
+
 def _filters(request: ListRequest) -> bool:
     """Whether the request asks for some releases only, other than those of a project and the newest."""
-    names = ("image", "tag", "version", "channel", "branch", "since", "until", "state", "actor")
-    return any(getattr(request, name) is not None for name in names)
+    names = ("tag", "version", "channel", "branch", "since", "until", "state", "actor")
+    return bool(_images(request)) or any(getattr(request, name) is not None for name in names)
 
 
 def show(workspace: Session, request: ShowRequest) -> ShowReport:

@@ -14,12 +14,14 @@ from release.log.questions import Change, TagHistory, TagThen
 class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Filters for releases; a member that is None filters nothing.
 
-    `since`, `until`: a day, or a moment such as 2026-11-20T17:55Z. `image`: a target, or its end after a `/`.
+    `since`, `until`: a day, or a moment such as 2026-11-20T17:55Z. `image`: a target, or its end after a `/`;
+    `images`: likewise several, of which a release has one.
     `state`: how far the release came, or `yanked`. `limit`: only this many, the newest. `project`, `all_projects`: see
     `scope_of`.
     """
 
     image: str | None = None
+    images: tuple[str, ...] = ()
     tag: str | None = None
     version: str | None = None
     channel: str | None = None

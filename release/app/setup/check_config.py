@@ -19,7 +19,10 @@ from release.retention.policy import policy_of
 
 
 class ConfigCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration without errors. `source`: the path of its file; None without a file."""
+    """A configuration without errors. `source`: the path of its file; None without a file.
+
+    `components`: how many were checked.
+    """
 
     source: str | None
     components: int
@@ -30,8 +33,8 @@ def check_config(session: Session) -> ConfigCheck:
 
     Raises `ConfigError`, or `BuildError` for an option of `build:`; the first error counts.
     """
-    config = session.config
-    for component in config.components:
+    config, components = session.config, session.components
+    for component in components:
         if component.section.tags != "default":
             rules_of(component)
         for platform in component.build.platforms:
@@ -43,7 +46,7 @@ def check_config(session: Session) -> ConfigCheck:
     for section in config.log:
         if section.store == "sql":
             _require_database(section, session.settings.env)
-    return ConfigCheck(source=session.config.source, components=len(session.config.components))
+    return ConfigCheck(source=session.config.source, components=len(components))
 
 
 def _where(config: Config, component: Component) -> str:

@@ -23,7 +23,8 @@ def command() -> None:
 @click.pass_context
 def show(ctx: click.Context) -> None:
     """Print the configuration in force as JSON, with the file that it came from."""
-    config = msgspec.to_builtins(open_session(ctx).config)
+    session = open_session(ctx)
+    config = msgspec.to_builtins(msgspec.structs.replace(session.config, components=session.components))
     for section in config["log"]:
         # A text that is no URL, such as `host=db password=…`, has its password where `redact` does not look.
         if "://" not in section.get("url", "://"):

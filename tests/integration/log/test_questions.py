@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from release.app.log import questions
@@ -143,6 +144,17 @@ def test_log_queries_of_one_project_return_nothing_of_another_project(
         assert questions.find(session, FindRequest(digest=foreign, all_projects=True)).mentions
     every = questions.list_releases(session, ListRequest(all_projects=True)).releases
     assert {one.project for one in every} == {WEB, API, OTHER, BUILDS}
+
+
+def test_component_that_neither_the_config_nor_the_log_has_is_an_error(
+    log: dict[str, Any], tmp_path: Path
+) -> None:
+    session = opened(log, tmp_path)
+    session.settings = msgspec.structs.replace(session.settings, component="web")
+    assert {one.component for one in questions.list_releases(session, ListRequest()).releases} == {"web"}
+    session.settings = msgspec.structs.replace(session.settings, component="wbe")
+    with pytest.raises(ConfigError, match="no component is called `wbe`"):
+        questions.list_releases(session, ListRequest(all_projects=True))
 
 
 def names(listed: Sequence[ListedRelease]) -> list[str]:

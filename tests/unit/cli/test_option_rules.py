@@ -139,6 +139,17 @@ def test_option_that_would_have_no_effect_is_refused(
     assert text in capsys.readouterr().err
 
 
+def test_config_commands_are_about_the_component_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "shipmark.yml").write_text("components: {api: {prefix: api/}, web: {prefix: web/}}\n")
+    for argv in (["config", "show"], ["config", "check"]):
+        assert run(["-C", str(tmp_path), *argv, "--component", "wbe"]) == 2
+    assert "no component is called `wbe`" in capsys.readouterr().err
+    assert run(["-C", str(tmp_path), "config", "show", "--component", "web"]) == 0
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)["components"]] == ["web"]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "verbosity"), [("quiet", "verbose", 1), ("verbose", "quiet", -1)]
 )

@@ -213,9 +213,9 @@ MIXED = state(
     ("wanted", "expected"),
     [
         (Filter(), "cba"),
-        (Filter(image=PROJECT), "cba"),
-        (Filter(image="acme/app"), "cba"),
-        (Filter(image="cme/app"), ""),
+        (Filter(images=(PROJECT,)), "cba"),
+        (Filter(images=("nothing", "acme/app")), "cba"),
+        (Filter(images=("cme/app",)), ""),
         (Filter(tag="latest"), "a"),
         (Filter(tag="sha-1"), "c"),
         (Filter(version="1.4.1"), "a"),

@@ -87,7 +87,7 @@ def test_rule_without_sense_is_an_error_that_helps(text: str, says: str, hint: s
         ("retention:\n  limits: {max: 1}", "unknown key `max`", "max_delete"),
         ("retention:\n  limits: {max_fraction: 2}", "policy.yml:2:26", None),
         ("delete: []", "there is no key `retention`", "as in shipmark.yml"),
-        ("retention: {}\nimage: a", "policy.yml:2:1: unknown key `image`", None),
+        ("retention: {}\nimage: a", "policy.yml:2:1: unknown key `image`", "`retention:` alone"),
     ],
 )
 def test_error_in_a_policy_file_names_its_place(text: str, says: str, hint: str | None) -> None:

@@ -78,9 +78,8 @@ def list_(
     """List the newest releases of this project, newest first."""
     session = open_session(ctx)
     chosen = one_form(form, as_json=as_json, default="table")
-    images = session.settings.images
     shown = shown_of(limit, every=every)
-    request = ListRequest(image=images[0] if images else None, limit=shown, **wanted)
+    request = ListRequest(images=session.settings.images, limit=shown, **wanted)
     report = list_releases(session, request)
     if limit is None and len(report.releases) < report.total:
         text = f"the newest {len(report.releases)} of {report.total} releases: `--all` lists every one"
