@@ -78,11 +78,21 @@ def selector(
 
 
 def glob_of(glob: str, where: str) -> re.Pattern[str]:
-    """The glob as a regular expression of whole tags. Raises `ConfigError`."""
+    """The glob as a regular expression of whole tags. Raises `ConfigError`, also for a glob that matches no tag."""
     try:
-        return re.compile(expression_of(glob), re.DOTALL)
+        expression = re.compile(expression_of(glob), re.DOTALL)
     except ValueError as error:
         raise ConfigError(f"{where}: `{glob}` is not a glob: {error}", hint="write it as `sha-*`") from error
+    # Source: OCI distribution-spec v1.1, "Pulling manifests": the characters of a tag. Without this, a misspelt glob
+    # would keep nothing, in silence.
+    odd = re.search(r"[^A-Za-z0-9_.*?\\-]", re.sub(r"\[[^\]]*\]", "", glob))
+    if odd or not glob:
+        why = f"no tag has `{odd[0]}`" if odd else "it is empty"
+        raise ConfigError(
+            f"{where}: `{glob}` matches no tag: {why}",
+            hint="write it as `sha-*`; several as a list: `[sha-*, pr-*]`",
+        )
+    return expression
 
 
 def version_of(name: str) -> Version | None:

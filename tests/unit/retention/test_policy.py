@@ -63,6 +63,13 @@ def test_pattern_that_never_ends_is_an_error_and_not_a_match() -> None:
         ("delete: [{match: a, older_than: 30}]", "`30` is not a span of time", "`30d`"),
         ("delete: [{match: []}]", "`match` names no glob", "sha-*"),
         ('delete: [{match: "[a"}]', "`[a` is not a glob", "sha-*"),
+        ('delete: [{match: ""}]', "`` matches no tag: it is empty", "sha-*"),
+        (
+            "delete: [{match: a}]\nkeep: [{match: 'a-*, b-*'}]",
+            "matches no tag: no tag has `,`",
+            "[sha-*, pr-*]",
+        ),
+        ("delete: [{match: a}]\nimmutable: ['!v*']", "immutable: `!v*` matches no tag", "sha-*"),
         ('delete: [{pattern: "(a"}]', "`pattern`: `^(?:(a)$` is not a regular expression", None),
         ('delete: [{semver: "1.4.x.y"}]', "`1.4.x.y` is not a range of versions", "^1.4"),
         ("delete: [{match: a}]\nkeep: [{}]", "retention.keep[0] names nothing to keep", "deployed: true"),
