@@ -27,13 +27,15 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """A YAML document: its values, and the position of each by its path (`$.build.platforms[0]`).
 
     All scalars are text (`1.10`, `on`); the types of the config convert them to numbers and booleans. `shared`: the
-    lines of anchors and aliases. A value below an alias has the position of the anchor's value.
+    lines of anchors and aliases. A value below an alias has the position of the anchor's value. `nulls`: the paths of
+    the members of mappings that are `null` or `~`.
     """
 
     value: Any
     positions: dict[str, Position]
     keys: dict[str, Position]
     shared: tuple[int, ...] = ()
+    nulls: tuple[str, ...] = ()
 
     def at(self, path: str) -> Position:
         """The position of the value at `path`, or of the nearest list or mapping around."""
@@ -55,7 +57,13 @@ def parse(text: str, source: str) -> Document:
     reader = _Reader()
     value = {} if node is None else reader.read(node, "$")
     reader.positions.setdefault("$", Position(source=source, line=1, column=1))
-    return Document(value=value, positions=reader.positions, keys=reader.keys, shared=shared)
+    return Document(
+        value=value,
+        positions=reader.positions,
+        keys=reader.keys,
+        shared=shared,
+        nulls=tuple(reader.nulls),
+    )
 
 
 def _compose(text: str, source: str) -> tuple[Node | None, tuple[int, ...]]:
@@ -122,6 +130,7 @@ class _Reader:
         self._characters = 0
         self.positions: dict[str, Position] = {}
         self.keys: dict[str, Position] = {}
+        self.nulls: list[str] = []
 
     def read(self, node: Node, path: str) -> Any:
         self._count(node, path)
@@ -134,6 +143,8 @@ class _Reader:
 
     def _member(self, key: str, at: Position, value: Node, path: str) -> Any:
         self.keys[f"{path}.{key}"] = at
+        if value.null:
+            self.nulls.append(f"{path}.{key}")
         return self.read(value, f"{path}.{key}")
 
     def _count(self, node: Node, path: str) -> None:

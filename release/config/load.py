@@ -75,7 +75,7 @@ def load(
     that values may use. `env`: the values of `${NAME}`. Raises `ConfigError` with the place, usually
     `file:line:column`.
     """
-    document = _NO_FILE if text is None else parse(text, source or "shipmark.yml")
+    document = _NO_FILE if text is None else _parsed(text, source or "shipmark.yml")
     # Imported late: most commands have no overlay, no key `requires`, and only trusted people's files.
     if overlay is not None:
         from release.config.overlay import laid_over
@@ -114,7 +114,7 @@ def load(
 
 def load_policy(text: str, source: str) -> RetentionSection:
     """The section `retention:` of a file that holds nothing else. Raises `ConfigError` with `file:line:column`."""
-    document = parse(text, source)
+    document = _parsed(text, source)
     if not isinstance(document.value, dict) or "retention" not in document.value:
         raise ConfigError(
             f"{document.at('$')}: there is no key `retention`", hint="write the policy as in shipmark.yml"
@@ -131,6 +131,15 @@ def load_policy(text: str, source: str) -> RetentionSection:
         from release.config.mistakes import explained
 
         raise explained(document, error) from error
+
+
+def _parsed(text: str, source: str) -> Document:
+    document = parse(text, source)
+    if not document.nulls:
+        return document
+    from release.config.nulls import without_nulls  # imported late: few files have a null
+
+    return without_nulls(document)
 
 
 def _among_others(components: tuple[Component, ...]) -> tuple[Component, ...]:
@@ -180,8 +189,7 @@ def _merged(file: ConfigFile, section: ComponentSection, document: Document, nam
     # The document tells which keys the component has: a default that it gives, such as `pull_requests: false`, counts.
     given = document.value["components"][name]
     chosen = {
-        key: getattr(section if given.get(key) is not None else file, key)
-        for key in ComponentSection.__struct_fields__
+        key: getattr(section if key in given else file, key) for key in ComponentSection.__struct_fields__
     }
     has_images = section.image is not None or bool(section.images)
     images = section if has_images else file

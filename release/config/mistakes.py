@@ -12,6 +12,7 @@ from release.config.document import Document, without_empty
 from release.config.model import (
     BumpPart,
     BumpSection,
+    CheckSection,
     ComponentSection,
     ConfigFile,
     LogSection,
@@ -24,6 +25,7 @@ from release.config.retention import (
     LimitsSection,
     LogWindowSection,
     RetentionSection,
+    TrashSection,
 )
 from release.decoding import convert
 from release.errors import ConfigError
@@ -47,7 +49,10 @@ def explained(document: Document, error: msgspec.ValidationError) -> ConfigError
         return ConfigError(text, hint=_hint(path, reason))
     key = unknown[1]
     where = document.keys.get(f"{path}.{key}") or document.at(path)
-    known = _fields_at(path)
+    section = section_at(path)
+    known = section.__struct_fields__
+    if section is ComponentSection and key in ConfigFile.__struct_fields__:
+        return ConfigError(f"{where}: `{key}` in a component", hint=f"`{key}` is a key of the top level only")
     hint = did_you_mean(key, known, f"known here: {', '.join(known)}", cutoff=0.5)
     return ConfigError(f"{where}: unknown key `{key}`", hint=hint)
 
@@ -64,7 +69,7 @@ def _hint(path: str, reason: str) -> str | None:
     if reason.startswith("Expected `bool"):
         return f"write `{key}: true` or `{key}: false`"
     if reason.startswith(("Expected `int", "Expected `float")):
-        return f"write a number: `{key}: 3`"
+        return f"write a number: `{key}: {'3' if reason.startswith('Expected `int') else '0.5'}`"
     if "matching regex" in reason:
         return f"write a letter or digit, then at most 62 of `a-z`, `0-9`, `.`, `_` and `-`: `{key}: smoke`"
     if reason.startswith("Expected `str | array`"):
@@ -75,9 +80,10 @@ def _hint(path: str, reason: str) -> str | None:
     if not reason.startswith("Invalid enum value"):
         return "`shipmark config schema` describes every key"
     section, _, name = re.sub(r"\[[^\]]*\]", "", path).rpartition(".")
-    fields = {one.name: one.type for one in msgspec.structs.fields(_section_at(section))}
+    fields = {one.name: one.type for one in msgspec.structs.fields(section_at(section))}
     values = _literals(BumpPart if section.endswith(".bump.types") else fields.get(name))
-    return f"write one of {', '.join(f'`{value}`' for value in values)}" if values else None
+    listed = ", ".join(f"`{value}`" for value in values)
+    return f"write {'one of ' * (len(values) > 1)}{listed}" if values else None
 
 
 def _example(path: str, key: str) -> str:
@@ -127,11 +133,7 @@ def _fails(value: Any, wanted: Any) -> bool:
     return False
 
 
-def _fields_at(path: str) -> tuple[str, ...]:
-    return _section_at(path).__struct_fields__
-
-
-def _section_at(path: str) -> type[msgspec.Struct]:
+def section_at(path: str) -> type[msgspec.Struct]:
     """The section of the config at `path`, which is without the key."""
     last = re.sub(r"\[[^\]]*\]", "", path).rsplit(".", 1)[-1]
     sections: dict[str, type[msgspec.Struct]] = {
@@ -145,8 +147,10 @@ def _section_at(path: str) -> type[msgspec.Struct]:
         "keep": KeepSection,
         "limits": LimitsSection,
         "in_use": InUseSection,
+        "trash": TrashSection,
+        "checks": CheckSection,
     }
-    if ".keep[" in path and last == "log":
+    if re.search(r"\.keep(\[\d+\])?\.log$", path):
         return LogWindowSection
     return sections.get(last, ComponentSection)
 

@@ -14,6 +14,8 @@ from release.limits import DOCUMENT_DEPTH
 _ALIAS = "write `&NAME` before the value, above this line; quote a text that begins with `*`"
 
 _CORE = "tag:yaml.org,2002:"
+# Source: YAML 1.2.2, 10.3.2, "Core Schema": tag resolution of plain scalars.
+_NULLS = frozenset({"null", "Null", "NULL", "~"})
 #: Accepted YAML tags, which have no effect: the types of the config convert the text. `!` is YAML's non-specific
 #: tag.
 _TAGS = {
@@ -35,7 +37,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Node(msgspec.Struct, kw_only=True):
-    """A YAML value. `size`: number of values, itself and aliases included; `height`: levels of lists and mappings."""
+    """A YAML value.
+
+    `size`: number of values, itself and aliases included; `height`: levels of lists and mappings; `null`: YAML's null,
+    written as a word: `null` or `~`.
+    """
 
     kind: Literal["scalar", "sequence", "mapping"]
     position: Position
@@ -44,6 +50,7 @@ class Node(msgspec.Struct, kw_only=True):
     members: list[tuple[str, Position, Node]] = []
     size: int = 1
     height: int = 0
+    null: bool = False
 
 
 class Compose:
@@ -107,7 +114,8 @@ class Compose:
                 "a character that no value may hold (NUL, or half a surrogate pair)",
                 "remove the escape, such as `\\0` or `\\ud83d`; write other characters as they are",
             )
-        return Node(kind="scalar", position=self._position(event), text=event.value)
+        null = event.value in _NULLS and event.tag is None and not event.style
+        return Node(kind="scalar", position=self._position(event), text=event.value, null=null)
 
     def _collection(self, event: Any, kind: Literal["sequence", "mapping"]) -> Node:
         self._require_tag(event, kind)

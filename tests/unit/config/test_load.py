@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import contextlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from release.build_spec import BuildSpec
-from release.config.load import Config, load
-from release.config.model import ComponentSection, config_schema
+from release.config.load import Config, load, load_policy
+from release.config.model import (
+    BumpSection,
+    CheckSection,
+    ComponentSection,
+    ConfigFile,
+    LogSection,
+    TargetSection,
+    config_schema,
+)
+from release.config.retention import (
+    DeleteSection,
+    InUseSection,
+    KeepSection,
+    LimitsSection,
+    LogWindowSection,
+    RetentionSection,
+    TrashSection,
+)
+from release.config.untrusted import ALLOWED
 from release.config.variables import expand
 from release.errors import ConfigError
 
@@ -252,6 +271,67 @@ def test_settings_of_a_component_override_those_of_the_top_level() -> None:
     assert web.targets[0].image == "shared"
 
 
+#: Section -> how it is written, with a key in the place of KEY.
+SECTIONS = {
+    ConfigFile: "{KEY: x}",
+    ComponentSection: "{components: {a: {KEY: x}}}",
+    TargetSection: "{images: [{KEY: x}]}",
+    LogSection: "{log: [{KEY: x}]}",
+    CheckSection: "{checks: [{KEY: x}]}",
+    BumpSection: "{components: {a: {bump: {KEY: x}}}}",
+    BuildSpec: "{build: {KEY: x}}",
+    RetentionSection: "{retention: {KEY: x}}",
+    DeleteSection: "{retention: {delete: [{KEY: x}]}}",
+    KeepSection: "{retention: {keep: [{KEY: x}]}}",
+    LogWindowSection: "{components: {a: {retention: {keep: [{log: {KEY: x}}]}}}}",
+    LimitsSection: "{retention: {limits: {KEY: x}}}",
+    InUseSection: "{retention: {in_use: [{KEY: x}]}}",
+    TrashSection: "{retention: {trash: {KEY: x}}}",
+}
+
+
+@pytest.mark.parametrize("section", ALLOWED)
+def test_unknown_key_names_the_keys_of_its_section(section: type[msgspec.Struct]) -> None:
+    error = fails(SECTIONS[section].replace("KEY", "zzz"))
+    assert error.message.endswith("unknown key `zzz`")
+    assert error.hint == f"known here: {', '.join(section.__struct_fields__)}"
+    # A null removes no unknown key.
+    assert fails(SECTIONS[section].replace("KEY: x", "zzz: null")).message == error.message
+
+
+def test_key_of_the_top_level_in_a_component_is_an_error_that_says_so() -> None:
+    error = fails("components: {a: {image: x, log: {store: git}}}")
+    assert (error.message, error.hint) == (
+        "shipmark.yml:1:28: `log` in a component",
+        "`log` is a key of the top level only",
+    )
+
+
+def test_null_is_a_key_that_is_not_given() -> None:
+    keys = [key for key in ConfigFile.__struct_fields__ if key not in ("image", "components")]
+    build = ", ".join(f"{key}: null" for key in BuildSpec.__struct_fields__)
+    for null in ("null", "~"):
+        text = "".join(f"{key}: {null}\n" for key in keys)
+        assert read(f"image: x\n{text}") == read("image: x\n")
+    assert read(f"image: x\nbuild: {{{build}}}\n").components[0].build == BuildSpec()
+    (one,) = read("image: x\ntags: type=sha\ncomponents: {labels: {image: null, tags: null}}\n").components
+    assert (one.section.image, one.section.tags) == ("x", "type=sha")
+
+
+def test_null_is_text_where_the_names_are_the_users_own_and_in_quotes() -> None:
+    text = "image: x\ntags: [{type: raw, value: null}]\nlabels: {a: null}\nbuild: {args: {A: ~}, target: 'null'}\n"
+    (one,) = read(text).components
+    assert (one.section.tags, one.section.labels) == (({"type": "raw", "value": "null"},), {"a": "null"})
+    assert (one.build.args, one.build.target) == ({"A": "~"}, "null")
+
+
+@pytest.mark.parametrize("rule", ["delete: [{match: a, older_than: null}]", "keep: [{newest: 3, match: ~}]"])
+def test_null_in_a_rule_of_retention_is_an_error(rule: str) -> None:
+    assert "of a rule has no value" in fails(f"image: x\nretention: {{{rule}}}\n").message
+    with pytest.raises(ConfigError, match="of a rule has no value"):
+        load_policy(f"retention: {{{rule}}}", "policy.yml")
+
+
 def test_default_that_a_component_gives_counts_before_the_top_level() -> None:
     top = """tags: type=sha
 events: as-action
@@ -277,13 +357,14 @@ retention: {grace: 2h}
 """
     own = """tags: default, events: guarded, flavor: [], labels: {}, annotations: [], build: {}, checks: [], prefix: "",
     paths: [], depends: [], versions: semver, ignore_tags: ["v[0-9]", "v[0-9][0-9]"], release_on: [], latest: auto,
-    reuse: never, attest: never, pull_requests: false, base: highest, channels: [], bump: {}, retention: null"""
+    reuse: never, attest: never, pull_requests: false, base: highest, channels: [], bump: {}"""
     a, b, c = read(
         f"{top}components:\n  a: {{image: a, {own}}}\n  b: {{image: b, depends: []}}\n  c: {{image: a}}\n"
     ).components
     keys = set(ComponentSection.__struct_fields__) - {"image", "images"}
     defaults = ComponentSection(labels={}, build=BuildSpec())
-    assert {key for key in keys if getattr(a.section, key) != getattr(defaults, key)} == set()
+    # A policy has no default, and no component can be without that of the top level.
+    assert {key for key in keys if getattr(a.section, key) != getattr(defaults, key)} == {"retention"}
     assert {key for key in keys if getattr(c.section, key) == getattr(ComponentSection(), key)} == set()
     assert {key for key in keys if getattr(b.section, key) != getattr(c.section, key)} == {"depends"}
 
