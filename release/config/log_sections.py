@@ -79,12 +79,10 @@ def _log(entry: str | LogSection, env: Mapping[str, str], document: Document, pa
 
 def _require_own_keys(section: LogSection, document: Document, base: str) -> None:
     """Raise `ConfigError` for a key that only other stores read: it would have no effect."""
-    written = document.at(f"{base}.store").source
     for store, keys in _KEYS.items():
         for key in keys:
             where = document.keys.get(f"{base}.{key}")
-            # The store of an action's input may replace the file's: then the file's keys are left over.
-            if where is None or store == section.store or where.source != written:
+            if where is None or store == section.store:
                 continue
             if getattr(section, key) != getattr(LogSection(), key):
                 raise ConfigError(

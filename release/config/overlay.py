@@ -51,5 +51,12 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     found = dict(below)
     for key, value in above.items():
         own = found.get(key)
-        found[key] = _merged(own, value) if isinstance(own, dict) and isinstance(value, Mapping) else value
+        found[key] = value
+        if isinstance(own, dict) and isinstance(value, Mapping) and not _is_other_store(key, own, value):
+            found[key] = _merged(own, value)
     return found
+
+
+def _is_other_store(key: str, below: Mapping[str, Any], above: Mapping[str, Any]) -> bool:
+    """Whether `above` names another log store, to which the keys of the store `below` mean nothing."""
+    return key == "log" and below.get("store", "file") != above.get("store")

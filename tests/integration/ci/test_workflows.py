@@ -183,6 +183,10 @@ class TestReusable:
         base = {"ref": "main", "repo": {"full_name": "acme/app"}}
         return {"number": 12, "pull_request": {"number": 12, "head": head, "base": base}}
 
+    def test_no_default_but_that_of_the_log_replaces_a_setting_of_the_config(self) -> None:
+        inputs = Workflow.load(ROOT / ".github" / "workflows" / "image.yml")["on"]["workflow_call"]["inputs"]
+        assert {name for name, one in inputs.items() if one.get("default")} == {"builds", "log", "registry"}
+
     def test_platforms_are_built_by_jobs_of_their_own_and_released_as_one_index(self, hub: Hub) -> None:
         runs = self.on(hub, "push", "refs/tags/v1.4.2")
         assert [(one.name, one.code) for one in runs] == [("build-0", 0), ("build-1", 0), ("release", 0)], [

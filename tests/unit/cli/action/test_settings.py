@@ -8,6 +8,7 @@ import pytest
 
 from release.cli.action.settings import settings_of
 from release.config.load import Config, load
+from release.config.model import LogSection
 from release.errors import ConfigError
 
 FILE = """\
@@ -56,8 +57,14 @@ def test_inputs_replace_settings_of_the_file_and_leave_the_others() -> None:
 
 
 def test_log_store_of_an_input_leaves_keys_of_the_store_in_the_file_without_effect() -> None:
-    found = config({"log": "git"}, "log: {path: log.jsonl}")
-    assert [one.store for one in found.log] == ["git"]
+    for file in (
+        "{path: log.jsonl}",
+        "{store: file, path: log.jsonl}",
+        "{store: sql, url: '${UNSET}'}",
+        "[sql, file]",
+    ):
+        assert config({"log": "git"}, f"log: {file}").log == (LogSection(store="git"),)
+    assert config({"log": "git"}, "log: {store: git, ref: refs/a/b}").log[0].ref == "refs/a/b"
 
 
 def test_inputs_are_the_whole_configuration_where_there_is_no_file() -> None:
