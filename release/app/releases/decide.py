@@ -15,7 +15,7 @@ from release.facts import Facts
 from release.git.command import Git
 from release.tagging.decide import decide
 from release.tagging.labels import INPUTS
-from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy
+from release.tagging.model import Decision, FixedTag, HeldTags, KnownReleases, TagPolicy
 
 if TYPE_CHECKING:
     from release.app.session import Session
@@ -53,8 +53,18 @@ def decide_component(session: Session, situation: Situation, *, labelled: bool =
 
 def decide_alone(session: Session, situation: Situation) -> Decision:
     """The decision for a component as if it were the only one, without the label `dev.shipmark.inputs`."""
+    targets = situation.component.targets
     by_default = situation.component.section.tags == "default"
-    return _by_default(session, situation) if by_default else _by_rules(session, situation)
+    decision = _by_default(session, situation) if by_default else _by_rules(session, situation)
+    if all(target.moving for target in targets):
+        return decision
+    references = tuple(
+        f"{target.image}:{tag.name}"
+        for target in targets
+        for tag in decision.tags
+        if target.moving or isinstance(tag, FixedTag)
+    )
+    return msgspec.structs.replace(decision, references=references)
 
 
 def _by_default(session: Session, situation: Situation) -> Decision:

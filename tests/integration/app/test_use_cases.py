@@ -103,6 +103,15 @@ class TestNames:
         assert tags(only, TagsRequest()).references[-1] == "r.example/web:main"
         assert tags(only, TagsRequest(component="api")).references[-1] == "r.example/api:main"
 
+    def test_function_tags_names_no_moving_tag_of_a_target_that_takes_none(self, repo: GitRepo) -> None:
+        repo.write({"shipmark.yml": "images: [{image: r.example/a, moving: false}, r.example/b]\n"})
+        found = tags(opened(repo), TagsRequest()).references
+        assert [one.partition("-")[0] for one in found] == [
+            "r.example/a:sha",
+            "r.example/b:sha",
+            "r.example/b:main",
+        ]
+
     def test_next_version_creates_a_git_tag_only_on_request(self, repo: GitRepo) -> None:
         report = next_version(opened(repo), NextVersionRequest())
         assert report is not None
