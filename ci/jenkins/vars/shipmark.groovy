@@ -15,6 +15,17 @@ def call(Map options = [:]) {
         }
     }
     given.putAll(options)
+    for (String name : ['images', 'args', 'mounts', 'component', 'from', 'platforms', 'to']) {
+        // One text in place of a list with one: Groovy would walk its characters.
+        if (!(given[name] instanceof List)) {
+            given[name] = given[name] ? [given[name]] : []
+        }
+    }
+    for (Object image : given.images) {
+        if (!image) {
+            error('shipmark: `images` has an entry without a value: a parameter or variable that is not set may stand there')
+        }
+    }
     String container = given.container ?: (env.SHIPMARK_CONTAINER ?: '')
     String venv = given.venv ?: (env.SHIPMARK_VENV ?: (container ? '/opt/shipmark' : ''))
     if (!venv) {

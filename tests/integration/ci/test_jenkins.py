@@ -86,7 +86,7 @@ def test_jenkins_step_starts_python_isolated_and_returns_the_values_of_the_resul
 ) -> None:
     venv = jenkins.fake()
     answer = jenkins.step(
-        {"command": "run", "images": ["ghcr.io/acme/app"], "venv": str(venv), "directory": "api"}
+        {"command": "run", "images": "ghcr.io/acme/app", "args": "-v", "venv": str(venv), "directory": "api"}
     )
     assert answer["result"] == {
         "version": "1.4.2",
@@ -98,7 +98,7 @@ def test_jenkins_step_starts_python_isolated_and_returns_the_values_of_the_resul
     result_file = f"{jenkins.workspace}@tmp/shipmark-result.env"
     assert jenkins.argv() == [
         *("-I", f"{venv}/bin/shipmark", "-C", "api", "run"),
-        *("--image=ghcr.io/acme/app", "--result-file", result_file),
+        *("--image=ghcr.io/acme/app", "--result-file", result_file, "-v"),
     ]
 
 

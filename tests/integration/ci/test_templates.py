@@ -357,6 +357,27 @@ class TestGitlab:
         assert argv[2:] == ["preview", *images, *words, "--result-file", ".shipmark/result.env"]
         assert not bait.exists()
 
+    @pytest.mark.parametrize(
+        ("images", "source"), [("", "1.4.3"), (" a/b  c/d ", "a/b:1.4.3"), ("a/b\n\n c/d", "a/b:1.4.3")]
+    )
+    def test_gitlab_promotes_from_the_first_image_or_that_of_the_config(
+        self, tmp_path: Path, images: str, source: str
+    ) -> None:
+        venv = fake_venv(tmp_path / "venv")
+        gitlab = Gitlab({"images": images, "venv": str(venv), "production": "p/q", "shipmark-image": "x"})
+        change = {"SHIPMARK_CHANGE": "promote", "SHIPMARK_CHANGE_VERSION": "1.4.3", "SHIPMARK_REASON": "r"}
+        assert gitlab.run(tmp_path, tmp_path, job="change", **change).returncode == 0
+        argv = (venv / "argv").read_text().split("\0")[2:-1]
+        assert argv == [
+            "promote",
+            "--to=p/q",
+            "--reason=r",
+            "--result-file",
+            ".shipmark/result.env",
+            "--",
+            source,
+        ]
+
     def test_gitlab_inputs_are_not_inserted_into_scripts(self) -> None:
         body = (ROOT / "ci" / "gitlab" / "shipmark.yml").read_text(encoding="utf-8").split("\n---\n")[1]
         script = body[body.index("  script:") : body.index("  artifacts:")]
