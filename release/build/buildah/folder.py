@@ -47,7 +47,7 @@ def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dic
     farm.lay_out(read.chosen.files, os.path.join(folder, CONTEXT))
     contexts = {name: _with_registry(text) for name, text in extras.contexts.items()}
     for number, (name, path) in enumerate(extras.folders.items()):
-        named = open_context(task_of_folder(read.task, path))
+        named = open_context(task_of_folder(read.task, path), name=name)
         contexts[name] = f"context-{number}"
         farm.lay_out(walk(named, check=cancel.check), os.path.join(folder, contexts[name]))
     for name in (TEMPORARY, NOTHING):

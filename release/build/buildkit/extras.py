@@ -20,6 +20,6 @@ def read_extras(task: BuildTask, values: BuildValues, env: Mapping[str, str]) ->
     extras = extras_of(task.spec, task.root, env)
     secrets = read_secrets(extras.secrets, env, task.root)
     require_agents(extras.ssh)
-    for folder in extras.folders.values():
-        open_context(task_of_folder(task, folder))
+    for name, folder in extras.folders.items():
+        open_context(task_of_folder(task, folder), name=name)
     return extras, Secrecy(values.args, secrets)

@@ -25,7 +25,7 @@ def lay_out(read: TaskInput, extras: Extras, folder: str, cancel: Cancel) -> Req
     farm.lay_out(read.chosen.files, context)
     folders = {}
     for number, (name, path) in enumerate(extras.folders.items()):
-        named = open_context(task_of_folder(task, path))
+        named = open_context(task_of_folder(task, path), name=name)
         folders[name] = os.path.join(folder, f"context-{number}")
         farm.lay_out(walk(named, check=cancel.check), folders[name])
     dockerfile = _write_dockerfile(os.path.join(folder, "dockerfile"), read)

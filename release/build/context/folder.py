@@ -48,8 +48,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.place}/{path}" if self.place else path
 
 
-def open_context(task: BuildTask) -> Context:
-    """Check the paths of a task, and read its Dockerfile and ignore file.
+def open_context(task: BuildTask, *, name: str | None = None) -> Context:
+    """Check the paths of a task, and read its Dockerfile and ignore file. `name`: of a named context, for messages.
 
     Raises `BuildError` for a path that is missing or outside of the repository, and for a file that cannot be read or
     parsed.
@@ -57,15 +57,18 @@ def open_context(task: BuildTask) -> Context:
     root = os.path.realpath(task.root)
     named = os.path.normpath(os.path.join(task.root, task.spec.context))
     folder = os.path.realpath(named)
+    what, key = (
+        ("build context", "context: …") if name is None else (f"context `{name}`", f"contexts: {{{name}: …}}")
+    )
     if not os.path.isdir(folder):
         raise BuildError(
-            f"the build context `{named}` is not a folder",
-            hint="set `build: {context: …}` to a folder",
+            f"the {what} `{named}` is not a folder",
+            hint=f"set `build: {{{key}}}` to a folder of the repository",
         )
     if not _is_inside(folder, root):
         raise BuildError(
-            f"the build context `{named}` is outside of the repository `{task.root}`",
-            hint="choose a `context` inside the repository",
+            f"the {what} `{named}` is outside of the repository `{task.root}`",
+            hint=f"set `build: {{{key}}}` to a folder of the repository",
         )
     raw, real = _read_dockerfile(task, root)
     shown = os.path.relpath(real, root)

@@ -30,7 +30,7 @@ def read_named_sources(task: BuildTask, dockerfile: Dockerfile, check: Callable[
                 hint="rename the context, or use `builder: buildkit`",
             )
     folders = {
-        familiar(name): walk(open_context(task_of_folder(task, path)), check=check)
+        familiar(name): walk(open_context(task_of_folder(task, path), name=name), check=check)
         for name, path in named.folders.items()
     }
     return NamedSources(

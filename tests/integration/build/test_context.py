@@ -124,6 +124,11 @@ class TestBadInput:
         error = refusal(tmp_path / "repo", context=tmp_path / "repo/../other")
         assert "is outside of the repository" in str(error)
 
+    def test_error_about_the_folder_of_a_named_context_has_its_name(self, tmp_path: Path) -> None:
+        with pytest.raises(BuildError, match=r"the context `lib` `.*/none` is not a folder") as caught:
+            open_context(build_of(tmp_path, context="none").task, name="lib")
+        assert caught.value.hint == "set `build: {contexts: {lib: …}}` to a folder of the repository"
+
     def test_a_context_that_is_a_symlink_out_of_the_repository_is_refused(self, tmp_path: Path) -> None:
         write(tmp_path / "repo")
         write(tmp_path / "other")
