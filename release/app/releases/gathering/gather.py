@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from release.app.clone_history import ancestry_of, branches_of, tag_of_the_clone_only
+from release.app.clone_history import ancestry_of, branches_of
 from release.app.component_policy import policy_of
 from release.app.releases.concerned import unchanged, without_tags
 from release.app.releases.connecting import connect
@@ -17,6 +17,7 @@ from release.app.releases.gathering.evidence import places_of, recorded_of
 from release.app.releases.gathering.held_tags import gather_held, read_ahead
 from release.app.releases.gathering.rebuild import rebuild_number, require_checked_out, scheduled_rebuild
 from release.app.releases.gathering.status import learned, require_not_yanked, status_change, told
+from release.app.releases.gathering.withheld import overtaken_tags, with_unpushed
 from release.app.releases.known import project_of
 from release.app.releases.known_everywhere import known_everywhere
 from release.app.releases.log_base import with_log_base
@@ -24,7 +25,7 @@ from release.app.releases.request import RunRequest
 from release.app.session import Session
 from release.config.components import dependencies
 from release.config.load import Component
-from release.errors import ConfigError, RegistryError, ReleaseError
+from release.errors import ConfigError, ReleaseError
 from release.facts import Facts
 from release.hints import NAME_IMAGE
 from release.log.timestamps import timestamp
@@ -33,8 +34,7 @@ from release.plan.evidence import ContentSource
 from release.plan.release_input import ImageCheck, ReleaseInput, Target
 from release.plan.supply import FROM, Supply
 from release.tagging.decide import with_box
-from release.tagging.line_releases import highest
-from release.tagging.model import Decision, Held, HeldTags, KnownReleases, TagPolicy
+from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy
 
 if TYPE_CHECKING:
     from release.app.obtain.supplied import OpenedSupply
@@ -97,9 +97,9 @@ def gather(
         same = unchanged(session, component, facts, first, held.held)
     if same is not None:
         decision = without_tags(decision, same.reason)
-    decision = _with_unpushed(session, policy, decision, releases)
+    decision = with_unpushed(session, policy, decision, releases)
     version = None if decision.candidate is None else decision.candidate.version
-    overtaken = _withheld(session, moving, decision, with_box(facts, version, releases))
+    overtaken = overtaken_tags(session, moving, decision, with_box(facts, version, releases))
     held = HeldTags(held=(*held.held, *overtaken), branch_tip=held.branch_tip)
     subject = _subject(session, component, situation, decision, held, supplied, repositories)
     for said in subject.learned:
@@ -141,39 +141,6 @@ def _reading_expected(
             read_ahead(session.tags, repositories, decision, session.cancel)
 
     return read
-
-
-def _withheld(
-    session: Session, repositories: Sequence[Repository], decision: Decision, known: KnownReleases
-) -> Iterator[Held]:
-    """The states of moving tags that this release does not get because another release should have them.
-
-    A tag may still hold this release, if a run was killed during a race; then the plan moves the tag off.
-    """
-    for one in decision.withheld:
-        if not one.rightly or one.line is None or one.line.kind != "release":
-            continue
-        if highest(one.line, known) is None:
-            continue  # no release could take the tag over: without this, each run would plan that again
-        for repository in repositories:
-            with suppress(RegistryError):  # the plan's step `check-target` reports the registry's error
-                yield session.tags.read(repository, repository.name, one.name)
-
-
-def _with_unpushed(session: Session, policy: TagPolicy, decision: Decision, known: KnownReleases) -> Decision:
-    """The decision with a warning for each git tag that withholds a moving tag, and that only this clone has."""
-    warnings: dict[str, None] = {}
-    for one in decision.withheld:
-        top = highest(one.line, known) if one.rightly and one.line is not None else None
-        if top is None or top.source != "git tag" or one.line is None or one.line.kind != "release":
-            continue
-        released = (*known.versions, *(build for log in known.recorded for build in log.of(top.version)))
-        if not any(other.version == top.version for other in released):
-            names = (f"{policy.prefix}{sign}{top.version}" for sign in ("v", ""))
-            warnings |= {text: None for name in names if (text := tag_of_the_clone_only(session, name))}
-    if not warnings:
-        return decision
-    return msgspec.structs.replace(decision, warnings=(*decision.warnings, *warnings))
 
 
 def _subject(
