@@ -243,6 +243,7 @@ CAUGHT_INSIDE = {
     "release.build.dockerfile.json_words": {"NotStrings"},  # gets its Dockerfile line from the caller
     "release.build.dockerfile.lexer": {"ExpansionError"},  # likewise
     "release.build.dockerfile.mounts": {"MountError"},  # likewise
+    "release.build.dockerfile.remote_sources": {"GitAddressError"},  # likewise
     "release.build.dockerfile.substitution": {"ValueError"},  # becomes ExpansionError
     "release.patterns": {"ValueError"},  # likewise
     "release.build.dockerfile.scope": {"ExpansionError"},  # caught where it is raised, with the line

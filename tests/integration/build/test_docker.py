@@ -158,7 +158,7 @@ class TestFailures:
             ("RUN --network=none true", "RUN --network"),
             ("COPY --link Dockerfile /", "COPY --link"),
             ("COPY --chmod=0700 Dockerfile /", "COPY --chmod=0700"),
-            ("ADD --checksum=sha256:0 Dockerfile /", "ADD --checksum"),
+            (f"ADD --checksum=sha256:{'0' * 64} http://127.0.0.1:9/a /", "ADD --checksum"),
         ],
     )
     def test_instruction_flags_of_buildkit_are_refused_before_a_docker_build(

@@ -18,7 +18,7 @@ from tests.support.services.docker import DockerDaemon
 
 #: Feature -> lines behind `FROM scratch` and `COPY a /`.
 LACKING = {
-    "add-checksum": "ADD --checksum=sha256:00 a /b",
+    "add-checksum": f"ADD --checksum=sha256:{'0' * 64} http://127.0.0.1:9/a /b",
     "add-keep-git-dir": "ADD --keep-git-dir a /b",
     "add-unpack": "ADD --unpack=false a /b",
     "copy-chmod": "COPY --chmod=0755 a /b",

@@ -14,7 +14,8 @@ from release.build.dockerfile.instructions import (
     Copy,
     Stage,
 )
-from release.build.dockerfile.remote_sources import is_git, is_remote
+from release.build.dockerfile.references import is_digest
+from release.build.dockerfile.remote_sources import GitAddressError, is_git, is_remote, is_true, read_git
 from release.build.dockerfile.stage_graph import is_place, local_sources, source_of
 from release.build.dockerfile.values import LARGEST_ID
 from release.build.ignore import parse_excludes
@@ -22,7 +23,6 @@ from release.digits import number_in
 from release.lazy_pattern import pattern
 from release.patterns import has_wildcard
 
-# `ParseGitRef` of BuildKit; `github.com/a/b` without a scheme is a local path to it.
 _OCTAL = pattern(r"0*[0-7]{1,4}")
 # Sources of `ADD` that may be archives, from which any folder may come.
 _ARCHIVE = pattern(r"\.(tar|t[abglx]z\w*|tzst|gz|bz2|xz|zst)\b|[*?\[$]|:", re.IGNORECASE)
@@ -69,6 +69,7 @@ def features_of_copy(transfer: Copy | Add, place: Place) -> Found:
         if isinstance(source, str) and is_place(source):
             yield "from-place", f"`COPY --from={source}`"
         yield feature, f"`COPY --from={transfer.flag('from')}`"
+    _require_addresses(transfer, place, sources)
     if isinstance(transfer, Add):
         yield from _add(transfer, place, sources)
 
@@ -175,7 +176,52 @@ def _new_folders(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -
     place.folders.fill(destination)
 
 
+def _require_addresses(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> None:
+    """Raise `BuildError` for a source that lies elsewhere and cannot be read so."""
+    if place.is_open and "$" in "".join(sources):
+        return  # the base image's variables may decide
+    for text in (place.expand(transfer, source) for source in sources):
+        if isinstance(transfer, Copy) and is_remote(text):
+            raise place.error(transfer, f"`COPY` does not download `{text}`", "write `ADD`")
+        try:
+            options = read_git(text)
+        except GitAddressError as error:
+            raise place.error(
+                transfer,
+                f"`{text}` cannot be read: {error}",
+                "see the Dockerfile reference, `ADD`, about git repositories",
+            ) from error
+        commit, keeps = place.expand(transfer, transfer.flag("checksum") or ""), options.get("keep-git-dir")
+        if commit and {options[name] for name in ("checksum", "commit") if name in options} - {commit}:
+            raise place.error(transfer, f"`{text}` and `--checksum` name two commits", "remove one")
+        is_said = keeps is not None and transfer.flag("keep-git-dir") is not None
+        if is_said and is_true(keeps or "") != transfer.is_set("keep-git-dir"):
+            raise place.error(transfer, f"`{text}` contradicts `--keep-git-dir`", "remove one")
+
+
+def _require_checksum(add: Add, place: Place, sources: tuple[str, ...]) -> None:
+    """Raise `BuildError` for a `--checksum` of anything but one file that is downloaded, or one repository."""
+    written = add.flag("checksum") or ""
+    checksum = place.expand(add, written)
+    if not checksum or (place.is_open and "$" in written + "".join(sources)):
+        return
+    texts = [place.expand(add, source) for source in sources]
+    if len(texts) != 1 or not is_remote(texts[0]):
+        raise place.error(
+            add,
+            "`--checksum` goes with one address or git repository",
+            "write an `ADD` of its own for each address, and no `--checksum` for files of the context",
+        )
+    if not is_git(texts[0]) and not is_digest(checksum):
+        raise place.error(
+            add,
+            f"`--checksum={checksum}` is not a digest",
+            "write it like `sha256:` and 64 digits of `0-9a-f`",
+        )
+
+
 def _add(add: Add, place: Place, sources: tuple[str, ...]) -> Found:
+    _require_checksum(add, place, sources)
     for source in sources:
         expanded = place.expand(add, source)
         if is_git(expanded):

@@ -16,6 +16,7 @@ class StageFolders:
     def __init__(self, known: frozenset[str] | None = None, *, working_dir: str = "/") -> None:
         self._known = known
         self._working_dir = working_dir
+        self._is_placed = known is not None  # whether `working_dir` is not that of a base image
         self.user = ""  # of `USER`; BuildKit gives it the folders of `WORKDIR`
         self._filled: tuple[str, ...] = ()  # folders below which anything may exist
 
@@ -23,6 +24,7 @@ class StageFolders:
         """The folders of a stage that starts from this one."""
         found = StageFolders(self._known, working_dir=self._working_dir)
         found._filled = self._filled
+        found._is_placed = self._is_placed
         found.user = self.user
         return found
 
@@ -34,8 +36,14 @@ class StageFolders:
         """An absolute path without a slash at its end."""
         return posixpath.normpath(posixpath.join("/", self._working_dir, operand))
 
+    def is_root(self, operand: str) -> bool:
+        """Whether a mount's target is surely `/`. BuildKit compares absolute targets as they are written."""
+        is_known = self._is_placed and not operand.startswith("/")
+        return operand == "/" or (is_known and self.path(operand) == "/")
+
     def enter(self, operand: str) -> None:
         """Apply a `WORKDIR`, which makes its folder and the folders above it."""
+        self._is_placed = self._is_placed or operand.startswith("/")
         self._working_dir = self.path(operand)
         self._make(self._working_dir)
 

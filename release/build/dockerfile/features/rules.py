@@ -34,7 +34,7 @@ from release.build.dockerfile.instructions import (
     Volume,
     Workdir,
 )
-from release.build.dockerfile.mounts import MountError, read_mount
+from release.build.dockerfile.mounts import Mount, MountError, read_mount
 from release.build.dockerfile.values import LARGEST_ID, is_signal, parse_ports
 from release.digits import number_in
 from release.errors import BuildError
@@ -103,6 +103,8 @@ def _command(instruction: Cmd | Entrypoint, _: Place) -> Found:
 
 def _run(run: Run, place: Place) -> Found:
     yield "run", "`RUN`"
+    if run.command.form == "exec" and not run.command.words:
+        raise place.error(run, "`RUN []` has no command", "write the command, or remove the line")
     if run.command.form == "shell" and not any(run.command.words) and not run.heredocs:
         yield "command-empty", "`RUN` without a command"
     place.folders.forget()
@@ -125,9 +127,22 @@ def _mount(run: Run, place: Place, text: str) -> Found:
             f"{place.dockerfile.name}:{run.line}: `--mount={text}` cannot be read: {error}",
             hint="see the Dockerfile reference, `RUN --mount`",
         ) from error
+    _require_mount(run, place, text, mount)
     yield _MOUNTS[mount.type], f"`RUN --mount=type={mount.type}`"
     if mount.env:
         yield "mount-secret-env", f"`RUN --mount=type={mount.type},env=…`"
+
+
+def _require_mount(run: Run, place: Place, text: str, mount: Mount) -> None:
+    """Raise `BuildError` for a mount that BuildKit refuses only where the command runs."""
+    if place.is_open and "$" in text:
+        return  # the base image's variables decide the value
+    if mount.type == "ssh" and mount.source:
+        raise place.error(run, f"`--mount={text}`: `source` does not go with the type `ssh`", "write `id=…`")
+    if mount.type in ("bind", "cache", "tmpfs") and place.folders.is_root(mount.target):
+        raise place.error(
+            run, f"`--mount={text}` would hide the whole image", "name a folder, like `target=/var/cache/apt`"
+        )
 
 
 def _healthcheck(healthcheck: Healthcheck, _: Place) -> Found:

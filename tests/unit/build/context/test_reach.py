@@ -32,9 +32,9 @@ def reach(text: str, target: str | None = None, given: Mapping[str, str] | None 
         ("COPY a /\nADD b /", "a b", "c"),
         ("ADD a https://example.org/b git@example.org:c.git /x/", "a", "https: b c.git"),
         (
-            "ADD file:///a deploy@example.org:b.git ftp://c HTTPS://d /x/",
-            "file:/a ftp:/c",
-            "b.git https: HTTPS: deploy",
+            "ADD file:///a deploy@example.org:b.git ftp://c HTTPS://d a.b@c:e github.com/f git://g /x/",
+            "file:/a ftp:/c HTTPS:/d a.b@c:e github.com/f",
+            "b.git https: deploy git: g",
         ),
         ("COPY <<EOF /b\ntext\nEOF", "", "a b EOF"),
         ("COPY --from=one a /", "", "a"),

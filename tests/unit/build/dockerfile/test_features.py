@@ -38,7 +38,7 @@ def refusal(text: str) -> BuildError:
 @pytest.mark.parametrize(
     ("line", "feature", "what"),
     [
-        ("ADD --checksum=sha256:00 https://x.example/y /", "add-checksum", "`ADD --checksum`"),
+        (f"ADD --checksum=sha256:{'0' * 64} https://x.example/y /", "add-checksum", "`ADD --checksum`"),
         ("ADD https://x.example/y.git#v1:sub /", "add-git", "`ADD` of a git repository"),
         ("ADD git@x.example:y.git /", "add-git", "`ADD` of a git repository"),
         ("ADD --keep-git-dir=false https://x.example/y.git /", "add-keep-git-dir", "`ADD --keep-git-dir`"),
@@ -341,6 +341,45 @@ class TestErrors:
                 "FROM scratch\nRUN --mount=type=chache,target=/x a",
                 "Dockerfile:2: `--mount=type=chache,target=/x` cannot be read: the type `chache`",
             ),
+            (
+                "FROM scratch\nRUN --mount=type=tmpfs x",
+                "Dockerfile:2: `--mount=type=tmpfs` would hide the whole image",
+            ),
+            ("FROM a\nRUN --mount=target=/ x", "Dockerfile:2: `--mount=target=/` would hide the whole image"),
+            (
+                "FROM a\nWORKDIR /a\nRUN --mount=type=cache,target=.. x",
+                "Dockerfile:3: `--mount=type=cache,target=..` would hide the whole image",
+            ),
+            (
+                "FROM a\nRUN --mount=type=ssh,source=/s x",
+                "Dockerfile:2: `--mount=type=ssh,source=/s`: `source` does not go with the type `ssh`",
+            ),
+            ("FROM a\nRUN []", "Dockerfile:2: `RUN []` has no command"),
+            (
+                "FROM a\nADD --checksum=sha256:00 b /",
+                "Dockerfile:2: `--checksum` goes with one address or git repository",
+            ),
+            (
+                "FROM a\nADD --checksum=sha256:00 https://a.example/b https://a.example/c /d/",
+                "Dockerfile:2: `--checksum` goes with one address or git repository",
+            ),
+            (
+                "FROM a\nADD --checksum=sha256:00 https://a.example/b /",
+                "Dockerfile:2: `--checksum=sha256:00` is not a digest",
+            ),
+            (
+                "FROM scratch\nARG U=https://a.example\nCOPY $U/b /",
+                "Dockerfile:3: `COPY` does not download `https://a.example/b`",
+            ),
+            ("FROM a\nCOPY git@a.example:b /", "Dockerfile:2: `COPY` does not download `git@a.example:b`"),
+            (
+                "FROM a\nADD --checksum=ab https://a.example/b.git?commit=cd /",
+                "Dockerfile:2: `https://a.example/b.git?commit=cd` and `--checksum` name two commits",
+            ),
+            (
+                "FROM a\nADD --keep-git-dir https://a.example/b.git?keep-git-dir=0 /",
+                "Dockerfile:2: `https://a.example/b.git?keep-git-dir=0` contradicts `--keep-git-dir`",
+            ),
             ("FROM scratch\nCOPY --chmod=abc a /", "Dockerfile:2: `--chmod=abc` is not a mode"),
             ("FROM scratch\nEXPOSE 80 99999", "Dockerfile:2: `99999` is not a port: `EXPOSE 80 99999`"),
             ("FROM scratch\nSTOPSIGNAL SIGFOO", "Dockerfile:2: `SIGFOO` is not a signal"),
@@ -352,6 +391,41 @@ class TestErrors:
     )
     def test_error_that_no_builder_accepts_names_its_line(self, text: str, message: str) -> None:
         assert str(refusal(text)).startswith(message)
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            ("?branch=a&tag=b", "several versions: `refs/heads/a`, `refs/tags/b`"),
+            ("?ref=a#b", "several versions: `a`, `b`"),
+            ("?subdir=a#main:b", "two folders: `b` and `a`"),
+            ("?tag=a&tag=b", "`tag` stands twice"),
+            ("?color=red", "`color` is not an option"),
+            ("?ref", "`ref` has no value"),
+            ("?submodules=maybe", "`submodules=maybe` is neither"),
+            ("?mtime=now", "`mtime=now` is not known"),
+        ],
+    )
+    def test_a_git_address_with_options_that_buildkit_refuses_is_an_error(
+        self, options: str, reason: str
+    ) -> None:
+        assert reason in str(refusal(f"FROM a\nADD https://a.example/b.git{options} /b"))
+        assert reason in str(refusal(f"FROM a\nADD git@a.example:b{options} /b"))
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "ADD https://a.example/b.git?ref=c&subdir=d&keep-git-dir&mtime=commit#c:d /",
+            "ADD --checksum=ab git@a.example:b?tag=refs/tags/v1#refs/tags/v1 /",
+            "ADD https://a.example/b?color=red /",
+            "COPY github.com/a/b HTTPS://c d.e@f:g /h/",
+            "RUN --mount=type=tmpfs x",
+            "RUN --mount=type=cache,target=. x",
+            "RUN --mount=type=secret,id=a,target=/ x",
+            "COPY $U /",
+        ],
+    )
+    def test_what_buildkit_may_take_is_no_error(self, line: str) -> None:
+        assert needs(f"FROM a\n{line}").features
 
     @pytest.mark.parametrize(
         "text",

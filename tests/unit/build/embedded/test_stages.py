@@ -154,11 +154,6 @@ class TestStages:
                 "Dockerfile:2: the builder `layers` does not support `ONBUILD COPY --from`",
                 "docker",
             ),
-            (
-                "FROM scratch\nADD --checksum=sha256:0 a /",
-                "Dockerfile:2: the builder `layers` does not support `ADD --checksum`",
-                "check the file",
-            ),
             ("FROM scratch\nEXPOSE 99999", "Dockerfile:2: `99999` is not a port", "8080"),
             ("FROM scratch\nSTOPSIGNAL 1x", "Dockerfile:2: `1x` is not a signal", "SIGTERM"),
             (
