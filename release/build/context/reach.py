@@ -12,11 +12,12 @@ import msgspec
 
 from release.build.context.source_pattern import Source
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
+from release.build.dockerfile.mounts import MountError
 from release.build.dockerfile.remote_sources import is_remote
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import base_of, effective_instructions, local_sources
+from release.build.dockerfile.stage_references import named, written_mounts, written_source
 from release.build.embedded.tree import Tree, below_root
-from release.digits import number_in
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 from release.oci.image_json import Platform
@@ -134,10 +135,7 @@ def _needed(
             starts[stage.index] = base.index
             waiting.append(base)
         for instruction in instructions:
-            names = [instruction.flag("from")] if isinstance(instruction, Copy) else []
-            names += [mount.get("from") for mount in mounts_of(instruction)]
-            found = [_earlier(dockerfile, stage, name) for name in names if name]
-            waiting += [each for each in found if each is not None]
+            waiting += _used(dockerfile, instruction)
     return needed, starts
 
 
@@ -153,12 +151,14 @@ def _start(
     return (base if isinstance(base, Stage) else None), instructions
 
 
-def _earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
-    before = [each for each in dockerfile.stages[: stage.index] if each.name == name.lower()]
-    if before:
-        return before[-1]
-    number = number_in(name, most=stage.index - 1)
-    return None if number is None else dockerfile.stages[number]
+def _used(dockerfile: Dockerfile, instruction: Instruction) -> list[Stage]:
+    """The stages whose files an instruction copies or mounts."""
+    try:
+        copied = written_source(dockerfile, instruction)
+        mounted = [named(dockerfile, name) for name in written_mounts(instruction)]
+    except (BuildError, MountError):
+        return []  # the builder reports it
+    return [each for each in (copied, *mounted) if isinstance(each, Stage)]
 
 
 def mounts_of(instruction: Instruction) -> Iterator[dict[str, str]]:
