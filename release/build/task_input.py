@@ -104,6 +104,19 @@ def require_layer(read: TaskInput) -> None:
             raise no_file(dockerfile)
 
 
+def require_no_windows(read: TaskInput, builder: str) -> None:
+    """Raise `BuildError` for a platform of Windows, for a builder that makes all images as Linux has them.
+
+    Layers for Windows have their files below `Files/`; the paths in the config, PATH and the shell are others.
+    """
+    for platform in read.platforms:
+        if platform.os == "windows":
+            raise BuildError(
+                f"{builder} makes no images for `{platform}`",
+                hint="choose BuildKit: `build: {builder: buildkit}`",
+            )
+
+
 def no_file(dockerfile: Dockerfile) -> BuildError:
     """The error for an image without any file, which the image specification allows, and daemons refuse."""
     return BuildError(

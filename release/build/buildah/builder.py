@@ -55,6 +55,7 @@ from release.build.task_input import (
     reach_by_task,
     read_input,
     require_features,
+    require_no_windows,
     require_options,
 )
 from release.control import Cancel
@@ -124,6 +125,7 @@ class BuildahBuilder:
         try:
             require_options(task.spec, self.name, OPTIONS)
             require_features(read, tool.shown, tool.abilities.features)
+            require_no_windows(read, tool.shown)
             require_alike(read.context.dockerfile, tool.shown)
             reach, files = reach_by_task(read), read.chosen.files
             require_plain_matches(reach, files, tool.shown)

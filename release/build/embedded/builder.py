@@ -23,7 +23,14 @@ from release.build.embedded.obstacles import USE_DOCKER, ImageUse, needed_images
 from release.build.embedded.programs import read_allowed
 from release.build.embedded.read_contexts import read_named_sources
 from release.build.ignore import Ignore
-from release.build.task_input import COMMON, TaskInput, read_input, require_layer, require_options
+from release.build.task_input import (
+    COMMON,
+    TaskInput,
+    read_input,
+    require_layer,
+    require_no_windows,
+    require_options,
+)
 from release.compression import Watch
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable
@@ -78,6 +85,7 @@ class LayersBuilder:
         read = msgspec.structs.replace(read, platforms=platforms)
         try:
             require_options(task.spec, self.name, OPTIONS)
+            require_no_windows(read, "the builder `layers`")
             require_layer(read)
             found = {platform: self._find(read, platform, named) for platform in platforms}
         except BuilderUnavailable as error:

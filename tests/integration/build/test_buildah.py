@@ -255,6 +255,13 @@ def test_a_build_argument_named_like_a_variable_that_buildah_reads_is_refused(pr
     assert "cannot take the build argument `HTTPS_PROXY` without showing its value" in found.reason
 
 
+def test_a_platform_of_windows_is_left_to_other_builders_than_buildah(project: Project) -> None:
+    project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+    found = project.problem(platforms=("windows/amd64",))
+    assert found is not None
+    assert (found.kind, "makes no images for `windows/amd64`" in found.reason) == ("lacks", True)
+
+
 @both
 def test_a_base_for_another_platform_is_an_error_in_a_buildah_build(project: Project) -> None:
     project.write("Dockerfile", f"FROM {BUSYBOX}\nCOPY Dockerfile /\n")

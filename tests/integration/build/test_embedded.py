@@ -368,6 +368,13 @@ def test_builder_layers_refuses_an_image_without_a_file(tmp_path: Path) -> None:
         build(builder(), request(tmp_path, args={}), tmp_path / "store")
 
 
+def test_builder_layers_refuses_platforms_of_windows(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    found = problem(builder(), request(tmp_path, platforms=("linux/amd64", "windows/amd64")))
+    assert found is not None
+    assert (found.kind, found.reason) == ("lacks", "the builder `layers` makes no images for `windows/amd64`")
+
+
 def test_a_store_that_builder_layers_cannot_write_is_a_build_error(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
