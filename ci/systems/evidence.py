@@ -55,7 +55,8 @@ class Evidence:
                 continue
             if self._placeholders and re.fullmatch(_PLACEHOLDER, value.strip()):
                 continue
-            return Said(readable(value), name)
+            # People write these themselves, some in a block of YAML, which ends with a line break.
+            return Said(readable(value.strip() if name.startswith("SHIPMARK_") else value), name)
         return None
 
     def unreplaced_ref(self, name: str) -> Said | None:

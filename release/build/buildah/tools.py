@@ -11,7 +11,7 @@ import msgspec
 
 from release.build.buildah.versions import OLDEST, Abilities, abilities_of, buildah_version, shown_version
 from release.build.buildkit.environment import child_environment
-from release.build.find_program import is_program, program_on_path
+from release.build.find_program import program_named, program_on_path
 from release.errors import BuilderUnavailable
 from release.filesystem.files import read_file
 from release.ports import Completed, Process
@@ -47,9 +47,9 @@ def find_program(env: Mapping[str, str], name: Name) -> Tool:
 
     SHIPMARK_BUILDAH and SHIPMARK_PODMAN may name a program; an empty value means that there is none.
     """
-    named = env.get(f"SHIPMARK_{name.upper()}")
-    found = program_on_path(env, name) if named is None else named
-    if not found or not os.path.isabs(found) or not is_program(found):
+    variable = f"SHIPMARK_{name.upper()}"
+    found = program_named(env, variable) if variable in env else program_on_path(env, name)
+    if found is None:
         raise BuilderUnavailable(
             f"`{name}` is not installed",
             hint=f"install the package `{name}`; or name it in SHIPMARK_{name.upper()}, with its whole path",

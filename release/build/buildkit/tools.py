@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from release.build.buildkit.environment import child_environment, docker_folder
-from release.build.find_program import is_program, program_on_path
+from release.build.find_program import is_program, program_named, program_on_path
 from release.errors import BuildError, BuilderUnavailable
 from release.lazy_pattern import pattern
 from release.ports import Completed, FollowedProcess
@@ -187,9 +187,8 @@ def _buildx(env: Mapping[str, str]) -> str | None:
 
     An empty SHIPMARK_BUILDX means that there is none.
     """
-    named = env.get("SHIPMARK_BUILDX")
-    if named is not None:
-        return named if os.path.isabs(named) and is_program(named) else None
+    if "SHIPMARK_BUILDX" in env:
+        return program_named(env, "SHIPMARK_BUILDX")
     config = docker_folder(env)
     folders = [os.path.join(config, "cli-plugins")] if os.path.isabs(config) else []
     for folder in (*folders, *_PLUGINS):

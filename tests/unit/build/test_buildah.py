@@ -497,7 +497,8 @@ def test_an_environment_variable_names_the_program_or_disables_the_builder(
     assert find_program(env, "buildah").program == str(tmp_path / "buildah")
     with pytest.raises(BuilderUnavailable) as caught:
         find_program({**env, "SHIPMARK_BUILDAH": value}, "buildah")
-    assert str(caught.value) == "`buildah` is not installed"
+    wrong = f"`SHIPMARK_BUILDAH` names `{value}`, which is not the whole path of a program"
+    assert str(caught.value) == (wrong if value else "`buildah` is not installed")
 
 
 def test_unmounting_below_a_folder_without_mounts_changes_no_mount(tmp_path: Path) -> None:

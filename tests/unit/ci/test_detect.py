@@ -114,7 +114,8 @@ class TestChoice:
         assert "`SHIPMARK_CI=hudson` names no CI system" in found.warnings[0]
 
     def test_shipmark_ref_overrides_the_variables_of_the_ci_system(self) -> None:
-        env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main", "SHIPMARK_REF": "refs/tags/v1.4.2"}
+        env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main"}
+        env |= {"SHIPMARK_REF": " refs/tags/v1.4.2\n"}  # as a block of YAML may give it
         found = detect(env, None)
         assert (found.system, found.git_tag, found.branch) == ("tekton", "v1.4.2", None)
 

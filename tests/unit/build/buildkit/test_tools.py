@@ -111,7 +111,7 @@ def test_variable_shipmark_buildx_names_the_only_buildx_that_may_be_used(
     if taken:
         assert find_tool(Answers(inspect=running()), env, None).program == str(tmp_path / "mine")
     else:
-        with pytest.raises(BuilderUnavailable):
+        with pytest.raises(BuilderUnavailable, match="`SHIPMARK_BUILDX` names" if name else "is installed"):
             find_tool(Answers(inspect=running()), env, None)
 
 
