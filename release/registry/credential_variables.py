@@ -64,11 +64,18 @@ class Variables:
     def find(self, registry: str) -> Found | None:
         """The host's credential, or None. Raises `ConfigError` for an old spelling that several hosts could claim.
 
-        Prints a warning where a variable in the old spelling is used, or belongs to another host.
+        Prints a warning where a variable in the old spelling is used, or belongs to another host, and about a user name
+        without a secret.
         """
         own, old = prefix_of(registry), old_prefix_of(registry)
         found = self._at(own)
-        return found if found is not None or old == own else self._in_old_spelling(registry, own, old)
+        if found is None and old != own:
+            found = self._in_old_spelling(registry, own, old)
+        if found is None and self._text(f"{own}_USERNAME"):
+            self._say(
+                f"`{own}_USERNAME` is not used: `{own}_PASSWORD` and `{own}_TOKEN` are not set, or empty"
+            )
+        return found
 
     def _in_old_spelling(self, registry: str, own: str, old: str) -> Found | None:
         found = self._at(old)
@@ -94,11 +101,13 @@ class Variables:
     def _at(self, prefix: str) -> Found | None:
         for ending in _ENDINGS:
             name = f"{prefix}_{ending}"
-            if secret := self._env.get(name):
-                return Found(
-                    name=name, secret=secret.strip(), username=self._env.get(f"{prefix}_USERNAME") or ""
-                )
+            if secret := self._text(name):
+                return Found(name=name, secret=secret, username=self._text(f"{prefix}_USERNAME"))
         return None
+
+    def _text(self, name: str) -> str:
+        """The value of a variable without blanks and line breaks around it, which a file or YAML's blocks leave."""
+        return self._env.get(name, "").strip()
 
     def _say(self, text: str) -> None:
         with self._lock:

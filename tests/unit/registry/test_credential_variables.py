@@ -108,6 +108,22 @@ class TestOldSpelling:
         one = found.find("localhost:5000")
         assert (one and one.secret, said) == ("new", [])
 
+    def test_values_are_read_without_the_line_break_that_a_file_leaves(self) -> None:
+        prefix = prefix_of("ghcr.io")
+        env = {f"{prefix}_TOKEN": "\n", f"{prefix}_PASSWORD": "secret\n", f"{prefix}_USERNAME": " robot\n"}
+        found, _ = variables(env)
+        one = found.find("ghcr.io")
+        assert one is not None
+        assert (one.name, one.secret, one.username) == (f"{prefix}_PASSWORD", "secret", "robot")
+
+    def test_user_name_without_a_secret_is_a_warning(self) -> None:
+        found, said = variables(
+            {"SHIPMARK_REGISTRY_GHCR_IO_USERNAME": "robot", "SHIPMARK_REGISTRY_GHCR_IO_TOKEN": ""}
+        )
+        assert (found.find("ghcr.io"), found.find("ghcr.io")) == (None, None)
+        (warning,) = said
+        assert warning.startswith("`SHIPMARK_REGISTRY_GHCR_IO_USERNAME` is not used")
+
     def test_user_name_variable_is_read_in_the_spelling_of_the_secrets_variable(self) -> None:
         env = {"SHIPMARK_REGISTRY_A_B_IO_TOKEN": "x", "SHIPMARK_REGISTRY_A__B_IO_USERNAME": "other"}
         one = variables(env)[0].find("a-b.io")
