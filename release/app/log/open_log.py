@@ -133,7 +133,8 @@ def section_of(text: str, env: Mapping[str, str]) -> LogSection:
 
 def sql_url(section: LogSection, env: Mapping[str, str]) -> str:
     """The URL of a SQL log: from the config, else from SHIPMARK_LOG_URL. Raises `ConfigError`."""
-    url = section.url or env.get("SHIPMARK_LOG_URL")
+    # A secret that comes from a file may end with a line break.
+    url = (section.url or env.get("SHIPMARK_LOG_URL", "")).strip()
     if not url:
         raise ConfigError(
             "`log.store: sql` needs a database", hint="write `url: ${SHIPMARK_LOG_URL}` and set that variable"
