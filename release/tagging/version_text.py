@@ -13,6 +13,7 @@ import msgspec
 from release.errors import ConfigError
 from release.lazy_pattern import pattern
 from release.tagging.formats import FORMATS, format_version
+from release.versions.calver import last_numbers
 from release.versions.model import Version
 
 _PLAIN_FLAG = "give the Go variable a value without it: `--go-var 'main.commit={{commit}}'`"
@@ -53,7 +54,7 @@ def names_of(facts: VersionFacts) -> dict[str, Value]:
         "version": str(version),
         "major": version.major,
         "minor": version.minor,
-        "patch": version.patch,
+        "patch": last_numbers(version)[0],
         "prerelease": version.prerelease,
         "build": version.build_metadata,
         "commit": facts.commit,
@@ -113,7 +114,7 @@ def fields_of(facts: VersionFacts) -> dict[str, Any]:
         "version": str(version),
         "major": version.major,
         "minor": version.minor,
-        "patch": version.patch,
+        "patch": last_numbers(version)[0],
         "prerelease": version.prerelease,
         "build": version.build_metadata,
         "commit": facts.commit,
@@ -156,7 +157,7 @@ def _env(facts: VersionFacts) -> str:
         "VERSION": str(version),
         "VERSION_MAJOR": version.major,
         "VERSION_MINOR": version.minor,
-        "VERSION_PATCH": version.patch,
+        "VERSION_PATCH": last_numbers(version)[0],
         "VERSION_PRERELEASE": version.prerelease,
         "VERSION_BUILD": version.build_metadata,
         "COMMIT": facts.commit,

@@ -45,6 +45,14 @@ def parse_calver(text: str) -> Version:
     )
 
 
+def last_numbers(version: Version) -> tuple[int, int]:
+    """The third and the fourth number of a version of any scheme, 0 where it has none.
+
+    `Version.patch` of a calendar version is one number made of both, so it can be compared, but not shown.
+    """
+    return divmod(version.patch, _FOURTH) if version.text else (version.patch, 0)
+
+
 def line_names(version: Version) -> tuple[str, str]:
     """The moving tags of a version: year with second number, and year alone. `24.04.1` gives `24.04` and `24`."""
     match = _calver().fullmatch(version.text) if version.text else None

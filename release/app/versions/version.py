@@ -26,6 +26,7 @@ class VersionRequest(msgspec.Struct, frozen=True, kw_only=True):
 class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
     """A version by its parts. `base`: the git tag from which the version counts; for a release that only the log has,
     the name that its tag would have. `distance`: commits since that tag.
+    `patch`: the third number, of a calendar version, too; a fourth one is in `version` only.
 
     `date`: of the commit, RFC 3339 in UTC. `dirty`: whether tracked files differ from the commit. `reason`: only of a
     next version: which commits raise which part of the version, and which versions elsewhere are taken or higher.

@@ -10,13 +10,12 @@ import re
 from typing import NamedTuple
 
 from release.lazy_pattern import pattern
+from release.versions.calver import last_numbers
 from release.versions.model import Scheme, Version
 from release.versions.semver import version_of_image_tag
 
 #: The characters after which no other character of a rank sorts.
 LAST = "\x7f"
-# A calendar version's fourth number; see `versions.calver`.
-_FOURTH = 1_000_000
 
 
 class Rank(NamedTuple):
@@ -61,9 +60,8 @@ def version_start(version: Version) -> str:
 
 
 def _text(version: Version) -> str:
-    # A calendar version of four numbers has the last two in `patch`. Written apart, they sort among versions of three
-    # numbers, which both schemes read.
-    third, fourth = divmod(version.patch, _FOURTH) if version.text else (version.patch, 0)
+    # Written apart, the last two of four numbers sort among versions of three numbers, which both schemes read.
+    third, fourth = last_numbers(version)
     core = "".join(_number(one) for one in (version.major, version.minor, third, fourth))
     # `~` sorts above all identifiers, `!` below: a prerelease is lower than its version, `rc` lower than `rc.1`.
     return core + (f"{_prerelease(version.prerelease)}!" if version.prerelease else "~")

@@ -8,6 +8,7 @@ from release.tagging.rules.evaluation import Evaluation, group_of, matched, subj
 from release.tagging.rules.git_versions import READERS, Reading, read_semver
 from release.tagging.rules.lines import Emitted, role_of_pattern, role_of_ref, role_of_text
 from release.tagging.rules.model import Rule
+from release.versions.calver import last_numbers
 
 
 def evaluate_version(rule: Rule, evaluation: Evaluation) -> Emitted | None:
@@ -108,7 +109,7 @@ def evaluate_describe(rule: Rule, evaluation: Evaluation) -> Emitted | None:
         "version": str(version).partition("+")[0],
         "major": version.major,
         "minor": version.minor,
-        "patch": version.patch,
+        "patch": last_numbers(version)[0],
         "prerelease": version.prerelease,
         "distance": described.distance,
         "sha": sha,

@@ -10,6 +10,7 @@ import pytest
 
 from release.errors import ConfigError
 from release.tagging.version_text import FORMS, VersionFacts, fields_of, fill, write
+from release.versions.calver import parse_calver
 from release.versions.semver import parse
 
 COMMIT = "3f2a9c1b7d40e5f6a7b8c9d0e1f2a3b4c5d6e7f8"
@@ -101,6 +102,16 @@ class TestTemplates:
     def test_unclosed_expression_in_a_version_template_is_an_error(self) -> None:
         with pytest.raises(ConfigError):
             fill("{{major", FACTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "third"), [("2026.11.20", 20), ("2026.11.03.4", 3), ("24.04", 0), ("24.04.1-dev.2.g3f2a", 1)]
+)
+def test_patch_of_a_calendar_version_is_its_third_number(text: str, third: int) -> None:
+    facts = msgspec.structs.replace(FACTS, version=parse_calver(text))
+    assert fields_of(facts)["patch"] == third
+    assert f"SHIPMARK_VERSION_PATCH={third}" in write(facts, "env").splitlines()
+    assert fill("{{patch}}", facts) == str(third)
 
 
 def test_fields_of_a_described_version_are_json_values() -> None:

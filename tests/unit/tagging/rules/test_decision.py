@@ -208,6 +208,13 @@ class TestBranchAndRequest:
         decision = decided(facts(), "type=edge,branch=main")
         assert names(decision) == ([], ["edge"], [])
 
+    def test_patch_of_a_calendar_version_is_its_third_number(self) -> None:
+        snapshot = facts({"2026.11.20.3": OLD}, describe=("2026.11.20.3", 5))
+        decision = decided(
+            snapshot, "type=describe,pattern=day-{{patch}}", policy=TagPolicy(versions="calver")
+        )
+        assert names(decision)[1] == ["day-20"]
+
     def test_tag_of_type_describe_is_fixed(self) -> None:
         decision = decided(facts({"v1.4.2": OLD}, describe=("v1.4.2", 5)), "type=describe")
         assert names(decision)[0] == ["1.4.3-dev.5.g3f2a9c1b7d40"]
