@@ -19,6 +19,7 @@ from release.build.dockerfile.instructions import (
     Stage,
     User,
 )
+from release.build.dockerfile.remote_sources import is_git, is_remote
 from release.build.dockerfile.scope import Scope, global_scope
 from release.errors import BuildError
 from release.lazy_pattern import pattern
@@ -26,8 +27,6 @@ from release.oci.image_json import parse_platform
 from release.secrets.names import looks_secret
 
 _DIGEST = pattern(r"@sha256:[0-9a-f]{64}$")
-_DOWNLOAD = pattern(r"https?://", re.IGNORECASE)
-_GIT = pattern(r"\.git(#.*)?$")  # `ADD` clones such a URL; its commit may stand behind `#`
 _NUMERIC = pattern(r"[0-9]+(:[0-9]+)?")
 _ROOT = frozenset({"root", "0"})
 # Names of build arguments that differ between releases, in shipmark's documentation and in common examples. Versions
@@ -173,7 +172,7 @@ def _secrets(instruction: Instruction) -> Iterator[Hit]:
 
 def _transfers(instruction: Copy | Add, *, has_ignore: bool) -> Iterator[Hit]:
     for source in instruction.sources:
-        if isinstance(instruction, Add) and _DOWNLOAD.match(source) and not _GIT.search(source):
+        if isinstance(instruction, Add) and is_remote(source) and not is_git(source):
             if instruction.flag("checksum") is None:
                 yield Hit("add-without-checksum", instruction, source, "")
         elif source in (".", "./", "/") and not has_ignore and instruction.flag("from") is None:

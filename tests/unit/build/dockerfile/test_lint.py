@@ -38,6 +38,12 @@ CASES: list[tuple[str, str, str, str]] = [
         "2:5",
         f"{BASE}ADD --checksum={DIGEST} https://example.org/a.tgz /\n{USER}",
     ),
+    (
+        "add-without-checksum",
+        f"{BASE}ADD https://example.org/a.git/b /\n{USER}",
+        "2:5",
+        f"{BASE}ADD https://example.org/a.git?tag=v1#refs/tags/v1 /\n{USER}",
+    ),
     ("secret-value", f"{BASE}ENV A=1 \\\n    DB_PASSWORD=hunter2\n{USER}", "3:5", f"{BASE}ENV A=1\n{USER}"),
     ("secret-variable", f"{BASE}ARG NPM_TOKEN\n{USER}", "2:5", f"{BASE}ARG SSL_CERT_FILE=/etc/ca\n{USER}"),
     (
