@@ -218,7 +218,8 @@ class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed Dockerfile.
 
     `name`: the file's name in messages. `arguments`: the `ARG` instructions before the first `FROM`. `syntax`: the
-    image of a `# syntax=` line. `escape`: the continuation character. `check`: the options of a `# check=` line.
+    image of a `# syntax=` line. `escape`: the continuation character. `check`: the options of a `# check=` line, which
+    is the line `check_line`.
     """
 
     name: str
@@ -227,6 +228,7 @@ class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
     syntax: str | None = None
     escape: str = "\\"
     check: str | None = None
+    check_line: int = 0
 
     @property
     def instructions(self) -> tuple[Instruction, ...]:

@@ -33,6 +33,7 @@ class Directives(msgspec.Struct, frozen=True, kw_only=True):
     syntax: str | None = None
     escape: str = "\\"
     check: str | None = None
+    check_line: int = 0
     count: int = 0
 
 
@@ -63,6 +64,11 @@ class _Directive(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     indented: bool
 
+    @property
+    def first_word(self) -> str:
+        """What BuildKit reads of the value where it looks for the directive itself."""
+        return self.value.split(" ")[0]
+
 
 def read_directives(text: str, name: str) -> Directives:
     """The `# syntax=`, `# escape=` and `# check=` lines at the start of the file. Raises `BuildError`."""
@@ -80,8 +86,14 @@ def read_directives(text: str, name: str) -> Directives:
                 hint="use `\\` or a backtick in `# escape=`",
             )
         found[each.key] = each.value
+    check = _own_pass(lines, "check")
+    syntax = _own_pass(lines, "syntax")
     return Directives(
-        syntax=_syntax(lines), escape=found.get("escape", "\\"), check=found.get("check"), count=len(found)
+        syntax=syntax.first_word if syntax is not None else None,
+        escape=found.get("escape", "\\"),
+        check=check.first_word if check is not None else None,
+        check_line=check.line if check is not None else 0,
+        count=len(found),
     )
 
 
@@ -94,8 +106,8 @@ def _directives(lines: list[str]) -> Iterator[_Directive]:
         yield _Directive(line=number, key=match[1].lower(), value=match[2], indented=not line.startswith("#"))
 
 
-def _syntax(lines: list[str]) -> str | None:
-    """The frontend's image, for which BuildKit looks in a pass of its own.
+def _own_pass(lines: list[str], key: str) -> _Directive | None:
+    """The frontend's image or the options of its checks, for which BuildKit looks in a pass of its own.
 
     A first line `#!…` does not end that pass; a directive with white space before the `#` ends it.
     """
@@ -103,8 +115,8 @@ def _syntax(lines: list[str]) -> str | None:
     for each in _directives(lines[1:] if is_program else lines):
         if each.indented:
             return None
-        if each.key == "syntax":
-            return each.value.split(" ")[0]
+        if each.key == key:
+            return msgspec.structs.replace(each, line=each.line + is_program)
     return None
 
 

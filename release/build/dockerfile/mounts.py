@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from release.build.dockerfile.truths import FALSE, TRUE
 from release.hints import nearest
 from release.lazy_pattern import pattern
 
@@ -24,9 +25,6 @@ _NUMBERS = {
     "gid": pattern(r"[0-9]{1,10}"),
 }
 _KEYS = ("type", "from", "source", "target", "id", "sharing", "size", "env", *_TRUTHS, *_NUMBERS)
-# Go's `strconv.ParseBool`.
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 # `RAMInBytes` of docker/go-units.
 _SIZE = pattern(r"(?=\.?[0-9])[0-9]*\.?[0-9]* ?(b|[kmgtp](i?b)?)?", re.IGNORECASE)
 _FIELD = pattern(r'"((?:[^"]|"")*)"(?:,|\Z)|([^",]*)(?:,|\Z)')
@@ -85,7 +83,7 @@ def read_mount(text: str, expand: Callable[[str], str]) -> Mount:
         id=said.get("id", ""),
         env=said.get("env", ""),
         read_only=_is_read_only(said, kind),
-        required=said.get("required") in _TRUE,
+        required=said.get("required") in TRUE,
     )
 
 
@@ -95,7 +93,7 @@ def read_device(text: str) -> str:
     for field in _fields(text):
         key, equals, value = field.partition("=")
         if key.lower() == "required":
-            if equals and value not in _TRUE | _FALSE:
+            if equals and value not in TRUE | FALSE:
                 raise MountError(f"`{field}` is neither `true` nor `false`")
         elif name:
             raise MountError(f"`{field}` stands after the device's name; only `required` may")
@@ -107,7 +105,7 @@ def read_device(text: str) -> str:
 def _is_read_only(said: dict[str, str], kind: str) -> bool:
     for key in reversed(said):  # the last of several options counts, as in BuildKit
         if key in ("readonly", "readwrite"):
-            return (said[key] in _TRUE) == (key == "readonly")
+            return (said[key] in TRUE) == (key == "readonly")
     return kind not in ("cache", "tmpfs")
 
 
@@ -118,7 +116,7 @@ def _require_value(key: str, value: str, said: dict[str, str]) -> None:
         raise MountError(f"the type `{value}` is not known; there are {', '.join(_TYPES)}")
     if key == "sharing" and value.lower() not in _SHARING:
         raise MountError(f"`sharing={value}` is not known; there are {', '.join(_SHARING)}")
-    if key in _TRUTHS and value not in _TRUE | _FALSE:
+    if key in _TRUTHS and value not in TRUE | FALSE:
         raise MountError(f"`{key}={value}` is neither `true` nor `false`")
     if key == "required" and kind not in ("secret", "ssh"):
         raise MountError(f"`required` does not go with the type `{kind}`")

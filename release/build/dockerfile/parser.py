@@ -50,4 +50,5 @@ def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
         syntax=directives.syntax,
         escape=directives.escape,
         check=directives.check,
+        check_line=directives.check_line,
     )

@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Mapping
 from urllib.parse import unquote, unquote_plus
 
+from release.build.dockerfile.truths import FALSE, TRUE
 from release.lazy_pattern import pattern
 
 _SCHEME = pattern(r"([a-zA-Z0-9]+)://")
@@ -17,8 +18,6 @@ _SCP = pattern(r"([a-zA-Z0-9_-]+)@([a-zA-Z0-9.-]+):(?P<path>.*?)(?:\?(?P<query>.
 _HOSTED = "github.com/"  # in front of a path of the context, whose query is read nevertheless
 _TRUTHS = frozenset({"keep-git-dir", "submodules", "fetch-by-commit"})  # may stand without a value
 _NAMES = frozenset({"ref", "tag", "branch", "subdir", "checksum", "commit", "mtime", *_TRUTHS})
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _TIMES = frozenset({"checkout", "commit"})
 _PREFIXES = {"ref": "", "tag": "refs/tags/", "branch": "refs/heads/"}
 
@@ -51,7 +50,7 @@ def read_git(source: str) -> Mapping[str, str]:
             raise GitAddressError(f"`{name}` stands twice")
         if not value and name not in _TRUTHS:
             raise GitAddressError(f"`{name}` has no value")
-        if name in _TRUTHS and value not in _TRUE | _FALSE | {""}:
+        if name in _TRUTHS and value not in TRUE | FALSE | {""}:
             raise GitAddressError(f"`{name}={value}` is neither `true` nor `false`")
         if name == "mtime" and value not in _TIMES:
             raise GitAddressError(f"`mtime={value}` is not known; there are `checkout` and `commit`")
@@ -62,7 +61,7 @@ def read_git(source: str) -> Mapping[str, str]:
 
 def is_true(value: str) -> bool:
     """Whether an option such as `keep-git-dir` is set by its value; it is without one."""
-    return value in _TRUE | {""}
+    return value in TRUE | {""}
 
 
 def _require_one_meaning(options: Mapping[str, str], fragment: str) -> None:

@@ -178,7 +178,7 @@ def _new_folders(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -
 
 def _require_addresses(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> None:
     """Raise `BuildError` for a source that lies elsewhere and cannot be read so."""
-    if place.is_open and "$" in "".join(sources):
+    if place.may_depend_on_base(*sources):
         return  # the base image's variables may decide
     for text in (place.expand(transfer, source) for source in sources):
         if isinstance(transfer, Copy) and is_remote(text):
@@ -203,7 +203,7 @@ def _require_checksum(add: Add, place: Place, sources: tuple[str, ...]) -> None:
     """Raise `BuildError` for a `--checksum` of anything but one file that is downloaded, or one repository."""
     written = add.flag("checksum") or ""
     checksum = place.expand(add, written)
-    if not checksum or (place.is_open and "$" in written + "".join(sources)):
+    if not checksum or place.may_depend_on_base(written, *sources):
         return
     texts = [place.expand(add, source) for source in sources]
     if len(texts) != 1 or not is_remote(texts[0]):

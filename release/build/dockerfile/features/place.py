@@ -20,6 +20,7 @@ from release.lazy_pattern import pattern
 _PATTERN = pattern(r"(?<!\\)\$\{\w+[#%/]")
 _UNSET = pattern(r"(?<!\\)\$\{\w+[-+?]")
 _REQUIRED = pattern(r"(?<!\\)\$\{\w+:\?")
+_NAME = pattern(r"\$\{?(\w+)")
 
 #: Features and, for messages, what needs them.
 Found = Iterator[tuple[Feature, str]]
@@ -46,6 +47,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
             if self.is_open and "?" in text:  # `${NAME:?…}` requires a variable that the base image may set
                 return text
             raise
+
+    def may_depend_on_base(self, *texts: str) -> bool:
+        """Whether the base image's environment may decide what the texts expand to."""
+        names = {name for text in texts for name in _NAME.findall(text)}
+        return self.is_open and not names <= self.scope.variables.keys()
 
     def error(self, instruction: Instruction, what: str, hint: str) -> BuildError:
         """The error for a value of the instruction that no builder can use. `what`: with the value."""

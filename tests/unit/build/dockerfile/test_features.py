@@ -354,6 +354,19 @@ class TestErrors:
                 "FROM a\nRUN --mount=type=ssh,source=/s x",
                 "Dockerfile:2: `--mount=type=ssh,source=/s`: `source` does not go with the type `ssh`",
             ),
+            (
+                "# syntax=docker/dockerfile:1\n# check=skip=all; error=true\nFROM a",
+                "Dockerfile:2: `` is not an option",
+            ),
+            (
+                "# check=error=maybe\nFROM a",
+                "Dockerfile:1: `error=maybe` is not an option of `# check=error=maybe`",
+            ),
+            ("#!/x\n# check=skip\nFROM a", "Dockerfile:2: `skip` is not an option of `# check=skip`"),
+            (
+                "FROM a\nARG T=/\nRUN --mount=type=cache,target=$T x",
+                "Dockerfile:3: `--mount=type=cache,target=$T` would hide the whole image",
+            ),
             ("FROM a\nRUN []", "Dockerfile:2: `RUN []` has no command"),
             (
                 "FROM a\nADD --checksum=sha256:00 b /",
@@ -417,6 +430,8 @@ class TestErrors:
             "ADD https://a.example/b.git?ref=c&subdir=d&keep-git-dir&mtime=commit#c:d /",
             "ADD --checksum=ab git@a.example:b?tag=refs/tags/v1#refs/tags/v1 /",
             "ADD https://a.example/b?color=red /",
+            "ADD --checksum=$SUM a /",
+            "RUN --mount=type=cache,target=/$T x",
             "COPY github.com/a/b HTTPS://c d.e@f:g /h/",
             "RUN --mount=type=tmpfs x",
             "RUN --mount=type=cache,target=. x",
