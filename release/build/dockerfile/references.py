@@ -30,3 +30,15 @@ def is_reference(text: str) -> bool:
 def is_digest(text: str) -> bool:
     """Whether the text is a digest of an algorithm that Go's programs know."""
     return _DIGEST.fullmatch(text) is not None
+
+
+def hint_for(text: str) -> str:
+    """What helps where a text is not the name of an image."""
+    name, at, digest = text.partition("@")
+    if "://" in name:
+        return f"write it without `{name.partition('://')[0]}://`"
+    if at and not is_digest(digest):
+        return "a digest is `sha256:` and 64 of the characters `0-9a-f`"
+    if name != name.lower() and is_reference(name.lower()):
+        return "names of images are in lower case"
+    return "write it like `alpine:3.22` or `ghcr.io/acme/app:1.4`"

@@ -9,10 +9,12 @@ from typing import TypeVar
 from release.build.dockerfile.expand import ExpansionError, expand
 from release.build.dockerfile.instructions import Arg, Dockerfile, Instruction
 from release.errors import BuildError
+from release.lazy_pattern import pattern
 from release.limits import EXPANDED_IN_ALL
 from release.oci.image_json import Platform
 
 _T = TypeVar("_T")
+_NAME = pattern(r"\$\{?(\w+)")
 
 #: The PATH of an image without one, in the classic builder and BuildKit. `ENV PATH=/app:$PATH` relies on it.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -71,6 +73,10 @@ class Scope:
         """Whether the task gives the build argument `name`."""
         return name in self._given
 
+    def unset_in(self, text: str) -> tuple[str, ...]:
+        """The variables in `text` that have no value, or an empty one."""
+        return tuple(name for name in names_in(text) if not self.variables.get(name))
+
     def declare(self, arg: Arg) -> None:
         """Set the variables of an `ARG`: to the given value, else the default, else the value outside of the stage."""
         for name, default in arg.pairs:
@@ -112,6 +118,11 @@ class Scope:
                 f"{self._dockerfile.name}:{instruction.line}: {error}",
                 hint="write a literal `$` as `\\$`, and close quotes on the same line",
             ) from error
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The names of the variables in a text, also of escaped ones."""
+    return tuple(_NAME.findall(text))
 
 
 def _size(result: object) -> int:

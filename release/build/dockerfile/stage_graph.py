@@ -19,7 +19,7 @@ from release.build.dockerfile.instructions import (
     Stage,
     Workdir,
 )
-from release.build.dockerfile.references import is_reference
+from release.build.dockerfile.references import hint_for, is_reference
 from release.build.dockerfile.scope import Scope
 from release.build.dockerfile.stage_references import (
     at,
@@ -141,10 +141,11 @@ def needed_stages(dockerfile: Dockerfile, target: str | None, scope: Scope) -> t
     invalid in every stage, needed or not.
     """
     for stage in dockerfile.stages:  # BuildKit resolves these operands in every stage
-        _require_reference(dockerfile, stage.base, base_of(dockerfile, stage, scope))
+        image, empty = base_of(dockerfile, stage, scope), scope.unset_in(stage.base.image)
+        _require_reference(dockerfile, stage.base, image, empty)
         stage_platform(dockerfile, stage, scope, _ANY)
         for instruction in stage.instructions:
-            _require_reference(dockerfile, instruction, written_source(dockerfile, instruction))
+            _require_reference(dockerfile, instruction, written_source(dockerfile, instruction), ())
     wanted: dict[int, Stage] = {}
     waiting = [target_stage(dockerfile, target)]
     while waiting:
@@ -192,11 +193,20 @@ def local_sources(instruction: Copy | Add) -> tuple[str, ...]:
     return tuple(source for source in instruction.sources if source not in words)
 
 
-def _require_reference(dockerfile: Dockerfile, instruction: Instruction, image: Stage | str | None) -> None:
+def _require_reference(
+    dockerfile: Dockerfile, instruction: Instruction, image: Stage | str | None, empty: tuple[str, ...]
+) -> None:
+    """Raise `BuildError` for the name of an image that is malformed. `empty`: variables in it that have no value."""
     if not isinstance(image, str) or is_reference(image) or is_place(image):
         return
     stage = named(dockerfile, image)
+    if stage is not None:
+        hint = f"the stage is called `{stage.name}`"
+    elif empty:
+        hint = f"give `{empty[0]}` a value: `build: {{args: …}}`, or a default with `ARG` before the first `FROM`"
+    else:
+        hint = hint_for(image)
     raise BuildError(
         f"{at(dockerfile, instruction)}: the base `{image}` is not the name of an image: `{instruction.text}`",
-        hint=f"the stage is called `{stage.name}`" if stage else "names of images are in lower case",
+        hint=hint,
     )

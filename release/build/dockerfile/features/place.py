@@ -13,14 +13,13 @@ from release.build.dockerfile.instructions import (
     Instruction,
     Stage,
 )
-from release.build.dockerfile.scope import Scope
+from release.build.dockerfile.scope import Scope, names_in
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 
 _PATTERN = pattern(r"(?<!\\)\$\{\w+[#%/]")
 _UNSET = pattern(r"(?<!\\)\$\{\w+[-+?]")
 _REQUIRED = pattern(r"(?<!\\)\$\{\w+:\?")
-_NAME = pattern(r"\$\{?(\w+)")
 
 #: Features and, for messages, what needs them.
 Found = Iterator[tuple[Feature, str]]
@@ -50,7 +49,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     def may_depend_on_base(self, *texts: str) -> bool:
         """Whether the base image's environment may decide what the texts expand to."""
-        names = {name for text in texts for name in _NAME.findall(text)}
+        names = {name for text in texts for name in names_in(text)}
         return self.is_open and not names <= self.scope.variables.keys()
 
     def error(self, instruction: Instruction, what: str, hint: str) -> BuildError:

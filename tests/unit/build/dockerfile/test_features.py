@@ -406,6 +406,21 @@ class TestErrors:
         assert str(refusal(text)).startswith(message)
 
     @pytest.mark.parametrize(
+        ("text", "hint"),
+        [
+            ("ARG V\nFROM golang:${V}", "give `V` a value"),
+            ("ARG V=1\nFROM --platform=$BUILDPLATFORM golang:$KIND-$V", "give `KIND` a value"),
+            ("FROM scratch AS base\nFROM Base", "the stage is called `base`"),
+            ("FROM https://ghcr.io/acme/app", "write it without `https://`"),
+            ("FROM alpine@sha256:12", "a digest is `sha256:`"),
+            ("FROM ghcr.io/Acme/app:V1", "lower case"),
+            ("FROM alpine:{{tag}}", "write it like `alpine:3.22`"),
+        ],
+    )
+    def test_the_hint_for_a_malformed_base_fits_its_cause(self, text: str, hint: str) -> None:
+        assert hint in str(refusal(text).hint)
+
+    @pytest.mark.parametrize(
         ("options", "reason"),
         [
             ("?branch=a&tag=b", "several versions: `refs/heads/a`, `refs/tags/b`"),
