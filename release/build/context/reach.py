@@ -12,9 +12,9 @@ import msgspec
 
 from release.build.context.source_pattern import Source
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
-from release.build.dockerfile.mounts import MountError
+from release.build.dockerfile.mounts import MountError, mount_form
 from release.build.dockerfile.remote_sources import is_remote
-from release.build.dockerfile.scope import Scope, global_scope
+from release.build.dockerfile.scope import Scope, global_scope, names_in
 from release.build.dockerfile.stage_graph import base_of, effective_instructions, local_sources
 from release.build.dockerfile.stage_references import named, written_mounts, written_source
 from release.build.embedded.tree import Tree, below_root
@@ -23,7 +23,6 @@ from release.lazy_pattern import pattern
 from release.oci.image_json import Platform
 
 _EXPANDED = pattern(r"[$\\'\"`]")
-_VARIABLE = pattern(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +58,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
             has_files = self.bases.get(stage.index) in filled
             for instruction in stage.instructions:
                 has_files = has_files or isinstance(instruction, Copy | Add)
-                mounts = [mount.get("type", "bind") for mount in mounts_of(instruction)]
+                mounts = [mount.get("type", "bind").lower() for mount in mounts_of(instruction)]
                 if "bind" in mounts or (has_files and isinstance(instruction, Run)):
                     return True
             filled |= {stage.index} if has_files else set()
@@ -163,11 +162,12 @@ def _used(dockerfile: Dockerfile, instruction: Instruction) -> list[Stage]:
 
 def mounts_of(instruction: Instruction) -> Iterator[dict[str, str]]:
     """The options of each `RUN --mount=`."""
-    if isinstance(instruction, Run):
-        for flag in instruction.flags:
-            if flag.name == "mount":
-                options = (part.strip().partition("=") for part in (flag.value or "").split(","))
-                yield {name.lower(): value.strip('"') for name, _, value in options}
+    for text in instruction.flag_values("mount") if isinstance(instruction, Run) else ():
+        try:
+            options = (part.strip().partition("=") for part in mount_form(text))
+        except MountError:
+            continue  # the builder reports it
+        yield {name.lower(): value for name, _, value in options}
 
 
 def _sources(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Iterator[Source]:
@@ -175,7 +175,7 @@ def _sources(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Iterator[Sou
         if isinstance(instruction, Arg | Env):
             _take(scope, instruction)
             continue
-        for text, is_mount in _operands(instruction):
+        for text, is_mount in _operands(instruction, scope):
             pattern, is_exact = _pattern(text, instruction, scope)
             if pattern is not None:
                 yield Source(
@@ -208,7 +208,7 @@ def _take(scope: Scope, instruction: Arg | Env) -> None:
         return
 
 
-def _operands(instruction: Instruction) -> Iterator[tuple[str, bool]]:
+def _operands(instruction: Instruction, scope: Scope) -> Iterator[tuple[str, bool]]:
     """The sources that come from the context, and whether they are mounted."""
     if isinstance(instruction, Copy | Add) and not (
         isinstance(instruction, Copy) and instruction.flag("from")
@@ -217,8 +217,19 @@ def _operands(instruction: Instruction) -> Iterator[tuple[str, bool]]:
             if not (isinstance(instruction, Add) and is_remote(text)):
                 yield text, False
     for mount in mounts_of(instruction):
-        if mount.get("type", "bind") == "bind" and not mount.get("from"):
+        if _is_bind(mount, instruction, scope) and not mount.get("from"):
             yield mount.get("source") or mount.get("src") or ".", True
+
+
+def _is_bind(mount: Mapping[str, str], instruction: Instruction, scope: Scope) -> bool:
+    """Whether a mount is a bind mount, also where that depends on a variable that the base image may set."""
+    kind = mount.get("type", "bind")
+    if "$" in kind and not set(names_in(kind)) <= scope.variables.keys():
+        return True
+    try:
+        return scope.expand(instruction, kind).lower() == "bind"
+    except BuildError:
+        return False  # the builder reports it
 
 
 def _destination(instruction: Instruction, scope: Scope) -> str:
@@ -235,7 +246,7 @@ def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[s
     """The names of a source's path; None for a path that leaves the context, which every builder refuses."""
     is_exact = "$" not in text
     if _EXPANDED.search(text):
-        if not set(_VARIABLE.findall(text)) <= scope.variables.keys():
+        if not set(names_in(text)) <= scope.variables.keys():
             return (), False
         try:
             text = scope.expand(instruction, text)
