@@ -22,6 +22,7 @@ def require_component(name: str, section: ComponentSection, document: Document) 
     if not name.strip():
         where = document.keys.get(f"$.components.{name}") or document.at("$.components")
         raise ConfigError(f"{where}: a component has no name", hint="write one: `components: {api: {…}}`")
+    _require_read(name, section, document)
     _require_globs(name, section, document)
     _require_names(name, section, document)
     if section.release_on or section.bump.types or section.checks or section.tags != "default":
@@ -47,6 +48,43 @@ def require_component(name: str, section: ComponentSection, document: Document) 
                 f"{_at(document, name, 'bump.calver')}: `bump.calver` is read with `versions: calver` only",
                 hint="add `versions: calver`, or remove `bump.calver`",
             )
+
+
+def _require_read(name: str, section: ComponentSection, document: Document) -> None:
+    """Raise `ConfigError` for a key that only the default tags read, or only rules in `tags:`: it had no effect."""
+    own = f"$.components.{name}"
+    places = document.positions
+    if section.tags == "default":
+        # At the top level the key may be meant for other components.
+        if section.events != "guarded" and (own not in places or f"{own}.events" in places):
+            raise ConfigError(
+                f"{_at(document, name, 'events')}: `events` is read with rules in `tags:` only",
+                hint="write rules in `tags:`, or remove `events`",
+            )
+        return
+    for key, is_given, hint in (
+        ("latest", section.latest != "auto", _latest_of_rules(section)),
+        (
+            "channels",
+            bool(section.channels),
+            "write a rule for the tag of the channel, and remove `channels`",
+        ),
+    ):
+        if is_given and (f"{own}.{key}" in places or f"{own}.tags" not in places):
+            raise ConfigError(
+                f"{_at(document, name, key)}: `{key}` is read with the default tags only, and `tags` has rules",
+                hint=hint,
+            )
+
+
+def _latest_of_rules(section: ComponentSection) -> str:
+    rule = "type=raw,value=latest,enable={{is_default_branch}}"
+    instead = (
+        "`flavor: latest=false`"
+        if section.latest == "never"
+        else f"`flavor: latest=false` and the rule `{rule}`"
+    )
+    return f"write {instead} in its place"
 
 
 def _require_globs(name: str, section: ComponentSection, document: Document) -> None:

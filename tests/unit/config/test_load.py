@@ -333,8 +333,7 @@ def test_null_in_a_rule_of_retention_is_an_error(rule: str) -> None:
 
 
 def test_default_that_a_component_gives_counts_before_the_top_level() -> None:
-    top = """tags: type=sha
-events: as-action
+    top = """events: as-action
 flavor: latest=true
 labels: a=b
 annotations: a=b
@@ -355,18 +354,48 @@ channels: [rc]
 bump: {major_on_zero: true}
 retention: {grace: 2h}
 """
-    own = """tags: default, events: guarded, flavor: [], labels: {}, annotations: [], build: {}, checks: [], prefix: "",
+    own = """events: guarded, flavor: [], labels: {}, annotations: [], build: {}, checks: [], prefix: "",
     paths: [], depends: [], versions: semver, ignore_tags: ["v[0-9]", "v[0-9][0-9]"], release_on: [], latest: auto,
     reuse: never, attest: never, pull_requests: false, base: highest, channels: [], bump: {}"""
     a, b, c = read(
         f"{top}components:\n  a: {{image: a, {own}}}\n  b: {{image: b, depends: []}}\n  c: {{image: a}}\n"
     ).components
-    keys = set(ComponentSection.__struct_fields__) - {"image", "images"}
+    keys = set(ComponentSection.__struct_fields__) - {"image", "images", "tags"}
     defaults = ComponentSection(labels={}, build=BuildSpec())
     # A policy has no default, and no component can be without that of the top level.
     assert {key for key in keys if getattr(a.section, key) != getattr(defaults, key)} == {"retention"}
     assert {key for key in keys if getattr(c.section, key) == getattr(ComponentSection(), key)} == set()
     assert {key for key in keys if getattr(b.section, key) != getattr(c.section, key)} == {"depends"}
+    d, e = read("tags: type=sha\ncomponents: {d: {image: d, tags: default}, e: {image: e}}\n").components
+    assert (d.section.tags, e.section.tags) == ("default", "type=sha")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("image: a\ntags: type=sha\nlatest: never\n", "3:9: `latest`"),
+        ("image: a\ntags: [type=sha]\nlatest: default-branch\n", "3:9: `latest`"),
+        ("image: a\ntags: type=sha\nchannels: [rc]\n", "3:11: `channels`"),
+        ("image: a\nevents: as-action\n", "2:9: `events`"),
+        ("tags: type=sha\nlatest: never\ncomponents: {b: {image: b}}\n", "2:9: `latest`"),
+        ("tags: type=sha\ncomponents: {b: {image: b, latest: never}}\n", "2:36: `latest`"),
+        ("components: {b: {image: b, events: as-action}}\n", "1:36: `events`"),
+    ],
+)
+def test_key_that_the_kind_of_tags_does_not_read_is_an_error(text: str, place: str) -> None:
+    assert fails(text).message.startswith(f"shipmark.yml:{place} is read with ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "latest: never\ncomponents: {a: {image: a}, b: {image: b, tags: type=sha}}\n",
+        "events: as-action\ncomponents: {a: {image: a}, b: {image: b, tags: type=sha}}\n",
+        "image: a\ntags: type=sha\nlatest: auto\n",
+    ],
+)
+def test_key_of_the_top_level_may_be_for_components_with_the_other_kind_of_tags(text: str) -> None:
+    read(text)
 
 
 def test_variables_are_replaced_in_images_and_arguments() -> None:

@@ -74,8 +74,8 @@ class TestKeys:
 
     def test_keys_that_are_allowed_in_an_untrusted_config_are_read(self) -> None:
         config = outside(
-            "image: ghcr.io/acme/app\ntags: [type=sha]\nprefix: api/\nversions: calver\nlatest: never\n"
-            "base: nearest\nchannels: [rc]\nlabels: {a: b}\nannotations: {c: d}\nflavor: [latest=false]\n"
+            "image: ghcr.io/acme/app\nprefix: api/\nversions: calver\nlatest: never\n"
+            "base: nearest\nchannels: [rc]\nlabels: {a: b}\nannotations: {c: d}\n"
             "build: {context: sub, dockerfile: sub/Dockerfile, target: final, platforms: [linux/arm64], args: {A: b}}"
         )
         component = config.components[0]
@@ -83,6 +83,8 @@ class TestKeys:
         assert component.build.context == "sub"
         assert component.build.args == {"A": "b"}
         assert component.section.channels == ("rc",)
+        rules = outside("image: ghcr.io/acme/app\ntags: [type=sha]\nflavor: [latest=false]\n")
+        assert (rules.ignored, rules.components[0].section.tags) == ((), ("type=sha",))
 
     def test_unknown_key_in_an_untrusted_config_is_an_error(self) -> None:
         with pytest.raises(ConfigError, match="unknown key `lgo`"):
