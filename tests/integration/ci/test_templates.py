@@ -61,7 +61,7 @@ class TestTekton:
         tekton = Tekton(workspace.path, tmp_path / "tekton", installed.folder)
         image = f"{registry_server.host}/acme/app"
         release: dict[str, str | list[str]] = {
-            "args": [f"--image={image}"],
+            "image": image,
             "ref": "refs/tags/v1.4.2",
             "revision": workspace.head,
         }
@@ -74,6 +74,11 @@ class TestTekton:
         assert tekton.result("digest").startswith("sha256:")
         assert tekton.result("IMAGE_URL").startswith(f"{image}:")
         assert sum(len(path.read_bytes()) for path in tekton.results.iterdir()) < 2048
+        # As `ci/tekton/change.yaml` says; the Pipeline gives the image to each command.
+        args = [f"--to={registry_server.host}/acme/production", "--reason=r", "--", f"{image}:1.4.2"]
+        done = tekton.run({**release, "command": "promote", "args": args})
+        assert done.returncode == 0, done.stderr
+        assert registry_server.tags("acme/production")["latest"] == tekton.result("digest")
 
     def test_chains_gets_no_hint_about_an_image_in_a_layout(
         self, workspace: GitRepo, installed: Installed, tmp_path: Path
@@ -146,7 +151,12 @@ class TestTekton:
             "from-fork": "true",
             "event": "pull_request",
         }
-        params |= {"default-branch": "main", "repository-url": "https://git.test/a/b", "actor": "ana"}
+        params |= {
+            "image": "r/a",
+            "default-branch": "main",
+            "repository-url": "https://git.test/a/b",
+            "actor": "ana",
+        }
         names = {f"params.{name}": value for name, value in params.items()}
         names |= {"context.taskRun.uid": "u", "context.taskRun.name": "n", "workspaces.source.path": "/w"}
         env = {
@@ -160,7 +170,9 @@ class TestTekton:
         assert (request.number, request.head_sha, request.source_branch) == (12, "b" * 40, "x")
         assert (request.target_branch, request.fork, found.run.id) == ("main", True, "u")
         assert {line.variable for line in found.concluded} >= {
-            name for name in env if name.startswith("SHIPMARK_") and name != "SHIPMARK_REF"
+            name
+            for name in env
+            if name.startswith("SHIPMARK_") and name not in ("SHIPMARK_REF", "SHIPMARK_IMAGE")
         }
 
     def test_tekton_task_runs_without_root_and_without_capabilities(self, tmp_path: Path) -> None:
