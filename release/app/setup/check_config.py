@@ -10,10 +10,13 @@ from release.app.log.open_log import sql_url
 from release.app.releases.decide import rules_of
 from release.app.releases.gathering.gather import image_checks
 from release.app.retention.gather import whole_match
+from release.app.retention.trash import trash_of
 from release.app.session import Session
 from release.build.buildkit.options import read_options
+from release.build.embedded.programs import read_allowed
 from release.config.load import Component, Config
 from release.config.model import LogSection
+from release.inventory.in_use.sources import require_sources
 from release.oci.image_json import wanted_platform
 from release.retention.policy import policy_of
 
@@ -40,9 +43,13 @@ def check_config(session: Session) -> ConfigCheck:
         for platform in component.build.platforms:
             wanted_platform(platform)
         read_options(component.build, session.root)
+        read_allowed(component.build.foreign_binaries)
         image_checks(component)
         if (retention := component.section.retention) is not None:
             policy_of(retention, compile_pattern=whole_match, where=_where(config, component))
+            require_sources(retention.in_use)
+            for target in component.targets:
+                trash_of(target.image, retention, project="", where=_where(config, component))
     for section in config.log:
         if section.store == "sql":
             _require_database(section, session.settings.env)

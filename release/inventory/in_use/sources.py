@@ -40,8 +40,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 def ask(sections: Sequence[InUseSection], asked: Asked, *, warn: Callable[[str], None]) -> tuple[Used, ...]:
     """Every reference that the sources name. Raises `RefusedError` if one fails, and `Interrupted`."""
-    for number, section in enumerate(sections):
-        _require_one(section, number)
+    require_sources(sections)
     tasks = [partial(_ask, section, number, asked) for number, section in enumerate(sections)]
     answers = run_all(tasks, jobs=4, cancel=asked.cancel) if tasks else []
     for section, found in zip(sections, answers, strict=True):
@@ -116,6 +115,12 @@ def _text(raw: bytes, name: str) -> str:
 def _given(section: InUseSection) -> list[str]:
     names = ("file", "command", "kubectl", "compose", "manifests", "ecs")
     return [name for name in names if getattr(section, name) is not None]
+
+
+def require_sources(sections: Sequence[InUseSection]) -> None:
+    """Raise `ConfigError` for a section that does not name exactly one source."""
+    for number, section in enumerate(sections):
+        _require_one(section, number)
 
 
 def _require_one(section: InUseSection, number: int) -> None:
