@@ -60,6 +60,11 @@ def lines(text: str) -> list[str]:
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
+def numbered(text: str) -> list[tuple[int, str]]:
+    """As `lines`, each with its number in the input, from 1."""
+    return [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+
+
 def truth(name: str, text: str) -> bool:
     """The boolean of the input `name`. Raises `ConfigError` for other texts than `true` and `false`."""
     if text.strip() not in ("true", "false"):

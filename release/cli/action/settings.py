@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from release.cli.action.inputs import lines, truth
+from release.cli.action.inputs import lines, numbered, truth
 from release.config.document import Position
 from release.config.overlay import Overlay
 from release.errors import ConfigError
@@ -56,7 +56,7 @@ def _values(_name: str, text: str) -> list[str]:
 def _arguments(name: str, text: str) -> dict[str, str]:
     """`NAME=value` lines; `NAME` alone takes the variable NAME, as in docker/build-push-action."""
     found = {}
-    for number, line in enumerate(lines(text), start=1):
+    for number, line in numbered(text):
         key, equals, value = line.partition("=")
         _require_name(name, number, key)
         found[key] = value if equals else f"${{{key}}}"
@@ -65,7 +65,7 @@ def _arguments(name: str, text: str) -> dict[str, str]:
 
 def _pairs(name: str, text: str) -> dict[str, str]:
     found = {}
-    for number, line in enumerate(lines(text), start=1):
+    for number, line in numbered(text):
         key, equals, found[key] = line.partition("=")
         if not equals or not key:
             raise _wrong(name, number, "write `NAME=VALUE`, one a line")
@@ -117,24 +117,28 @@ def settings_of(inputs: Mapping[str, str]) -> Settings:
         if name in inputs:
             read = setting.read(name, inputs[name])
             (build if setting.build else value)[setting.key] = read
-            positions |= _positions(f"$.{'build.' if setting.build else ''}{setting.key}", name, read)
+            path = f"$.{'build.' if setting.build else ''}{setting.key}"
+            positions |= _positions(path, name, read, inputs[name])
     secrets, env = _secrets(inputs)
     if secrets:
         build["secrets"] = secrets
-        positions |= _positions("$.build.secrets", "secrets", secrets)
+        positions["$.build.secrets"] = Position(source="input `secrets`", line=1, column=1)
     if build:
         value["build"] = build
     return Settings(Overlay(value=value, positions=positions), env)
 
 
-def _positions(path: str, name: str, value: Any) -> dict[str, Position]:
+def _positions(path: str, name: str, value: Any, text: str) -> dict[str, Position]:
     """Positions for messages: the input, and the line of each value in it."""
     source = f"input `{name}`"
     found = {path: Position(source=source, line=1, column=1)}
     if isinstance(value, list):
+        # Several values of a line have commas between them.
+        at = [number for number, line in numbered(text) for _ in _values(name, line)]
+        places = at if len(at) == len(value) else [number for number, _ in numbered(text)]
         found |= {
-            f"{path}[{number}]": Position(source=source, line=number + 1, column=1)
-            for number in range(len(value))
+            f"{path}[{number}]": Position(source=source, line=line, column=1)
+            for number, line in enumerate(places)
         }
     return found
 
@@ -143,7 +147,7 @@ def _secrets(inputs: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """The secrets in the form of `shipmark.yml`, and the variables for those that are given as text."""
     found: list[str] = []
     env: dict[str, str] = {}
-    for number, line in enumerate(lines(inputs.get("secrets", "")), start=1):
+    for number, line in numbered(inputs.get("secrets", "")):
         if _OWN_SECRET.match(line):
             found.append(line)
             continue

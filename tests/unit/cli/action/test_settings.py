@@ -131,6 +131,25 @@ def test_line_that_cannot_be_read_is_counted_and_not_quoted(inputs: dict[str, st
     assert "s3cr3t" not in raised.value.message + str(raised.value.hint)
 
 
+@pytest.mark.parametrize("name", ["secrets", "secret-envs", "secret-files", "build-args", "build-contexts"])
+def test_blank_lines_of_an_input_are_counted_in_messages(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"line 5 of the input `{name}`"):
+        settings_of({name: "\n\nOK=1\n \n;"})
+
+
+def test_positions_of_values_are_the_lines_of_the_input() -> None:
+    found = settings_of(
+        {"platforms": "\nlinux/amd64, linux/arm64\n\nlinux/s390x", "cache-to": "\ntype=a,b=c"}
+    ).overlay
+    lines = {path: at.line for path, at in found.positions.items() if path.endswith("]")}
+    assert lines == {
+        "$.build.platforms[0]": 2,
+        "$.build.platforms[1]": 2,
+        "$.build.platforms[2]": 4,
+        "$.build.cache_to[0]": 2,
+    }
+
+
 @pytest.mark.parametrize(
     ("inputs", "ignored"),
     [
