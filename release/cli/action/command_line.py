@@ -54,6 +54,12 @@ CHOICES: Mapping[str, tuple[Choice, ...]] = {
     "to": (Choice(("promote",), "--to", "lines"), Choice(("rollback",), "--to")),
     "line": (Choice(("rollback",), "--line"),),
 }
+#: Command -> the inputs without which it is a usage error. `args` may have their options instead.
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "promote": ("source", "to"),
+    "rollback": ("to", "reason"),
+    "restore": ("version", "reason"),
+}
 #: Inputs that the action itself reads, or that every command takes.
 _OWN = (
     "command",
@@ -75,7 +81,8 @@ _METADATA = ("images", "tags", "flavor", "labels", "annotations")
 def arguments(inputs: Mapping[str, str]) -> list[str]:
     """The command line for the inputs. An input with several values has one a line, and each becomes one argument.
 
-    Raises `ConfigError` for an unknown input or command, and for an input that the command does not have.
+    Raises `ConfigError` for an unknown input or command, for an input that the command does not have, and for one that
+    it lacks.
     """
     for name, hint in unknown_inputs(inputs, KNOWN):
         raise ConfigError(f"the action has no input `{name}`", hint=hint)
@@ -84,6 +91,12 @@ def arguments(inputs: Mapping[str, str]) -> list[str]:
         raise ConfigError(
             f"the action has no command `{command}`",
             hint=f"`with: {{command: …}}` takes one of {', '.join(f'`{name}`' for name in COMMANDS)}",
+        )
+    lacking = [name for name in _NEEDED.get(command, ()) if name not in inputs]
+    if lacking and "args" not in inputs:
+        raise ConfigError(
+            f"`command: {command}` needs the input `{lacking[0]}`",
+            hint=f"add `{lacking[0]}: …` below `with:`",
         )
     argv = ["-C", inputs.get("working-directory", ".").strip()]
     if "config" in inputs:

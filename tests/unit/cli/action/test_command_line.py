@@ -127,6 +127,21 @@ class TestArguments:
         assert raised.value.message == f"`command: {command}` has no input `{name}`"
         assert belongs in (raised.value.hint or "")
 
+    @pytest.mark.parametrize(
+        ("inputs", "lacking"),
+        [
+            ({"command": "promote", "source": "1.0.0"}, "to"),
+            ({"command": "rollback", "to": "1.0.0"}, "reason"),
+            ({"command": "restore", "reason": "x"}, "version"),
+        ],
+    )
+    def test_command_without_an_input_that_it_needs_is_refused_with_its_name(
+        self, inputs: dict[str, str], lacking: str
+    ) -> None:
+        with pytest.raises(ConfigError, match=f"needs the input `{lacking}`"):
+            arguments(inputs)
+        assert arguments({**inputs, "args": "--other"})
+
     def test_input_that_is_neither_true_nor_false_is_refused(self) -> None:
         with pytest.raises(ConfigError, match="`wait` is `yes`"):
             arguments({"command": "run", "wait": "yes"})
