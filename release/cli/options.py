@@ -57,7 +57,9 @@ def global_options(function: Function) -> Function:
             envvar="SHIPMARK_CONFIG",
             help="The config file [default: shipmark.yml].",
         ),
-        click.option("-q", "quiet", is_flag=True, callback=beside("verbose"), help="Only data and errors."),
+        click.option(
+            "-q", "quiet", is_flag=True, callback=beside("verbose"), help="Only data, warnings and errors."
+        ),
         click.option("-v", "verbose", is_flag=True, callback=beside("quiet"), help="Say more."),
         click.option(
             "--color",

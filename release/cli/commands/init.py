@@ -11,12 +11,18 @@ from release.app.setup.init.init import InitFile, InitReport, InitRequest, init
 from release.cli.options import Command, global_options, settings_of
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
+from release.errors import ConfigError
 
 
 @click.command(cls=Command)
 @global_options
 @click.option(
-    "--image", "images", multiple=True, metavar="TARGET", help="Where the image goes: `ghcr.io/acme/app`."
+    "--image",
+    "images",
+    multiple=True,
+    metavar="TARGET",
+    envvar="SHIPMARK_IMAGE",
+    help="Where the image goes: `ghcr.io/acme/app`.",
 )
 @click.option(
     "--shipmark",
@@ -51,6 +57,8 @@ def command(
     """
     if folder is not None:
         settings = settings_of(ctx)
+        if not os.path.isdir(os.path.join(settings.directory, folder)):
+            raise ConfigError(f"`{folder}` is not a folder", hint="check the path behind `shipmark init`")
         ctx.obj = msgspec.structs.replace(settings, directory=os.path.join(settings.directory, folder))
     session = open_session(ctx)
     report = init(session, InitRequest(write=write, source=source, systems=systems))

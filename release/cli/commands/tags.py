@@ -52,12 +52,10 @@ def command(ctx: click.Context, form: str | None, as_json: bool, result_file: st
         data(*(tag.name for tag in decision.tags))
     else:
         data(*decision.references)
-    if not decision.tags and decision.withheld and session.settings.verbosity >= 0:
-        first = decision.withheld[0]
-        talk(f"warning: no tag is due: `{first.name}` is withheld: {first.reason}")
-    if session.settings.verbosity >= 0:
-        for warning in decision.warnings:
-            talk(f"warning: {warning}")
+    if not decision.tags and decision.withheld:
+        talk(f"warning: {_nothing_due(decision)}")
+    for warning in decision.warnings:
+        talk(f"warning: {warning}")
 
 
 def _several(session: Session, form: str, result_file: str | None) -> None:
@@ -79,9 +77,15 @@ def _several(session: Session, form: str, result_file: str | None) -> None:
             data(*(f"{decision.component} {name}" for name in names))
         elif form == "text":
             data(*(decision.references or names))
-        if session.settings.verbosity >= 0:
-            for warning in decision.warnings:
-                talk(f"warning: {decision.component}: {warning}")
+        if not decision.tags and decision.withheld:
+            talk(f"warning: {decision.component}: {_nothing_due(decision)}")
+        for warning in decision.warnings:
+            talk(f"warning: {decision.component}: {warning}")
+
+
+def _nothing_due(decision: DecisionReport) -> str:
+    first = decision.withheld[0]
+    return f"no tag is due: `{first.name}` is withheld: {first.reason}"
 
 
 def takes_outputs(session: Session, result_file: str | None) -> bool:

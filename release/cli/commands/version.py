@@ -74,6 +74,7 @@ def command(
     session = open_session(ctx)
     chosen = one_form(form, as_json=as_json, default="plain", template=template)
     _require_sense(part, channel, create=create, push=push, force_unpushed=force_unpushed)
+    _require_no_labels(part, chosen)
     if part is not None and result_file is not None:
         raise ConfigError(
             "`--result-file` takes the outputs of this commit's version, and `--next` prints another one",
@@ -101,9 +102,8 @@ def command(
             # Published before the version is read: in a shallow clone the tags are known, and the version is an error.
             publish_decisions(session, [tags(session, TagsRequest(component=component))], result_file)
         found = find_version(session, VersionRequest(component=component), labelled=chosen == "labels")
-    if session.settings.verbosity >= 0:
-        for warning in found.warnings:
-            talk(f"warning: {warning}")
+    for warning in found.warnings:
+        talk(f"warning: {warning}")
     facts = found.facts
     if chosen == "json":
         document(msgspec.to_builtins(version_report(found)))
@@ -125,4 +125,12 @@ def _require_sense(
     if force_unpushed and not create:
         raise ConfigError(
             "`--force-unpushed` needs `--create`, which makes the git tag", hint="add `--create`"
+        )
+
+
+def _require_no_labels(part: str | None, form: str) -> None:
+    if part is not None and form == "labels":
+        raise ConfigError(
+            "`--format labels` gives the labels of this commit's image, which does not have the version of `--next`",
+            hint="make the git tag with `--create` first, then `shipmark version --format labels`",
         )

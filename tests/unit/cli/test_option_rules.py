@@ -129,6 +129,7 @@ def test_commands_take_variables_only_where_no_option_stands_before_them() -> No
         (["tags", "-q", "-v"], "`-q` and `-v` exclude each other"),
         (["prune", "--json", "explain", "1.0.0"], "write `--json` behind `explain`"),
         (["cache", "--json", "clean"], "write `--json` behind `clean`"),
+        (["version", "--next", "patch", "--format", "labels"], "does not have the version of `--next`"),
         (["tags", "--config", ""], "the value of `--config` is empty"),
     ],
 )

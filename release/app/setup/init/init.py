@@ -107,6 +107,7 @@ def init(session: Session, request: InitRequest) -> InitReport:
             )
     elif any(_has_metadata(one) for one in found.workflows):
         notes.append(f"`{CONFIG_NAME}` exists, so workflows with docker/metadata-action stay as they are")
+    notes += _unused_image(session, found, drafts)
     before = {one.path: one.text for one in found.workflows}
     files += [
         _changed(one.path, before[one.path], one.text) for one in converted if one.text != before[one.path]
@@ -129,6 +130,14 @@ def init(session: Session, request: InitRequest) -> InitReport:
         left=tuple(left for one in converted for left in one.left),
         notes=tuple(notes),
     )
+
+
+def _unused_image(session: Session, found: Found, drafts: list[Draft]) -> list[str]:
+    """A note about `--image`, unless it went into the config."""
+    if not session.settings.images or not (found.has_config or drafts):
+        return []
+    says = f"`{CONFIG_NAME}`, which exists, says" if found.has_config else "the converted workflows say"
+    return [f"`--image` is not written down: {says} where the image goes"]
 
 
 def _without_dockerfile(found: Found) -> str:

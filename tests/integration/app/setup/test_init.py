@@ -392,8 +392,9 @@ class TestRefusals:
     def test_existing_config_is_kept_and_so_are_the_workflows_beside_it(self, repo: GitRepo) -> None:
         path = with_workflow(repo, "single")
         repo.commit(files={"shipmark.yml": "image: ghcr.io/acme/app\n"})
-        report = made(repo)
+        report = made(repo, images=("ghcr.io/acme/other",))
         assert [one.path for one in report.files] == [".github/workflows/shipmark.yml"]
+        assert any("`--image` is not written down" in note for note in report.notes)
         assert "docker/metadata-action" in (repo.path / path).read_text()
         assert any("`shipmark.yml` exists" in note for note in report.notes)
 
