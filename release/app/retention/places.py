@@ -75,7 +75,7 @@ def places_of(
 def _configured(session: Session, request: PruneRequest, given: RetentionSection | None) -> tuple[Place, ...]:
     found = _components(session, given, request.policy_name)
     if not found:
-        raise _nothing(session, given)
+        raise _nothing(session, request, given)
     return found
 
 
@@ -161,7 +161,7 @@ def _shared(session: Session, request: PruneRequest, given: RetentionSection | N
         return Place(name="", project="", section=given, where=request.policy_name)
     found = [one.section.retention for one in session.components if one.section.retention is not None]
     if not found:
-        raise _nothing(session, given)
+        raise _nothing(session, request, given)
     where = session.config.source or "shipmark.yml"
     is_one = all(one == found[0] for one in found)
     return Place(name="", project="", section=found[0], where=where) if is_one else None
@@ -177,6 +177,11 @@ def _no_policy_for(session: Session, name: str) -> ConfigError:
 
 def _expanded(session: Session, given: Iterable[str], planned: frozenset[str] | None) -> Iterator[str]:
     for text in given:
+        if text.startswith("oci:"):
+            raise ConfigError(
+                f"`--repositories {text}` is a folder, and not a repository of a registry",
+                hint=f"name it with `--image {text}`",
+            )
         if not has_wildcard(text):
             yield parse_repository(text).name
             continue
@@ -226,11 +231,16 @@ def _pattern(text: str) -> _Pattern:
     return _Pattern(text=text, within=within, path=expression)
 
 
-def _nothing(session: Session, given: RetentionSection | None) -> ConfigError:
+def _nothing(session: Session, request: PruneRequest, given: RetentionSection | None) -> ConfigError:
     if given is not None or any(one.section.retention for one in session.components):
         return ConfigError(
             "there is no image whose repository could be pruned",
             hint=NAME_IMAGE,
+        )
+    if request.apply is not None or request.plan is not None:
+        return ConfigError(
+            "no policy says what may be deleted, and an approved plan is executed as the policy says now",
+            hint="add the `--policy FILE` with which the plan was made",
         )
     return ConfigError(
         "no policy says what may be deleted",

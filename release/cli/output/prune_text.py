@@ -19,10 +19,11 @@ _TAGS = 4
 _ROWS = 40
 
 
-def prune_lines(report: PruneReport, *, verbose: bool = False) -> list[str]:
+def prune_lines(report: PruneReport, *, options: str = "", verbose: bool = False) -> list[str]:
     """The plan, or what was executed of it, as lines: a table for each repository, then sums and what to do next.
 
-    Of several repositories, those in which nothing happens are only counted, unless `verbose`.
+    Of several repositories, those in which nothing happens are only counted, unless `verbose`. `options`: with which
+    the plan was made, each after a blank; executing it needs the same.
     """
     lines: list[str] = []
     several = report.totals.repositories > 1
@@ -44,7 +45,7 @@ def prune_lines(report: PruneReport, *, verbose: bool = False) -> list[str]:
     lines.append(f"plan {report.plan}")
     if not any(one.refused for one in report.repositories):
         # A plan sends no request that writes, so it does not know whether the registry deletes anything.
-        command = f"`shipmark prune --apply {report.plan[:12]}`"
+        command = f"`shipmark prune{options} --apply {report.plan[:12]}`"
         lines.append(f"nothing was changed; {command} executes this plan, if the registry lets it delete")
     return lines
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 import msgspec
 
+from release.app.settings import Settings
 from release.cli.group import LazyGroup, Row
 from release.cli.option_rules import require_behind
 from release.cli.options import global_options, image_options, merged, reported, settings_from
@@ -93,9 +95,23 @@ def _run(ctx: click.Context, own: dict[str, Any]) -> None:
     if own["as_json"]:
         document(msgspec.to_builtins(result.report))
     else:
-        data(*prune_lines(result.report, verbose=session.settings.verbosity > 0))
+        options = _options(session.settings, own)
+        data(*prune_lines(result.report, options=options, verbose=session.settings.verbosity > 0))
     if result.error is not None:
         raise result.error
+
+
+def _options(settings: Settings, own: Mapping[str, Any]) -> str:
+    """The options that decide what a plan contains, as they are written on a command line, each after a blank."""
+    given = [
+        ("-C", None if settings.directory == "." else settings.directory),
+        ("--config", settings.config),
+        ("--policy", own["policy"]),
+        *(("--repositories", one) for one in own["repositories"]),
+        *(("--image", one) for one in settings.images),
+        *(("--component", one) for one in (settings.component, *settings.components)),
+    ]
+    return "".join(f" {name} {shlex.quote(value)}" for name, value in given if value is not None)
 
 
 def policy_text(directory: str, name: str | None) -> str | None:
