@@ -33,7 +33,9 @@ def configuration_of(session: Session) -> Config:
     if text is None:
         require_none(session, path)
     if text is None and given:
-        raise ConfigError(f"`{given}` does not exist", hint="check the path behind `--config`")
+        raise ConfigError(
+            f"`{given}` does not exist", hint="check the path behind `--config`, or in SHIPMARK_CONFIG"
+        )
     name = os.path.relpath(path, session.directory) if text is not None else None
     own = session.settings
     config = load(text, name, own.env, images=own.images, public=session.public, overlay=own.overlay)

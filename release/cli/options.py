@@ -47,6 +47,13 @@ def _known_system(ctx: click.Context, param: click.Parameter, value: str | None)
     return value
 
 
+def _colored(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Use the colours at once: an error of the rest of the command line has them, too."""
+    if value is not None:
+        use_colors(value, os.environ)
+    return value
+
+
 def global_options(function: Function) -> Function:
     """Add the options that every command takes, before or after the command's name."""
     options = (
@@ -65,6 +72,7 @@ def global_options(function: Function) -> Function:
             "--color",
             type=click.Choice(["auto", "always", "never"]),
             envvar="SHIPMARK_COLOR",
+            callback=_colored,
             help="Colours; NO_COLOR and FORCE_COLOR are respected.",
         ),
         click.option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.core import ParameterSource
 
 from release.cli.group import NoSuchCommand
 from release.hints import did_you_mean
@@ -23,8 +24,16 @@ def told(error: click.ClickException) -> tuple[str, str]:
     if isinstance(error, click.NoSuchOption):
         near = " or ".join(f"`{one}`" for one in sorted(error.possibilities or ()))
         return f"`{command}` has no option `{error.option_name}`", f"did you mean {near}?" if near else more
-    text = _sentence(error.format_message())
+    if isinstance(error, click.BadParameter) and ctx is not None and _is_of_variable(error, ctx):
+        error.param_hint = f"'{error.param.envvar}'" if error.param is not None else None
+    text = _sentence(error.format_message()).replace("a valid integer range", "a whole number")
     return text, _nearest(text) or more
+
+
+def _is_of_variable(error: click.BadParameter, ctx: click.Context) -> bool:
+    """Whether the value stands in an environment variable: then no option is to be corrected."""
+    name = error.param.name if error.param is not None else None
+    return name is not None and ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT
 
 
 def _nearest(text: str) -> str:

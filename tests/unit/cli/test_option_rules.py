@@ -69,6 +69,14 @@ def refusal(command: click.Command, words: list[str]) -> str | None:
     return None
 
 
+def test_every_option_has_a_help_and_json_names_its_schema() -> None:
+    for path, command in commands():
+        for one in options(command):
+            assert one.help, (path, one.name)
+            if one.name == "as_json":
+                assert "schema `shipmark." in one.help or "--format json" in one.help, path
+
+
 def test_every_command_with_options_obeys_the_rules() -> None:
     loose = [path for path, command in commands() if options(command) and not isinstance(command, Ruled)]
     assert loose == []
@@ -138,6 +146,16 @@ def test_option_that_would_have_no_effect_is_refused(
 ) -> None:
     assert run(argv) == 2
     assert text in capsys.readouterr().err
+
+
+def test_error_in_the_value_of_a_variable_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHIPMARK_PROGRESS", "jsn")
+    assert run(["tags"]) == 2
+    assert "invalid value for `SHIPMARK_PROGRESS`: `jsn`" in capsys.readouterr().err
+    assert run(["--progress", "plian", "tags"]) == 2
+    assert "invalid value for `--progress`: `plian`" in capsys.readouterr().err
 
 
 def test_config_commands_are_about_the_component_that_is_named(

@@ -25,7 +25,13 @@ from release.cli.session import open_session
 @image_options
 @global_options
 @project_options
-@click.option("--format", "form", type=click.Choice(["json", "csv", "in-toto", "html"]), default="json")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "csv", "in-toto", "html"]),
+    default="json",
+    help="How it is written [default: json].",
+)
 @click.option(
     "-o",
     "--output",

@@ -61,7 +61,12 @@ _COLUMNS = (
 )
 @click.option("--actor", metavar="NAME", help="Whoever ran them.")
 @newest_options("release")
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    help="How it is written [default: table].",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.log-list/1`.")
 @pager_option
 @click.pass_context

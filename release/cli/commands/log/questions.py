@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 import msgspec
 
@@ -17,7 +19,7 @@ from release.app.log.reports import (
     RunningImage,
 )
 from release.cli.log_options import newest_options, pager_option, project_options, shown_of
-from release.cli.options import Command, global_options
+from release.cli.options import Command, Function, global_options
 from release.cli.output.columns import columns
 from release.cli.output.pager import paged
 from release.cli.output.stdout import data, document
@@ -26,13 +28,17 @@ from release.errors import ConfigError
 from release.events import Note
 from release.log.state import TagHold
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+def _json(question: str) -> Callable[[Function], Function]:
+    """Add `--json`. `question`: the name of the document's schema."""
+    text = f"One JSON document, schema `shipmark.log-{question}/1`."
+    return click.option("--json", "as_json", is_flag=True, help=text)
 
 
 @click.command(cls=Command)
 @global_options
 @project_options
-@_JSON
+@_json("find")
 @pager_option
 @click.argument("digest")
 @click.pass_context
@@ -58,7 +64,7 @@ def find(
 @click.command(cls=Command)
 @global_options
 @project_options
-@_JSON
+@_json("at")
 @click.argument("tag")
 @click.argument("time")
 @click.pass_context
@@ -92,7 +98,7 @@ def at(
 @click.command(cls=Command)
 @global_options
 @project_options
-@_JSON
+@_json("history")
 @newest_options("digest")
 @pager_option
 @click.argument("tag")
@@ -130,7 +136,7 @@ def history(
 @click.command(cls=Command)
 @global_options
 @project_options
-@_JSON
+@_json("deployed")
 @click.option(
     "--at", "time", metavar="TIME", help="What ran then: a day, or a moment such as 2026-11-20T17:55Z."
 )
@@ -187,7 +193,7 @@ def _deployment(one: RunningImage) -> tuple[str, ...]:
 @click.command(cls=Command)
 @global_options
 @project_options
-@_JSON
+@_json("diff")
 @click.argument("before")
 @click.argument("after")
 @click.pass_context
