@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from release.app.releases.request import RunRequest, version_of
 from release.app.session import Session
 from release.cli.options import RECORDED_TEXT, Function
+from release.events import Note
 
 
 def wish_options(function: Function) -> Function:
@@ -46,6 +48,18 @@ def wish_options(function: Function) -> Function:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def say_left_out(ctx: click.Context, session: Session, wished: Mapping[str, Any]) -> None:
+    """Print a note about the options of `wish_options` that are given, in a run that is not trusted."""
+    names = [
+        f"`{one.opts[-1]}`"
+        for one in ctx.command.params
+        if wished.get(one.name or "") not in (None, False, ())
+    ]
+    if names:
+        text = f"not asked (untrusted): {', '.join(names)}, because {session.trust.reason}"
+        session.sink.emit(Note(level="info", text=text))
 
 
 def run_request(

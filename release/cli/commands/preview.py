@@ -14,7 +14,7 @@ from release.app.session import Session
 from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.files import require_outputs, write_output
 from release.cli.output.stdout import data, document, terminal_width
-from release.cli.run_options import run_request, wish_options
+from release.cli.run_options import run_request, say_left_out, wish_options
 from release.cli.session import open_session
 from release.errors import ConfigError
 from release.events import Note
@@ -67,6 +67,7 @@ def command(
     request = run_request(session, offline=offline, **wished)
     request.require_whole()
     if not session.trust.trusted:
+        say_left_out(ctx, session, wished)
         _untrusted(session, output, result_file, offline=offline, as_json=as_json)
         return 0
     result = preview(session, request)

@@ -63,14 +63,17 @@ def command(
     from release.cli.run_options import run_request
 
     require_publishable(session, result_file)
+    request = run_request(session, wait=wait, plan_name=plan_file or "", **wished)
+    request.require_whole()
     if not session.trust.trusted:
         from release.app.untrusted import run_untrusted
         from release.cli.output.untrusted import tell_run
 
         tell_run(session, run_untrusted(session), result_file, as_json=as_json)
         return 0
-    plan = None if plan_file is None else _read(session.directory, plan_file)
-    result = run(session, run_request(session, wait=wait, plan=plan, plan_name=plan_file or "", **wished))
+    if plan_file is not None:
+        request = msgspec.structs.replace(request, plan=_read(session.directory, plan_file))
+    result = run(session, request)
     _say(session, result.details)
     if result.error is None and result.details.acted and shows_bars(session.settings.env, session.ci.system):
         took = session.clock.monotonic() - began

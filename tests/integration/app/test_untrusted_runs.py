@@ -404,10 +404,13 @@ class TestBuild:
         assert "; `docker`: the docker daemon at `unix:///nowhere.sock`" in result.stdout
         assert "; `layers`: Dockerfile:2: the builder `layers` does not support `RUN`" in result.stdout
 
-    def test_untrusted_preview_ignores_an_image_name_with_a_private_variable(self, scene: Scene) -> None:
+    def test_untrusted_preview_names_what_it_ignores_of_the_config_and_of_the_command_line(
+        self, scene: Scene
+    ) -> None:
         scene.configure("image: ${REGISTRY_HOST}/acme/app\n")
-        result = scene("preview", env=scene.event())
+        result = scene("preview", "--version", "9.0.0", "--reason", "x", env=scene.event())
         assert result.code == 0, result.stderr
+        assert "not asked (untrusted): `--version`, `--reason`, because" in result.stderr
         assert "not asked (untrusted): `image` of `shipmark.yml`" in result.stderr
 
 
