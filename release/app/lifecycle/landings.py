@@ -188,13 +188,17 @@ def still_standing(
     `targets`: the targets that are rolled back, about which no warning is made.
     """
     gone, own = frozenset(yanks), frozenset(targets)
-    return [*_promoted(state, own, gone), *_deployed(entries, project, gone)]
+    return [*_promoted(state, project, own, gone), *_deployed(entries, project, gone)]
 
 
-def _promoted(state: LogState, own: frozenset[str], gone: frozenset[str]) -> list[Note]:
+def _promoted(state: LogState, project: str, own: frozenset[str], gone: frozenset[str]) -> list[Note]:
     found: dict[tuple[str, str], list[str]] = {}
     for (target, tag), holds in state.holds.items():
         if target in own or not holds or fixed_policy(tag) is not None:
+            continue
+        # Another project of the log, such as another component, may have released a version with the same number.
+        release = state.releases.get(holds[-1].release)
+        if (release.project if release is not None else holds[-1].project) not in ("", project):
             continue
         if gone.intersection(names_of(holds[-1].version)):
             found.setdefault((target, holds[-1].version), []).append(tag)

@@ -9,8 +9,9 @@ from release.log import Entry
 from release.log.state import LogState, TagHold
 
 
-def hold(version: str) -> TagHold:
-    return TagHold(seq=1, at="2026-01-01T00:00:00.000Z", digest="sha256:" + "a" * 64, version=version)
+def hold(version: str, project: str = "app") -> TagHold:
+    digest = "sha256:" + "a" * 64
+    return TagHold(seq=1, at="2026-01-01T00:00:00.000Z", digest=digest, version=version, project=project)
 
 
 def deployed(environment: str, version: str, project: str = "app") -> Entry:
@@ -32,6 +33,7 @@ def test_warning_names_moving_tags_of_other_repositories_on_a_yanked_version() -
             ("prod", "1.4.2"): (hold("1.4.2"),),
             ("prod", "1.3"): (hold("1.4.2"), hold("1.3.9")),
             ("here", "latest"): (hold("1.4.2"),),
+            ("web", "latest"): (hold("1.4.2", "web"),),
         }
     )
     assert found == ["`prod` still has 1.4.2 under `1`, `latest`"]
