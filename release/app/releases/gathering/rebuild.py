@@ -20,10 +20,14 @@ def require_checked_out(decision: Decision, named: str | None) -> None:
     """Raise `GitError` if `--rebuild NAME` names another release than HEAD's, `ConfigError` if NAME cannot be a tag."""
     if named:
         require_git_tag("--rebuild", named)
-    if named and named not in {decision.git_tag, decision.version, f"v{decision.version}"}:
+    own = {decision.git_tag, decision.version, f"v{decision.version}"}
+    if named and named not in own:
+        version = named.rpartition("_r")[0]
         raise GitError(
             f"`--rebuild {named}` does not name the release of commit {decision.commit[:12]}, which is checked out",
-            hint=f"`git checkout {named}` first: an image is built from what is checked out",
+            hint=f"name the version, of which this makes the next build: `--rebuild {version}`"
+            if version in own
+            else f"`git checkout {named}` first: an image is built from what is checked out",
         )
 
 
