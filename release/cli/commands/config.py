@@ -43,7 +43,8 @@ def check(ctx: click.Context) -> None:
     data(f"{found.source or 'no file'}: {found.components} component{plural}, no error")
 
 
-@command.command()
+@command.command(cls=Command)
+@global_options
 def schema() -> None:
     """Print the JSON Schema of `shipmark.yml`, for editors."""
     from release.config.model import config_schema

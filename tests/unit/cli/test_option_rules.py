@@ -77,6 +77,13 @@ def test_every_option_has_a_help_and_json_names_its_schema() -> None:
                 assert "schema `shipmark." in one.help or "--format json" in one.help, path
 
 
+def test_every_command_takes_the_global_options() -> None:
+    wanted = {one.name for one in options(shipmark)} - {"version"}
+    for path, command in commands():
+        if not isinstance(command, click.Group):
+            assert wanted <= {one.name for one in options(command)}, path
+
+
 def test_every_command_with_options_obeys_the_rules() -> None:
     loose = [path for path, command in commands() if options(command) and not isinstance(command, Ruled)]
     assert loose == []
