@@ -37,12 +37,12 @@ _SAFE = r"[A-Za-z0-9._:/@+\[\] -]*"
 class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     """The outputs of one run.
 
-    `tags`: full references; `tag_names`: tags without repositories, because GitHub drops an output that holds a
-    masked value, and registry hosts often are masked. `primary_tag`: the fixed tag that names the release.
-    `log_entry`: position and hash of the version log's newest entry (`position:hash`); kept elsewhere, it shows whether
-    the log was rewritten. `components`: one JSON object, component -> its own version, channel, tags, tag-names,
-    primary-tag and digest. A run for several components has no single version, so the other outputs about a release
-    are empty then. `json`: the whole report in one line.
+    `tags`: full references, of a run only those that hold its image now; `tag_names`: tags without repositories,
+    because GitHub drops an output that holds a masked value, and registry hosts often are masked. `primary_tag`: the
+    fixed tag that names the release. `log_entry`: position and hash of the version log's newest entry
+    (`position:hash`); kept elsewhere, it shows whether the log was rewritten. `components`: one JSON object, component
+    -> its own version, channel, tags, tag-names, primary-tag and digest. A run for several components has no single
+    version, so the other outputs about a release are empty then. `json`: the whole report in one line.
     """
 
     version: str = ""

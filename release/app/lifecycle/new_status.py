@@ -125,6 +125,7 @@ def changed(report: Report, version: Version, title: str, notes: tuple[str, ...]
         title=title,
         digest=str(images[0]) if images else "",
         version=str(version),
+        channel="release" if version.is_stable else "prerelease",
         primary_tag=image_tag_of(version),
         notes=notes,
     )

@@ -78,7 +78,7 @@ class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
     """The image that a promotion, rollback or restore is about. `primary_tag`: the fixed tag of the version, or `""`.
 
-    `channel`: the channel of the release in the log, or `""`. `notes`: further lines for the job's summary.
+    `channel`: of the release; `""` for a promoted image that no log has. `notes`: further lines for the job's summary.
     """
 
     title: str

@@ -56,7 +56,7 @@ def command(
         connect_early(session)
     # Imported when the registry is being asked.
     from release.app.releases.run import run
-    from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable
+    from release.cli.output.ci_outputs import log_end, outputs_of_report, publish, require_publishable
     from release.cli.output.progress import shows_bars
     from release.cli.output.summary import summary_of
     from release.cli.output.text import run_lines
@@ -78,7 +78,9 @@ def command(
     if result.error is None and result.details.acted and shows_bars(session.settings.env, session.ci.system):
         took = session.clock.monotonic() - began
         session.sink.emit(Note(level="info", text=f"released in {took:.1f} s"))
-    outputs = outputs_of_report(result.report, result.details.bindings)
+    # A run that failed may have failed for its log, which then is not read again.
+    end = log_end(session) if result.error is None else ""
+    outputs = outputs_of_report(result.report, result.details, log_entry=end)
     summary = summary_of(result.report, outputs, session.ci, result.details)
     publish(session, outputs, result_file, summary=summary)
     if as_json:

@@ -22,9 +22,8 @@ from release.cli.output.foreign import cleaned, json_text
 from release.decoding import convert
 from release.errors import ReleaseError
 from release.events import Note
-from release.plan.model import Bindings
 from release.plan.operands import LOG_ENTRY, MoveTag, PutTag, SetTag, image_of
-from release.plan.outcome import Outcome
+from release.plan.outcome import Outcome, Report
 from release.tagging.model import FixedTag
 
 if TYPE_CHECKING:
@@ -137,28 +136,38 @@ def decisions_document(decisions: Sequence[DecisionReport]) -> dict[str, Any]:
     return {"schema": "shipmark.decisions/1", "decisions": msgspec.to_builtins(decisions)}
 
 
-def outputs_of_report(report: RunReport, bindings: Bindings | None = None) -> Outputs:
+def outputs_of_report(report: RunReport, details: Report | None = None, *, log_entry: str = "") -> Outputs:
     """The outputs of `preview` and `run`: of the release if there is one, of several only `components` and `json`.
 
-    `bindings`: the bindings of a run, for the digest and the log entry; None for a preview.
+    `details`: the runner's report of a run, whose outputs have the references that hold the image now; None for a
+    preview, whose outputs have all references that are due. `log_entry`: the log's end, if the run recorded nothing.
     """
     decisions = [one.decision for one in report.releases]
+    held = None if details is None else frozenset(filter(None, map(held_reference, details.outcomes)))
     digests = {
-        one.component: (bindings.get(image_of(one.component)) if bindings else None) or ""
+        one.component: (details.bindings.get(image_of(one.component)) if details else None) or ""
         for one in decisions
     }
     only = _only(report)
-    outputs = Outputs(json=_json(report)) if only is None else _outputs(only, _json(report))
+    outputs = Outputs(json=_json(report)) if only is None else _outputs(only, _json(report), held)
     outputs = msgspec.structs.replace(
         outputs,
-        components=_text({one.component: _of_component(one, digests[one.component]) for one in decisions}),
+        components=_text(
+            {one.component: _of_component(one, digests[one.component], held) for one in decisions}
+        ),
         digest="" if only is None else digests[only.component],
     )
-    if bindings is None or not report.releases:
+    if details is None or not report.releases:
         return outputs
     return msgspec.structs.replace(
-        outputs, pushed=report.error is None, log_entry=bindings.get(LOG_ENTRY) or ""
+        outputs, pushed=report.error is None, log_entry=details.bindings.get(LOG_ENTRY) or log_entry
     )
+
+
+def log_end(session: Session) -> str:
+    """The end of the version log as it was last read or written: `position:hash`; `""` for an empty log."""
+    head = session.log.head
+    return f"{head.seq}:{head.hash}" if head.seq >= 0 else ""
 
 
 def _only(report: RunReport) -> DecisionReport | None:
@@ -176,9 +185,11 @@ def _only(report: RunReport) -> DecisionReport | None:
     return decisions[0] if len(decisions) == 1 else None
 
 
-def _of_component(decision: DecisionReport, digest: str) -> dict[str, Any]:
+def _of_component(
+    decision: DecisionReport, digest: str, held: frozenset[str] | None = None
+) -> dict[str, Any]:
     """One member of the output `components`, with the names of the outputs."""
-    own = _outputs(decision, "")
+    own = _outputs(decision, "", held)
     return {
         "version": own.version,
         "channel": own.channel,
@@ -189,13 +200,23 @@ def _of_component(decision: DecisionReport, digest: str) -> dict[str, Any]:
     }
 
 
-def _outputs(decision: DecisionReport, document: str) -> Outputs:
+def _outputs(decision: DecisionReport, document: str, held: frozenset[str] | None = None) -> Outputs:
+    """The outputs about one release. `held`: the only references to name; None for all of the decision.
+
+    A run leaves out what does not hold its image: an optional target that did not answer, a moving tag that another run
+    moved meanwhile, everything after a failure.
+    """
+    references, names = decision.references, tuple(tag.name for tag in decision.tags)
+    if held is not None:
+        references = tuple(one for one in references if one in held)
+        found = {one.rpartition(":")[2] for one in references}
+        names = tuple(name for name in names if name in found)
     fixed = [tag.name for tag in decision.tags if isinstance(tag, FixedTag)]
     return Outputs(
         version=decision.version or "",
         channel=decision.channel,
-        tags=decision.references,
-        tag_names=tuple(tag.name for tag in decision.tags),
+        tags=references,
+        tag_names=names,
         primary_tag=fixed[0] if fixed else "",
         json=document,
     )
@@ -215,8 +236,7 @@ _HOLDS = frozenset({"made", "done"})
 def change_outputs(session: Session, result: ChangeResult, document: str) -> Outputs:
     """The outputs of `promote`, `rollback` or `restore`. Output `tags`: every reference that holds the image now."""
     outcomes, changed = result.details.outcomes, result.changed
-    recorded = any(one.step.kind == "record" and one.state in _HOLDS for one in outcomes)
-    head = session.log.head
+    previewed = any(one.state == "free" for one in outcomes)
     references = tuple(reference for one in outcomes if (reference := held_reference(one)) is not None)
     return Outputs(
         version=changed.version,
@@ -225,8 +245,8 @@ def change_outputs(session: Session, result: ChangeResult, document: str) -> Out
         tag_names=tuple(dict.fromkeys(one.rpartition(":")[2] for one in references)),
         primary_tag=changed.primary_tag,
         digest=changed.digest,
-        pushed=result.error is None and not any(one.state == "free" for one in outcomes),
-        log_entry=f"{head.seq}:{head.hash}" if recorded and head.seq >= 0 else "",
+        pushed=result.error is None and not previewed,
+        log_entry="" if previewed else log_end(session),
         json=document,
     )
 

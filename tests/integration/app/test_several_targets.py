@@ -88,6 +88,12 @@ def breaks_between_content_and_tags(gate: Gate, layout: Layout) -> None:
     gate.before = watch
 
 
+def told(project: Project) -> dict[str, str]:
+    """Return the outputs that the run wrote to `dist/result.env`, which git ignores."""
+    lines = (project.repo.path / "dist/result.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
 def writes(project: Project, start: int) -> list[str]:
     """Return the last path elements of the writing requests that the registry got since `start`."""
     log = project.registry.access_log()[start:]
@@ -115,10 +121,13 @@ def test_a_required_target_that_fails_at_its_tags_exits_7_and_the_next_run_finis
 ) -> None:
     with_layout(project, f"{gate.host}/acme/app")
     breaks_between_content_and_tags(gate, layout)
-    result = project("run")
+    result = project("run", "--result-file", "dist/result.env")
     assert result.code == 7, result.stderr
     assert "1.5.0" in project.tags
     assert "latest" not in project.tags
+    assert set(told(project)["SHIPMARK_TAGS"].split()) == {
+        f"{gate.host}/acme/app:{tag}" for tag in project.tags
+    }
     assert "released" not in project.kinds()
     digest = project.tags["1.5.0"]
     layout.mend()
@@ -140,16 +149,18 @@ def test_an_optional_target_that_is_broken_from_the_start_is_warned_about_and_ig
 ) -> None:
     with_layout(project, project.image, required=False)
     layout.break_index()
-    result = project("run")
+    result = project("run", "--result-file", "dist/result.env")
     assert result.code == 0, result.stderr
     assert "warning: " in result.stderr
     assert "oci:dist/image" in result.stderr
+    assert set(told(project)["SHIPMARK_TAGS"].split()) == {f"{project.image}:{tag}" for tag in project.tags}
     assert {project.tags[name] for name in ("1.5.0", "1.5", "1", "latest")} == {project.tags["1.5.0"]}
     assert [one["target"] for one in project.log if one["kind"] == "moved"] == [project.image]
     layout.mend()
-    again = project("run")
+    again = project("run", "--result-file", "dist/result.env")
     assert again.code == 0, again.stderr
     assert layout.tags["latest"] == layout.tags["1.5.0"] == project.tags["1.5.0"]
+    assert "oci:dist/image:latest" in told(project)["SHIPMARK_TAGS"].split()
     assert project.kinds().count("released") == 1
 
 

@@ -157,6 +157,7 @@ def test_rollback_writes_outputs_result_file_and_summary(
     assert (given["version"], given["primary-tag"], given["pushed"]) == ("1.4.2", "1.4.2", "true")
     assert given["digest"] == project.tags["1.4.2"] == project.tags["latest"]
     assert given["tag-names"].splitlines() == ["1.4", "1", "latest"]
+    assert given["channel"] == "release"
     assert given["log-entry"].endswith(project.log[-1]["hash"])
     assert "SHIPMARK_VERSION=1.4.2\n" in (tmp_path / "result").read_text()
     summary = Path(github["GITHUB_STEP_SUMMARY"]).read_text()
