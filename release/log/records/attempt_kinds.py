@@ -43,6 +43,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
     at: Timestamp
     project: str
     release: Hex64 = ""
+    component: str = ""
     commit: Commit = ""
     attempt: str = ""
     source: Source | None = None
@@ -64,7 +65,8 @@ class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pla
 
     `inputs_label`: the value of the image's label `dev.shipmark.inputs`, even where the image lacks it. `image_inputs`:
     `unlabelled` if an existing image without that label was used. `image_version`: the version of an existing image
-    that was used although it was built under another version, as a branch build of the commit.
+    that was used although it was built under another version, as a branch build of the commit. `release_tag`,
+    `rebuild_of`, `allow_backward`, `as_commit`, `from`, `reason`: the options of the run.
     """
 
     version: str = ""
@@ -82,6 +84,11 @@ class Planned(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="pla
     places: tuple[str, ...] = msgspec.field(
         default=(), name="from"
     )  # where another tool or runner left the image
+    release_tag: str = ""
+    rebuild_of: str = ""  # empty also for the version at HEAD
+    allow_backward: bool = False
+    as_commit: bool = False
+    reason: str = ""
 
 
 class Built(OfAttempt, frozen=True, kw_only=True, omit_defaults=True, tag="built"):

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from release.log.records.kinds import KINDS
 from tests.support.releases.project import Project
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -84,6 +87,10 @@ def test_json_documents_and_log_records_equal_their_golden_files(
         frozen.same(f"{name}.env", re.sub(r"(?m)^(SHIPMARK_)?JSON=.*\n", "", written, flags=re.IGNORECASE))
         (project.repo.path / "dist.env").unlink()
     frozen.same("log.txt", _entries(project))
+    for entry in project.log:
+        assert entry.keys() - {"kind"} <= {
+            one.encode_name for one in msgspec.structs.fields(KINDS[entry["kind"]])
+        }
 
 
 def test_printed_texts_equal_their_golden_files(make_project: Callable[..., Project]) -> None:
