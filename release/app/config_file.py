@@ -44,6 +44,8 @@ def configuration_of(session: Session) -> Config:
     )
     session.secrets.add(*(secret for log in config.log for secret in passwords_of(log.url or "")))
     _say_ignored(session, config)
+    if config.caution is not None:
+        session.sink.emit(Note(level="warning", text=config.caution))
     for component in config.components:
         require_valid_targets(component)
     return config

@@ -56,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     )  # the first store is read; the other stores get copies of its entries
     source: str | None = None
     ignored: tuple[str, ...] = ()  # keys of the file that are not read in an untrusted run
+    caution: str | None = None  # a warning about settings from outside of the file
     has_components: bool = False  # whether the file has the key `components`
 
 
@@ -76,10 +77,12 @@ def load(
     `file:line:column`.
     """
     document = _NO_FILE if text is None else _parsed(text, source or "shipmark.yml")
+    caution = None
     # Imported late: most commands have no overlay, no key `requires`, and only trusted people's files.
     if overlay is not None:
-        from release.config.overlay import laid_over
+        from release.config.overlay import laid_over, replaced_log
 
+        caution = replaced_log(document, overlay) if public is None else None
         document = laid_over(document, overlay)
     ignored: tuple[str, ...] = ()
     if public is None and isinstance(document.value, dict) and "requires" in document.value:
@@ -108,6 +111,7 @@ def load(
         log=_logs(file, env, document),
         source=source,
         ignored=ignored,
+        caution=caution,
         has_components=bool(file.components),
     )
 

@@ -47,6 +47,21 @@ def laid_over(document: Document, overlay: Overlay) -> Document:
     return msgspec.structs.replace(document, value=value, positions=positions)
 
 
+def replaced_log(document: Document, overlay: Overlay) -> str | None:
+    """A warning if the log of `overlay` takes the place of another store in the file; None if it does not."""
+    above = overlay.value.get("log")
+    below = document.value.get("log") if isinstance(document.value, dict) else None
+    if not isinstance(above, Mapping) or not below:
+        return None
+    entries = below if isinstance(below, list) else [below]
+    stores = [one.get("store", "file") if isinstance(one, dict) else one for one in entries]
+    left = ", ".join(f"`{store}`" for store in stores if store != above.get("store"))
+    if not left:
+        return None
+    store = above.get("store")
+    return f"{document.at('$.log')}: the input `log: {store}` counts: this run neither reads nor writes the log {left}"
+
+
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(below)
     for key, value in above.items():

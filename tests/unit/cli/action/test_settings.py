@@ -67,6 +67,23 @@ def test_log_store_of_an_input_leaves_keys_of_the_store_in_the_file_without_effe
     assert config({"log": "git"}, "log: {store: git, ref: refs/a/b}").log[0].ref == "refs/a/b"
 
 
+@pytest.mark.parametrize(
+    "file", ["{store: sql, url: sqlite:///a}", "[file]", "[git, file]", "{path: a.jsonl}"]
+)
+def test_log_of_an_input_in_place_of_another_store_of_the_file_is_a_warning(file: str) -> None:
+    found = config({"log": "git"}, f"image: ghcr.io/acme/app\nlog: {file}").caution
+    assert found is not None
+    assert found.startswith("shipmark.yml:2:6: the input `log: git` counts: ")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "file"), [({"log": "git"}, "log: git"), ({"log": "git"}, "{}"), ({}, "log: {store: file}")]
+)
+def test_log_that_stays_is_no_warning(inputs: dict[str, str], file: str) -> None:
+    assert config(inputs, file).caution is None
+    assert config({"log": "git"}, "log: {store: file}", public={}).caution is None
+
+
 def test_inputs_are_the_whole_configuration_where_there_is_no_file() -> None:
     (app,) = config({"target": "final", "log": "git"}, text=None).components
     assert app.build.target == "final"
