@@ -22,6 +22,12 @@ def open_session(ctx: click.Context) -> Session:
     ctx.meta[SESSION] = session
     session.sink = _sink(session)
     ctx.with_resource(Watch(session.cancel, session.sink))
+    if ctx.params.get("result_file"):
+        from release.cli.output.files import (
+            empty_output,
+        )  # imported late: few commands are given a result file
+
+        empty_output(session, ctx.params["result_file"])
     if session.settings.deepen:
         session.git.any_snapshot()  # fetches, also for a command that does not read git itself
     return session

@@ -6,7 +6,9 @@ A path through a symlink in the workspace is refused, if possible before the com
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
+from contextlib import suppress
 
 from release.app.session import Session
 from release.errors import ConfigError
@@ -22,6 +24,17 @@ def write_output(session: Session, path: str, text: str) -> None:
         write_file(_whole(session, path), _encoded(text), workspace=session.root)
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def empty_output(session: Session, path: str) -> None:
+    """Empty the file at `path` if it exists, before the command that will write it does anything.
+
+    If the command fails, no later step takes an earlier run's result for this one's. Streams and symlinks are left
+    alone. Raises `ConfigError` if the file cannot be written.
+    """
+    with suppress(OSError):
+        if stat.S_ISREG(os.lstat(_whole(session, path)).st_mode):
+            write_output(session, path, "")
 
 
 def append_output(session: Session, path: str, text: str) -> None:
