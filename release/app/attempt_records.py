@@ -12,6 +12,7 @@ from release import __version__
 from release.app.session import Session
 from release.control import Cancel
 from release.errors import Interrupted
+from release.log import Head
 
 # Seconds that recording the end of an attempt may take after a signal. The process ends 4 s after the signal
 # (`cli/signals.py`), and cancelled steps may take 0.6 s of that.
@@ -37,13 +38,15 @@ def record_context(session: Session, attempt: str) -> dict[str, Any]:
     return context
 
 
-def record_end(session: Session, facts: Sequence[dict[str, Any]]) -> None:
-    """Append `facts` about the end of the attempt to the log, even when the run is cancelled.
+def record_end(session: Session, facts: Sequence[dict[str, Any]]) -> Head | None:
+    """Append `facts` about the end of the attempt to the log, even when the run is cancelled; return the log's end.
+
+    Returns None without facts. The writer of `session.log` does not see these entries.
 
     Uses a `Cancel` of its own, which trips after 1.5 s if the run is cancelled, and after 10 s otherwise.
     """
     if not facts:
-        return
+        return None
     cancel = Cancel()
     seconds = _AFTER_A_SIGNAL if session.cancel.tripped else _AFTER_A_FAILURE
     late = Interrupted(
@@ -57,5 +60,6 @@ def record_end(session: Session, facts: Sequence[dict[str, Any]]) -> None:
         ground = msgspec.structs.replace(session.ground, cancel=cancel, process=session.ports.process(cancel))
         log = session.ports.open_log(session.config.log, ground, budget=seconds)
         log.append(facts)
+        return log.head
     finally:
         timer.cancel()

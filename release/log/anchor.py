@@ -26,6 +26,17 @@ def parse_anchor(text: str, *, given: str) -> Head:
     return Head(seq=int(match[1]), hash=match[2])
 
 
+def anchor_text(head: Head) -> str:
+    """`head`, written `N:HASH`; `""` for an empty log."""
+    return f"{head.seq}:{head.hash}" if head.seq >= 0 else ""
+
+
+def newest(*anchors: str) -> str:
+    """The anchor of the highest position; `""`, the anchor of an empty log, if no other is given."""
+    # The position is compared as a number: as text, `9:…` is higher than `10:…`.
+    return max(anchors, key=lambda text: int(text.partition(":")[0] or -1), default="")
+
+
 def contradiction(anchor: Head, entry: Entry | None, entries: int) -> str | None:
     """How a log contradicts `anchor`, as the end of a sentence that begins with the log's name; None if it does not.
 

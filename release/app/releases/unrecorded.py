@@ -18,9 +18,12 @@ from release.errors import LogError, PartialError, ReleaseError
 from release.events import Note
 from release.filesystem.new_files import PRIVATE
 from release.hints import DEFECT
+from release.log.anchor import anchor_text
 from release.log.identity import with_masked_prose
 from release.log.stores.file.folder import LogFolder
 from release.log.stores.syscalls import OsFiles
+from release.plan.model import binding
+from release.plan.operands import LOG_ENTRY
 from release.plan.outcome import Report
 
 UNRECORDED_SCHEMA = "shipmark.unrecorded/1"
@@ -29,6 +32,7 @@ UNRECORDED_SCHEMA = "shipmark.unrecorded/1"
 def settle_end(session: Session, report: Report, attempt: str) -> Report:
     """Record how the attempt ended, with the facts that became true and are not recorded yet; return the report.
 
+    The returned report binds `LOG_ENTRY` to the log's end after that.
     If the log does not take the facts, the run's own error stays the report's error. If the release is visible, the
     facts are written to a file, which the error then names.
     """
@@ -38,7 +42,7 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
     facts = [*missing, *ending_facts(report.plan, report.outcomes, error, context)]
     facts = [with_masked_prose(fact, session.secrets.mask) for fact in facts]
     try:
-        record_end(session, facts)
+        head = record_end(session, facts)
     except Exception as caught_error:  # noqa: BLE001 - a defect of a store must not lose what is visible
         trouble = _expected(caught_error)
         if missing and isinstance(error, PartialError):
@@ -46,7 +50,11 @@ def settle_end(session: Session, report: Report, attempt: str) -> Report:
             return msgspec.structs.replace(report, error=kept)
         text = f"the end of this attempt is not recorded: {trouble.message}"
         session.sink.emit(Note(level="warning", text=text))
-    return report
+        return report
+    if head is None:
+        return report
+    # The outputs name the log's end, which these entries moved past what the steps bound.
+    return msgspec.structs.replace(report, bindings=report.bindings | binding(LOG_ENTRY, anchor_text(head)))
 
 
 def _expected(error: Exception) -> ReleaseError:

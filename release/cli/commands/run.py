@@ -78,8 +78,7 @@ def command(
     if result.error is None and result.details.acted and shows_bars(session.settings.env, session.ci.system):
         took = session.clock.monotonic() - began
         session.sink.emit(Note(level="info", text=f"released in {took:.1f} s"))
-    # A run that failed may have failed for its log, which then is not read again.
-    end = log_end(session) if result.error is None else ""
+    end = log_end(session, result.details)
     outputs = outputs_of_report(result.report, result.details, log_entry=end)
     summary = summary_of(result.report, outputs, session.ci, result.details)
     publish(session, outputs, result_file, summary=summary)

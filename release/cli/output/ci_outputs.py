@@ -22,6 +22,7 @@ from release.cli.output.foreign import cleaned, json_text
 from release.decoding import convert
 from release.errors import ReleaseError
 from release.events import Note
+from release.log.anchor import anchor_text, newest
 from release.plan.operands import LOG_ENTRY, MoveTag, PutTag, SetTag, image_of
 from release.plan.outcome import Outcome, Report
 from release.tagging.model import FixedTag
@@ -140,7 +141,7 @@ def outputs_of_report(report: RunReport, details: Report | None = None, *, log_e
     """The outputs of `preview` and `run`: of the release if there is one, of several only `components` and `json`.
 
     `details`: the runner's report of a run, whose outputs have the references that hold the image now; None for a
-    preview, whose outputs have all references that are due. `log_entry`: the log's end, if the run recorded nothing.
+    preview, whose outputs have all references that are due. `log_entry`: the log's end after a run.
     """
     decisions = [one.decision for one in report.releases]
     held = None if details is None else frozenset(filter(None, map(held_reference, details.outcomes)))
@@ -159,15 +160,16 @@ def outputs_of_report(report: RunReport, details: Report | None = None, *, log_e
     )
     if details is None or not report.releases:
         return outputs
-    return msgspec.structs.replace(
-        outputs, pushed=report.error is None, log_entry=details.bindings.get(LOG_ENTRY) or log_entry
-    )
+    return msgspec.structs.replace(outputs, pushed=report.error is None, log_entry=log_entry)
 
 
-def log_end(session: Session) -> str:
-    """The end of the version log as it was last read or written: `position:hash`; `""` for an empty log."""
-    head = session.log.head
-    return f"{head.seq}:{head.hash}" if head.seq >= 0 else ""
+def log_end(session: Session, details: Report) -> str:
+    """The end of the version log as it was last read or written: `position:hash`; `""` for an empty log.
+
+    The end of a failed attempt is recorded by a writer of its own, so it stands in `details` alone. The other entries
+    may be newer than the one in `details`: a repeated run finds its entries in the middle of the log.
+    """
+    return newest(anchor_text(session.log.head), details.bindings.get(LOG_ENTRY) or "")
 
 
 def _only(report: RunReport) -> DecisionReport | None:
@@ -246,7 +248,7 @@ def change_outputs(session: Session, result: ChangeResult, document: str) -> Out
         primary_tag=changed.primary_tag,
         digest=changed.digest,
         pushed=result.error is None and not previewed,
-        log_entry="" if previewed else log_end(session),
+        log_entry="" if previewed else log_end(session, result.details),
         json=document,
     )
 

@@ -128,6 +128,8 @@ def test_a_required_target_that_fails_at_its_tags_exits_7_and_the_next_run_finis
     assert set(told(project)["SHIPMARK_TAGS"].split()) == {
         f"{gate.host}/acme/app:{tag}" for tag in project.tags
     }
+    assert project.log[-1]["kind"] == "failed"
+    assert told(project)["SHIPMARK_LOG_ENTRY"] == f"{project.log[-1]['seq']}:{project.log[-1]['hash']}"
     assert "released" not in project.kinds()
     digest = project.tags["1.5.0"]
     layout.mend()

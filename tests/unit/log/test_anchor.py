@@ -6,7 +6,7 @@ import pytest
 
 from release.errors import ConfigError
 from release.log import Head
-from release.log.anchor import contradiction, parse_anchor
+from release.log.anchor import anchor_text, contradiction, newest, parse_anchor
 from tests.support.logs.facts import MemoryStore, whole_release, writer
 
 HASH = "0123456789abcdef" * 4
@@ -15,6 +15,13 @@ HASH = "0123456789abcdef" * 4
 @pytest.mark.parametrize("text", [f"12:{HASH}", f" 12:{HASH}\n"])
 def test_anchor_is_parsed_into_position_and_hash(text: str) -> None:
     assert parse_anchor(text, given="--anchor") == Head(seq=12, hash=HASH)
+
+
+def test_newest_anchor_has_the_highest_position() -> None:
+    assert anchor_text(Head()) == ""
+    nine, ten = anchor_text(Head(seq=9, hash=HASH)), anchor_text(Head(seq=10, hash=HASH))
+    assert newest(nine, ten, "") == newest(ten, "", nine) == f"10:{HASH}"
+    assert newest("", "") == ""
 
 
 @pytest.mark.parametrize(

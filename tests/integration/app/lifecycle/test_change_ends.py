@@ -78,10 +78,12 @@ def test_promotion_or_rollback_ended_by_a_signal_is_recorded_as_cancelled_and_ca
 
 def test_a_promotion_that_fails_in_the_middle_is_recorded_as_failed(released: Project, gate: Gate) -> None:
     gate.before = lambda passage: not is_put_of(passage, "latest")
-    result = released(*promotion(released, gate))
+    result = released(*promotion(released, gate), "--result-file", "dist/result.env")
     assert result.code == 7, result.stderr
     (end,) = ends_of(released)
     assert end["kind"] == "failed"
+    told = (released.repo.path / "dist/result.env").read_text()
+    assert f"\nSHIPMARK_LOG_ENTRY={end['seq']}:{end['hash']}\n" in told
     assert end["error"]["exit"] == 7
     assert end["error"]["step"] == f"move:{gate.host}/acme/prod:latest"
 
