@@ -60,13 +60,15 @@ def semver(version: Version) -> str:
 def pep440(version: Version) -> str:
     """PEP 440: `1.5.0-rc.1` is `1.5.0rc1`, `1.4.3-dev.5.g3f2a…` is `1.4.3.dev5+g3f2a…`.
 
-    `1.5.0-rc.1.dev.5.g…` comes after the candidate, so it is `1.5.0rc2.dev5+g…`. A prerelease without a word, such as
-    `1.2.3-4`, is an error.
+    `1.5.0-rc.1.dev.5.g…` comes after the candidate, so it is `1.5.0rc2.dev5+g…`. PEP 440 has no development release of
+    a development release, so `1.5.0-dev.3.dev.5.g…` has its distance in the local version: `1.5.0.dev3+5.g…`. A
+    prerelease without a word, such as `1.2.3-4`, is an error.
     """
     parts = _parts(version, "PEP 440")
     text = _numbers(version)
     number = parts.number or 0
-    if parts.stage == "dev" and parts.distance is None:
+    is_dev = parts.stage is not None and parts.stage.lower() == "dev"
+    if is_dev:
         text += f".dev{number}"
     elif parts.stage is not None:
         if parts.stage.lower() not in _PEP440_STAGES:
@@ -74,9 +76,11 @@ def pep440(version: Version) -> str:
                 version, "PEP 440", f"PEP 440 knows `a`, `b`, `rc` and `dev` only, not `{parts.stage}`"
             )
         text += f"{_PEP440_STAGES[parts.stage.lower()]}{number + (parts.distance is not None)}"
-    if parts.distance is not None:
+    if parts.distance is not None and not is_dev:
         text += f".dev{parts.distance}"
-    local = [part for part in (parts.commit, version.build_metadata) if part]
+    # Source: PEP 440, "Local version identifiers": compared as numbers, above the version without them.
+    distance = str(parts.distance) if is_dev and parts.distance is not None else None
+    local = [part for part in (distance, parts.commit, version.build_metadata) if part]
     if any(not re.fullmatch(r"[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*", part, re.ASCII) for part in local):
         raise _unsayable(version, "PEP 440", "a local version has letters and digits between dots only")
     # Source: PEP 440, "Local version identifiers": lower case, dots for dashes, numbers without zeros in front.
@@ -124,7 +128,9 @@ def maven(version: Version) -> str:
 
 def debian(version: Version) -> str:
     """A Debian upstream version: `1.5.0~rc.1` sorts before `1.5.0`. Source: deb-version(7)."""
-    if version.text or "-" in version.prerelease or "-" in version.build_metadata:
+    if version.text:
+        raise _unsayable(version, "Debian", "it is a calendar version")
+    if "-" in version.prerelease or "-" in version.build_metadata:
         raise _unsayable(version, "Debian", "a `-` would begin the package's revision")
     text = _numbers(version)
     if version.prerelease:

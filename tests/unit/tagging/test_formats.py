@@ -46,6 +46,7 @@ TABLE = [
     ("1.5.0-preview.3", "pep440", "1.5.0rc3"),
     ("1.5.0-dev.3", "pep440", "1.5.0.dev3"),
     ("1.5.0-rc.1.dev.5.g3f2a", "pep440", "1.5.0rc2.dev5+g3f2a"),
+    ("1.5.0-dev.3.dev.5.g3f2a", "pep440", "1.5.0.dev3+5.g3f2a"),
     ("1.4.2+Build-07.x", "pep440", "1.4.2+build.7.x"),
     ("1.4.2-foo.1", "npm", "1.4.2-foo.1"),
     ("1.4.2+b", "cargo", "1.4.2+b"),
@@ -90,7 +91,7 @@ def test_version_that_a_format_cannot_express_is_an_error(version: str, name: st
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "calver"])
 def test_calendar_version_in_another_format_is_an_error(name: str) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="calendar version"):
         format_version(parse_calver("2024.10.03"), name)
 
 
@@ -109,7 +110,13 @@ def test_pep440_versions_sort_in_the_order_of_their_semver_versions() -> None:
     assert all(lower < higher for lower, higher in pairwise(written))
 
 
-words = st.sampled_from(["alpha", "beta", "rc", "a", "b", "preview", "foo", "x-y", "4", "01x"])
+def test_pep440_sorts_commits_after_a_development_release_before_the_next_one() -> None:
+    texts = ["1.5.0-dev.3", *(f"1.5.0-dev.3.dev.{count}.gf" for count in (9, 10)), "1.5.0-dev.4"]
+    written = [packaging.version.Version(format_version(parse(text), "pep440")) for text in texts]
+    assert all(lower < higher for lower, higher in pairwise(written))
+
+
+words = st.sampled_from(["alpha", "beta", "dev", "rc", "a", "b", "preview", "foo", "x-y", "4", "01x"])
 versions = st.builds(
     Version,
     major=st.integers(0, 10**20),
