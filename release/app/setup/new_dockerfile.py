@@ -48,6 +48,7 @@ def new_dockerfile(session: Session, request: NewDockerfileRequest) -> NewDocker
     Raises `RefusedError` for a symlink on the way to the files, and the errors of `render`.
     """
     rendered = render(request.template, name=request.name, bases=request.bases)
+    _require_dockerfile_name(request.file)
     ignore_file = ignore_file_of(request.file)
     path = os.path.join(session.directory, request.file)
     try:
@@ -86,6 +87,18 @@ def ignore_file_of(dockerfile: str) -> str:
     folder, name = os.path.split(dockerfile)
     is_own = name == "Dockerfile" and os.path.normpath(folder or ".") == "."
     return os.path.join(folder, _IGNORE if is_own else f"{name}{_IGNORE}")
+
+
+def _require_dockerfile_name(file: str) -> None:
+    # `sub/` would be written as `sub`, with an ignore file that counts for no Dockerfile. A Dockerfile under the name
+    # of an ignore file would be read as one by the builds of the folder.
+    if not os.path.basename(file):
+        raise ConfigError(f"`{file}` is a folder", hint=f"name the file in it: `--file {file}Dockerfile`")
+    if file.endswith(_IGNORE):
+        raise ConfigError(
+            f"`{file}` is the name of an ignore file",
+            hint="name the Dockerfile; its ignore file is written beside it",
+        )
 
 
 def _require_free(folder: OpenFolder, name: str, shown: str) -> None:

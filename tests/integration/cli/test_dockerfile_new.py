@@ -93,6 +93,8 @@ def test_dockerfile_new_replaces_no_existing_file_and_then_writes_nothing(
         (("--base", "run=alpine"), "is not an image with a digest"),
         (("--base", "run=a", "--base", "run=b"), "is given twice"),
         (("--name", "a b"), "cannot name the program"),
+        (("--file", "docker/"), "`docker/` is a folder"),
+        (("--file", "api.dockerignore"), "is the name of an ignore file"),
     ],
 )
 def test_bad_option_of_dockerfile_new_is_refused_with_a_hint(
