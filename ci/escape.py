@@ -85,6 +85,16 @@ def escape_json(document: str) -> str:
     return _in_json().sub(_as_json, document)
 
 
+def escape_markup(text: str) -> str:
+    """Return HTML text or an attribute's value without controls and commands: as `&#58;`, so that it reads the same.
+
+    `text`: with `&`, `<`, `>` and quotes escaped already.
+    """
+    if text.isascii() and not ("##" in text or "::" in text or "_" in text):
+        return text
+    return _in_json().sub(lambda match: f"&#{ord(match[0])};", text)
+
+
 def _with_blank(match: re.Match[str]) -> str:
     return f"{match[0]} "
 

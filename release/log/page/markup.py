@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from ci.escape import escape_json, escape_markup
 from release.lazy_pattern import pattern
 
 # Characters that are not shown, or that reorder the text after them: controls of C0 and C1, marks and isolates of
@@ -48,12 +49,14 @@ def element(name: str, *children: str, **attributes: str | int | bool | None) ->
 
 def together(children: Iterable[str], between: str = "") -> Html:
     """Several elements and texts, one after the other."""
-    return Html(between.join(one if type(one) is Html else escape(shown(one)) for one in children))
+    return Html(between.join(one if type(one) is Html else _escaped(shown(one)) for one in children))
 
 
 def script_json(value: Any) -> Html:
-    """JSON for a <script> element: ASCII, and without characters that could end the element or begin a comment."""
-    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    """JSON for a <script> element: ASCII, without commands of CI systems, and without characters that could end the
+    element or begin a comment.
+    """
+    text = escape_json(json.dumps(value, ensure_ascii=True, separators=(",", ":")))
     return Html(re.sub("[<>&]", lambda match: _IN_SCRIPT[match[0]], text))
 
 
@@ -61,4 +64,9 @@ def _attribute(key: str, value: str | int | bool | None) -> str:
     name = key.rstrip("_").replace("_", "-")
     if value is None or value is False:
         return ""
-    return f" {name}" if value is True else f' {name}="{escape(shown(str(value), 2000))}"'
+    return f" {name}" if value is True else f' {name}="{_escaped(shown(str(value), 2000))}"'
+
+
+def _escaped(text: str) -> str:
+    # Without commands of CI systems: on stdout each line is escaped for the job's log, which would change the text.
+    return escape_markup(escape(text))
