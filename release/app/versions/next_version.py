@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
@@ -62,8 +63,17 @@ def next_version(workspace: Session, request: NextVersionRequest) -> VersionRepo
     return None if found is None else version_report(found)
 
 
-def next_found(session: Session, request: NextVersionRequest) -> Found | None:
-    """The next version; None, after a note, if none is due."""
+def next_found(
+    session: Session,
+    request: NextVersionRequest,
+    *,
+    check: Callable[[VersionFacts], object] | None = None,
+) -> Found | None:
+    """The next version; None, after a note, if none is due.
+
+    `check` is called before the git tag is made, and what it raises prevents the tag: a version that cannot be written
+    in the requested form must not leave a tag that is pushed.
+    """
     component, policy = _component(session, request)
     push = request.git_tag == "pushed"
     if request.git_tag != "none":
@@ -91,14 +101,8 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
         *_untagged(snapshot, found),
         *_elsewhere(due, known, found),
     ]
-    if reasons:
-        session.sink.emit(Note(level="info", text=f"note: {version} is due: {'; '.join(reasons)}"))
-    for warning in filter(None, (due.warning, only_here)):
-        session.warn(warning)
+    _report(session, due, reasons, only_here)
     git_tag = f"{policy.prefix}{tag_style(found.highest or found.stable, policy.prefix)}{version}"
-    if request.git_tag != "none":
-        require_unreleased(snapshot, policy, known, version)
-        make_tag(session, policy, git_tag, version, push=push)
     of_version = VersionFacts(
         version=version,
         commit=snapshot.head,
@@ -112,8 +116,21 @@ def next_found(session: Session, request: NextVersionRequest) -> Found | None:
         dirty=snapshot.dirty_count > 0,
         reason="; ".join(reasons) or None,
     )
+    if check is not None:
+        check(of_version)
+    if request.git_tag != "none":
+        require_unreleased(snapshot, policy, known, version)
+        make_tag(session, policy, git_tag, version, push=push)
     warnings = (*facts.warnings, *clone_cautions(facts, known, has_version=True))
     return Found(facts=of_version, known_from=known.known_from, warnings=warnings)
+
+
+def _report(session: Session, due: Due, reasons: list[str], only_here: str) -> None:
+    """Say why the version is due, and what to be careful about."""
+    if reasons:
+        session.sink.emit(Note(level="info", text=f"note: {due.version} is due: {'; '.join(reasons)}"))
+    for warning in filter(None, (due.warning, only_here)):
+        session.warn(warning)
 
 
 def _component(session: Session, request: NextVersionRequest) -> tuple[Component, TagPolicy]:

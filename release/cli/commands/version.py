@@ -14,7 +14,7 @@ from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
 from release.decoding import convert
 from release.errors import ConfigError
-from release.tagging.version_text import FORMS, fill, write
+from release.tagging.version_text import FORMS, VersionFacts, fill, write
 
 
 @click.command(cls=Command)
@@ -94,7 +94,11 @@ def command(
             "git_tag": git_tag,
             "force_unpushed": force_unpushed,
         }
-        found = next_found(session, convert(request, NextVersionRequest))
+        found = next_found(
+            session,
+            convert(request, NextVersionRequest),
+            check=lambda facts: _written(facts, chosen, template, go_variables),
+        )
         if found is None:
             return
     else:
@@ -104,13 +108,20 @@ def command(
         found = find_version(session, VersionRequest(component=component), labelled=chosen == "labels")
     for warning in found.warnings:
         talk(f"warning: {warning}")
-    facts = found.facts
-    if chosen == "json":
+    text = _written(found.facts, chosen, template, go_variables)
+    if text is None:
         document(msgspec.to_builtins(version_report(found)))
-    elif template is not None:
-        data(*fill(template, facts).split("\n"))
     else:
-        data(*write(facts, chosen, go_variables).split("\n"))
+        data(*text.split("\n"))
+
+
+def _written(
+    facts: VersionFacts, form: str, template: str | None, go_variables: tuple[str, ...]
+) -> str | None:
+    """The version in the form that the options choose; None for JSON. Raises `ConfigError` if it cannot be written."""
+    if template is not None:
+        return fill(template, facts)
+    return None if form == "json" else write(facts, form, go_variables)
 
 
 def _require_sense(

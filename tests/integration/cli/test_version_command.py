@@ -157,14 +157,16 @@ class TestNext:
             ["--next", "patch", "--force-unpushed"],
             ["--next", "patch", "--result-file", "outputs.env"],
             ["--json", "--format", "semver"],
-            ["--json", "--template", "x"],
             ["--format", "json", "--template", "x"],
+            # The last error that can be seen: the next version cannot be written, so nothing may be tagged before.
+            ["--next", "patch", "--create", "--format", "calver"],
         ],
     )
-    def test_version_options_that_do_not_fit_together_are_usage_errors(
+    def test_version_options_that_do_not_fit_together_are_usage_errors_and_leave_no_git_tag(
         self, repo: GitRepo, shipmark: Shipmark, options: list[str]
     ) -> None:
-        assert shipmark("version", *options, cwd=repo.path).code == 2
+        assert shipmark("version", *options, cwd=repo.path, env=PERSON).code == 2
+        assert repo.git("tag", "--list") == "v1.4.2"
 
     def test_version_next_creates_a_git_tag_with_the_prefix_and_without_a_v_as_earlier_tags(
         self, repo: GitRepo, shipmark: Shipmark
