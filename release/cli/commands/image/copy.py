@@ -45,6 +45,9 @@ def command(
     Without a tag, DESTINATION gets the tag of SOURCE; a SOURCE given by digest is copied without a tag. Blobs and
     manifests are copied first, the tag is put last, so an interrupted copy leaves no incomplete image under a tag.
 
+    An archive, or a `dir:` folder, holds one image: another image at DESTINATION is replaced. Registries and layouts
+    keep their other tags.
+
     Registries, layouts and OCI archives hold what `--referrers` copies; `docker-archive:`, daemons and `dir:` do not.
     """
     report = copy(open_session(ctx), CopyRequest(**wanted))
