@@ -32,6 +32,7 @@ MAY_IMPORT_CI = frozenset({"facts", "app", "cli"})
 
 #: Modules outside of those rooms that know `ci`, each with its reason.
 ALLOWED_CI = {
+    "release.log.page.markup": "a job may print the page: no text in it is a command of the CI system",
     "release.run_scope": "decides what the run that the CI system describes may do",
     "release.tagging.decide": "hints hold the YAML line for the CI system at hand",
     "release.tagging.rules.run": "rules are evaluated in the run that the CI system describes",
