@@ -57,17 +57,17 @@ def open_context(task: BuildTask, *, name: str | None = None) -> Context:
     root = os.path.realpath(task.root)
     named = os.path.normpath(os.path.join(task.root, task.spec.context))
     folder = os.path.realpath(named)
-    what, key = (
-        ("build context", "context: …") if name is None else (f"context `{name}`", f"contexts: {{{name}: …}}")
-    )
+    what, key = f"the build context `{named}`", "context: …"
+    if name is not None:
+        what, key = f"the context `{name}` (`{named}`)", f"contexts: {{{name}: …}}"
     if not os.path.isdir(folder):
         raise BuildError(
-            f"the {what} `{named}` is not a folder",
+            f"{what} is not a folder",
             hint=f"set `build: {{{key}}}` to a folder of the repository",
         )
     if not _is_inside(folder, root):
         raise BuildError(
-            f"the {what} `{named}` is outside of the repository `{task.root}`",
+            f"{what} is outside of the repository `{task.root}`",
             hint=f"set `build: {{{key}}}` to a folder of the repository",
         )
     raw, real = _read_dockerfile(task, root)

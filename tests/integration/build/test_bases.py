@@ -510,7 +510,7 @@ class TestNamedContexts:
     @pytest.mark.parametrize(
         ("named", "reason"),
         [
-            ({"more": "../outside"}, "the build context `"),
+            ({"more": "../outside"}, "the context `more` (`"),
             (
                 {"more": "https://example.org/a.git"},
                 "`build: {contexts: …}`: `more` is the address `https://",

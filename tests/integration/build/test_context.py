@@ -125,7 +125,7 @@ class TestBadInput:
         assert "is outside of the repository" in str(error)
 
     def test_error_about_the_folder_of_a_named_context_has_its_name(self, tmp_path: Path) -> None:
-        with pytest.raises(BuildError, match=r"the context `lib` `.*/none` is not a folder") as caught:
+        with pytest.raises(BuildError, match=r"the context `lib` \(`.*/none`\) is not a folder") as caught:
             open_context(build_of(tmp_path, context="none").task, name="lib")
         assert caught.value.hint == "set `build: {contexts: {lib: …}}` to a folder of the repository"
 
