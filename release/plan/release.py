@@ -23,7 +23,7 @@ from release.plan.release_key import name_of, release_key
 from release.plan.release_steps import ReleaseSteps
 from release.plan.steps import check_log
 from release.tagging.labels import INPUTS
-from release.tagging.model import Decision, FixedTag, MovingTag, Withheld
+from release.tagging.model import Decision, FixedTag, MovingTag, Withheld, tags_for
 
 #: For a warning: the labels by which an image without an inputs label is recognised as the release.
 _TAKEN_BY = {"reuse": "its commit", "from": "its commit, or because `--as-commit` says so"}
@@ -157,8 +157,7 @@ def settle(subject: ReleaseInput, obtain: Obtain) -> Decision:
     references = tuple(
         f"{target.name}:{tag.name}"
         for target in subject.targets
-        for tag in tags
-        if target.moving or isinstance(tag, FixedTag)
+        for tag in tags_for(tags, moving=target.moving)
     )
     return msgspec.structs.replace(
         subject.decision, tags=tuple(tags), withheld=tuple(withheld), references=references

@@ -10,7 +10,7 @@ from release.plan.model import Release, Step, duration_of
 from release.plan.obtain import Obtain
 from release.plan.release_input import ReleaseInput
 from release.tagging.labels import INPUTS, VERSION
-from release.tagging.model import FixedTag, Withheld
+from release.tagging.model import FixedTag, Withheld, tags_for
 from release.versions.status import KnownStatus
 
 Fact = Mapping[str, Any]
@@ -35,8 +35,7 @@ def planned(subject: ReleaseInput, release: Release, obtain: Obtain) -> Fact:
             "required": target.required,
             "tags": [
                 {"name": tag.name, "kind": "fixed" if isinstance(tag, FixedTag) else "moving"}
-                for tag in decision.tags
-                if target.moving or isinstance(tag, FixedTag)
+                for tag in tags_for(decision.tags, moving=target.moving)
             ],
         }
         for target in subject.targets

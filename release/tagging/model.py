@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -93,6 +93,11 @@ class MovingTag(msgspec.Struct, frozen=True, kw_only=True, tag="moving", tag_fie
     name: str
     reason: str
     line: Line
+
+
+def tags_for(tags: Iterable[FixedTag | MovingTag], *, moving: bool) -> tuple[FixedTag | MovingTag, ...]:
+    """Those of `tags` that a target gets. `moving`: whether it gets moving tags, and not only the fixed ones."""
+    return tuple(tag for tag in tags if moving or isinstance(tag, FixedTag))
 
 
 class Withheld(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from release.facts import Facts
 from release.git.command import Git
 from release.tagging.decide import decide
 from release.tagging.labels import INPUTS
-from release.tagging.model import Decision, FixedTag, HeldTags, KnownReleases, TagPolicy
+from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy, tags_for
 
 if TYPE_CHECKING:
     from release.app.session import Session
@@ -61,8 +61,7 @@ def decide_alone(session: Session, situation: Situation) -> Decision:
     references = tuple(
         f"{target.image}:{tag.name}"
         for target in targets
-        for tag in decision.tags
-        if target.moving or isinstance(tag, FixedTag)
+        for tag in tags_for(decision.tags, moving=target.moving)
     )
     return msgspec.structs.replace(decision, references=references)
 
