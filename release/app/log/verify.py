@@ -18,7 +18,7 @@ from release.app.log.verify_report import TagFinding, VerifyReport, VerifyReques
 from release.app.session import Session
 from release.errors import ConfigError, DamagedBlob, LogCorrupt, RefusedError, RegistryError, ReleaseError
 from release.log import Head
-from release.log.anchor import contradiction, parse_anchor
+from release.log.anchor import anchor_text, contradiction, parse_anchor
 from release.log.chain import head_of
 from release.log.replicate import Mirrored
 from release.log.torn import MayTear
@@ -63,10 +63,10 @@ def verify(workspace: Session, request: VerifyRequest) -> VerifyReport:
     return VerifyReport(
         log=store.name,
         entries=count,
-        head=f"{head.seq}:{head.hash}" if count else "",
+        head=anchor_text(head),
         tags=_compared(workspace, request) if request.registry else (),
         torn=source.torn() if isinstance(source, MayTear) else (),
-        anchor=f"{anchor.seq}:{anchor.hash}" if anchor is not None else "",
+        anchor=anchor_text(anchor) if anchor is not None else "",
         copies=tuple(compared(one, head, hashes) for one in copies),
     )
 

@@ -12,6 +12,7 @@ import msgspec
 from release.app.log.verify_report import CopyFinding, CopyReport
 from release.errors import LogCorrupt, LogError, LogUnavailable, RefusedError
 from release.log import Entry, Head, LogStore
+from release.log.anchor import anchor_text
 from release.log.chain import head_of
 from release.log.torn import MayTear, Torn
 
@@ -80,9 +81,7 @@ def compared(copy: ReadCopy, head: Head, hashes: Mapping[int, str]) -> CopyRepor
         finding: CopyFinding = "corrupt" if isinstance(copy.error, LogCorrupt) else "unknown"
         return CopyReport(log=name, finding=finding, detail=copy.error.message, hint=copy.error.hint or "")
     count = copy.head.seq + 1
-    report = CopyReport(log=name, entries=count, finding="same", torn=copy.torn)
-    if count:
-        report = msgspec.structs.replace(report, head=f"{copy.head.seq}:{copy.head.hash}")
+    report = CopyReport(log=name, entries=count, head=anchor_text(copy.head), finding="same", torn=copy.torn)
     lacks = head.seq - copy.head.seq
     if lacks < 0:
         return _longer(copy, report, head)
