@@ -19,8 +19,7 @@ from release.build.buildah.tools import Tool
 from release.build.buildah.working_dir import NOTHING, Sent, with_working_dirs
 from release.build.buildkit.farm import Farm
 from release.build.buildkit.options import Extras, Secret
-from release.build.context import open_context, walk
-from release.build.context.named import task_of_folder
+from release.build.context import open_named, walk
 from release.build.dockerfile.scope import global_scope
 from release.build.task_input import TaskInput
 from release.control import Cancel
@@ -47,7 +46,7 @@ def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dic
     farm.lay_out(read.chosen.files, os.path.join(folder, CONTEXT))
     contexts = {name: _with_registry(text) for name, text in extras.contexts.items()}
     for number, (name, path) in enumerate(extras.folders.items()):
-        named = open_context(task_of_folder(read.task, path), name=name)
+        named = open_named(read.task, name, path)
         contexts[name] = f"context-{number}"
         farm.lay_out(walk(named, check=cancel.check), os.path.join(folder, contexts[name]))
     for name in (TEMPORARY, NOTHING):

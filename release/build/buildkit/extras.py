@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from release.build import BuildTask, BuildValues
 from release.build.buildkit.build_secrets import Secrecy, read_secrets, require_agents
 from release.build.buildkit.options import Extras, extras_of
-from release.build.context import open_context
-from release.build.context.named import task_of_folder
+from release.build.context import open_named
 
 
 def read_extras(task: BuildTask, values: BuildValues, env: Mapping[str, str]) -> tuple[Extras, Secrecy]:
@@ -21,5 +20,5 @@ def read_extras(task: BuildTask, values: BuildValues, env: Mapping[str, str]) ->
     secrets = read_secrets(extras.secrets, env, task.root)
     require_agents(extras.ssh)
     for name, folder in extras.folders.items():
-        open_context(task_of_folder(task, folder), name=name)
+        open_named(task, name, folder)
     return extras, Secrecy(values.args, secrets)

@@ -7,8 +7,7 @@ import os
 from release.build.buildkit.farm import Farm
 from release.build.buildkit.options import Extras
 from release.build.buildkit.request import Request
-from release.build.context import open_context, walk
-from release.build.context.named import task_of_folder
+from release.build.context import open_named, walk
 from release.build.task_input import TaskInput
 from release.control import Cancel
 
@@ -25,7 +24,7 @@ def lay_out(read: TaskInput, extras: Extras, folder: str, cancel: Cancel) -> Req
     farm.lay_out(read.chosen.files, context)
     folders = {}
     for number, (name, path) in enumerate(extras.folders.items()):
-        named = open_context(task_of_folder(task, path), name=name)
+        named = open_named(task, name, path)
         folders[name] = os.path.join(folder, f"context-{number}")
         farm.lay_out(walk(named, check=cancel.check), folders[name])
     dockerfile = _write_dockerfile(os.path.join(folder, "dockerfile"), read)

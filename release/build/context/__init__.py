@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from release.build.context.folder import Context, open_context
+from release.build.context.folder import Context, open_context, open_named
 from release.build.context.walk import walk
 
-__all__ = ["Context", "open_context", "walk"]
+__all__ = ["Context", "open_context", "open_named", "walk"]

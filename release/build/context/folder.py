@@ -7,6 +7,7 @@ import os
 import msgspec
 
 from release.build import BuildTask
+from release.build.context.named import task_of_folder
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.dockerfile.parser import parse
 from release.build.ignore import Ignore, parse_ignore
@@ -46,6 +47,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     def shown(self, path: str) -> str:
         """A path of the context as messages name it: relative to the repository's root."""
         return f"{self.place}/{path}" if self.place else path
+
+
+def open_named(task: BuildTask, name: str, folder: str) -> Context:
+    """The named context `name`, a folder of the repository. Raises as `open_context`."""
+    return open_context(task_of_folder(task, folder), name=name)
 
 
 def open_context(task: BuildTask, *, name: str | None = None) -> Context:

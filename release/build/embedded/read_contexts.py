@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from release.build import BuildTask
-from release.build.context import open_context, walk
-from release.build.context.named import named_contexts, task_of_folder
+from release.build.context import open_named, walk
+from release.build.context.named import named_contexts
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.embedded.named_sources import NamedSources, familiar
 from release.errors import BuildError
@@ -30,7 +30,7 @@ def read_named_sources(task: BuildTask, dockerfile: Dockerfile, check: Callable[
                 hint="rename the context, or use `builder: buildkit`",
             )
     folders = {
-        familiar(name): walk(open_context(task_of_folder(task, path), name=name), check=check)
+        familiar(name): walk(open_named(task, name, path), check=check)
         for name, path in named.folders.items()
     }
     return NamedSources(
