@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError
@@ -20,19 +18,25 @@ def reference_of(session: Session, text: str) -> str:
     if text.startswith(("sha256:", "sha512:")):
         require_digest(text)
     components = [one for one in session.components if one.targets]
-    named = {one.name: name for one in components if (name := _behind_image(one, text)) is not None}
-    if len(named) > 1:
-        names = ", ".join(f"`{name}`" for name in named)
-        raise ConfigError(f"`{text}` may be an image of {names}", hint=_whole(components, named))
-    for component in components:
-        if component.name in named:
-            return f"{component.targets[0].image}{named[component.name]}"
+    found = {
+        one.name: f"{one.targets[0].image}{behind}"
+        for one in components
+        if (behind := _behind_image(one, text)) is not None
+    }
+    first = next(iter(found.values()), None)
+    if len(found) > 1:
+        names = ", ".join(f"`{name}`" for name in found)
+        raise ConfigError(
+            f"`{text}` may be an image of {names}", hint=f"write the whole reference: `{first}`"
+        )
+    if first is not None:
+        return first
     if any(character in text for character in "/:@"):
         return text
     if components:
         raise ConfigError(
             f"`{text}` is neither a version nor a whole reference",
-            hint=_whole(components, {components[0].name: f":{text}"}),
+            hint=f"write the whole reference: `{components[0].targets[0].image}:{text}`",
         )
     if version_of_image_tag(text) is not None:
         raise ConfigError(
@@ -51,8 +55,3 @@ def _behind_image(component: Component, text: str) -> str | None:
         return f":{text}"
     version = parse_tag_name(text, section.prefix, section.versions)
     return None if version is None else f":{image_tag_of(version)}"
-
-
-def _whole(components: Sequence[Component], named: dict[str, str]) -> str:
-    first = next(one for one in components if one.name in named)
-    return f"write the whole reference: `{first.targets[0].image}{named[first.name]}`"
