@@ -23,9 +23,8 @@ def open_session(ctx: click.Context) -> Session:
     session.sink = _sink(session)
     ctx.with_resource(Watch(session.cancel, session.sink))
     if ctx.params.get("result_file"):
-        from release.cli.output.files import (
-            empty_output,
-        )  # imported late: few commands are given a result file
+        # Imported late: few commands are given a result file.
+        from release.cli.output.files import empty_output
 
         empty_output(session, ctx.params["result_file"])
     if session.settings.deepen:

@@ -25,8 +25,9 @@ from release.cli.session import open_session
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.deployed/1`.")
 @click.pass_context
 def command(ctx: click.Context, environment: str, image: str, evidence: str | None, as_json: bool) -> None:
-    """Record that IMAGE runs in ENVIRONMENT from now on. IMAGE may be a version, its git tag
-    or a digest, for an image of this project.
+    """Record that IMAGE runs in ENVIRONMENT from now on.
+
+    IMAGE may be a version, its git tag or a digest, for an image of this project.
 
     The record contains the digest that IMAGE has in the registry now, and no tag. Nothing is recorded if the last
     record of ENVIRONMENT has the same digest.

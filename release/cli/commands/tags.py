@@ -52,10 +52,7 @@ def command(ctx: click.Context, form: str | None, as_json: bool, result_file: st
         data(*(tag.name for tag in decision.tags))
     else:
         data(*decision.references)
-    if not decision.tags and decision.withheld:
-        talk(f"warning: {_nothing_due(decision)}")
-    for warning in decision.warnings:
-        talk(f"warning: {warning}")
+    _warn(decision, "warning")
 
 
 def _several(session: Session, form: str, result_file: str | None) -> None:
@@ -77,15 +74,16 @@ def _several(session: Session, form: str, result_file: str | None) -> None:
             data(*(f"{decision.component} {name}" for name in names))
         elif form == "text":
             data(*(decision.references or names))
-        if not decision.tags and decision.withheld:
-            talk(f"warning: {decision.component}: {_nothing_due(decision)}")
-        for warning in decision.warnings:
-            talk(f"warning: {decision.component}: {warning}")
+        _warn(decision, f"warning: {decision.component}")
 
 
-def _nothing_due(decision: DecisionReport) -> str:
-    first = decision.withheld[0]
-    return f"no tag is due: `{first.name}` is withheld: {first.reason}"
+def _warn(decision: DecisionReport, start: str) -> None:
+    """Print the decision's warnings, and why no tag is due. `start`: of each line, before a colon."""
+    if not decision.tags and decision.withheld:
+        first = decision.withheld[0]
+        talk(f"{start}: no tag is due: `{first.name}` is withheld: {first.reason}")
+    for warning in decision.warnings:
+        talk(f"{start}: {warning}")
 
 
 def takes_outputs(session: Session, result_file: str | None) -> bool:
