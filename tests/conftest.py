@@ -6,6 +6,10 @@ import os
 
 from hypothesis import settings
 
+from tests.support.programs.outside import leave_ci
+
+leave_ci(os.environ)
+
 pytest_plugins = [
     "tests.support.services.required",
     "tests.support.programs.processes",
@@ -32,4 +36,4 @@ pytest_plugins = [
 settings.register_profile("local", deadline=None)
 # The same examples on every run, and no folder of examples left behind.
 settings.register_profile("ci", deadline=None, derandomize=True, database=None)
-settings.load_profile("ci" if os.environ.get("CI") else "local")
+settings.load_profile("ci" if os.environ.get("SHIPMARK_REQUIRE_SERVICES") else "local")

@@ -107,7 +107,7 @@ VENDORS: tuple[Vendor, ...] = (
 
 #: Variables that systems without a row above set, and no laptop does. Jenkins, TeamCity and others set `BUILD_NUMBER`
 #: and `BUILD_ID`; with neither `JENKINS_URL` nor `TEAMCITY_VERSION` it is not known which system it is.
-_SIGNS = (
+SIGNS = (
     "CI",
     "CONTINUOUS_INTEGRATION",
     "CI_NAME",
@@ -131,7 +131,7 @@ REMEDY = (
 
 def sign_of_ci(evidence: Evidence) -> Said | None:
     """Return the first variable that shows that some CI system runs the process; None on a laptop."""
-    said = (evidence.variable(name) for name in _SIGNS)
+    said = (evidence.variable(name) for name in SIGNS)
     return next((one for one in said if one is not None and one.value.strip().lower() not in _NO), None)
 
 
