@@ -18,7 +18,8 @@ from release.versions.model import Scheme
 class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The action's inputs, as texts of several lines.
 
-    If `images`, `tags`, `flavor`, `labels` or `annotations` is empty, the component's config is used for that input.
+    If `images`, `tags`, `flavor`, `labels` or `annotations` is empty, the component's config is used for that input,
+    unless `configured` is false.
     `context`: where ref and commit come from, the CI system (`workflow`) or the checkout (`git`). `prefix`: of git
     tags, before the version. `annotation_levels`: `manifest`, `index`, `manifest-descriptor`, `index-descriptor`.
     """
@@ -33,6 +34,7 @@ class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
     context: Literal["workflow", "git"] = "workflow"
     prefix: str = ""
     component: str | None = None
+    configured: bool = True
 
 
 def metadata(workspace: Session, request: MetadataRequest) -> Metadata:
@@ -40,13 +42,17 @@ def metadata(workspace: Session, request: MetadataRequest) -> Metadata:
 
     Raises `ConfigError` with line and column for an invalid input.
     """
-    components = workspace.components_named(request.component)
-    # With several components, none of which is named, only the options count: no section can be chosen.
-    section = components[0].section if len(components) == 1 else ComponentSection()
+    section = _section(workspace, request.component) if request.configured else ComponentSection()
     inputs = _inputs(request, section)
     policy = TagPolicy(prefix=request.prefix or section.prefix, versions=_scheme(inputs, section))
     context = gather_context(workspace, source=request.context, policy=policy, count=_counts(inputs))
     return evaluate(inputs, context)
+
+
+def _section(workspace: Session, component: str | None) -> ComponentSection:
+    components = workspace.components_named(component)
+    # With several components, none of which is named, only the options count: no section can be chosen.
+    return components[0].section if len(components) == 1 else ComponentSection()
 
 
 def _inputs(request: MetadataRequest, section: ComponentSection) -> MetadataInputs:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+import msgspec
 
 from release.app.releases.metadata import MetadataRequest, metadata
 from release.cli.options import Command, component_option, global_options
@@ -85,7 +86,12 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """
     session = open_session(ctx)
     env = session.settings.env
-    found = metadata(session, _request(options, env, session.settings.component))
+    # Later steps may have credentials, and must not get names that an outsider chose in shipmark.yml.
+    configured = session.trust.trusted or not options["github_output"]
+    request = _request(options, env, session.settings.component)
+    found = metadata(session, msgspec.structs.replace(request, configured=configured))
+    if not configured:
+        talk(f"note: shipmark.yml is not read for outputs: {session.trust.reason}")
     _tell(found, quiet=session.settings.verbosity < 0)
     separators = {name: options[f"sep_{name}"] or _input(env, f"sep-{name}") or "\n" for name in _SEPARATORS}
     outputs = output_texts(found, separators)

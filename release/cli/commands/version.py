@@ -6,14 +6,15 @@ import click
 import msgspec
 
 from release.app.releases.tags import TagsRequest, tags
-from release.app.versions.version import VersionRequest, find_version, version_report
-from release.cli.commands.tags import publish_decisions, takes_outputs
+from release.app.session import Session
+from release.app.versions.version import Found, VersionRequest, find_version, version_report
+from release.cli.commands.tags import takes_outputs
 from release.cli.option_rules import one_form
 from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session
 from release.decoding import convert
-from release.errors import ConfigError
+from release.errors import ConfigError, ReleaseError
 from release.tagging.version_text import FORMS, VersionFacts, fill, write
 
 
@@ -102,10 +103,7 @@ def command(
         if found is None:
             return
     else:
-        if takes_outputs(session, result_file):
-            # Published before the version is read: in a shallow clone the tags are known, and the version is an error.
-            publish_decisions(session, [tags(session, TagsRequest(component=component))], result_file)
-        found = find_version(session, VersionRequest(component=component), labelled=chosen == "labels")
+        found = _published(session, component, result_file, labelled=chosen == "labels")
     for warning in found.warnings:
         talk(f"warning: {warning}")
     text = _written(found.facts, chosen, template, go_variables)
@@ -113,6 +111,25 @@ def command(
         document(msgspec.to_builtins(version_report(found)))
     else:
         data(*text.split("\n"))
+
+
+def _published(session: Session, component: str | None, result_file: str | None, *, labelled: bool) -> Found:
+    """The version of HEAD, after the outputs for later CI steps are written, if any are requested."""
+    request = VersionRequest(component=component)
+    if not takes_outputs(session, result_file):
+        return find_version(session, request, labelled=labelled)
+    from release.cli.output.ci_outputs import outputs_of_version, publish, require_publishable
+
+    require_publishable(session, result_file)
+    decision = tags(session, TagsRequest(component=component))
+    try:
+        found = find_version(session, request, labelled=labelled)
+    except ReleaseError:
+        # In a shallow clone the tags are known, and the version is an error.
+        publish(session, outputs_of_version(decision, None), result_file)
+        raise
+    publish(session, outputs_of_version(decision, version_report(found)), result_file)
+    return found
 
 
 def _written(

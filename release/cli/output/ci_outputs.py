@@ -30,6 +30,7 @@ from release.tagging.model import FixedTag
 if TYPE_CHECKING:
     from release.app.lifecycle.results import ChangeResult
     from release.app.releases.build import BuildReport
+    from release.app.versions.version import VersionReport
 
 
 #: The variable that names a file for the summary as the text of a comment, in any CI system.
@@ -53,8 +54,9 @@ def publish(
     """Write the result file and, on GitHub, Gitea and Forgejo, the output file and the job summary; no known secrets.
 
     `summary`: the content of the job summary, if there is one; also of the file for a comment. `output_file`: whether
-    to write GITHUB_OUTPUT, from which later steps of the job take their input. Texts may quote a server's answer, which
-    may repeat a secret.
+    the command has outputs for later steps of the job. GITHUB_OUTPUT is written in trusted runs only: later steps may
+    have credentials, and must not get names that an outsider chose. Texts may quote a server's answer, which may repeat
+    a secret.
     """
     outputs = _without_secrets(outputs)
     if result_file is not None:
@@ -62,12 +64,20 @@ def publish(
         _warned(session, write_output, result_file, dotenv(outputs.values(), limit=limit))
     for path, name in _ci_files(session):
         if name == "GITHUB_OUTPUT" and output_file:
-            _warned(session, append_output, path, outputs_text(outputs.values(), session.entropy.token()))
+            _write_outputs(session, path, outputs)
     if summary is not None:
         write_summary(session, summary, _warned)
         context = click.get_current_context(silent=True)
         if context is not None:
             context.meta[SUMMARY_WRITTEN] = True
+
+
+def _write_outputs(session: Session, path: str, outputs: Outputs) -> None:
+    if session.trust.trusted:
+        _warned(session, append_output, path, outputs_text(outputs.values(), session.entropy.token()))
+        return
+    text = f"later steps get no outputs: this run is not trusted, because {session.trust.reason}"
+    session.sink.emit(Note(level="info", text=text))
 
 
 #: Key of a click context's `meta`: the mark that the command has written its job summary.
@@ -124,8 +134,15 @@ def outputs_of_build(report: BuildReport) -> Outputs:
     return Outputs(version=report.version or "", digest=report.digest, json=_json(report))
 
 
+def outputs_of_version(decision: DecisionReport, version: VersionReport | None) -> Outputs:
+    """The outputs of `version`: those of `tags`, with its own document in `json`, if the version is known."""
+    return msgspec.structs.replace(
+        outputs_of_decisions([decision]), json="" if version is None else _json(version)
+    )
+
+
 def outputs_of_decisions(decisions: Sequence[DecisionReport]) -> Outputs:
-    """The outputs of `tags` and `version`, which push nothing: of several components only `components` and `json`."""
+    """The outputs of `tags`, which pushes nothing: of several components only `components` and `json`."""
     components = _text({one.component: _of_component(one, "") for one in decisions})
     if len(decisions) == 1:
         return msgspec.structs.replace(_outputs(decisions[0], _json(decisions[0])), components=components)

@@ -35,9 +35,8 @@ def tell_run(session: Session, result: UntrustedResult, result_file: str | None,
 
 def _publish(session: Session, result: UntrustedResult, result_file: str | None, *, as_json: bool) -> None:
     outputs = outputs_of_report(result.report)
-    # GITHUB_OUTPUT is not written: later steps may have credentials, and must not get names that an outsider chose.
     summary = summary_of(result.report, outputs, session.ci, untrusted=result.reason)
-    publish(session, outputs, result_file, summary=summary, output_file=False)
+    publish(session, outputs, result_file, summary=summary)
     if as_json:
         trust = {"verdict": session.trust.verdict, "reason": session.trust.reason}
         document({**msgspec.to_builtins(result.report), "trust": trust})

@@ -16,6 +16,7 @@ import pytest
 from release.build_spec import BuildSpec
 from release.config.model import ComponentSection, ConfigFile, LogSection, TargetSection
 from tests.support.programs.command import Result, Shipmark
+from tests.support.programs.composite import read_outputs
 from tests.support.registries.hostile import HostileServer, Reply, Request
 from tests.support.registries.registry import RegistryFactory, RegistryServer
 from tests.support.releases.git import GitRepo
@@ -300,6 +301,39 @@ class TestNothingIsWritten:
         assert "withheld" in summary.read_text()
         assert scene("run", "--result-file", "result.env", env=env).code == 0
         assert "SHIPMARK_PUSHED=false" in (scene.repo.path / "result.env").read_text()
+
+    @pytest.mark.parametrize("command", ["preview", "run", "tags", "version"])
+    @pytest.mark.parametrize("head", ["mallory/app", "acme/app"])
+    def test_only_a_trusted_run_gives_outputs_to_later_steps(
+        self, scene: Scene, tmp_path: Path, head: str, command: str
+    ) -> None:
+        scene.configure("image: oci:dist/image\nbuild: {builder: layers}\n")
+        outputs = tmp_path / "outputs"
+        done = scene(command, env={**scene.event(head), "GITHUB_OUTPUT": str(outputs)})
+        assert done.code == 0, done.stderr
+        assert outputs.exists() == (head == "acme/app")
+        said = "later steps get no outputs: this run is not trusted, because pull request 12 comes from another"
+        assert (said in done.stderr) == (head != "acme/app")
+
+    def test_outputs_of_metadata_hold_what_the_workflow_names_and_nothing_of_an_outsiders_config(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
+        config = "image: ghcr.io/acme/production\ntags: ['type=raw,value=latest']\nlabels: {mallory: was-here}\n"
+        scene.configure(config)
+        for head, tags, labelled in (
+            ("mallory/app", "ghcr.io/acme/app:pr-12", False),
+            ("acme/app", "ghcr.io/acme/app:latest", True),
+        ):
+            outputs = tmp_path / head.partition("/")[0]
+            env = {**scene.event(head), "GITHUB_OUTPUT": str(outputs), "RUNNER_TEMP": str(tmp_path)}
+            done = scene("metadata", "--images", "ghcr.io/acme/app", "--github-output", env=env)
+            assert done.code == 0, done.stderr
+            given = read_outputs(outputs.read_text())
+            assert given["tags"] == tags
+            assert ("was-here" in outputs.read_text()) == labelled
+            assert ("shipmark.yml is not read for outputs" in done.stderr) != labelled
+            # What is only printed says what the config would give.
+            assert scene("metadata", "--output", "tags", env=env).stdout == "ghcr.io/acme/production:latest\n"
 
     def test_untrusted_run_prints_one_warning_and_connects_to_no_registry(
         self, scene: Scene, listener: HostileServer

@@ -107,6 +107,27 @@ def test_result_file_of_a_jenkins_run_has_a_name_and_a_value_on_each_line(projec
     assert values["SHIPMARK_PUSHED"] == "true"
 
 
+def test_output_json_is_the_document_that_the_command_prints(
+    project: Project, github: dict[str, str]
+) -> None:
+    for command in ("tags", "version", "preview"):
+        Path(github["GITHUB_OUTPUT"]).unlink(missing_ok=True)
+        done = project.must(command, "--json", env=of_tag(github, project, "v1.4.2"))
+        assert json.loads(outputs(github["GITHUB_OUTPUT"])["json"]) == done.json, command
+
+
+def test_version_that_a_shallow_clone_does_not_know_is_no_output(
+    project: Project, github: dict[str, str], tmp_path: Path
+) -> None:
+    project.repo.commit("later", files={"later": ""})
+    clone = project.repo.clone(tmp_path / "shallow", "--depth=1")
+    done = project("version", cwd=clone.path, env={**github, "GITHUB_REF": "refs/heads/main"})
+    assert done.code == 3
+    given = outputs(github["GITHUB_OUTPUT"])
+    assert (given["version"], given["json"]) == ("", "")
+    assert given["tag-names"].startswith("sha-")
+
+
 def test_promotion_writes_outputs_result_file_and_summary(
     project: Project, github: dict[str, str], tmp_path: Path
 ) -> None:
