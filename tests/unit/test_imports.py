@@ -242,7 +242,7 @@ CAUGHT_INSIDE = {
     "release.build.embedded.layer_changes": {"ReadError"},  # likewise, with the base's name
     "release.build.dockerfile.json_words": {"NotStrings"},  # gets its Dockerfile line from the caller
     "release.build.dockerfile.lexer": {"ExpansionError"},  # likewise
-    "release.build.dockerfile.mounts": {"MountError"},  # likewise
+    "release.build.dockerfile.mounts": {"MountError", "MountNameError"},  # likewise
     "release.build.dockerfile.remote_sources": {"GitAddressError"},  # likewise
     "release.build.dockerfile.substitution": {"ValueError"},  # becomes ExpansionError
     "release.patterns": {"ValueError"},  # likewise

@@ -10,7 +10,8 @@ import re
 
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.dockerfile.scope import Scope
-from release.build.dockerfile.stage_graph import SCRATCH, base_of, is_place, mounted_from, source_of
+from release.build.dockerfile.stage_graph import base_of, is_place, mounted_from, source_of
+from release.build.dockerfile.stage_references import SCRATCH
 
 _HUB = "docker.io"
 

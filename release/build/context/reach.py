@@ -154,7 +154,7 @@ def _used(dockerfile: Dockerfile, instruction: Instruction) -> list[Stage]:
     """The stages whose files an instruction copies or mounts."""
     try:
         copied = written_source(dockerfile, instruction)
-        mounted = [named(dockerfile, name) for name in written_mounts(instruction)]
+        mounted = [named(dockerfile, name) for name in written_mounts(dockerfile, instruction)]
     except (BuildError, MountError):
         return []  # the builder reports it
     return [each for each in (copied, *mounted) if isinstance(each, Stage)]

@@ -31,7 +31,11 @@ _FIELD = pattern(r'"((?:[^"]|"")*)"(?:,|\Z)|([^",]*)(?:,|\Z)')
 
 
 class MountError(ValueError):
-    """The value cannot be read; the message says why, without its place."""
+    """The option cannot be read; the message says why, without its place."""
+
+
+class MountNameError(MountError):
+    """The name of a field cannot be read, whatever its variables hold."""
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,11 +69,11 @@ def read_mount(text: str, expand: Callable[[str], str]) -> Mount:
         key = _SYNONYMS.get(key.lower(), key.lower())
         if not equals:
             if key not in _TRUTHS:
-                raise MountError(f"`{field}` is not `name=value`")
+                raise MountNameError(f"`{field}` is not `name=value`")
             value = "true"
         elif key not in _KEYS:
             near = nearest(key, _KEYS, cutoff=0.6)
-            raise MountError(f"`{key}` is not known" + (f"; did you mean `{near}`?" if near else ""))
+            raise MountNameError(f"`{key}` is not known" + (f"; did you mean `{near}`?" if near else ""))
         value = expand(value)
         _require_value(key, value, said)
         said[key] = value

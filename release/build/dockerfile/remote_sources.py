@@ -89,7 +89,8 @@ def _parts(source: str) -> tuple[list[tuple[str, str]], str] | None:
             return None
         return _query(match["query"] or ""), match["fragment"] or ""
     rest, _, fragment = source.partition("#")
-    path, _, query = rest.partition("?")
+    address, _, query = rest.partition("?")
+    path = address.partition("://")[2].partition("/")[2]  # the name of a host may end with `.git`, too
     kind = scheme[1].lower() if scheme is not None else "ssh"
     is_cloned = kind in ("git", "ssh") or (kind in ("http", "https") and unquote(path).endswith(".git"))
     return (_query(query), unquote(fragment)) if is_cloned else None

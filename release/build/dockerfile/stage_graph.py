@@ -13,6 +13,7 @@ from release.build.dockerfile.instructions import (
     Add,
     Copy,
     Dockerfile,
+    From,
     Instruction,
     OnBuild,
     Run,
@@ -22,6 +23,7 @@ from release.build.dockerfile.instructions import (
 from release.build.dockerfile.references import hint_for, is_reference
 from release.build.dockerfile.scope import Scope
 from release.build.dockerfile.stage_references import (
+    SCRATCH,
     at,
     named,
     not_earlier,
@@ -33,7 +35,6 @@ from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 from release.oci.platforms import SYSTEMS
 
-SCRATCH = "scratch"
 # Bases that do not lie in a registry. Only the builder `layers` reads such bases, and only layouts and daemon images.
 _PLACES = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:")
 _ANY = parse_platform("linux/amd64")  # where only `--platform=` of a stage counts
@@ -112,7 +113,7 @@ def source_of(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) ->
 def mounted_from(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> tuple[Stage | str, ...]:
     """The earlier stages and the images in `RUN --mount=from=`. Raises `BuildError` for a later stage."""
     found: list[Stage | str] = []
-    for name in written_mounts(instruction):
+    for name in written_mounts(dockerfile, instruction):
         source = named(dockerfile, name)
         if source is not None and source.index >= stage.index:
             raise not_earlier(dockerfile, instruction, f"`{name}` to mount")
@@ -145,7 +146,11 @@ def needed_stages(dockerfile: Dockerfile, target: str | None, scope: Scope) -> t
         _require_reference(dockerfile, stage.base, image, empty)
         stage_platform(dockerfile, stage, scope, _ANY)
         for instruction in stage.instructions:
-            _require_reference(dockerfile, instruction, written_source(dockerfile, instruction), ())
+            mounted = (
+                name for name in written_mounts(dockerfile, instruction) if not named(dockerfile, name)
+            )
+            for source in (written_source(dockerfile, instruction), *mounted):
+                _require_reference(dockerfile, instruction, source, ())
     wanted: dict[int, Stage] = {}
     waiting = [target_stage(dockerfile, target)]
     while waiting:
@@ -206,7 +211,8 @@ def _require_reference(
         hint = f"give `{empty[0]}` a value: `build: {{args: …}}`, or a default with `ARG` before the first `FROM`"
     else:
         hint = hint_for(image)
+    use = "base" if isinstance(instruction, From) else "source"
     raise BuildError(
-        f"{at(dockerfile, instruction)}: the base `{image}` is not the name of an image: `{instruction.text}`",
+        f"{at(dockerfile, instruction)}: the {use} `{image}` is not the name of an image: `{instruction.text}`",
         hint=hint,
     )

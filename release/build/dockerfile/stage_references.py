@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from release.build.dockerfile.expand import expand
 from release.build.dockerfile.instructions import Copy, Dockerfile, Instruction, Run, Stage
 from release.build.dockerfile.mounts import mount_form
 from release.digits import number_in
 from release.errors import BuildError
+
+SCRATCH = "scratch"
 
 
 def written_source(dockerfile: Dockerfile, instruction: Instruction) -> Stage | str | None:
@@ -34,13 +37,18 @@ def written_source(dockerfile: Dockerfile, instruction: Instruction) -> Stage | 
     return name if found is None else found
 
 
-def written_mounts(instruction: Instruction) -> Iterator[str]:
-    """The names of stages and images in `RUN --mount=from=`."""
+def written_mounts(dockerfile: Dockerfile, instruction: Instruction) -> Iterator[str]:
+    """The names of stages and images in `RUN --mount=from=`, without their quotes.
+
+    For BuildKit a mount without `from=` needs the stage called `scratch`, if there is one.
+    """
     for text in instruction.flag_values("mount") if isinstance(instruction, Run) else ():
-        for field in mount_form(text):
-            key, _, name = field.partition("=")
-            if key.lower() == "from" and name:
-                yield name
+        said = {key.lower(): name for key, _, name in (field.partition("=") for field in mount_form(text))}
+        name = expand(said.get("from", ""), {}, dockerfile.escape)
+        if name:
+            yield name
+        elif named(dockerfile, SCRATCH):
+            yield SCRATCH
 
 
 def not_earlier(dockerfile: Dockerfile, instruction: Instruction, what: str) -> BuildError:
@@ -57,7 +65,7 @@ def require_no_circle(dockerfile: Dockerfile) -> None:
     for stage in dockerfile.stages:
         for instruction in stage.instructions:
             copied = [(instruction.flag("from") or "", written_source(dockerfile, instruction))]
-            mounted = [(name, named(dockerfile, name)) for name in written_mounts(instruction)]
+            mounted = [(name, named(dockerfile, name)) for name in written_mounts(dockerfile, instruction)]
             for name, used in copied + mounted:
                 if isinstance(used, Stage):
                     uses.setdefault(stage.index, {})[used.index] = instruction, name

@@ -78,7 +78,7 @@ def _owner(transfer: Copy | Add, place: Place) -> Found:
     """Forms of `--chown` that some builders do not read, and names in an image that surely has no list of accounts."""
     written = transfer.flag("chown") or ""
     text = place.expand(transfer, written)
-    if not text or ("$" in written and place.is_open):
+    if not text or place.may_depend_on_base(written):
         return
     what = f"`{transfer.keyword} --chown={text}`"
     user, colon, group = text.partition(":")
@@ -113,7 +113,7 @@ def _mode(transfer: Copy | Add, place: Place) -> Found:
     text = place.expand(transfer, written or "")
     if written is not None and not text:
         yield "copy-chmod-empty", f"the empty `{transfer.keyword} --chmod={written}`"
-    if not text or "$" in text:
+    if not text or place.may_depend_on_base(written or ""):
         return
     if not _OCTAL.fullmatch(text) and not _SYMBOLIC.fullmatch(text):
         raise place.error(
@@ -136,14 +136,14 @@ def _operands(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> F
         if destination not in (".", "..") and place.folders.lacks(destination, itself=True):
             yield "copy-several-to-name", f"{what}, which does not exist"
     for source in sources:
-        if not place.expand(transfer, source) and not place.is_open:
+        if not place.expand(transfer, source) and not place.may_depend_on_base(source):
             yield "copy-source-empty", f"the empty source `{source}` of `{transfer.keyword}`"
 
 
 def _excluded_parents(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> Found:
     """A source with `--parents` that `--exclude` of the same instruction leaves out: BuildKit does not find it."""
     written = (*sources, *transfer.flag_values("exclude"))
-    if not transfer.is_set("parents") or (place.is_open and "$" in "".join(written)):
+    if not transfer.is_set("parents") or place.may_depend_on_base(*written):
         return
     patterns = [place.expand(transfer, text) for text in transfer.flag_values("exclude")]
     excluded = parse_excludes(patterns, f"{place.dockerfile.name}:{transfer.line}")

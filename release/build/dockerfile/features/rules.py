@@ -34,7 +34,7 @@ from release.build.dockerfile.instructions import (
     Volume,
     Workdir,
 )
-from release.build.dockerfile.mounts import Mount, MountError, read_mount
+from release.build.dockerfile.mounts import Mount, MountError, MountNameError, read_mount
 from release.build.dockerfile.values import LARGEST_ID, is_signal, parse_ports
 from release.digits import number_in
 from release.errors import BuildError
@@ -86,7 +86,7 @@ def _env(env: Env, place: Place) -> Found:
         yield from patterns(f"{pair.key} {pair.value}")
         name = place.expand(env, pair.key)
         values[name] = place.expand(env, pair.value)
-        if not name and not place.is_open:
+        if not name and not place.may_depend_on_base(pair.key):
             yield "env-name-empty", f"an empty name in `{env.text}`"
     place.scope.set_env(values)  # set after all values are expanded: `ENV a=1 b=$a` uses the earlier `a`
 
@@ -121,7 +121,7 @@ def _mount(run: Run, place: Place, text: str) -> Found:
     try:
         mount = read_mount(text, lambda value: place.expand(run, value))
     except MountError as error:
-        if place.is_open and "$" in text:
+        if place.may_depend_on_base(text) and not isinstance(error, MountNameError):
             return  # the base image's variables decide the value
         raise BuildError(
             f"{place.dockerfile.name}:{run.line}: `--mount={text}` cannot be read: {error}",
@@ -158,32 +158,33 @@ def _healthcheck(healthcheck: Healthcheck, _: Place) -> Found:
 
 def _expose(expose: Expose, place: Place) -> Found:
     yield from expanded(expose, place, *expose.ports)
-    if not any(place.expand(expose, text) for text in expose.ports) and not place.is_open:
+    is_certain = not place.may_depend_on_base(*expose.ports)
+    if is_certain and not any(place.expand(expose, text) for text in expose.ports):
         yield "expose-empty", f"`{expose.text}` without a port"
     for text in expose.ports:
         for word in () if "?" in text and place.is_open else place.scope.apply(expose, text, expand_words):
-            if parse_ports(word) is None and "$" not in text * place.is_open:
+            if parse_ports(word) is None and not place.may_depend_on_base(text):
                 raise place.error(expose, f"`{word}` is not a port", "write `8080`, `53/udp` or `8000-8010`")
 
 
 def _stopsignal(stopsignal: StopSignal, place: Place) -> Found:
     yield from expanded(stopsignal, place, stopsignal.signal)
     signal = place.expand(stopsignal, stopsignal.signal)
-    if not is_signal(signal) and "$" not in stopsignal.signal * place.is_open:
+    if not is_signal(signal) and not place.may_depend_on_base(stopsignal.signal):
         raise place.error(stopsignal, f"`{signal}` is not a signal", "write `SIGTERM` or a number")
 
 
 def _volume(volume: Volume, place: Place) -> Found:
     yield from expanded(volume, place, *volume.paths)
     for path in volume.paths:
-        if not place.expand(volume, path) and not place.is_open:
+        if not place.expand(volume, path) and not place.may_depend_on_base(path):
             raise place.error(volume, "a `VOLUME` is empty", "give its variable a value")
 
 
 def _workdir(workdir: Workdir, place: Place) -> Found:
     yield from expanded(workdir, place, workdir.path)
     path = place.expand(workdir, workdir.path)
-    if not path and not place.is_open:
+    if not path and not place.may_depend_on_base(workdir.path):
         yield "workdir-empty", f"the empty `{workdir.text}`"
     user = place.folders.user.partition(":")[0]
     if path and user not in ("", "0", "root") and place.folders.lacks(path, itself=True):

@@ -44,6 +44,7 @@ def refusal(text: str) -> BuildError:
         ("ADD --keep-git-dir=false https://x.example/y.git /", "add-keep-git-dir", "`ADD --keep-git-dir`"),
         ("ADD --unpack=false a.tar /", "add-unpack", "`ADD --unpack`"),
         ("ADD https://x.example/y.tar /", "add-url", "`ADD` of an address"),
+        ("ADD https://x.git?a=b /", "add-url", "`ADD` of an address"),
         ("COPY --chmod=0755 a /", "copy-chmod", "`COPY --chmod=0755`"),
         (
             "COPY --chmod=640 a /b/c",
@@ -335,8 +336,29 @@ class TestErrors:
             ("FROM 1-$X\nFROM scratch", "Dockerfile:1: the base `1-` is not the name of an image"),
             (
                 "FROM scratch\nCOPY --from=Nginx:1 / /",
-                "Dockerfile:2: the base `Nginx:1` is not the name of an image",
+                "Dockerfile:2: the source `Nginx:1` is not the name of an image",
             ),
+            (
+                "FROM scratch\nRUN --mount=from=base$,target=/x a\nFROM scratch",
+                "Dockerfile:2: the source `base$` is not the name of an image",
+            ),
+            (
+                "FROM a AS scratch\nRUN --mount=type=cache,target=/x a",
+                "Dockerfile:2: there is no earlier stage `scratch` to mount",
+            ),
+            (
+                "FROM a AS scratch\nSTOPSIGNAL x\nFROM a\nRUN --mount=type=cache,target=/x a",
+                "Dockerfile:2: `x` is not a signal",
+            ),
+            (
+                "FROM a\nRUN --mount=typ=cache,target=$X a",
+                "Dockerfile:2: `--mount=typ=cache,target=$X` cannot",
+            ),
+            ("FROM a\nCOPY --chmod=$ a b", "Dockerfile:2: `--chmod=$` is not a mode"),
+            ("FROM a\nENV S=no\nSTOPSIGNAL $S", "Dockerfile:3: `no` is not a signal"),
+            ("FROM a\nENV P=no\nEXPOSE $P", "Dockerfile:3: `no` is not a port"),
+            ("FROM a\nENV E=\nVOLUME $E", "Dockerfile:3: a `VOLUME` is empty"),
+            ("FROM a\nARG T=x\nRUN --mount=type=$T a", "Dockerfile:3: `--mount=type=$T` cannot be read"),
             (
                 "FROM scratch\nRUN --mount=type=chache,target=/x a",
                 "Dockerfile:2: `--mount=type=chache,target=/x` cannot be read: the type `chache`",
