@@ -123,7 +123,9 @@ def _request(options: Mapping[str, Any], env: Mapping[str, str], component: str 
         raise ConfigError(
             f"unknown context `{source}`", hint="write `workflow` or `git`; `-C DIR` names another folder"
         )
-    texts = {name: "\n".join(options[f"{name}_lines"]) or _input(env, name) for name in _LISTS}
+    texts: dict[str, Any] = {
+        name: "\n".join(options[f"{name}_lines"]) or _input(env, name) for name in _LISTS
+    }
     levels = (level.strip() for level in env.get("DOCKER_METADATA_ANNOTATIONS_LEVELS", "").split(","))
     return MetadataRequest(
         **texts,

@@ -312,13 +312,17 @@ class TestNothingIsWritten:
         done = scene(command, env={**scene.event(head), "GITHUB_OUTPUT": str(outputs)})
         assert done.code == 0, done.stderr
         assert outputs.exists() == (head == "acme/app")
-        said = "later steps get no outputs: this run is not trusted, because pull request 12 comes from another"
+        said = (
+            "later steps get no outputs: this run is not trusted, because pull request 12 comes from another"
+        )
         assert (said in done.stderr) == (head != "acme/app")
 
     def test_outputs_of_metadata_hold_what_the_workflow_names_and_nothing_of_an_outsiders_config(
         self, scene: Scene, tmp_path: Path
     ) -> None:
-        config = "image: ghcr.io/acme/production\ntags: ['type=raw,value=latest']\nlabels: {mallory: was-here}\n"
+        config = (
+            "image: ghcr.io/acme/production\ntags: ['type=raw,value=latest']\nlabels: {mallory: was-here}\n"
+        )
         scene.configure(config)
         for head, tags, labelled in (
             ("mallory/app", "ghcr.io/acme/app:pr-12", False),
