@@ -90,16 +90,20 @@ class Ignore(msgspec.Struct, frozen=True, kw_only=True):
         return verdict.excluded
 
     def line_that_hides(self, path: str) -> int | None:
-        """The number of the line that excludes `path` or a folder above it; None if no line does.
+        """The number of the line that excludes `path`, or a folder above it; None if `excludes` says that none does.
 
         The search goes line by line, which is slow, so this method is meant for error messages.
         """
         parts = path.split("/")
-        paths = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+        hits = [False] * len(self.patterns)
         hiding: int | None = None
-        for pattern in self.patterns:
-            if pattern.exception != (hiding is None) and any(map(pattern.matches, paths)):
-                hiding = None if pattern.exception else pattern.line
+        for count in range(1, len(parts) + 1):
+            above, hiding = "/".join(parts[:count]), None
+            for number, pattern in enumerate(self.patterns):
+                # As in `judge`: an exception counts only where something is excluded, and what is below inherits it.
+                if hits[number] or (pattern.exception == (hiding is not None) and pattern.matches(above)):
+                    hits[number] = True
+                    hiding = None if pattern.exception else pattern.line
         return hiding
 
     def may_include_below(self, folder: str) -> bool:

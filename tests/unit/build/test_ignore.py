@@ -273,6 +273,9 @@ class TestAgainstASlowReference:
         ("*\n!src\nsrc/*.md\n", "src/x.md", 3),
         ("*\n!src\n", "other", 1),
         ("a\n!a\na\n", "a", 3),
+        # Docker applies an exception to a folder only if a line before it excludes that folder.
+        ("**/*.md\n!docs\n", "docs/a.md", 1),
+        ("**/*.md\n!docs/**\n", "docs/a.md", None),
     ],
 )
 def test_the_number_of_the_ignore_line_that_excludes_a_path_is_found(
