@@ -256,3 +256,49 @@ def test_job_whose_steps_are_shared_by_an_anchor_stays_as_it_is(old: str, new: s
     twice = job().text.replace("  build:\n", "  build: &job\n") + "  again: *job\n"
     (kept,) = convert_workflows([parse_workflow("w.yml", twice)], FACTS)
     assert (kept.text, len(kept.left)) == (twice, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "build"),
+    [
+        # What `getInputList` of @docker/actions-toolkit 0.101.0 gives to docker/build-push-action.
+        ("build-args", '"A=a,b"', {"args": {"A": "a,b"}}),
+        ("build-args", 'A="x y"', {"args": {"A": '"x y"'}}),
+        ("build-args", '"A=it is ""q"""', {"args": {"A": 'it is "q"'}}),
+        ("build-args", '"A=1\n  2"\nB=3', {"args": {"A": "1\n  2", "B": "3"}}),
+        ("build-args", "A=1,B=2", {"args": {"A": "1,B=2"}}),
+        ("build-contexts", '"base=docker-image://x"', {"contexts": {"base": "docker-image://x"}}),
+        ("cache-from", '"type=gha,scope=a"', {"cache_from": ["type=gha,scope=a"]}),
+        ("platforms", '"linux/amd64,linux/arm64"', {"platforms": ["linux/amd64", "linux/arm64"]}),
+        ("ssh", "default,key=k.pem", {"ssh": ["default", "key=k.pem"]}),
+        ("secrets", '"a=${{ secrets.A }}"', {"secrets": ["id=a,env=VALUE_A"]}),
+        ("secret-envs", "a=A,b=B", {"secrets": ["id=a,env=A", "id=b,env=B"]}),
+        ("secret-files", '"a=a.txt"', {"secrets": ["id=a,src=a.txt"]}),
+    ],
+)
+def test_list_inputs_are_read_as_the_csv_that_docker_build_push_action_reads(
+    name: str, text: str, build: dict[str, object]
+) -> None:
+    lines = "".join(f"            {line}\n" for line in text.split("\n"))
+    (found,) = convert_workflows([job(more=f"          {name}: |\n{lines}")], FACTS)
+    assert [draft.section["build"] for draft in found.drafts] == [build]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("A=${HOME}/x", "`${HOME}` in `${HOME}/x` is text for docker/build-push-action"),
+        ("A={{version}}", "`{{version}}` in `{{version}}` is text for docker/build-push-action"),
+        ('"A=a', "the quotes of an input cannot be read"),
+    ],
+)
+def test_build_argument_that_the_config_would_change_keeps_the_job_as_it_is(text: str, why: str) -> None:
+    (found,) = convert_workflows([job(more=f"          build-args: |\n            {text}\n")], FACTS)
+    assert found.drafts == ()
+    assert found.left[0].what.startswith(why)
+
+
+def test_build_argument_with_the_version_of_the_metadata_step_keeps_its_expression() -> None:
+    more = "          build-args: V=${{ steps.meta.outputs.version }}\n"
+    (found,) = convert_workflows([job(more=more)], FACTS)
+    assert [draft.section["build"] for draft in found.drafts] == [{"args": {"V": "{{version}}"}}]

@@ -46,7 +46,7 @@ def bake_section(step: Step, files: Mapping[str, str]) -> tuple[dict[str, Any], 
         raise CannotConvert(step.line, "its bake file is not found")
     try:
         blocks = bake_blocks(path, files[path])
-        chosen = targets_of(blocks, comma_list(step.inputs.get("targets", "")))
+        chosen = targets_of(blocks, comma_list(step.inputs.get("targets", ""), step.line))
         if len(chosen) != 1:
             raise NotPlain(f"it builds {len(chosen)} targets")
         attributes = target_in(blocks, chosen[0])

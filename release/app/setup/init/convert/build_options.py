@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from release.app.setup.init.convert.expressions import Values
+from release.app.setup.init.convert.expressions import EXPRESSION, Values
 from release.app.setup.init.convert.model import CannotConvert
 from release.app.setup.workflows.model import Step
+from release.errors import ConfigError
 from release.lazy_pattern import pattern
+from release.tagging.rules.listing import parse_items
 
 #: Inputs that the config or the command says.
 _TAKEN = frozenset({"tags", "labels", "annotations", "push", "load", "outputs", "github-token"})
@@ -28,10 +30,12 @@ _DROPPED = {
 }
 _ARGUMENT = "${%s}"
 _VARIABLE = pattern(r"\$\{\w+\}", re.ASCII)
+# What `build.args` of shipmark.yml replaces, and docker/build-push-action passes on as it is.
+_REPLACED = pattern(r"\{\{[^}]*(?:\}\})?|\$\{[A-Za-z_]\w*\}", re.ASCII)
 
 
 def lines_of(text: str) -> list[str]:
-    """The entries of a list input: one a line, without blank lines and comments."""
+    """The lines of an input, as they are written, without blank lines and comments."""
     return [line.strip() for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -43,9 +47,21 @@ def _no_comments(name: str, text: str, line: int) -> Iterator[tuple[int, str]]:
             yield line, f"`{shown}` in `{name}` is an entry for docker/build-push-action, and is left out"
 
 
-def comma_list(text: str) -> list[str]:
-    """The entries of an input whose entries have commas or line breaks between them."""
-    return [one.strip() for line in lines_of(text) for one in line.split(",") if one.strip()]
+def entries_of(text: str, line: int) -> list[str]:
+    """The entries of a list input: one a line, or several lines in quotes.
+
+    Docker's actions read such inputs as CSV: quotes around a whole entry are not a part of it, `""` in them is one.
+    Raises `CannotConvert` for a quote that is never closed.
+    """
+    try:
+        return [item.text for item in parse_items(text, source="")]
+    except ConfigError as error:
+        raise CannotConvert(line, "the quotes of an input cannot be read") from error
+
+
+def comma_list(text: str, line: int) -> list[str]:
+    """The entries of an input whose entries have commas or line breaks between them. Raises as `entries_of`."""
+    return [one.strip() for entry in entries_of(text, line) for one in entry.split(",") if one.strip()]
 
 
 def build_section(step: Step, values: Values) -> tuple[dict[str, Any], list[tuple[int, str]]]:
@@ -96,22 +112,25 @@ def _context(text: str, values: Values, line: int) -> Iterator[tuple[str, Any]]:
         yield "context", found.removeprefix("./")
 
 
-def _list(key: str) -> Callable[[str, Values, int], Iterator[tuple[str, Any]]]:
+def _list(
+    key: str, entries: Callable[[str, int], list[str]] = entries_of
+) -> Callable[[str, Values, int], Iterator[tuple[str, Any]]]:
     def convert(text: str, values: Values, line: int) -> Iterator[tuple[str, Any]]:
-        yield key, [_known(one, values, line) for one in lines_of(text)]
+        yield key, [_known(one, values, line) for one in entries(text, line)]
 
     return convert
 
 
 def _platforms(text: str, values: Values, line: int) -> Iterator[tuple[str, Any]]:
-    yield "platforms", comma_list(_known(text, values, line))
+    yield "platforms", comma_list(_known(text, values, line), line)
 
 
 def _mapping(key: str) -> Callable[[str, Values, int], Iterator[tuple[str, Any]]]:
-    def convert(text: str, values: Values, _: int) -> Iterator[tuple[str, Any]]:
+    def convert(text: str, values: Values, line: int) -> Iterator[tuple[str, Any]]:
         found = {}
-        for entry in lines_of(text):
+        for entry in entries_of(text, line):
             name, separator, value = entry.partition("=")
+            _require_plain(value, line)
             # `NAME` alone takes the step's variable of that name.
             found[name.strip()] = values.text(value, form=_ARGUMENT) if separator else f"${{{name.strip()}}}"
         yield key, found
@@ -119,12 +138,20 @@ def _mapping(key: str) -> Callable[[str, Values, int], Iterator[tuple[str, Any]]
     return convert
 
 
+def _require_plain(value: str, line: int) -> None:
+    """Raise `CannotConvert` for text that the config would replace. GitHub's own expressions are none."""
+    found = _REPLACED.search(EXPRESSION.sub("", value))
+    if found is not None:
+        raise CannotConvert(
+            line,
+            f"`{found[0]}` in `{value}` is text for docker/build-push-action, and shipmark.yml would replace it",
+        )
+
+
 def _secrets(text: str, values: Values, line: int) -> Iterator[tuple[str, Any]]:
     entries = []
-    for entry in lines_of(text):
-        # `"npm=…"`: quotes around the whole entry, as in a CSV file.
-        plain = entry[1:-1] if entry.startswith('"') and entry.endswith('"') else entry
-        name, _, value = plain.partition("=")
+    for entry in entries_of(text, line):
+        name, _, value = entry.partition("=")
         filled = values.text(value, form=_ARGUMENT)
         if not _VARIABLE.fullmatch(filled):
             raise CannotConvert(
@@ -134,13 +161,15 @@ def _secrets(text: str, values: Values, line: int) -> Iterator[tuple[str, Any]]:
     yield "secrets", entries
 
 
-def _secret_sources(kind: str) -> Callable[[str, Values, int], Iterator[tuple[str, Any]]]:
+def _secret_sources(
+    kind: str, entries: Callable[[str, int], list[str]]
+) -> Callable[[str, Values, int], Iterator[tuple[str, Any]]]:
     def convert(text: str, values: Values, line: int) -> Iterator[tuple[str, Any]]:
-        entries = []
-        for entry in lines_of(text):
+        found = []
+        for entry in entries(text, line):
             name, _, value = entry.partition("=")
-            entries.append(f"id={name},{kind}={_known(value, values, line)}")
-        yield "secrets", entries
+            found.append(f"id={name},{kind}={_known(value, values, line)}")
+        yield "secrets", found
 
     return convert
 
@@ -172,9 +201,9 @@ OPTIONS: Mapping[str, Callable[[str, Values, int], Iterator[tuple[str, Any]]]] =
     "build-args": _mapping("args"),
     "build-contexts": _mapping("contexts"),
     "secrets": _secrets,
-    "secret-envs": _secret_sources("env"),
-    "secret-files": _secret_sources("src"),
-    "ssh": _list("ssh"),
+    "secret-envs": _secret_sources("env", comma_list),
+    "secret-files": _secret_sources("src", entries_of),
+    "ssh": _list("ssh", comma_list),
     "cache-from": _list("cache_from"),
     "cache-to": _list("cache_to"),
     "network": _plain("network", "default"),

@@ -21,7 +21,7 @@ def literal_naming(step: Step, values: Values) -> dict[str, Any]:
     """The keys that name the image. Raises `CannotConvert` for tags that differ from image to image."""
     line = step.input_lines.get("tags", step.line)
     names: dict[str, list[str]] = {}
-    for one in comma_list(step.inputs.get("tags", "")):
+    for one in comma_list(step.inputs.get("tags", ""), line):
         image, tag = _divided(one)
         names.setdefault(image, []).append(tag or "latest")
     if len({tuple(tags) for tags in names.values()}) > 1:

@@ -52,7 +52,7 @@ def _images(step: Step, values: Values) -> dict[str, Any]:
     line = step.input_lines.get("images", step.line)
     given = lines_of(step.inputs.get("images", ""))
     if len(given) == 1 and "=" not in EXPRESSION.sub("", given[0]):
-        given = comma_list(given[0]) if not EXPRESSION.search(given[0]) else given
+        given = comma_list(given[0], line) if not EXPRESSION.search(given[0]) else given
     return images_of([_image(one, line) for one in given], values, line)
 
 
