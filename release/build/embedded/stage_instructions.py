@@ -146,8 +146,12 @@ class _Worker:
 
     def do_workdir(self, instruction: Workdir) -> None:
         path = self._scope.expand(instruction, instruction.path)
-        folder = posixpath.normpath(posixpath.join("/", self._image.config.working_dir, path))
-        self._config(working_dir="/" + folder.lstrip("/"))
+        folder = "/" + posixpath.normpath(posixpath.join("/", self._image.config.working_dir, path)).lstrip(
+            "/"
+        )
+        self._config(
+            working_dir=path if path.startswith("/") else folder
+        )  # as BuildKit has it: `/a/../b` stays
         tree = self._image.tree
         missing = missing_folders(
             tree.resolve(folder), tree, self._numeric_user(), where=self._at(instruction)

@@ -57,7 +57,7 @@ def _list(text: str, before: str = "") -> list[str]:
     return [before + one for line in text.split("\n") for one in line.split("|") if one]
 
 
-_ARGS = _list(_ARGUMENTS, "ARG ")
+ARGS = _list(_ARGUMENTS, "ARG ")
 _FROMS = _list(_BASES, "FROM ")
 _MORE = [
     *_list(_SOURCES, "COPY --from="),
@@ -79,12 +79,12 @@ def question(rng: random.Random) -> dict[str, Any]:
 
 def _drawn(rng: random.Random) -> str:
     lines = [rng.choice(DIRECTIVES).rstrip("\n")] if rng.random() < 0.1 else []
-    lines += [rng.choice(_ARGS) for _ in range(rng.choice([0, 0, 1, 2]))]
+    lines += [rng.choice(ARGS) for _ in range(rng.choice([0, 0, 1, 2]))]
     for _ in range(rng.choice([1, 1, 2, 2, 3])):
         base = rng.choice(_FROMS) if rng.random() < 0.4 else "FROM scratch"
         lines.append(f"{base} AS {rng.choice(_NAMES)}" if rng.random() < 0.7 else base)
         for _ in range(rng.choice([0, 1, 1, 2, 3])):
-            kind = rng.choices([_ARGS, _MORE, INSTRUCTIONS, HEREDOCS], [15, 60, 20, 5])[0]
+            kind = rng.choices([ARGS, _MORE, INSTRUCTIONS, HEREDOCS], [15, 60, 20, 5])[0]
             lines.append(rng.choice(kind))
     text = "\n".join(lines) + "\n"
     if rng.random() < 0.15:

@@ -37,11 +37,15 @@ def flattened(store: Path, digest: str) -> Flat:
     files: dict[str, tuple[Any, ...]] = {}
     for layer in manifest["layers"] or ():  # BuildKit writes null for an image without files
         _apply(files, store / "blobs" / layer["digest"].replace(":", "/"))
-    settings = document(store, manifest["config"]["digest"]).get("config") or {}
-    told = {name: value for name, value in settings.items() if value and name in _SETTINGS}
+    return Flat(files, settings_of(document(store, manifest["config"]["digest"]).get("config") or {}))
+
+
+def settings_of(container: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings in the member `config` of an image's config, in the form of `Flat.settings`."""
+    told = {name: value for name, value in container.items() if value and name in _SETTINGS}
     env = dict(pair.partition("=")[::2] for pair in told.get("Env", ()))
     assert len(env) == len(told.get("Env", ()))
-    return Flat(files, {"WorkingDir": "/", **told, "Env": env})
+    return {"WorkingDir": "/", **told, "Env": env}
 
 
 def differences(ours: Flat, theirs: Flat) -> list[str]:

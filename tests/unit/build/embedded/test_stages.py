@@ -8,6 +8,18 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class TestConfig:
+    @pytest.mark.parametrize(
+        ("lines", "folder"),
+        [
+            ("WORKDIR /a/./b//c/", "/a/./b//c/"),
+            ("WORKDIR /a/./b//c/\nWORKDIR ../d", "/a/b/d"),
+            ("WORKDIR a/", "/a"),
+            ("WORKDIR /", "/"),
+        ],
+    )
+    def test_an_absolute_working_folder_is_kept_as_it_is_written(self, lines: str, folder: str) -> None:
+        assert build(f"FROM scratch\n{lines}").config.working_dir == folder
+
     def test_an_image_from_scratch_has_dockers_default_path_and_no_user_folder_or_command(self) -> None:
         config = build("FROM scratch\nCOPY app /").config
         assert config.env == {"PATH": PATH}
