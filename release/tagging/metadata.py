@@ -56,11 +56,13 @@ class MetadataContext(msgspec.Struct, frozen=True, kw_only=True):
     """The run, its repository, and the releases that are known.
 
     `known`: None if moving tags are not guarded. `unguarded`: why not, for a warning; or empty. `git_tags`: the names
-    of all git tags, among which a rule's `match=` selects; empty where `known` is None.
+    of all git tags, among which a rule's `match=` selects; empty where `known` is None. `label_time`: milliseconds
+    since the epoch that labels and annotations take for the time of the run, which is theirs if it is None.
     """
 
     run: RuleContext
     repository: RepositoryFacts = RepositoryFacts()
+    label_time: int | None = None
     known: KnownReleases | None = None
     unguarded: str = ""
     git_tags: tuple[str, ...] = ()
@@ -149,8 +151,11 @@ def evaluate(inputs: MetadataInputs, context: MetadataContext) -> Metadata:
     names, withheld, loose = _guarded(outcome.tags, flavor, context)
     places = repositories(images)
     tags = tuple(f"{place}:{name}" for place in places for name in names) if places else names
-    defaults = _defaults(context, outcome.version)
-    global_ = global_names(context.run)
+    labelled = context.run
+    if context.label_time is not None:
+        labelled = msgspec.structs.replace(labelled, now=context.label_time)
+    defaults = _defaults(labelled, context.repository, outcome.version)
+    global_ = global_names(labelled)
     return Metadata(
         version=outcome.version,
         latest=outcome.latest,
@@ -198,9 +203,8 @@ def _guarded(
     return tuple(names), tuple(withheld), tuple(warnings)
 
 
-def _defaults(context: MetadataContext, version: str | None) -> dict[str, str]:
-    repository = context.repository
-    created = _EPOCH + timedelta(milliseconds=context.run.now)
+def _defaults(run: RuleContext, repository: RepositoryFacts, version: str | None) -> dict[str, str]:
+    created = _EPOCH + timedelta(milliseconds=run.now)
     values = {
         "title": repository.name,
         "description": repository.description,
@@ -208,7 +212,7 @@ def _defaults(context: MetadataContext, version: str | None) -> dict[str, str]:
         "source": repository.url,
         "version": version or "",
         "created": created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "revision": context.run.sha,
+        "revision": run.sha,
         "licenses": repository.license,
     }
     return {_LABEL + name: value for name, value in values.items()}

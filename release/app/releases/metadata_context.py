@@ -46,7 +46,7 @@ def gather_context(session: Session, *, source: str, policy: TagPolicy, count: b
     needed = source == "git" or not (on_github or session.ci.commit)
     snapshot = _snapshot(session, policy, needed=needed)
     checkout = None if snapshot is None else _checkout(snapshot, policy)
-    now = _now(session)
+    now = session.clock.now()
     if on_github:
         asked = checkout if source == "git" else None
         run = github_run(env, event, now=now, checkout=_completed(asked, env), policy=policy)
@@ -58,6 +58,7 @@ def gather_context(session: Session, *, source: str, policy: TagPolicy, count: b
     return MetadataContext(
         run=run,
         repository=_repository(session, event, snapshot),
+        label_time=_label_time(session),
         known=known,
         unguarded=unguarded,
         git_tags=() if snapshot is None or known is None else names_of(snapshot.tag_listing),
@@ -88,11 +89,15 @@ def _event(path: str | None) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _now(session: Session) -> int:
-    """Milliseconds since the epoch: from `SOURCE_DATE_EPOCH` (seconds; for reproducible labels), else the clock."""
+def _label_time(session: Session) -> int | None:
+    """Milliseconds since the epoch: `SOURCE_DATE_EPOCH` (seconds), for labels that are reproducible; None without it.
+
+    Tags do not take it. In docker/metadata-action `{{date}}` is the time of the run, and a nightly tag with the date of
+    a commit would be the same each night.
+    """
     text = session.settings.env.get("SOURCE_DATE_EPOCH")
     if not text:
-        return session.clock.now()
+        return None
     # 11 digits last until the year 5138; later years would soon exceed what `datetime` can represent (9999).
     if not (text.isascii() and text.isdecimal() and len(text) < 12):
         raise ConfigError(

@@ -133,5 +133,5 @@ def _format(milliseconds: int, pattern: str, zone: str) -> str:
     except OverflowError as error:
         raise ConfigError(
             f"{milliseconds} ms since 1970 is not a date",
-            hint="correct the date of the commit, or set `SOURCE_DATE_EPOCH` to seconds since 1970",
+            hint="correct the date of the commit, or `SOURCE_DATE_EPOCH`, which is in seconds since 1970",
         ) from error

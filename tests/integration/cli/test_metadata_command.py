@@ -93,6 +93,26 @@ class TestInTheActionsPlace:
             "org.opencontainers.image.version": "1.2.3",
         }
 
+    def test_source_date_epoch_sets_the_time_of_labels_and_not_of_tags(self, shipmark: Shipmark) -> None:
+        env = github(
+            "refs/heads/main",
+            GITHUB_EVENT_NAME="schedule",
+            INPUT_IMAGES="a/b",
+            INPUT_TAGS="type=schedule,pattern={{date 'YYYY'}}\ntype=raw,value=on-{{date 'YYYY'}}",
+            INPUT_FLAVOR="suffix=-{{date 'YYYY'}}",
+            INPUT_LABELS="on={{date 'YYYY'}}",
+            INPUT_ANNOTATIONS="on={{date 'YYYY'}}",
+            SOURCE_DATE_EPOCH="0",
+        )
+        found = shipmark("metadata", env=env).json
+        years = {name[-4:] for name in found["tag-names"]} | {name[-9:-5] for name in found["tag-names"]}
+        assert len(found["tag-names"]) == 2
+        assert "1970" not in years
+        assert all(year.isdecimal() for year in years)
+        assert found["labels"]["on"] == "1970"
+        assert found["labels"]["org.opencontainers.image.created"] == "1970-01-01T00:00:00.000Z"
+        assert "manifest:on=1970" in found["annotations"]
+
     def test_metadata_options_override_variables_and_may_be_repeated(self, shipmark: Shipmark) -> None:
         env = github("refs/heads/main", INPUT_TAGS="type=raw,env", INPUT_IMAGES="a/b")
         done = shipmark(
