@@ -236,7 +236,7 @@ def _forged(raw: bytes) -> None:
 
 
 def _messages(raw: bytes) -> None:
-    messages = BuildMessages(parse_dockerfile("FROM scratch\nRUN x\n"), _Silent())
+    messages = BuildMessages(parse_dockerfile("FROM scratch\nRUN x\n"), _Silent(), str)
     for line in raw.splitlines():
         try:
             value = json.loads(line)

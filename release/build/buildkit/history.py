@@ -1,7 +1,7 @@
 """Removes values of build arguments from the history in an image's config. Pure.
 
-BuildKit writes them there: `RUN |1 TOKEN=abc /bin/sh -c …`; buildah does, too, without the word `RUN`. Values that the
-Dockerfile itself puts into labels or the environment stay.
+BuildKit writes them there: `RUN |1 TOKEN=abc /bin/sh -c …`; buildah and Docker's classic builder do, too, without the
+word `RUN`. Values that the Dockerfile itself puts into labels or the environment stay.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ import msgspec
 
 from release.secrets.redaction import HIDDEN
 
+_CONTAINER = "container_config"
+
 
 def without_values(config: bytes, args: Mapping[str, str], hide: Callable[[str], str]) -> bytes:
     """`config` with values replaced by `***` in its history; the same bytes where there are none.
+
+    `container_config`, which describes the container of the classic builder's last step, is removed where it holds one.
 
     `hide`: replaces values in any text, except for very short ones.
     """
@@ -26,7 +30,17 @@ def without_values(config: bytes, args: Mapping[str, str], hide: Callable[[str],
         if isinstance(text, str) and (clean := hide(_without_pairs(text, args))) != text:
             step["created_by"] = clean
             is_changed = True
+    if isinstance(document, dict) and _names_value(document.get(_CONTAINER), args):
+        del document[_CONTAINER]
+        is_changed = True
     return msgspec.json.encode(document) if is_changed else config
+
+
+def _names_value(container: object, args: Mapping[str, str]) -> bool:
+    """Whether the command of the classic builder's last container holds a value: `["|1", "TOKEN=abc", "/bin/sh", …]`."""
+    command = container.get("Cmd") if isinstance(container, dict) else None
+    words = command if isinstance(command, list) else ()
+    return any(f"{name}={value}" in words for name, value in args.items() if value)
 
 
 def _without_pairs(text: str, args: Mapping[str, str]) -> str:

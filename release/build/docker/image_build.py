@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from release.build.buildkit.build_secrets import Secrecy
+from release.build.buildkit.history import without_values
 from release.build.docker.input import build_arguments, sent_dockerfile, sent_entries
 from release.build.docker.leftovers import Leftovers
 from release.build.docker.messages import BuildMessages
@@ -35,6 +37,7 @@ class ImageBuild:
         cancel: Cancel,
     ) -> None:
         self._engine = engine
+        self._secrecy = Secrecy(read.values.args, ())
         self._leftovers = leftovers
         self._read = read
         self._files = files
@@ -56,10 +59,11 @@ class ImageBuild:
                 f"the docker daemon built for `{saved.platform}` instead of `{expected}`",
                 hint="pin a base image that exists for the platform, or use `builder: layers`",
             )
+        config = without_values(saved.config, self._secrecy.args, self._secrecy.hide)
         layers = [layer.descriptor for layer in saved.layers]
-        described, manifest = image_manifest(saved.config, layers, self._read.task.annotations)
+        described, manifest = image_manifest(config, layers, self._read.task.annotations)
         with translated():
-            put_bytes(self._layout, described, saved.config)
+            put_bytes(self._layout, described, config)
             self._layout.put_manifest(manifest)
         return saved.platform, manifest
 
@@ -73,7 +77,9 @@ class ImageBuild:
     def _identifier(self, platform: Platform | None, *, cache: bool) -> str:
         context, task = self._read.context, self._read.task
         dockerfile = sent_dockerfile(context, self._files)
-        following = BuildMessages(context.dockerfile, self._sink, added=len(dockerfile.added))
+        following = BuildMessages(
+            context.dockerfile, self._sink, self._secrecy.hide, added=len(dockerfile.added)
+        )
         entries = sent_entries(context, self._files, dockerfile)
         sent = tar_chunks(entries, mtime=task.created, check=self._cancel.check)
         own = self._engine.platform

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from release.build.dockerfile.instructions import Dockerfile
@@ -23,13 +24,17 @@ _TELL_AT_MOST = 400
 class BuildMessages:
     """Reads the messages of one build. `image`: the built image's id; None until a message contains it.
 
-    `added`: the number of instructions that shipmark put before those of the repository's Dockerfile.
+    `hide`: replaces values of build arguments in a text. `added`: the number of instructions that shipmark put before
+    those of the repository's Dockerfile.
     """
 
-    def __init__(self, dockerfile: Dockerfile, sink: Sink, *, added: int = 0) -> None:
+    def __init__(
+        self, dockerfile: Dockerfile, sink: Sink, hide: Callable[[str], str], *, added: int = 0
+    ) -> None:
         self.image: str | None = None
         self._dockerfile = dockerfile
         self._sink = sink
+        self._hide = hide
         self._added = added
         self._step = 0
         self._keyword = ""
@@ -71,10 +76,10 @@ class BuildMessages:
     def _emit(self, line: str) -> None:
         if line.strip():
             self._met_full_disk = self._met_full_disk or tells_full_disk(line)
-            self._sink.emit(Output(source="docker", line=line.rstrip("\r")))
+            self._sink.emit(Output(source="docker", line=self._hide(line.rstrip("\r"))))
 
     def _failure(self, said: str) -> BuildError:
-        text = shortened(" ".join(said.split()), _TELL_AT_MOST)
+        text = shortened(" ".join(self._hide(said).split()), _TELL_AT_MOST)
         hint = (
             "`docker build` with the same Dockerfile and context shows whether the daemon can build it at all"
         )

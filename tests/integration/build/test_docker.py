@@ -52,6 +52,24 @@ def test_an_image_built_by_the_docker_daemon_is_stored_as_an_oci_image(
     docker_daemon.docker("rmi", "docker-test/one:1")
 
 
+def test_values_of_build_arguments_appear_in_no_docker_output_error_or_image(
+    docker_project: DockerProject,
+) -> None:
+    token = "sesame-open-8472"
+    docker_project.write(
+        "Dockerfile", "FROM busybox:test\nARG TOKEN\nARG PIN\nRUN echo got $TOKEN; touch /done\n"
+    )
+    image = docker_project.build(args={"TOKEN": token, "PIN": "7"})
+    assert "got ***" in docker_project.sink.lines
+    assert token not in repr(docker_project.sink.events)
+    history = [step.get("created_by", "") for step in docker_project.config(image)["history"]]
+    assert any("PIN=*** TOKEN=***" in step for step in history)
+    for path in docker_project.store.rglob("*"):
+        assert not path.is_file() or token.encode() not in path.read_bytes()
+    docker_project.write("Dockerfile", f"FROM busybox:test\nARG TOKEN\nRUN test x = {token}\n")
+    assert "test x = ***" in str(docker_project.refusal(args={"TOKEN": token}))
+
+
 def test_the_config_digest_of_a_stored_image_is_an_image_id_of_the_docker_daemon(
     docker_project: DockerProject, docker_daemon: DockerDaemon
 ) -> None:

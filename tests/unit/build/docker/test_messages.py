@@ -25,7 +25,7 @@ class Collect:
 
 def follow(*messages: dict[str, object]) -> tuple[BuildMessages, list[str]]:
     sink = Collect()
-    following = BuildMessages(FILE, sink)
+    following = BuildMessages(FILE, sink, str)
     for message in messages:
         following.take(message)
     following.end()
