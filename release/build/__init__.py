@@ -40,6 +40,10 @@ class BuildValues(msgspec.Struct, frozen=True, kw_only=True):
 
     args: Mapping[str, str] = {}
 
+    def with_epoch(self, created: int) -> Mapping[str, str]:
+        """`args`, and SOURCE_DATE_EPOCH, which every builder gives: the commit's time `created`, unless it is given."""
+        return {"SOURCE_DATE_EPOCH": str(created), **self.args}
+
     def __repr__(self) -> str:
         """The names of the build arguments only, so that no traceback or log line shows a value."""
         return f"BuildValues(args={sorted(self.args)})"

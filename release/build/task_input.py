@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from release.build import BuildTask, BuildValues
@@ -46,6 +48,11 @@ class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
     platforms: tuple[Platform, ...]
 
     @property
+    def given(self) -> Mapping[str, str]:
+        """The build arguments that the Dockerfile can declare, with SOURCE_DATE_EPOCH. A value may be a secret."""
+        return self.values.with_epoch(self.task.created)
+
+    @property
     def codec(self) -> Codec:
         """What compresses layers here. Raises `ConfigError` if the library for `compression` is not installed."""
         return codec_named(self.task.spec.compression)
@@ -54,7 +61,7 @@ class TaskInput(msgspec.Struct, frozen=True, kw_only=True):
     def reach(self) -> Reach:
         """What the stages that the target needs read from the context."""
         platforms = self.platforms or (_SOME_PLATFORM,)
-        return reach_of(self.context.dockerfile, self.task.spec.target, self.values.args, platforms)
+        return reach_of(self.context.dockerfile, self.task.spec.target, self.given, platforms)
 
 
 def read_input(
@@ -74,7 +81,7 @@ def read_input(
     found = TaskInput(task=task, values=values, context=read.context, chosen=read.chosen, platforms=platforms)
     require_features(found, "", FEATURES)
     for platform in platforms or (_SOME_PLATFORM,):
-        require_given_mounts(read.context.dockerfile, task.spec, values.args, platform)
+        require_given_mounts(read.context.dockerfile, task.spec, found.given, platform)
     return found
 
 
@@ -89,7 +96,7 @@ def require_features(
         needs = needs_of(
             read.context.dockerfile,
             target=read.task.spec.target,
-            given=read.values.args,
+            given=read.given,
             platform=platform,
             builds_all=builds_all,
         )
@@ -100,7 +107,7 @@ def require_layer(read: TaskInput) -> None:
     """Raise `BuildError` for an image without any file or folder, which not every builder makes."""
     dockerfile, target = read.context.dockerfile, read.task.spec.target
     for platform in read.platforms or (_SOME_PLATFORM,):
-        if not has_layer(dockerfile, target, global_scope(dockerfile, read.values.args, platform)):
+        if not has_layer(dockerfile, target, global_scope(dockerfile, read.given, platform)):
             raise no_file(dockerfile)
 
 
@@ -128,7 +135,7 @@ def reach_by_task(read: TaskInput, *, builds_all: bool = False) -> Reach:
     """The sources in the context that the build reads. `builds_all`: also those of stages that it does not need."""
     platforms = read.platforms or (_SOME_PLATFORM,)
     return reach_of(
-        read.context.dockerfile, read.task.spec.target, read.values.args, platforms, builds_all=builds_all
+        read.context.dockerfile, read.task.spec.target, read.given, platforms, builds_all=builds_all
     )
 
 

@@ -20,7 +20,9 @@ from release.build.buildah.working_dir import NOTHING, Sent, with_working_dirs
 from release.build.buildkit.farm import Farm
 from release.build.buildkit.options import Extras, Secret
 from release.build.context import open_named, walk
+from release.build.dockerfile.instructions import Dockerfile
 from release.build.dockerfile.scope import global_scope
+from release.build.dockerfile.stage_graph import target_stage
 from release.build.task_input import TaskInput
 from release.control import Cancel
 from release.oci.image_json import Platform, parse_platform
@@ -79,7 +81,7 @@ def request_of(
     """The build for one platform. `contexts`: as `lay_out` returned them."""
     dockerfile, values = read.context.dockerfile, read.values.args
     declared = {name for each in dockerfile.instructions for name in getattr(each, "names", ())}
-    images = hub_images(dockerfile, global_scope(dockerfile, values, platform, own_platform()))
+    images = hub_images(dockerfile, global_scope(dockerfile, read.given, platform, own_platform()))
     return Request(
         program=tool.program,
         is_podman=tool.name == "podman",
@@ -89,10 +91,15 @@ def request_of(
         args=tuple(name for name in values if not is_own(name)),
         has_argument_file=any(is_own(name) for name in values),
         epoch="SOURCE_DATE_EPOCH" in declared - values.keys(),
-        target=read.task.spec.target,
+        target=_target(dockerfile, read.task.spec.target),
         contexts={NOTHING: NOTHING, **images, **contexts},
         secrets=tuple(_option(number, one) for number, one in enumerate(extras.secrets)),
     )
+
+
+def _target(dockerfile: Dockerfile, target: str | None) -> str | None:
+    """The target in the letters of its `FROM … AS` line: buildah, unlike BuildKit, tells upper and lower case apart."""
+    return None if target is None else target_stage(dockerfile, target).base.text.split()[-1]
 
 
 def own_platform() -> Platform:

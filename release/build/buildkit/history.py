@@ -37,7 +37,7 @@ def without_values(config: bytes, args: Mapping[str, str], hide: Callable[[str],
 
 
 def _names_value(container: object, args: Mapping[str, str]) -> bool:
-    """Whether the command of the classic builder's last container holds a value: `["|1", "TOKEN=abc", "/bin/sh", …]`."""
+    """Whether the command of the container holds a value, as in `["|1", "TOKEN=abc", "/bin/sh", "-c", "…"]`."""
     command = container.get("Cmd") if isinstance(container, dict) else None
     words = command if isinstance(command, list) else ()
     return any(f"{name}={value}" in words for name, value in args.items() if value)

@@ -129,7 +129,7 @@ def obstacle(read: TaskInput, tool: Tool, repository: str) -> str | None:
         # Only images that come to this machine can be cleaned before anybody can read them.
         return f"the image's history would hold the value of the build argument `{told[0]}`"
     for platform in platforms if read.values.args else ():
-        needs = needs_of(dockerfile, target=spec.target, given=read.values.args, platform=platform)
+        needs = needs_of(dockerfile, target=spec.target, given=read.given, platform=platform)
         if "frontend" in needs.features:
             return f"`# syntax={dockerfile.syntax}` may write values of build arguments into the image"
     host = urlsplit(f"//{parse_repository(repository).registry}").hostname or ""

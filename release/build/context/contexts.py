@@ -88,7 +88,7 @@ class Contexts:
         context = open_whole(task, self._work_tree, self._remedies)
         target = target_stage(context.dockerfile, task.spec.target)
         platforms: Sequence[Platform] = [wanted_platform(text) for text in task.spec.platforms] or [_DEFAULT]
-        reach = reach_of(context.dockerfile, task.spec.target, values.args, platforms)
+        reach = reach_of(context.dockerfile, task.spec.target, values.with_epoch(task.created), platforms)
         if self._judges_git and not task.spec.keep_git:
             require_no_git(reach)
         git = self._work_tree.files(context.folder) if self._work_tree is not None else None

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
-from release.build.docker.features import features_of, require_usual_matches
+from release.build.docker.features import features_of, require_files_first, require_usual_matches
 from release.build.docker.image_build import ImageBuild
 from release.build.docker.input import registries_of
 from release.build.docker.leftovers import Leftovers
+from release.build.dockerfile.scope import global_scope
 from release.build.result import built_image
 from release.build.task_input import (
     TaskInput,
@@ -71,7 +72,7 @@ class DockerBuilder:
         except BuildError as error:
             return Problem.of("input", error)
         try:
-            version = self._version()
+            version, own = self._daemon()
         except BuildError as error:
             return Problem.of("unavailable", error)
         try:
@@ -79,19 +80,32 @@ class DockerBuilder:
             require_layer(read)
             require_features(read, "the Engine API's builder", features_of(version), builds_all=True)
             require_usual_matches(require_sources_of_all(read), read.chosen.files)
+            if own is not None:
+                _require_own_or_files(read, own)
         except BuildError as error:
             return Problem.of("lacks", error)
         return _Prepared(
             read, env=self._env, sink=self._sink, cancel=self._cancel, answer_within=self._answer_within
         )
 
-    def _version(self) -> str:
-        """The engine's version; empty if it may not be asked. Raises `BuilderUnavailable` if no daemon answers."""
+    def _daemon(self) -> tuple[str, Platform | None]:
+        """The engine's version and platform; empty and None if it may not be asked.
+
+        Raises `BuilderUnavailable` if no daemon answers.
+        """
         if self._anonymous:
             require_listener(self._env, self._cancel)
-            return ""
+            return "", None
         with connect(self._env, self._cancel, answer_within=self._answer_within) as engine:
-            return engine.version
+            return engine.version, engine.platform
+
+
+def _require_own_or_files(read: TaskInput, own: Platform) -> None:
+    """Raise `BuildError` for a platform for which the daemon, whose machine is `own`, cannot build."""
+    dockerfile, target = read.context.dockerfile, read.task.spec.target
+    for platform in read.platforms:
+        scope = global_scope(dockerfile, read.given, platform, own)
+        require_files_first(dockerfile, target, scope, platform, own)
 
 
 class _Prepared:
@@ -122,7 +136,7 @@ class _Prepared:
         Raises `BuildError`.
         """
         layout = Layout(store)
-        registries = registries_of(self._read.context.dockerfile, self._read.values.args)
+        registries = registries_of(self._read.context.dockerfile, self._read.given)
         with (
             self._context.beside() as built_from,
             connect(self._env, self._cancel, registries, answer_within=self._answer_within) as engine,

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from release.build.context.reach import Reach
 from release.build.dockerfile.features.names import Feature
+from release.build.dockerfile.instructions import Add, Copy, Dockerfile, Instruction, Stage
+from release.build.dockerfile.scope import Scope
+from release.build.dockerfile.stage_graph import base_of, stages_up_to
 from release.build.embedded.tree import Tree
 from release.digits import number_in
 from release.errors import BuildError
+from release.oci.image_json import Platform
 
 #: Features of the classic builder, for which `# syntax=` and `# check=` are comments.
 CLASSIC_FEATURES: frozenset[Feature] = frozenset(
@@ -68,6 +72,34 @@ def require_usual_matches(reach: Reach, files: Tree) -> None:
                 f"`{first.text}` to `{destination}`, without `/` at its end",
                 hint=f"write `{destination}/`",
             )
+
+
+def require_files_first(
+    dockerfile: Dockerfile, target: str | None, scope: Scope, platform: Platform, own: Platform
+) -> None:
+    """Raise `BuildError` for a stage from `scratch` that a daemon cannot build for the platform of another machine.
+
+    `own`: the platform of the daemon's machine. Of an image without files the daemon always says that it is for its own
+    machine, so it does not find the image of an ENV or ARG again when a COPY follows.
+    """
+    if (platform.os, platform.architecture) == (own.os, own.architecture):
+        return
+    for stage in stages_up_to(dockerfile, target):
+        first = _first_on_scratch(dockerfile, stage, scope)
+        if first is not None and not isinstance(first, Add | Copy):
+            raise BuildError(
+                f"{dockerfile.name}:{first.line}: the Engine API's builder of `{own}` builds for `{platform}` from "
+                f"`scratch` only where COPY or ADD comes first",
+                hint="write the COPY before it, or choose another builder: `build: {builder: buildkit}` or `layers`",
+            )
+
+
+def _first_on_scratch(dockerfile: Dockerfile, stage: Stage, scope: Scope) -> Instruction | None:
+    """The stage's first instruction if nothing stands below it; None where another stage or an image does."""
+    base = base_of(dockerfile, stage, scope)
+    while isinstance(base, Stage) and not base.instructions:
+        base = base_of(dockerfile, base, scope)
+    return next(iter(stage.instructions), None) if base is None else None
 
 
 def _leads_elsewhere(names: tuple[str, ...], files: Tree) -> bool:

@@ -98,7 +98,7 @@ class LayersBuilder:
 
     def _find(self, read: TaskInput, platform: Platform, named: NamedSources) -> Found:
         """The bases for `platform`; raises `BuildError` for one whose triggers this builder does not support."""
-        dockerfile, target, given = read.context.dockerfile, read.task.spec.target, read.values.args
+        dockerfile, target, given = read.context.dockerfile, read.task.spec.target, read.given
         stages = needed_stages(dockerfile, target, given, platform)
         files = read.chosen.files
         require_storable(files, reach_of(dockerfile, target, given, [platform]).through_links(files))

@@ -66,7 +66,7 @@ class Building:
             self._checked.read.chosen.files,
             target=self._checked.read.task.spec.target,
             platform=chosen,
-            given=self._checked.read.values.args,
+            given=self._checked.read.given,
             files=tools.files,
             images=self._load(self._checked.found[chosen], tools.layout, tools.files),
             named=self._checked.named,

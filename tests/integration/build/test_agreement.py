@@ -75,6 +75,7 @@ DOCKERFILES = {
     "env-quotes": 'ENV A=\'$x\' B="\\$y" C=a\\ b D="q\\"q"\nCOPY app /',
     "names": 'ENV A=k\nENV "B"=1 $A=2\nLABEL "$A"=3 l$A=4\nCOPY app /',
     "arg": "ARG A=1\nARG B=$A-2\nENV C=$B\nENV A=env\nENV D=$A\nCOPY app /",
+    "epoch": "ARG SOURCE_DATE_EPOCH\nENV E=${SOURCE_DATE_EPOCH:?unset}\nCOPY app /$E",
     "labels": 'LABEL a=b "c d"="e f" g=\'h $x\'\nLABEL a=z\nCOPY app /',
     "ports": "ENV P=90\nEXPOSE 80 53/udp $P 8000-8002/tcp\nCOPY app /",
     "volumes": 'ENV V=v\nVOLUME /a /$V\nVOLUME ["/c d"]\nCOPY app /',

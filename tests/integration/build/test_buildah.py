@@ -141,6 +141,18 @@ def project(program: str, tmp_path: Path, hub: RegistryServer) -> Iterator[Proje
 
 
 @both
+def test_target_in_other_letters_than_in_the_dockerfile_is_found_by_buildah(project: Project) -> None:
+    project.write(
+        "Dockerfile",
+        "FROM scratch AS One\nCOPY a /one\nFROM scratch AS tWO\nCOPY a /two\nFROM scratch\nCOPY a /\n",
+    )
+    project.write("a", "a")
+    for target in ("oNE", "two"):
+        image = project.build(target=target)
+        assert target.lower() in project.members(image.digest)
+
+
+@both
 def test_buildah_image_is_stored_with_labels_annotations_and_file_times(project: Project) -> None:
     project.write(
         "Dockerfile",

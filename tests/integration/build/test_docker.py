@@ -109,6 +109,39 @@ class TestPlatforms:
         assert [each.platform for each in image.platforms] == ["linux/arm64", "linux/amd64"]
         assert len(check_layout(docker_project.store)) == 5
 
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [
+            ("FROM scratch\nARG X\nCOPY a /\n", 2),
+            ("FROM scratch AS one\nENV A=1\nCOPY a /\nFROM scratch\nCOPY --from=one a /\n", 2),
+            ("FROM scratch AS one\nFROM one\nWORKDIR /w\nCOPY a .\n", 3),
+        ],
+    )
+    def test_a_stage_that_the_daemon_builds_for_its_own_platform_only_is_refused_for_another(
+        self, docker_project: DockerProject, text: str, line: int
+    ) -> None:
+        docker_project.write("Dockerfile", text)
+        docker_project.write("a", "first")
+        refused = problem(docker_project.builder, docker_project.request(platforms=("linux/s390x",)))
+        assert refused is not None
+        assert refused.kind == "lacks"
+        assert refused.reason.startswith(f"Dockerfile:{line}: the Engine API's builder of `linux/")
+        assert docker_project.build(platforms=(docker_project.own_platform(),)).digest
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "FROM scratch\nCOPY a /\nARG X\nCOPY a /b\n",
+            "FROM scratch AS one\nADD a /\nFROM one\nENV A=1\nCOPY a /b\n",
+        ],
+    )
+    def test_a_stage_that_begins_with_files_is_built_for_another_platform_by_the_daemon(
+        self, docker_project: DockerProject, text: str
+    ) -> None:
+        docker_project.write("Dockerfile", text)
+        docker_project.write("a", "first")
+        assert docker_project.build(platforms=("linux/s390x",)).platforms[0].platform == "linux/s390x"
+
     def test_docker_builds_do_not_use_cached_steps_of_another_platform(
         self, docker_project: DockerProject
     ) -> None:
