@@ -106,15 +106,22 @@ def builders(
     """Every builder by its name, in the order in which `builder: auto` tries them. Few of their modules are needed.
 
     `env`: the environment, for `DOCKER_HOST` and similar variables. `last`: runs programs even if the run is
-    cancelled, to clear up. `version`: shipmark's version. `bases`: finds base images for `layers`. `contexts`: reads
-    the contexts of their builds. `destinations`: the registries to which builders may push.
+    cancelled, to clear up. `version`: shipmark's version. `bases`: finds base images for `layers`, and for a BuildKit
+    that does not tell their platform. `contexts`: reads the contexts of their builds. `destinations`: the registries to
+    which builders may push.
     """
 
     def buildkit() -> Builder:
         from release.build.buildkit.builder import BuildKitBuilder
 
         return BuildKitBuilder(
-            env, process=process, sink=sink, cancel=cancel, contexts=contexts, destinations=destinations
+            env,
+            process=process,
+            sink=sink,
+            cancel=cancel,
+            contexts=contexts,
+            destinations=destinations,
+            bases=bases,
         )
 
     def docker() -> Builder:

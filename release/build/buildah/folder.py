@@ -28,6 +28,9 @@ from release.control import Cancel
 from release.oci.image_json import Platform, parse_platform
 
 _DOCKER_IMAGE = "docker-image://"
+#: An ignore file for files that shipmark has chosen already. It names something that no context has, because podman 4.3
+#: reads the `.containerignore` or `.dockerignore` of the context where this file has no pattern.
+_HIDES_NOTHING = b"# applied by shipmark\n.shipmark/nothing\n"
 #: The name of a machine type in `uname` -> its platform.
 _MACHINES = {
     "x86_64": "amd64",
@@ -56,8 +59,7 @@ def lay_out(folder: str, read: TaskInput, extras: Extras, cancel: Cancel) -> dic
     held = {name: value for name, value in read.values.args.items() if is_own(name)}
     written = {
         DOCKERFILE: sent_dockerfile(read).text,
-        # shipmark has applied the ignore file; the program would apply a `.dockerignore` in the context once more.
-        IGNORE_FILE: b"# applied by shipmark\n",
+        IGNORE_FILE: _HIDES_NOTHING,
         ARGUMENTS: "".join(f"{name}={value}\n" for name, value in held.items()).encode(),
     }
     for name, content in written.items():

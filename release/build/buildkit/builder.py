@@ -12,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build.buildkit.base_platforms import NEWEST, require_bases
 from release.build.buildkit.build_secrets import Secrecy
 from release.build.buildkit.extras import read_extras
+from release.build.buildkit.frontends import Frontend, frontend_of
 from release.build.buildkit.obstacles import BUILDKIT_FEATURES, require_transferable
 from release.build.buildkit.options import Extras
 from release.build.buildkit.push import Destination, Destinations, obstacle
 from release.build.buildkit.tools import Tool, find_program, find_tool
 from release.build.context.contexts import Contexts
+from release.build.embedded.bases import Bases
 from release.build.task_input import (
     COMMON,
     TaskInput,
@@ -53,7 +56,8 @@ class BuildKitBuilder:
 
     `env`: the environment, for `DOCKER_CONFIG` and similar variables. `contexts`: reads contexts for all builders.
     `anonymous`: `prepare` starts no program, because the run may read no credential. `destinations`: the registries to
-    which BuildKit may push; None: it pushes nothing.
+    which BuildKit may push; None: it pushes nothing. `bases`: reads base images where BuildKit does not tell their
+    platform.
     """
 
     name = "buildkit"
@@ -68,9 +72,11 @@ class BuildKitBuilder:
         contexts: Contexts | None = None,
         anonymous: bool = False,
         destinations: Destinations | None = None,
+        bases: Bases | None = None,
     ) -> None:
         self._env = env
         self._destinations = destinations
+        self._bases = bases
         self._contexts = contexts
         self._anonymous = anonymous
         self._process = process
@@ -98,6 +104,7 @@ class BuildKitBuilder:
             require_options(task.spec, self.name, OPTIONS)
             require_features(read, "BuildKit", BUILDKIT_FEATURES)
             _require_possible(tool, task.spec)
+            self._require_frontend(read, tool)
             files = read.chosen.files
             require_transferable(reach_by_task(read).through_links(files), files)
             destination = self._destination(read, tool)
@@ -114,6 +121,13 @@ class BuildKitBuilder:
             sink=self._sink,
             cancel=self._cancel,
         )
+
+    def _require_frontend(self, read: TaskInput, tool: Tool) -> None:
+        """Raise `BuildError` for what the version of the Dockerfile frontend lacks."""
+        frontend = frontend_of(read.context.dockerfile.syntax, tool.versions.get("buildkit"))
+        _require_new_frontend(read, frontend)
+        if not frontend.warns_of_bases:
+            require_bases(read, frontend.shown, self._bases, self._sink)
 
     def _destination(self, read: TaskInput, tool: Tool) -> Destination | None:
         """Where BuildKit pushes the image; None: nowhere. Raises `BuildError` if it cannot, and `by-digest` is set."""
@@ -181,6 +195,19 @@ class CheckedBuild:
 
     def close(self) -> None:
         """Do nothing: `prepare` keeps no connection and no temporary file."""
+
+
+def _require_new_frontend(read: TaskInput, frontend: Frontend) -> None:
+    """Raise `BuildError` for a feature or an option that newer frontends have."""
+    try:
+        require_features(read, frontend.shown, BUILDKIT_FEATURES - frontend.lacking)
+    except BuildError as error:
+        raise BuildError(error.message, hint=f"{NEWEST}, or install a newer BuildKit") from error
+    if read.task.spec.contexts and not frontend.has_contexts:
+        raise BuildError(
+            f"{frontend.shown} does not support the option `build: {{contexts: …}}`",
+            hint=f"{NEWEST}, or install a newer BuildKit",
+        )
 
 
 def _require_possible(tool: Tool, spec: BuildSpec) -> None:

@@ -29,6 +29,10 @@ from release.task_group import run_all
 _DOWNLOADS = 4
 
 
+class LacksPlatform(BuildError):
+    """Raised for a base image that exists, and not for the platform."""
+
+
 class LoadedBase(msgspec.Struct, frozen=True, kw_only=True):
     """A base whose layers are in the layout."""
 
@@ -137,9 +141,9 @@ def _choose(entries: Sequence[Descriptor], name: str, platform: Platform) -> str
     return found
 
 
-def _lacking(name: str, platform: Platform, there: tuple[str, ...]) -> BuildError:
+def _lacking(name: str, platform: Platform, there: tuple[str, ...]) -> LacksPlatform:
     shown = ", ".join(f"`{each}`" for each in there) or "none"
-    return BuildError(
+    return LacksPlatform(
         f"the base `{name}` does not exist for `{platform}`",
         hint=f"it exists for {shown}: choose another base, or leave the platform out of `build: {{platforms: …}}`",
     )

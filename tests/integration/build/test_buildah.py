@@ -141,6 +141,19 @@ def project(program: str, tmp_path: Path, hub: RegistryServer) -> Iterator[Proje
 
 
 @both
+@pytest.mark.parametrize("name", [".dockerignore", ".containerignore"])
+def test_ignore_file_in_the_context_that_does_not_count_hides_nothing_from_buildah(
+    project: Project, name: str
+) -> None:
+    project.write("Dockerfile", "FROM scratch\nCOPY . /\n")
+    project.write("Dockerfile.dockerignore", "b\n")
+    for path, text in (("a", "a"), ("b", "b"), (name, "a\n")):
+        project.write(path, text)
+    assert {"a", name} <= project.members(project.build().digest).keys()
+    assert "b" not in project.members(project.build().digest)
+
+
+@both
 def test_target_in_other_letters_than_in_the_dockerfile_is_found_by_buildah(project: Project) -> None:
     project.write(
         "Dockerfile",

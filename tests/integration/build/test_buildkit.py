@@ -17,13 +17,17 @@ import pytest
 
 from release.build import BuiltImage, Problem
 from release.build.buildkit.builder import BuildKitBuilder
+from release.build.embedded.bases import StoredBase, find_stored
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable, Terminated
 from release.events import Event, LastLines, Output
+from release.layout.layout import Layout
 from release.oci import OCI_INDEX, OCI_MANIFEST
+from release.oci.image_json import Platform
 from release.programs.processes import Processes
 from tests.support.disks.confined import small_disk
 from tests.support.programs.environment import scrubbed
+from tests.support.registries.images import make_image, store
 from tests.support.registries.oci_schemas import check_layout, document
 from tests.support.registries.tls import Authority
 from tests.support.releases.builds import build, build_of, problem
@@ -237,6 +241,41 @@ def test_values_of_build_arguments_appear_in_no_buildkit_output_and_no_image(pro
     project.write("Dockerfile", f"FROM {BUSYBOX}\nARG TOKEN\nRUN echo $TOKEN; false\n")
     assert TOKEN not in str(project.refusal(args={"TOKEN": TOKEN}))
     assert TOKEN not in project.sink.text
+
+
+def test_a_base_for_another_platform_is_refused_where_the_frontend_would_not_tell(
+    project: Project, tmp_path: Path
+) -> None:
+    hub = Layout.create(str(tmp_path / "hub"))
+    store(make_image(), hub, "latest")
+    builder = BuildKitBuilder(
+        project.env,
+        process=Processes(project.cancel),
+        sink=project.sink,
+        cancel=project.cancel,
+        bases=_Hub(hub),
+    )
+    text = "FROM acme/base\nFROM --platform=linux/amd64 acme/base AS tool\nFROM acme/base AS last\nCOPY a /\n"
+    project.write("a", "a")
+    for syntax, is_refused in (("1.4", True), ("1.7.1", True), ("1.8", False), ("1", False)):
+        project.write("Dockerfile", f"# syntax=docker/dockerfile:{syntax}\n{text}")
+        found = problem(builder, build_of(project.root, platforms=("linux/arm64",)))
+        assert (found is not None) is is_refused, syntax
+        if found is not None:
+            assert found.kind == "lacks"
+            assert found.reason == "Dockerfile:4: the base `acme/base` does not exist for `linux/arm64`"
+        assert problem(builder, build_of(project.root, platforms=("linux/amd64",))) is None
+        assert problem(builder, build_of(project.root, platforms=("linux/arm64",), target="tool")) is None
+
+
+class _Hub:
+    """Finds base images in a layout."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def find(self, name: str, platform: Platform) -> StoredBase:
+        return find_stored(name, self._layout, lambda: self._layout.manifest("latest"), platform)
 
 
 def test_a_base_for_another_platform_is_an_error_in_a_buildkit_build(project: Project) -> None:

@@ -11,7 +11,7 @@ from release.build import BuiltImage
 from release.build.buildkit.builder import BuildKitBuilder
 from release.control import Cancel
 from release.errors import BuildError, Terminated
-from release.events import Event, Output
+from release.events import Event, Note, Output
 from release.oci import OCI_INDEX
 from release.programs.processes import Processes
 from tests.support.programs.environment import scrubbed
@@ -101,6 +101,38 @@ def test_options_that_the_docker_driver_lacks_are_refused_before_the_build(scene
         assert found is not None
         assert found.kind == "lacks"
         assert "has the driver `docker`" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "lacking"),
+    [
+        ("FROM scratch\nCOPY <<EOF /x\nhi\nEOF\n", {}, "Dockerfile:2: BuildKit 0.8 does not support"),
+        ("FROM scratch\nCOPY --link Dockerfile /\n", {}, "Dockerfile:2: BuildKit 0.8 does not support"),
+        (
+            "FROM scratch\nCOPY Dockerfile /\n",
+            {"contexts": {"lib": "."}},
+            "BuildKit 0.8 does not support the option `build: {contexts: …}`",
+        ),
+    ],
+)
+def test_what_an_old_buildkit_lacks_is_refused_before_the_build_unless_syntax_names_a_newer_frontend(
+    scene: Scene, text: str, options: dict[str, Any], lacking: str
+) -> None:
+    (scene.root / "Dockerfile").write_text(text)
+    found = problem(scene.builder, build_of(scene.root, **options))
+    assert found is not None
+    assert found.kind == "lacks"
+    assert found.reason.startswith(lacking)
+    assert "# syntax=docker/dockerfile:1" in (found.hint or "")
+    (scene.root / "Dockerfile").write_text(f"# syntax=docker/dockerfile:1\n{text}")
+    assert problem(scene.builder, build_of(scene.root, **options)) is None
+
+
+def test_base_whose_platform_an_old_buildkit_does_not_tell_gets_a_warning(scene: Scene) -> None:
+    (scene.root / "Dockerfile").write_text("FROM busybox:test\nCOPY Dockerfile /\n")
+    assert problem(scene.builder, build_of(scene.root, platforms=("linux/arm64",))) is None
+    text = "Dockerfile:1: BuildKit 0.8 does not tell whether `busybox:test` is for `linux/arm64`"
+    assert [event.text for event in scene.events if isinstance(event, Note)] == [text]
 
 
 def test_failed_run_of_the_docker_driver_is_reported_with_its_output(scene: Scene) -> None:
