@@ -302,3 +302,19 @@ def test_build_argument_with_the_version_of_the_metadata_step_keeps_its_expressi
     more = "          build-args: V=${{ steps.meta.outputs.version }}\n"
     (found,) = convert_workflows([job(more=more)], FACTS)
     assert [draft.section["build"] for draft in found.drafts] == [{"args": {"V": "{{version}}"}}]
+
+
+@pytest.mark.parametrize(
+    ("more", "build"),
+    [
+        ("context: api", {"context": "api", "dockerfile": "api/Dockerfile"}),
+        ("context: ./api/\n          file: ''", {"context": "api", "dockerfile": "api/Dockerfile"}),
+        ("context: api\n          file: Dockerfile", {"context": "api"}),
+        ("context: api\n          file: ./d/F", {"context": "api", "dockerfile": "d/F"}),
+    ],
+)
+def test_without_a_file_the_dockerfile_of_a_build_is_in_its_context(
+    more: str, build: dict[str, object]
+) -> None:
+    (found,) = convert_workflows([job(more=f"          {more}\n")], FACTS)
+    assert [draft.section["build"] for draft in found.drafts] == [build]

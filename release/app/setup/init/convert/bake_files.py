@@ -28,6 +28,11 @@ class NotPlain(Exception):
 
 Blocks = dict[tuple[str, str], dict[str, Any]]
 
+# Attributes of a target that are added to those that it inherits; others replace them. Source: `Target.Merge` of
+# docker/buildx 0.38.
+_MERGED = frozenset({"args", "contexts", "labels"})
+_ADDED = frozenset({"cache-from", "secret", "ssh"})
+
 
 def bake_blocks(path: str, text: str) -> Blocks:
     """(`target` or `group`, name) -> attributes. Raises `NotPlain`."""
@@ -40,9 +45,9 @@ def bake_blocks(path: str, text: str) -> Blocks:
         kind = words[position]
         if kind not in {"target", "group"} or words[position + 2 : position + 3] != ["{"]:
             raise NotPlain(f"`{kind[:40]}` is no `target` or `group` block")
-        name = _scalar(words[position + 1])
+        name = str(_scalar(words[position + 1], is_key=True))
         attributes, position = _mapping(words, position + 3, 0)
-        blocks[(kind, str(name))] = attributes
+        blocks[(kind, name)] = _over(blocks.get((kind, name), {}), attributes)
     return blocks
 
 
@@ -55,8 +60,27 @@ def target_in(blocks: Blocks, name: str, seen: tuple[str, ...] = ()) -> dict[str
     own = blocks[("target", name)]
     found: dict[str, Any] = {}
     for one in own.get("inherits", []):
-        found |= target_in(blocks, str(one), (*seen, name))
-    return found | {key: value for key, value in own.items() if key != "inherits"}
+        found = _over(found, target_in(blocks, str(one), (*seen, name)))
+    return _over(found, {key: value for key, value in own.items() if key != "inherits"})
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a target: `below`, which it inherits or an earlier block has, and `above`, which wins."""
+    found = below | above
+    for name in below.keys() & above.keys():
+        one, other = below[name], above[name]
+        if name in _MERGED and isinstance(one, dict) and isinstance(other, dict):
+            found[name] = one | other
+        elif name in _ADDED and isinstance(one, list) and isinstance(other, list):
+            named = {_id_of(entry) for entry in other}
+            found[name] = [*(entry for entry in one if _id_of(entry) not in named), *other]
+    return found
+
+
+def _id_of(entry: str) -> str:
+    """What tells entries of a list apart: the id of a secret or key, else the whole entry."""
+    fields = dict(field.partition("=")[::2] for field in entry.split(","))
+    return fields.get("id", entry)
 
 
 def targets_of(blocks: Blocks, names: list[str]) -> list[str]:
@@ -76,11 +100,24 @@ def _json_blocks(text: str) -> Blocks:
     if not isinstance(value, dict) or set(value) - {"target", "group"}:
         raise NotPlain("the file has more than targets and groups")
     return {
-        (kind, name): one
+        (kind, name): {key: _of_json(attribute) for key, attribute in one.items()}
         for kind, blocks in value.items()
         for name, one in (blocks.items() if isinstance(blocks, dict) else ())
         if isinstance(one, dict)
     }
+
+
+def _of_json(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _of_json(one) for key, one in value.items()}
+        case list():
+            return _items([_of_json(one) for one in value])
+        case str():
+            return _plain(value)
+        case bool() | int() | float():
+            return _number(json.dumps(value))
+    raise NotPlain("`null` is not a value")
 
 
 def _words(text: str) -> list[str]:
@@ -121,7 +158,19 @@ def _value(words: list[str], position: int, depth: int) -> tuple[Any, int]:
         item, position = _value(words, position, depth + 1)
         items.append(item)
         position += _at(words, position) == ","
-    return items, position + 1
+    return _items(items), position + 1
+
+
+def _items(items: list[Any]) -> list[str]:
+    """A list with its objects in the form of texts: `{type = "gha", scope = "x"}` is `type=gha,scope=x`."""
+    found = []
+    for one in items:
+        if isinstance(one, list) or (
+            isinstance(one, dict) and not all(isinstance(v, str) for v in one.values())
+        ):
+            raise NotPlain("a list has lists in it")
+        found.append(one if isinstance(one, str) else ",".join(f"{key}={v}" for key, v in one.items()))
+    return found
 
 
 def _at(words: list[str], position: int) -> str:
@@ -130,13 +179,31 @@ def _at(words: list[str], position: int) -> str:
     return words[position]
 
 
-def _scalar(word: str, *, is_key: bool = False) -> Any:
+def _scalar(word: str, *, is_key: bool = False) -> str:
+    """The text of a value: bake writes numbers and booleans as texts where it takes them."""
     if word.startswith('"'):
-        if "${" in word or "%{" in word:
-            raise NotPlain(f"{word[:60]} is a template")
-        return json.loads(word)
-    if word in {"true", "false"}:
-        return word == "true"
-    if is_key or re.fullmatch(r"-?[0-9][0-9.]*", word):
+        try:
+            return _plain(json.loads(word, strict=False))
+        except ValueError as error:
+            raise NotPlain(f"{word[:60]} is not a text") from error
+    if word in {"true", "false"} or is_key:
         return word
+    if re.fullmatch(r"-?[0-9]+(?:\.[0-9]+)?", word):
+        return _number(word)
     raise NotPlain(f"`{word[:40]}` is not a value")
+
+
+def _plain(text: str) -> str:
+    if "${" in text or "%{" in text:
+        raise NotPlain(f"`{text[:60]}` is a template")
+    return text
+
+
+def _number(word: str) -> str:
+    """A number as bake writes it: `1.50` is `1.5`, `1.0` is `1`."""
+    if word in {"true", "false"}:
+        return word
+    number = float(word)
+    if abs(number) >= 1e15:
+        raise NotPlain(f"`{word[:40]}` is a large number: write it as a text")
+    return str(int(number)) if number.is_integer() else repr(number)

@@ -11,8 +11,13 @@ from release.app.setup.init.convert.build_options import comma_list, lines_of
 from release.app.setup.init.convert.model import CannotConvert
 from release.app.setup.workflows.model import Step
 
-#: Bake files that the action reads if it is given none.
-DEFAULT_FILES = ("docker-bake.hcl", "docker-bake.json")
+#: Bake files that the action reads if it is given none: all that exist.
+DEFAULT_FILES = (
+    "docker-bake.json",
+    "docker-bake.hcl",
+    "docker-bake.override.json",
+    "docker-bake.override.hcl",
+)
 #: Attribute -> option of `build:`. Tags, labels and outputs come from the config and the command.
 _NAMES = {
     "context": "context",
@@ -28,6 +33,14 @@ _NAMES = {
     "network": "network",
 }
 _TAKEN = frozenset({"tags", "labels", "annotations", "output", "description", "name"})
+_SHAPES: Mapping[str, type] = {
+    "args": dict,
+    "contexts": dict,
+    **dict.fromkeys(("platforms", "secret", "ssh", "cache-from", "cache-to"), list),
+}
+_SHAPE_NAMES: Mapping[type, str] = {str: "text", dict: "mapping", list: "list"}
+# Attributes without which the target would build something else.
+_NEEDED = frozenset({"matrix", "dockerfile-inline"})
 _DEFAULTS = {"context": ".", "dockerfile": "Dockerfile", "network": "default"}
 
 
@@ -41,15 +54,22 @@ def bake_section(step: Step, files: Mapping[str, str]) -> tuple[dict[str, Any], 
             step.input_lines["set"], "`set` changes the target; write it into the bake file first"
         )
     names = [posixpath.normpath(one) for one in lines_of(step.inputs.get("files", "")) if "steps." not in one]
-    path = next((one for one in names or DEFAULT_FILES if one in files), None)
-    if path is None:
+    read = names or [one for one in DEFAULT_FILES if one in files]
+    if not read or any(one not in files for one in read):
         raise CannotConvert(step.line, "its bake file is not found")
+    if len(read) > 1:
+        raise CannotConvert(
+            step.line, f"it reads several bake files, {' and '.join(f'`{one}`' for one in read)}"
+        )
+    path = read[0]
     try:
         blocks = bake_blocks(path, files[path])
         chosen = targets_of(blocks, comma_list(step.inputs.get("targets", ""), step.line))
         if len(chosen) != 1:
             raise NotPlain(f"it builds {len(chosen)} targets")
         attributes = target_in(blocks, chosen[0])
+        _require_shapes(attributes)
+        _require_local(attributes)
     except NotPlain as error:
         raise CannotConvert(step.line, f"{path}: {error}") from error
     left = [
@@ -57,14 +77,34 @@ def bake_section(step: Step, files: Mapping[str, str]) -> tuple[dict[str, Any], 
         for name in attributes
         if name not in _NAMES and name not in _TAKEN
     ]
-    return {
-        _NAMES[name]: _plain(value)
-        for name, value in attributes.items()
-        if name in _NAMES and value != _DEFAULTS.get(name)
-    }, left
+    section = {_NAMES[name]: value for name, value in attributes.items() if name in _NAMES}
+    context = posixpath.normpath(section.get("context", "."))
+    # Bake looks for the Dockerfile in the context.
+    dockerfile = posixpath.normpath(posixpath.join(context, section.get("dockerfile", "Dockerfile")))
+    section |= {"context": context, "dockerfile": dockerfile}
+    return {name: value for name, value in section.items() if value != _DEFAULTS.get(name)}, left
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: str(one) for key, one in value.items()}
-    return [str(one) for one in value] if isinstance(value, list) else str(value)
+def _require_shapes(attributes: Mapping[str, Any]) -> None:
+    for name in _NAMES.keys() & attributes.keys():
+        shape = _SHAPES.get(name, str)
+        value = attributes[name]
+        if not isinstance(value, shape):
+            raise NotPlain(f"`{name}` is not a {_SHAPE_NAMES[shape]}")
+        if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
+            raise NotPlain(f"`{name}` has lists or objects in it")
+
+
+def _require_local(attributes: Mapping[str, Any]) -> None:
+    """Raise `NotPlain` for a target that builds other things than files of the checkout, or several images."""
+    if needed := sorted(_NEEDED & attributes.keys()):
+        raise NotPlain(f"the target has `{needed[0]}`")
+    context = attributes.get("context", ".")
+    if "://" in context or context.startswith("git@"):
+        raise NotPlain(f"the context `{context}` is not a folder of the checkout")
+    for name, place in attributes.get("contexts", {}).items():
+        if place.startswith("target:"):
+            raise NotPlain(f"the context `{name}` is another target")
+    for name, value in attributes.get("args", {}).items():
+        if "{{" in value:
+            raise NotPlain(f"shipmark.yml would replace `{{{{` in the argument `{name}`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -81,6 +82,9 @@ def build_section(step: Step, values: Values) -> tuple[dict[str, Any], list[tupl
                 section[key] = [*section.get(key, []), *value] if key == "secrets" else value
         else:
             left.append((line, f"`{name}` is no input that shipmark knows, and is left out"))
+    if "context" in section and not step.inputs.get("file", "").strip():
+        # Without `file`, the Dockerfile is that of the context; shipmark looks in the repository's root first.
+        section["dockerfile"] = posixpath.join(section["context"], "Dockerfile")
     return section, left
 
 
