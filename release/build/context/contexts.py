@@ -11,7 +11,7 @@ from release.build import BuildTask, BuildValues
 from release.build.context.checkout import crlf_note, mode_note, with_links
 from release.build.context.completeness import Lack, incomplete, read_by_build, without_allowed
 from release.build.context.filters import Unfiltered, filter_notes, unfiltered
-from release.build.context.folder import Context
+from release.build.context.folder import Context, other_dockerfile
 from release.build.context.git_use import git_warnings, require_no_git
 from release.build.context.layer_names import require_no_whiteout
 from release.build.context.reach import Reach, reach_of
@@ -163,7 +163,12 @@ class Contexts:
     def _warnings(
         self, task: BuildTask, context: Context, reach: Reach, git: GitFiles | None, chosen: Selection
     ) -> Sequence[Note]:
-        found = [size_warning(chosen), self._stray_files(context, git, chosen), _unread_ignore(context)]
+        found = [
+            size_warning(chosen),
+            self._stray_files(context, git, chosen),
+            _unread_ignore(context),
+            other_dockerfile(task, context),
+        ]
         is_missed = (
             self._judges_git
             and not task.spec.keep_git

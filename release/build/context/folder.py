@@ -11,7 +11,9 @@ from release.build.context.named import task_of_folder
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.dockerfile.parser import parse
 from release.build.ignore import Ignore, parse_ignore
+from release.build_spec import BuildSpec
 from release.errors import BuildError, ConfigError
+from release.events import Note
 from release.filesystem.files import read_file
 from release.limits import DOCKERFILE_BYTES, IGNORE_BYTES
 
@@ -123,6 +125,24 @@ def _read_dockerfile(task: BuildTask, root: str) -> tuple[bytes, str]:
         f"there is no Dockerfile at {' or '.join(f'`{named}`' for named in tried)}",
         hint=f"write one there, or set `build: {{dockerfile: {others[0] if others else '…'}}}`"
         + ("" if others else " to where it is"),
+    )
+
+
+def other_dockerfile(task: BuildTask, context: Context) -> Note | None:
+    """The warning about a Dockerfile in the context that other tools build, where that of the top folder is built.
+
+    `docker build api` and docker/build-push-action with `context: api` build `api/Dockerfile` if no file is named.
+    """
+    name = BuildSpec().dockerfile
+    if task.own_dockerfile or task.spec.dockerfile != name or context.dockerfile_path is not None:
+        return None
+    other = context.shown(name)
+    if not os.path.isfile(os.path.join(context.folder, name)):
+        return None
+    return Note(
+        level="warning",
+        text=f"`{name}` of the top folder is built, not `{other}`, which other tools take for this context",
+        hint=f"set `build: {{dockerfile: {other}}}`, or `./{name}` for the first",
     )
 
 

@@ -31,6 +31,21 @@ def test_ignore_file_that_only_podman_reads_is_named_in_a_warning(git_repo: GitR
     assert len(notes.texts) == 1
 
 
+def test_dockerfile_of_the_context_that_is_not_built_is_named_in_a_warning(git_repo: GitRepo) -> None:
+    dockerfile(git_repo, COPY_ALL, **{"api/Dockerfile": COPY_ALL, "api/a": ""})
+    notes = Notes()
+    read(git_repo, notes, context="api")
+    assert notes.texts == [
+        "`Dockerfile` of the top folder is built, not `api/Dockerfile`, which other tools take for this context"
+    ]
+    read(git_repo, notes, context="api", dockerfile="api/Dockerfile")
+    read(git_repo, notes, context="api", dockerfile="./Dockerfile")
+    read(git_repo, notes)
+    git_repo.commit(files={"web/a": ""})
+    read(git_repo, notes, context="web")
+    assert len(notes.texts) == 1
+
+
 class TestFiles:
     def test_git_folder_of_the_clone_is_not_part_of_the_context(self, git_repo: GitRepo) -> None:
         dockerfile(git_repo, COPY_ALL, a="1")
