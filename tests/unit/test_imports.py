@@ -241,7 +241,7 @@ CAUGHT_INSIDE = {
     "release.build.embedded.archives": {"ReadError"},  # becomes BuildError with the archive's name
     "release.build.embedded.layer_changes": {"ReadError"},  # likewise, with the base's name
     "release.build.dockerfile.json_words": {"NotStrings"},  # gets its Dockerfile line from the caller
-    "release.build.dockerfile.lexer": {"ExpansionError"},  # likewise
+    "release.build.dockerfile.lexer": {"ExpansionError", "ValueRequired"},  # likewise
     "release.build.dockerfile.mounts": {"MountError", "MountNameError"},  # likewise
     "release.build.dockerfile.remote_sources": {"GitAddressError"},  # likewise
     "release.build.dockerfile.substitution": {"ValueError"},  # becomes ExpansionError

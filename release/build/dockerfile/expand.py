@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from release.build.dockerfile.lexer import ExpansionError, Lexer
+from release.build.dockerfile.lexer import Lexer
+from release.build.dockerfile.substitution import ExpansionError
 from release.build.dockerfile.words import words_of
 
 __all__ = ["ExpansionError", "expand", "expand_body", "expand_words"]

@@ -10,7 +10,8 @@ import msgspec
 from release.build.dockerfile.flags import split_flags
 from release.build.dockerfile.instructions import Heredoc
 from release.build.dockerfile.json_words import is_json_array
-from release.build.dockerfile.lexer import ExpansionError, Lexer
+from release.build.dockerfile.lexer import Lexer
+from release.build.dockerfile.substitution import ExpansionError
 from release.build.dockerfile.white_space import first_word
 from release.build.dockerfile.words import words_of
 from release.lazy_pattern import pattern

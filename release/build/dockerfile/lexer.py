@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from release.build.dockerfile.substitution import read_pattern, replace, trim_prefix, trim_suffix
+from release.build.dockerfile.substitution import (
+    ExpansionError,
+    ValueRequired,
+    read_pattern,
+    replace,
+    trim_prefix,
+    trim_suffix,
+)
 from release.build.dockerfile.words import Piece
 from release.limits import DOCUMENT_DEPTH, EXPANDED_CHARACTERS
 
 #: `$@`, `$*` and so on: the parameters that POSIX reserves (2.5.2). None of them has a value in a Dockerfile.
 _SPECIAL = frozenset("@*#?-$!0")
-
-
-class ExpansionError(ValueError):
-    """The text cannot be expanded. The message gives the reason, but not the file and line."""
 
 
 class Lexer:
@@ -218,7 +221,7 @@ class Lexer:
                 return word if present else ""
             case _:
                 if value is None or not present:
-                    raise ExpansionError(f"`{name}` has no value: {word or 'it is required'}")
+                    raise ValueRequired(f"`{name}` has no value: {word or 'it is required'}")
                 return value
 
     def _trimmed(self, name: str, operator: str) -> str:

@@ -116,7 +116,7 @@ class Scope:
         except ExpansionError as error:
             raise BuildError(
                 f"{self._dockerfile.name}:{instruction.line}: {error}",
-                hint="write a literal `$` as `\\$`, and close quotes on the same line",
+                hint=error.hint,
             ) from error
 
 

@@ -21,6 +21,18 @@ _ANY, _STAR = "?", "*"
 _GROUP = pattern(r"\$(?:(\$)|\w+|\{\w+\})", re.ASCII)
 
 
+class ExpansionError(ValueError):
+    """The text cannot be expanded. The message gives the reason, but not the file and line. `hint`: what helps."""
+
+    hint = "write a literal `$` as `\\$`, and close quotes on the same line"
+
+
+class ValueRequired(ExpansionError):
+    """A variable without a value in `${NAME:?text}` or `${NAME?text}`."""
+
+    hint = "give it a value: with `ARG` in this stage and `build: {args: …}`, or with `ENV`"
+
+
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed pattern. `tokens`: (character, whether it is a wildcard); no two stars stand side by side."""
 

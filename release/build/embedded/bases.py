@@ -19,7 +19,7 @@ from release.errors import BuildError, BuilderUnavailable, Denied, Invalid, NotF
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest, Repository
 from release.oci.image_config import flat_entries, read_config
-from release.oci.image_json import Platform
+from release.oci.image_json import ImageConfig, Platform
 from release.oci.manifest import children, platform_of
 from release.oci.platforms import acceptable, best
 from release.task_group import run_all
@@ -52,8 +52,8 @@ class Base(Protocol):
         """The full name of the base, with its digest: `docker.io/library/alpine@sha256:…`."""
 
     @property
-    def on_build(self) -> tuple[str, ...]:
-        """The triggers of its `ONBUILD` instructions."""
+    def settings(self) -> ImageConfig:
+        """What a stage takes over from its config: variables, working folder, user, triggers of `ONBUILD`."""
 
     def load(self, layout: Layout, codec: Codec, cancel: Cancel) -> LoadedBase:
         """Bring the base's layers into `layout`. Raises `BuildError`. `codec`: compresses uncompressed layers."""
@@ -76,7 +76,7 @@ class StoredBase:
     def __init__(self, name: str, repository: Repository, manifest: Manifest, config: BaseConfig) -> None:
         self.name = name
         self.origin = f"{repository.name}@{manifest.digest}"
-        self.on_build = config.config.on_build
+        self.settings = config.config
         self._repository = repository
         self._manifest = manifest
         self._config = config

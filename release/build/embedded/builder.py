@@ -19,7 +19,13 @@ from release.build.context.reach import reach_of
 from release.build.embedded.base_config import read_triggers
 from release.build.embedded.bases import Base, Bases
 from release.build.embedded.named_sources import NamedSources
-from release.build.embedded.obstacles import USE_DOCKER, ImageUse, needed_images, needed_stages
+from release.build.embedded.obstacles import (
+    USE_DOCKER,
+    ImageUse,
+    needed_images,
+    needed_stages,
+    require_supported,
+)
 from release.build.embedded.programs import read_allowed
 from release.build.embedded.read_contexts import read_named_sources
 from release.build.ignore import Ignore
@@ -35,7 +41,7 @@ from release.compression import Watch
 from release.control import Cancel
 from release.errors import BuildError, BuilderUnavailable
 from release.events import Sink
-from release.oci.image_json import Platform, parse_platform
+from release.oci.image_json import ImageConfig, Platform, parse_platform
 
 if TYPE_CHECKING:
     from release.build.embedded.building import Building
@@ -97,7 +103,11 @@ class LayersBuilder:
         )
 
     def _find(self, read: TaskInput, platform: Platform, named: NamedSources) -> Found:
-        """The bases for `platform`; raises `BuildError` for one whose triggers this builder does not support."""
+        """The bases for `platform`.
+
+        Raises `BuildError` for one whose triggers this builder does not support, and for instructions that are wrong
+        with the variables that the bases set.
+        """
         dockerfile, target, given = read.context.dockerfile, read.task.spec.target, read.given
         stages = needed_stages(dockerfile, target, given, platform)
         files = read.chosen.files
@@ -105,7 +115,14 @@ class LayersBuilder:
         uses = needed_images(dockerfile, stages, given, platform, named)
         found = {use: self._base(use) for use in uses}
         for use, base in found.items():
-            read_triggers(base.on_build, dockerfile, use.line)
+            read_triggers(base.settings.on_build, dockerfile, use.line)
+        settings = {(use.name, use.platform): base.settings for use, base in found.items()}
+
+        def settings_of(operand: str, own: Platform) -> ImageConfig | None:
+            name = named.behind(operand)
+            return settings.get((name, own)) if isinstance(name, str) else None
+
+        require_supported(dockerfile, target, given, platform, settings_of)
         return found
 
     def _base(self, use: ImageUse) -> Base:

@@ -74,7 +74,7 @@ class DaemonBase:
         self.origin = f"{_DAEMON}{self._id}"
         found = read_base_config(_document(about), name)
         require_platform(name, platform, found.platform)
-        self.on_build = found.config.on_build
+        self.settings = found.config
 
     def load(self, layout: Layout, codec: Codec, cancel: Cancel) -> LoadedBase:
         """Store the layers of the daemon's image in `layout`."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from release.build.dockerfile.features.names import Feature
-from release.build.dockerfile.features.needs import needs_of
+from release.build.dockerfile.features.needs import BaseSettings, needs_of, unread
 from release.build.dockerfile.instructions import Dockerfile, From, Instruction, OnBuild, Stage
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import base_of, source_of, stage_platform, target_stage
@@ -91,8 +91,7 @@ def needed_stages(
 
     Raises `BuildError` for a target that does not exist, and for instructions that the builder does not support.
     """
-    needs = needs_of(dockerfile, target=target, given=given, platform=platform)
-    needs.require(LAYERS_FEATURES, _BUILDER)
+    require_supported(dockerfile, target, given, platform)
     scope = global_scope(dockerfile, given, platform)
     _require_platform(dockerfile, target_stage(dockerfile, target), scope, platform)
     stages = stages_of(dockerfile, target, scope)
@@ -101,6 +100,18 @@ def needed_stages(
         if isinstance(base, Stage):
             _require_triggers(dockerfile, base)
     return stages
+
+
+def require_supported(
+    dockerfile: Dockerfile,
+    target: str | None,
+    given: Mapping[str, str],
+    platform: Platform,
+    bases: BaseSettings = unread,
+) -> None:
+    """Raise `BuildError` for instructions that the builder does not support. `bases`: what is known of base images."""
+    needs = needs_of(dockerfile, target=target, given=given, platform=platform, bases=bases)
+    needs.require(LAYERS_FEATURES, _BUILDER)
 
 
 def needed_images(

@@ -449,6 +449,28 @@ class TestTrouble:
         assert lacking.kind == "unavailable"
         assert lacking.reason.startswith("Dockerfile:1: the base `127.0.0.1:1/none:1` cannot be read: ")
 
+    @pytest.mark.parametrize(
+        ("line", "reason"),
+        [
+            ("STOPSIGNAL $OTHER", "`` is not a signal"),
+            ("VOLUME /data $OTHER", "a `VOLUME` is empty"),
+            ("ENV A=${OTHER:?needed}", "`OTHER` has no value: needed"),
+            ("COPY $OTHER /x", "the builder `layers` does not support the empty source `$OTHER`"),
+        ],
+    )
+    def test_a_variable_that_the_base_does_not_set_is_empty_before_the_build(
+        self, ground: Ground, line: str, reason: str
+    ) -> None:
+        base = ground.base("FROM busybox:test\nENV SIGNAL=SIGINT\n", "variables:1")
+        ground.write(
+            f"FROM {base}\nSTOPSIGNAL $SIGNAL\nVOLUME $SIGNAL\nENV B=${{SIGNAL:?}}\nCOPY app $SIGNAL\n"
+        )
+        assert problem(ground.layers(), build_of(ground.root)) is None
+        ground.write(f"FROM {base} AS first\nFROM first\n{line}\n")
+        lacking = problem(ground.layers(), build_of(ground.root))
+        assert lacking is not None
+        assert lacking.reason.startswith(f"Dockerfile:3: {reason}")
+
     @pytest.mark.parametrize("name", ["oci:../outside:1", "oci:/tmp:1", "oci-archive:x.tar", "Upper:1"])
     def test_missing_or_outside_layout_as_a_base_is_an_error(self, ground: Ground, name: str) -> None:
         ground.write(f"FROM {name}\n")

@@ -6,7 +6,7 @@ the build, not in the middle of the build. A value in a Dockerfile that no build
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -29,7 +29,7 @@ from release.build.dockerfile.truths import FALSE, TRUE
 from release.build.dockerfile.white_space import SPACE
 from release.errors import BuildError
 from release.lazy_pattern import pattern
-from release.oci.image_json import Platform
+from release.oci.image_json import ImageConfig, Platform
 
 # The frontends that are BuildKit's own Dockerfile frontend. Any other image may read the file in another way.
 _OWN_FRONTEND = pattern(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?")
@@ -92,6 +92,14 @@ _INSTEAD: Mapping[Feature, str] = {
     "workdir-user-name": "write the user's number in `USER`, or the `WORKDIR` before it",
 }
 
+#: Gives the settings of a base image by its name and platform; None if the image was not read.
+BaseSettings = Callable[[str, Platform], ImageConfig | None]
+
+
+def unread(_: str, __: Platform) -> None:
+    """No base image was read."""
+    return
+
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True):
     """The features that a Dockerfile needs, each with its first use, in the order of the file.
@@ -128,11 +136,13 @@ def needs_of(
     platform: Platform,
     build: Platform | None = None,
     builds_all: bool = False,
+    bases: BaseSettings = unread,
 ) -> Needs:
     """The features that the stages of `target` (None: the last one) need.
 
     `given`: build arguments. `build`: the platform of the machine that builds, by default `platform`. `builds_all`: the
-    builder also builds stages before the target that the target does not need. Raises `BuildError` with the line.
+    builder also builds stages before the target that the target does not need. `bases`: the settings of each base image
+    that was read. Raises `BuildError` with the line.
     """
     scope = global_scope(dockerfile, given, platform, build)
     needed = needed_stages(dockerfile, target, scope)
@@ -141,8 +151,10 @@ def needs_of(
     places: dict[int, Place] = {}
     uses = [*_of_file(dockerfile, target)]
     for stage in stages:
-        stage_platform(dockerfile, stage, scope, platform)
-        uses += _of_stage(dockerfile, stage, scope, given, places)
+        own = stage_platform(dockerfile, stage, scope, platform)
+        base = base_of(dockerfile, stage, scope)
+        settings = bases(base, own) if isinstance(base, str) else None
+        uses += _of_stage(dockerfile, stage, scope, given, places, settings)
     for use in sorted(uses, key=lambda each: each.line):
         found.setdefault(use.feature, use)
     return Needs(name=dockerfile.name, needs=tuple(found.values()))
@@ -181,8 +193,9 @@ def _of_stage(
     scope: Scope,
     given: Mapping[str, str],
     places: dict[int, Place],
+    settings: ImageConfig | None,
 ) -> Iterator[Need]:
-    """`places`: the places of the stages before this stage; the place of this stage is added."""
+    """`places`: of the stages before this stage; the place of this stage is added. `settings`: of its base image."""
     base = base_of(dockerfile, stage, scope)
     below = places.get(base.index) if isinstance(base, Stage) else None
     inner = Scope(
@@ -190,11 +203,18 @@ def _of_stage(
         given=given,
         outer=scope.args,
         args=below.scope.args if below else None,
-        env=below.scope.env if below else {"PATH": DEFAULT_PATH},
+        env=below.scope.env if below else {"PATH": DEFAULT_PATH, **(settings.env if settings else {})},
         within=scope,
     )
-    is_open = below.is_open if below else isinstance(base, str)
-    folders = below.folders.copy() if below else StageFolders(None if is_open else frozenset())
+    # A trigger of the base may set variables, too.
+    is_read = settings is not None and not settings.on_build
+    is_open = below.is_open if below else isinstance(base, str) and not is_read
+    if below:
+        folders = below.folders.copy()
+    elif settings is not None:
+        folders = StageFolders(working_dir=settings.working_dir or "/", is_placed=True)
+    else:
+        folders = StageFolders(None if is_open else frozenset())
     place = Place(dockerfile=dockerfile, stage=stage, scope=inner, is_open=is_open, folders=folders)
     places[stage.index] = place
     outside = Place(dockerfile=dockerfile, stage=stage, scope=scope, is_open=False, folders=folders)

@@ -13,10 +13,13 @@ from collections.abc import Iterator
 class StageFolders:
     """The folders of one stage, as far as its instructions tell. `None` as `known`: any folder may exist."""
 
-    def __init__(self, known: frozenset[str] | None = None, *, working_dir: str = "/") -> None:
+    def __init__(
+        self, known: frozenset[str] | None = None, *, working_dir: str = "/", is_placed: bool = False
+    ) -> None:
         self._known = known
         self._working_dir = working_dir
-        self._is_placed = known is not None  # whether `working_dir` is not that of a base image
+        # Whether `working_dir` is known, and not that of a base image which was not read.
+        self._is_placed = is_placed or known is not None
         self.user = ""  # of `USER`; BuildKit gives it the folders of `WORKDIR`
         self._filled: tuple[str, ...] = ()  # folders below which anything may exist
 

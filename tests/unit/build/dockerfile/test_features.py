@@ -300,6 +300,15 @@ class TestStages:
         assert [(need.line, need.text) for need in found.needs] == [(2, "COPY --link b /")]
 
 
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [("${B:?needed}", "give it a value: with `ARG`"), ("${B", "write a literal `$` as `\\$`")],
+)
+def test_hint_about_a_variable_fits_the_cause(value: str, hint: str) -> None:
+    error = refusal(f"FROM scratch\nENV A={value}")
+    assert (error.hint or "").startswith(hint)
+
+
 class TestErrors:
     """Tests which errors in a Dockerfile are refused for every builder."""
 
