@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TypeVar
+
+from release.lazy_pattern import pattern
 
 # Names outside of Go, and what they mean. An architecture's second part is a variant.
 _SYSTEMS = {"macos": "darwin"}
@@ -32,12 +35,17 @@ _DEFAULTS = {
 }
 # Variants that a processor of the first one can run, the best first.
 _LOWER = {
+    ("arm", "v8"): ("v7", "v6", "v5"),
     ("arm", "v7"): ("v6", "v5"),
     ("arm", "v6"): ("v5",),
     ("amd64", "v4"): ("v3", "v2", ""),
     ("amd64", "v3"): ("v2", ""),
     ("amd64", "v2"): ("",),
 }
+_ARM64 = pattern(r"v([89])(?:\.([0-9]))?", re.ASCII)
+# The minor version of Armv8 whose features Armv9.0 has; Armv9.1 has those of Armv8.6, and so on up to Armv8.9.
+_MINOR_OF_V9 = 5
+_LAST_MINOR = 9
 #: The systems and architectures of Go, and those of WebAssembly, which Docker runs as `wasi/wasm`.
 #: Source: `internal/syslist` of Go 1.25.
 _SYSTEM_NAMES = (
@@ -74,8 +82,20 @@ def best(named: Iterable[tuple[str, Image]], wanted: str) -> Image | None:
 def acceptable(platform: str) -> tuple[str, ...]:
     """The platforms whose images run on `platform`, the best first, each as `normal` spells it."""
     system, architecture, variant = _parts(platform)
-    lower = _LOWER.get((architecture, variant), ())
+    lower = _lower_arm64(variant) if architecture == "arm64" else _LOWER.get((architecture, variant), ())
     return tuple(_joined(system, architecture, each) for each in (variant, *lower))
+
+
+def _lower_arm64(variant: str) -> tuple[str, ...]:
+    """The variants below one of arm64, the best first: `v9.1` runs `v9`, `v8.6`, …, `v8.1` and the plain arm64."""
+    found = _ARM64.fullmatch(variant)
+    if found is None:
+        return ()
+    minor = int(found[2] or 0)
+    lower = [f"v{found[1]}.{one}" for one in range(minor - 1, -1, -1)]
+    if found[1] == "9":
+        lower += [f"v8.{one}" for one in range(min(minor + _MINOR_OF_V9, _LAST_MINOR), -1, -1)]
+    return tuple(_DEFAULTS.get(("arm64", one), one) for one in lower)
 
 
 def _parts(platform: str) -> tuple[str, str, str]:

@@ -39,7 +39,17 @@ def test_spellings_of_one_platform_are_equal(written: str, means: str) -> None:
     ("wanted", "taken"),
     [
         ("linux/arm/v7", ("linux/arm/v7", "linux/arm/v6", "linux/arm/v5")),
+        ("linux/arm/v8", ("linux/arm/v8", "linux/arm/v7", "linux/arm/v6", "linux/arm/v5")),
         ("linux/amd64/v3", ("linux/amd64/v3", "linux/amd64/v2", "linux/amd64")),
+        ("linux/arm64/v8.2", ("linux/arm64/v8.2", "linux/arm64/v8.1", "linux/arm64")),
+        (
+            "linux/arm64/v9.1",
+            (
+                *("linux/arm64/v9.1", "linux/arm64/v9"),
+                *(f"linux/arm64/v8.{minor}" for minor in (6, 5, 4, 3, 2, 1)),
+                "linux/arm64",
+            ),
+        ),
         ("linux/amd64", ("linux/amd64",)),
         ("linux/arm64", ("linux/arm64",)),
     ],
