@@ -85,6 +85,13 @@ class Engine:
         with self._speaking():
             self._client.remove_image(image, noprune=True)
 
+    def keeps_indexes(self) -> bool:
+        """Whether the daemon keeps images in containerd, with all of their platforms. Raises `BuildError`."""
+        with self._speaking():
+            about = self._client.info()
+            status = about.get("DriverStatus") or ()
+            return any("io.containerd.snapshotter.v1" in pair for pair in status)
+
     def load(self, archive: IO[bytes]) -> None:
         """Load an archive into the daemon, as `docker load` does. Raises `BuildError` with the daemon's message."""
         with self._speaking():

@@ -10,7 +10,7 @@ import hashlib
 import posixpath
 import tarfile
 from collections.abc import Callable
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -24,9 +24,12 @@ from release.layout.layout import Layout
 from release.lazy_pattern import pattern
 from release.oci import Descriptor
 from release.oci.image_json import Platform, parse_platform
+from release.oci.manifest import platform_text
+from release.oci.platforms import normal
 
 _LAYER = pattern(r"[0-9a-f]{64}(?:/layer)?\.tar")  # podman writes `DIFF_ID.tar`
 _BLOB = pattern(r"blobs/sha256/([0-9a-f]{64})")
+_INDEX = "index.json"
 _CONFIG = pattern(r"([0-9a-f]{64})\.json")
 # JSON documents are kept in memory until the archive's end, since `manifest.json` may come last. For one image a daemon
 # writes fewer than ten (manifests and configs). Size and number bound the memory to 512 MiB; more is an error.
@@ -56,12 +59,28 @@ class _Config(msgspec.Struct, frozen=True, kw_only=True):
     rootfs: _RootFiles = _RootFiles()
 
 
+class _IndexEntry(msgspec.Struct, frozen=True, kw_only=True):
+    digest: str = ""
+    platform: dict[str, Any] | None = None
+
+
+class _Index(msgspec.Struct, frozen=True, kw_only=True):
+    """An index, or another document, which lists no manifests."""
+
+    manifests: tuple[_IndexEntry, ...] = ()
+
+
 class SavedImage(msgspec.Struct, frozen=True, kw_only=True):
-    """An image read from the archive. `config`: bytes from the daemon; `layers`: in the layout, base first."""
+    """An image read from the archive. `config`: bytes from the daemon; `layers`: in the layout, base first.
+
+    `others`: the platforms of the other images in the index that the archive names, if any. Daemons that keep images in
+    containerd write the whole index, and name one of its images in `manifest.json`.
+    """
 
     config: bytes
     platform: Platform
     layers: tuple[CompressedLayer, ...]
+    others: tuple[str, ...] = ()
 
 
 def store_archive(
@@ -122,7 +141,7 @@ class _Reader:
                 self._keep(name, self._compress(content))
             elif _BLOB.fullmatch(name):
                 self._take_blob(name, content, member.size)
-            elif name == "manifest.json" or _CONFIG.fullmatch(name):
+            elif name in ("manifest.json", _INDEX) or _CONFIG.fullmatch(name):
                 self._take_document(name, content, member.size)
 
     def _take_blob(self, name: str, content: IO[bytes], size: int) -> None:
@@ -175,7 +194,16 @@ class _Reader:
         named = "/".join(part for part in (fields.os, fields.architecture, fields.variant) if part)
         # Base images write `arm64` or `arm64/v8` for one platform; an image of `crane append` alone names none.
         platform = parse_platform(named) if named else Platform(os="", architecture="")
-        return SavedImage(config=config, platform=platform, layers=layers)
+        others = tuple(name for name in self._listed() if name != str(platform))
+        return SavedImage(config=config, platform=platform, layers=layers, others=others)
+
+    def _listed(self) -> tuple[str, ...]:
+        """The platforms in the indexes that `index.json` lists."""
+        top = _index(self._documents.get(_INDEX, b"{}"))
+        names = (f"blobs/{entry.digest.replace(':', '/')}" for entry in top.manifests)
+        indexes = [_index(raw) for name in names if (raw := self._documents.get(name)) is not None]
+        texts = (platform_text(entry.platform or {}) for index in indexes for entry in index.manifests)
+        return tuple(dict.fromkeys(normal(text) for text in texts if text))
 
     def _config(self, name: str) -> bytes:
         config = self._documents[posixpath.normpath(name)]
@@ -194,3 +222,11 @@ class _Reader:
             f"the image that {self._source} exported cannot be used: {what}",
             hint=f"build again; if that does not help, update {self._source}",
         )
+
+
+def _index(raw: bytes) -> _Index:
+    """The index; an empty one for a document that is none, since the list serves a message only."""
+    try:
+        return decode(raw, _Index)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _Index()

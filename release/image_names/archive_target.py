@@ -14,6 +14,7 @@ from release.filesystem.files import open_file, require_file
 from release.hints import AGAIN
 from release.image_names.archive_file import may_be_archive
 from release.image_names.archive_writer import write_combined_archive
+from release.image_names.loadable_image import loaded_alone
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest
 from release.oci.attached import is_attached
@@ -147,6 +148,10 @@ class ArchiveTarget:
             check=self._check,
             attached=(*self._referrers.values(), *self._attached.items()),
         )
+        alone = loaded_alone(self._store, manifest) if self._for_daemons else None
+        if alone is not None:
+            text = f"`{self.name}`: a docker daemon without the containerd image store loads {alone}"
+            self._sink.emit(Note(level="info", text=text))
         if unpacked:
             count = len(unpacked)
             text = f"`{self.name}`: zstd layers are stored uncompressed too ({count}), for docker daemons before 23"

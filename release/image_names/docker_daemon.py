@@ -29,6 +29,7 @@ from release.errors import (
 from release.events import Note, Sink
 from release.filesystem.new_files import scratch_file
 from release.image_names.archive_writer import combined_archive
+from release.image_names.loadable_image import loaded_alone
 from release.layout.adopt import put_bytes
 from release.layout.layout import Layout
 from release.oci import Descriptor, Manifest
@@ -40,6 +41,8 @@ from release.oci.reference import Reference
 # Parts of the daemon's error messages, in lower case, for an image that does not exist. The SDK's error has no code for
 # a missing image.
 _ABSENT = ("no such image", "reference does not exist")
+_WHOLE = "`docker save -o image.tar {}` writes all of them: read that by `oci-archive:image.tar`"
+_CHOOSE = "`--platform` chooses another one; docker keeps all of them in its containerd image store"
 
 
 class DaemonImage:
@@ -143,11 +146,15 @@ class DaemonImage:
                 archive.seek(0)
                 with _told(self._image), connect(self._env, self._cancel) as engine:
                     engine.load(archive)
+                    alone = None if engine.keeps_indexes() else loaded_alone(self._store, manifest)
         except OSError as error:
             raise RegistryError(
                 f"the archive for the docker daemon cannot be written: {error.strerror or error}",
                 hint="check the space of the cache folder",
             ) from error
+        if alone is not None:
+            text = f"`{self.name}`: the docker daemon keeps one platform of an image: {alone}"
+            self._sink.emit(Note(level="warning", text=text, hint=_CHOOSE))
 
     def check_push(self) -> None:
         """Raise `Unreachable` when no daemon answers."""
@@ -178,6 +185,10 @@ class DaemonImage:
                 saved.config, [layer.descriptor for layer in saved.layers], {}
             )
             put_bytes(self._store, described, saved.config)
+        if saved.others:
+            shown = ", ".join(f"`{name}`" for name in saved.others)
+            text = f"`{self.name}`: only the image for `{saved.platform}` is read, and not that for {shown}"
+            self._sink.emit(Note(level="warning", text=text, hint=_WHOLE.format(self._image)))
         text = f"`{self.name}` has no manifest: one was made, `{manifest.digest}`"
         self._sink.emit(Note(level="info", text=text))
         return manifest

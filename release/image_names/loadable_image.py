@@ -7,8 +7,8 @@ from platform import machine
 from release.errors import Invalid, NotFound
 from release.layout.layout import Layout
 from release.oci import DOCKER_CONFIG, INDEX_TYPES, OCI_CONFIG, Descriptor, Manifest
-from release.oci.image_config import named_entries
-from release.oci.manifest import children, platform_text
+from release.oci.image_config import flat_entries, named_entries
+from release.oci.manifest import children, platform_of, platform_text
 from release.oci.platforms import normal
 
 # Beginnings of the media types of layers that are tars, compressed or not.
@@ -56,6 +56,22 @@ def loadable_image(layout: Layout, top: Manifest, platform: str | None, *, neede
             hint="write an OCI archive or a layout: `oci-archive:FILE`, `oci:PATH`",
         )
     return None
+
+
+def loaded_alone(layout: Layout, top: Manifest) -> str | None:
+    """The platform of several that a daemon without indexes loads, and all of them, as text for a message.
+
+    None for an image of one platform.
+    """
+    if not top.is_index:
+        return None
+    listed = {
+        child.digest: name for child in flat_entries(layout, top) if (name := platform_of(child)) is not None
+    }
+    image = loadable_image(layout, top, None, needed=False)
+    if image is None or len(listed) < 2:
+        return None
+    return f"`{listed.get(image.digest)}` of {', '.join(f'`{name}`' for name in listed.values())}"
 
 
 def _is_tar(layer: Descriptor) -> bool:

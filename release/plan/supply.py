@@ -118,15 +118,12 @@ def _entries(one: Supplied) -> Iterator[PlatformEntry]:
 def _require_platforms(
     supplied: Sequence[Supplied], found: Sequence[_Found], platforms: Sequence[str]
 ) -> None:
-    places: dict[str, str] = {}
+    known: dict[str, _Found] = {}
     for one in found:
-        name = normal(one.entry.platform)
-        if name in places:
-            raise BuildError(
-                f"`{places[name]}` and `{one.place}` both have an image for `{one.entry.platform}`",
-                hint="name each platform's image once",
-            )
-        places[name] = one.place
+        before = known.setdefault(normal(one.entry.platform), one)
+        if before is not one:
+            raise _doubled(before, one)
+    places = {name: one.place for name, one in known.items()}
     shown = ", ".join(f"`{one.place}`" for one in supplied)
     if not found:
         raise BuildError(f"{shown} has no image for any platform", hint="check what was built there")
@@ -144,6 +141,23 @@ def _require_platforms(
             f"`{places[extra[0]]}` has an image for `{extra[0]}`, which `build: platforms` does not name",
             hint=f"add `{extra[0]}` to `platforms`, or leave that image out",
         )
+
+
+def _doubled(first: _Found, second: _Found) -> BuildError:
+    """The error for two images of one platform. An index for Windows may have one for each version of the system."""
+    platform = second.entry.platform
+    if first.place != second.place:
+        return BuildError(
+            f"`{first.place}` and `{second.place}` both have an image for `{platform}`",
+            hint="name each platform's image once",
+        )
+    versions = [(one.entry.image.platform or {}).get("os.version") for one in (first, second)]
+    shown = " and ".join(f"`{version}`" for version in versions if version)
+    return BuildError(
+        f"`{first.place}` has two images for `{platform}`"
+        + (f", of the `os.version` {shown}" if shown else ""),
+        hint=f"a release has one image for a platform: name it by its digest, such as `@{second.entry.image.digest}`",
+    )
 
 
 def _missing_hint(supplied: Sequence[Supplied]) -> str:

@@ -30,7 +30,6 @@ from release.build.task_input import (
     require_features,
     require_options,
 )
-from release.build_spec import BuildSpec
 from release.control import Cancel
 from release.errors import BuildError
 from release.events import Sink
@@ -103,7 +102,7 @@ class BuildKitBuilder:
         try:
             require_options(task.spec, self.name, OPTIONS)
             require_features(read, "BuildKit", BUILDKIT_FEATURES)
-            _require_possible(tool, task.spec)
+            _require_possible(tool, read)
             self._require_frontend(read, tool)
             files = read.chosen.files
             require_transferable(reach_by_task(read).through_links(files), files)
@@ -210,8 +209,15 @@ def _require_new_frontend(read: TaskInput, frontend: Frontend) -> None:
         )
 
 
-def _require_possible(tool: Tool, spec: BuildSpec) -> None:
-    """Raise `BuildError` for an option that buildx's driver `docker` does not support."""
+def _require_possible(tool: Tool, read: TaskInput) -> None:
+    """Raise `BuildError` for an option or a platform that buildx's driver `docker` does not support."""
+    for platform in read.platforms if tool.is_loading else ():
+        if tool.systems and platform.os not in tool.systems:
+            raise BuildError(
+                f"the builder of buildx has the driver `docker`, which does not build for `{platform}`",
+                hint="make another one: `docker buildx create --use`",
+            )
+    spec = read.task.spec
     asked = (
         ("provenance", spec.provenance != "none"),
         ("sbom", spec.sbom),

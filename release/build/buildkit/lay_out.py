@@ -55,7 +55,9 @@ def _write_dockerfile(folder: str, read: TaskInput) -> str:
     BuildKit would apply a `.dockerignore` of the context anew. Returns the Dockerfile's path.
     """
     os.mkdir(folder, 0o700)
-    path = os.path.join(folder, os.path.basename(read.context.dockerfile.name) or "Dockerfile")
+    own = os.path.basename(read.context.dockerfile.name)
+    # BuildKit asks for the file in a header of HTTP/2, which no control character may stand in.
+    path = os.path.join(folder, own if own and own.isprintable() else "Dockerfile")
     for name, content in ((path, read.context.text), (f"{path}.dockerignore", b"# applied by shipmark\n")):
         with open(name, "xb") as file:
             file.write(content)

@@ -45,6 +45,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     the daemon, if known. `takes_variables`: the program can read values of build arguments from its environment.
     `is_loading`: the builder is a part of the docker daemon of `docker_context`, and leaves images there: it writes no
     layouts.
+    `systems`: the operating systems of the platforms that buildx lists, such as `linux`.
     """
 
     kind: Literal["buildx", "buildctl"]
@@ -56,6 +57,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     takes_variables: bool = True
     is_loading: bool = False
     docker_context: str = "default"
+    systems: frozenset[str] = frozenset()
 
     @property
     def is_on_this_host(self) -> bool:
@@ -154,6 +156,7 @@ class _Asker:
             address=fields.get("endpoint", ""),
             is_loading=is_loading,
             docker_context=fields.get("endpoint", "default"),
+            systems=_systems(fields.get("platforms", "")),
             versions=_versions(buildx=version, buildkit=daemon),
         )
 
@@ -204,6 +207,11 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
         name, colon, value = line.partition(":")
         if colon and value.strip():
             yield name.strip().lower(), value.strip()
+
+
+def _systems(platforms: str) -> frozenset[str]:
+    """The operating systems in a list such as `linux/amd64*, linux/386`."""
+    return frozenset(name.strip().partition("/")[0] for name in platforms.split(",") if name.strip())
 
 
 def _first_version(text: str) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from release.build import BuildTask, BuildValues
+from release.build.context.build_checks import check_notes
 from release.build.context.checkout import crlf_note, mode_note, with_links
 from release.build.context.completeness import Lack, incomplete, read_by_build, without_allowed
 from release.build.context.filters import Unfiltered, filter_notes, unfiltered
@@ -114,6 +115,7 @@ class Contexts:
             *self._warnings(task, context, reach, git, chosen),
             *self._differences(context, read, git, walked),
             *filter_notes(stored.others, context.shown),
+            *check_notes(context.dockerfile),
         ]
         for note in notes:
             self._sink.emit(note)

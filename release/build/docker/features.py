@@ -77,12 +77,17 @@ def require_usual_matches(reach: Reach, files: Tree) -> None:
 def require_files_first(
     dockerfile: Dockerfile, target: str | None, scope: Scope, platform: Platform, own: Platform
 ) -> None:
-    """Raise `BuildError` for a stage from `scratch` that a daemon cannot build for the platform of another machine.
+    """Raise `BuildError` for another operating system, and for a stage that is not built for another processor.
 
-    `own`: the platform of the daemon's machine. Of an image without files the daemon always says that it is for its own
-    machine, so it does not find the image of an ENV or ARG again when a COPY follows.
+    `own`: the platform of the daemon's machine. That stage is one from `scratch`: of an image without files the daemon
+    always says that it is for its own machine, so it does not find the image of an ENV or ARG again for the next COPY.
     """
-    if (platform.os, platform.architecture) == (own.os, own.architecture):
+    if platform.os != own.os:
+        raise BuildError(
+            f"the docker daemon builds images for `{own.os}`, and not for `{platform}`",
+            hint="choose a BuildKit of its own: `docker buildx create --use`",
+        )
+    if platform.architecture == own.architecture:
         return
     for stage in stages_up_to(dockerfile, target):
         first = _first_on_scratch(dockerfile, stage, scope)

@@ -243,6 +243,13 @@ def test_values_of_build_arguments_appear_in_no_buildkit_output_and_no_image(pro
     assert TOKEN not in project.sink.text
 
 
+@pytest.mark.parametrize("name", ["Do\ncker", "D\u00f6cker file,x=1"])
+def test_a_dockerfile_with_any_name_is_built_by_buildkit(project: Project, name: str) -> None:
+    project.write(name, "FROM scratch\nCOPY a /\n")
+    project.write("a", "a")
+    assert "a" in project.members(project.build(dockerfile=name).digest)
+
+
 def test_a_base_for_another_platform_is_refused_where_the_frontend_would_not_tell(
     project: Project, tmp_path: Path
 ) -> None:

@@ -96,7 +96,12 @@ def test_several_platforms_built_by_the_docker_driver_become_one_index(scene: Sc
 
 def test_options_that_the_docker_driver_lacks_are_refused_before_the_build(scene: Scene) -> None:
     (scene.root / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
-    for more in ({"provenance": "max"}, {"sbom": True}, {"cache_to": ("type=local,dest=c",)}):
+    for more in (
+        {"provenance": "max"},
+        {"sbom": True},
+        {"cache_to": ("type=local,dest=c",)},
+        {"platforms": ("windows/amd64",)},
+    ):
         found = problem(scene.builder, build_of(scene.root, **more))
         assert found is not None
         assert found.kind == "lacks"

@@ -128,6 +128,15 @@ class TestPlatforms:
         assert refused.reason.startswith(f"Dockerfile:{line}: the Engine API's builder of `linux/")
         assert docker_project.build(platforms=(docker_project.own_platform(),)).digest
 
+    def test_a_docker_build_for_another_operating_system_is_refused_before_the_build(
+        self, docker_project: DockerProject
+    ) -> None:
+        docker_project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
+        docker_project.write("a", "a")
+        refused = problem(docker_project.builder, docker_project.request(platforms=("windows/amd64",)))
+        assert refused is not None
+        assert refused.reason == "the docker daemon builds images for `linux`, and not for `windows/amd64`"
+
     @pytest.mark.parametrize(
         "text",
         [

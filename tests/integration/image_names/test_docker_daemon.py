@@ -9,13 +9,14 @@ import pytest
 
 from release.control import Cancel
 from release.errors import ConfigError, NotFound, Unreachable
-from release.events import NullSink
+from release.events import Note, NullSink
 from release.image_names.docker_daemon import DaemonImage
 from release.layout.layout import Layout
 from release.transfer.copy import copy_image
-from tests.support.registries.images import make_image, store
+from tests.support.registries.images import make_image, make_index, store
 from tests.support.registries.registry import RegistryServer
 from tests.support.registries.targets import TargetsFactory
+from tests.support.releases.docker_project import Collect
 from tests.support.services.docker import DockerDaemon
 
 
@@ -65,6 +66,34 @@ def test_image_is_copied_to_a_docker_daemon(tmp_path: Path, docker_daemon: Docke
     assert list((tmp_path / "store" / "loading").iterdir()) == []
     with pytest.raises(ConfigError):
         destination.put_manifest(image.manifest, tag="2.0")
+
+
+def test_daemon_that_keeps_one_platform_of_several_gets_a_warning_that_names_them(
+    tmp_path: Path, docker_daemon: DockerDaemon
+) -> None:
+    layout = Layout(str(tmp_path / "store"))
+    images = [make_image({"p": name.encode()}, platform=name) for name in ("linux/arm64", "linux/amd64")]
+    top = make_index(*images, platforms=("linux/arm64", "linux/amd64"))
+    store(top, layout)
+    sink = Collect()
+    name = f"shipmark-test-{tmp_path.name.lower()}:1.0"
+    place = DaemonImage(
+        name,
+        store=layout,
+        env={"DOCKER_HOST": docker_daemon.host, "HOME": str(tmp_path)},
+        sink=sink,
+        cancel=Cancel(),
+    )
+    place.put_manifest(top.manifest, tag="1.0")
+    (note,) = [event for event in sink.events if isinstance(event, Note)]
+    assert note.level == "warning"
+    assert note.text == (
+        f"`docker-daemon:{name}`: the docker daemon keeps one platform of an image: `linux/amd64` of `linux/arm64`, "
+        "`linux/amd64`"
+    )
+    sink.events.clear()
+    place.put_manifest(images[0].manifest, tag="1.0")
+    assert not sink.events
 
 
 def test_reading_an_image_that_the_docker_daemon_lacks_is_not_found(

@@ -16,8 +16,10 @@ import zstandard
 
 from release.docker.saved_images import SavedImage, store_archive
 from release.errors import BuildError, Terminated
+from release.image_names.archive_writer import write_combined_archive
 from release.layout.layout import Layout
-from tests.support.registries.images import make_tar
+from tests.support.registries.images import make_image, make_index, make_tar
+from tests.support.registries.images import store as store_image
 
 
 def sha(raw: bytes) -> str:
@@ -185,6 +187,22 @@ def test_inconsistent_archive_is_refused_with_the_cause(
     assert str(caught.value).startswith("the image that the docker daemon exported cannot be used: ")
     assert cause in str(caught.value)
     assert not list(tmp_path.rglob(".partial-*"))
+
+
+def test_other_platforms_in_the_index_of_an_archive_are_named(tmp_path: Path) -> None:
+    layout = Layout.create(str(tmp_path / "layout"))
+    images = [
+        make_image({"p": name.encode()}, platform=name)
+        for name in ("linux/amd64", "linux/arm64", "linux/arm/v7")
+    ]
+    top = make_index(*images, platforms=("linux/amd64", "linux/arm64", "linux/arm/v7"))
+    store_image(top, layout)
+    for digest, others in ((top.digest, ("linux/arm64", "linux/arm/v7")), (images[0].digest, ())):
+        archive = tmp_path / "image.tar"
+        write_combined_archive(layout, digest, "acme/app:1", str(archive), platform="linux/amd64")
+        with archive.open("rb") as file:
+            saved = store_archive(file, Layout.create(str(tmp_path / "store")))
+        assert (str(saved.platform), saved.others) == ("linux/amd64", others)
 
 
 def test_members_with_paths_outside_of_the_archive_are_ignored(tmp_path: Path) -> None:

@@ -56,6 +56,25 @@ def test_image_of_a_single_from_option_is_released_unchanged() -> None:
     assert join([one], ("linux/amd64",)).top is one.top
 
 
+def test_two_windows_versions_at_one_place_are_named_with_a_digest_to_choose() -> None:
+    versions = ("10.0.17763.6775", "10.0.20348.3091")
+    images = [make_image({"v": version.encode()}, platform="windows/amd64") for version in versions]
+    listed = [
+        one.descriptor(platform={**fields("windows/amd64"), "os.version": version})
+        for one, version in zip(images, versions, strict=True)
+    ]
+    top = encode_manifest({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}, INDEX)
+    with pytest.raises(BuildError) as refused:
+        join([Supplied(place="oci:a", top=top)], ("windows/amd64",))
+    assert str(refused.value) == (
+        "`oci:a` has two images for `windows/amd64`, of the `os.version` `10.0.17763.6775` and `10.0.20348.3091`"
+    )
+    assert f"`@{images[1].digest}`" in (refused.value.hint or "")
+    doubled = index("linux/amd64", "linux/amd64")
+    with pytest.raises(BuildError, match=r"^`oci:a` has two images for `linux/amd64`$"):
+        join([Supplied(place="oci:a", top=doubled)], ())
+
+
 def test_joined_index_lists_the_platforms_in_the_order_of_the_configuration() -> None:
     wanted = ("linux/arm/v7", "linux/amd64", "linux/arm64")
     places = [bare(platform) for platform in wanted]
