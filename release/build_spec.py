@@ -12,27 +12,30 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+BuilderName = Literal["auto", "buildkit", "docker", "buildah", "podman", "layers"]
+BUILDERS: tuple[BuilderName, ...] = get_args(BuilderName)
+_BUILDKIT: tuple[BuilderName, ...] = ("buildkit",)
+_PROGRAMS: tuple[BuilderName, ...] = ("buildkit", "buildah", "podman")
+
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
     """How shipmark treats one build option.
 
     `is_input`: the image depends on the option's value, which is recorded and compared. `untrusted`: a run that is not
     trusted reads the option from the configuration. `name`: the option's name in plans and records, `""` for the name
-    of the field. `path`: the value is a path, so `src` and `./src/` are equal.
+    of the field. `path`: the value is a path, so `src` and `./src/` are equal. `builders`: those that support the
+    option, `()` for all; the others refuse a build with it, which would make another image than the configuration says.
     """
 
     is_input: bool
     untrusted: bool
     name: str = ""
     path: bool = False
+    builders: tuple[BuilderName, ...] = ()
 
 
 def _says(description: str, option: Option) -> Meta:
     return Meta(description=description, extra={"option": option})
-
-
-BuilderName = Literal["auto", "buildkit", "docker", "buildah", "podman", "layers"]
-BUILDERS: tuple[BuilderName, ...] = get_args(BuilderName)
 
 
 class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -105,62 +108,67 @@ class BuildSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         tuple[str, ...],
         _says(
             "buildkit, buildah, podman: `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`, for `RUN --mount=type=secret`",
-            Option(is_input=False, untrusted=False),
+            Option(is_input=False, untrusted=False, builders=_PROGRAMS),
         ),
     ] = ()
     ssh: Annotated[
         tuple[str, ...],
         _says(
             "buildkit: `default` or `ID=SOCKET`, for `RUN --mount=type=ssh`",
-            Option(is_input=False, untrusted=False),
+            Option(is_input=False, untrusted=False, builders=_BUILDKIT),
         ),
     ] = ()
     cache_from: Annotated[
         tuple[str, ...],
         _says(
             "buildkit: caches to read: `type=registry,ref=…`, `type=local,src=…`, `type=gha`",
-            Option(is_input=False, untrusted=False),
+            Option(is_input=False, untrusted=False, builders=_BUILDKIT),
         ),
     ] = ()
     cache_to: Annotated[
         tuple[str, ...],
         _says(
             "buildkit: caches to write: `type=registry,ref=…,mode=max`, `type=local,dest=…`, `type=gha`",
-            Option(is_input=False, untrusted=False),
+            Option(is_input=False, untrusted=False, builders=_BUILDKIT),
         ),
     ] = ()
     contexts: Annotated[
         dict[str, str],
         _says(
             "named contexts: a folder, `docker-image://…`; with buildkit, buildah, podman a URL, too",
-            Option(is_input=True, untrusted=False),
+            Option(is_input=True, untrusted=False, builders=(*_PROGRAMS, "layers")),
         ),
     ] = {}
     network: Annotated[
         Literal["default", "none", "host"],
-        _says("buildkit: the network of RUN", Option(is_input=False, untrusted=False)),
+        _says("buildkit: the network of RUN", Option(is_input=False, untrusted=False, builders=_BUILDKIT)),
     ] = "default"
     builder_name: Annotated[
         str | None,
         _says(
             "buildkit: the builder of `docker buildx ls` to use",
-            Option(is_input=False, untrusted=False),
+            Option(is_input=False, untrusted=False, builders=_BUILDKIT),
         ),
     ] = None
     provenance: Annotated[
         Literal["none", "min", "max"],
-        _says("buildkit: attach a provenance attestation", Option(is_input=False, untrusted=False)),
+        _says(
+            "buildkit: attach a provenance attestation",
+            Option(is_input=False, untrusted=False, builders=_BUILDKIT),
+        ),
     ] = "none"
     sbom: Annotated[
         bool,
-        _says("buildkit: attach a list of packages", Option(is_input=False, untrusted=False)),
+        _says(
+            "buildkit: attach a list of packages", Option(is_input=False, untrusted=False, builders=_BUILDKIT)
+        ),
     ] = False
     push: Annotated[
         Literal["auto", "by-digest", "by-client"],
         _says(
             "buildkit: by-digest: BuildKit pushes the image to the first target; by-client: shipmark does; "
             "auto: BuildKit does where the image need not come to this machine",
-            Option(is_input=False, untrusted=False),
+            Option(is_input=False, untrusted=False, builders=_BUILDKIT),
         ),
     ] = "auto"
     foreign_binaries: Annotated[

@@ -18,17 +18,10 @@ from release.build.dockerfile.instructions import Dockerfile
 from release.build.dockerfile.scope import global_scope
 from release.build.dockerfile.stage_graph import has_layer
 from release.build.required_mounts import require_given_mounts
-from release.build_spec import BuildSpec
+from release.build_spec import BuildSpec, options
 from release.compression.codecs import Codec, codec_named
 from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform, wanted_platform
-
-#: Options of `build:` that every builder supports.
-COMMON = frozenset(
-    """
-    builder context dockerfile files keep_git allow_missing target args platforms compression foreign_binaries
-    """.split()  # noqa: SIM905  # quoted names would hide the list
-)
 
 # The platform for which a Dockerfile is read where the builder chooses it. Any will do, unless a `FROM` line chooses
 # its image by `TARGETARCH`.
@@ -153,13 +146,15 @@ def require_sources_of_all(read: TaskInput) -> Reach:
     return reach
 
 
-def require_options(spec: BuildSpec, builder: str, known: frozenset[str] = COMMON) -> None:
+def require_options(spec: BuildSpec, builder: str) -> None:
     """Raise `BuildError` for an option that the builder does not support: ignoring it would give another image."""
     for name in spec.given:
         # `push: by-client` is what a builder without the option does.
         is_met = name == "push" and spec.push == "by-client"
-        if name not in known and not is_met:
+        known = options()[name].builders
+        if known and builder not in known and not is_met:
+            shown = " or ".join(f"`{other}`" for other in known)
             raise BuildError(
                 f"the builder `{builder}` does not support the option `build: {{{name}: …}}`",
-                hint="remove the option, or choose a builder that supports it",
+                hint=f"remove the option, or choose a builder that supports it: {shown}",
             )

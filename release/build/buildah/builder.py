@@ -50,7 +50,6 @@ from release.build.context.digest import SharedHashing
 from release.build.dockerfile.parser import parse
 from release.build.result import built_image
 from release.build.task_input import (
-    COMMON,
     TaskInput,
     reach_by_task,
     read_input,
@@ -70,8 +69,6 @@ from release.oci import Manifest
 from release.oci.image_json import Platform, image_manifest, parse_platform
 from release.ports import FollowedProcess, Process
 
-#: The options of `build:` that both programs support; any other option is refused, since without it the image differs.
-OPTIONS = COMMON | {"secrets", "contexts"}
 # Bytes of the file with the image's id that are read: `sha256:` and 64 digits fit, and a larger file is not an id.
 _ID_BYTES = 256
 #: Variables that would make podman use a service on another machine.
@@ -123,7 +120,7 @@ class BuildahBuilder:
         except BuildError as error:
             return Problem.of("unavailable", error)
         try:
-            require_options(task.spec, self.name, OPTIONS)
+            require_options(task.spec, self.name)
             require_features(read, tool.shown, tool.abilities.features)
             require_no_windows(read, tool.shown)
             require_alike(read.context.dockerfile, tool.shown)

@@ -23,7 +23,6 @@ from release.build.buildkit.tools import Tool, find_program, find_tool
 from release.build.context.contexts import Contexts
 from release.build.embedded.bases import Bases
 from release.build.task_input import (
-    COMMON,
     TaskInput,
     reach_by_task,
     read_input,
@@ -34,20 +33,6 @@ from release.control import Cancel
 from release.errors import BuildError
 from release.events import Sink
 from release.ports import FollowedProcess
-
-#: The options of `build:` that BuildKit supports.
-OPTIONS = COMMON | {
-    "secrets",
-    "ssh",
-    "cache_from",
-    "cache_to",
-    "contexts",
-    "network",
-    "builder_name",
-    "provenance",
-    "sbom",
-    "push",
-}
 
 
 class BuildKitBuilder:
@@ -100,7 +85,7 @@ class BuildKitBuilder:
         if tool.is_loading:
             read.codec  # noqa: B018 - raises now if the library is missing that compresses what the daemon gives
         try:
-            require_options(task.spec, self.name, OPTIONS)
+            require_options(task.spec, self.name)
             require_features(read, "BuildKit", BUILDKIT_FEATURES)
             _require_possible(tool, read)
             self._require_frontend(read, tool)

@@ -30,7 +30,6 @@ from release.build.embedded.programs import read_allowed
 from release.build.embedded.read_contexts import read_named_sources
 from release.build.ignore import Ignore
 from release.build.task_input import (
-    COMMON,
     TaskInput,
     read_input,
     require_layer,
@@ -46,7 +45,6 @@ from release.oci.image_json import ImageConfig, Platform, parse_platform
 if TYPE_CHECKING:
     from release.build.embedded.building import Building
 
-OPTIONS = COMMON | {"contexts"}
 DEFAULT_PLATFORM = "linux/amd64"  # constant: the result must not depend on the machine that builds
 
 
@@ -90,7 +88,7 @@ class LayersBuilder:
         platforms = tuple(dict.fromkeys(read.platforms)) or (parse_platform(DEFAULT_PLATFORM),)
         read = msgspec.structs.replace(read, platforms=platforms)
         try:
-            require_options(task.spec, self.name, OPTIONS)
+            require_options(task.spec, self.name)
             require_no_windows(read, "the builder `layers`")
             require_layer(read)
             found = {platform: self._find(read, platform, named) for platform in platforms}
