@@ -27,6 +27,7 @@ from release.build.buildah.obstacles import (
     require_folder_modes,
     require_plain_matches,
     require_usual_arm,
+    require_usual_contexts,
 )
 from release.build.buildah.progress import BuildProgress
 from release.build.buildah.removal import remover
@@ -127,6 +128,7 @@ class BuildahBuilder:
             reach, files = reach_by_task(read), read.chosen.files
             require_plain_matches(reach, files, tool.shown)
             require_folder_modes(read.context.dockerfile, reach, files, tool.shown)
+            require_usual_contexts(extras.contexts, tool.shown)
             _require_hidden_arguments(tool, values.args)
             if not tool.abilities.has_arm_variants:
                 require_usual_arm(read.platforms, tool.shown)

@@ -5,7 +5,7 @@ The differences were observed with buildah 1.28.2 and 1.39.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from release.build.context.reach import Reach
 from release.build.context.source_pattern import Source
@@ -28,6 +28,7 @@ from release.build.embedded.tree import LinkLoop, Tree
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 from release.oci.image_json import Platform
+from release.secrets.redaction import redact
 
 _OCTAL = pattern(r"0*[0-7]{1,4}")
 _USUAL_FOLDER = 0o755
@@ -81,6 +82,20 @@ def require_folder_modes(dockerfile: Dockerfile, reach: Reach, files: Tree, show
                         f"{where}: {shown} does not give a new folder the mode of `--chmod={mode}`: `{to}`",
                         hint=f"write `WORKDIR {to}` before, and copy to `.`",
                     )
+
+
+def require_usual_contexts(contexts: Mapping[str, str], shown: str) -> None:
+    """Raise `BuildError` for a named context that is a file at an address: buildah unpacks it, or names it otherwise.
+
+    BuildKit takes the file as it is, under the name `context`. `contexts`: those that are no folders.
+    """
+    for name, address in contexts.items():
+        is_repository = address.partition("#")[0].partition("?")[0].endswith(".git")
+        if address.startswith(("http://", "https://")) and not is_repository:
+            raise BuildError(
+                f"`build: {{contexts: …}}`: {shown} does not take the file at `{redact(address)}` (`{name}`) as it is",
+                hint="fetch the file before the build and name its folder, or use `builder: buildkit`",
+            )
 
 
 def require_usual_arm(platforms: Sequence[Platform], shown: str) -> None:

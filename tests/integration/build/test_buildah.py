@@ -154,6 +154,21 @@ def test_ignore_file_in_the_context_that_does_not_count_hides_nothing_from_build
 
 
 @both
+def test_file_at_an_address_is_refused_as_a_context_by_buildah_which_would_unpack_it(
+    project: Project,
+) -> None:
+    project.write("Dockerfile", "FROM scratch\nCOPY --from=web . /\n")
+    for address, is_refused in (
+        ("https://example.com/a.tar.gz", True),
+        ("http://example.com/f?x=1#.git", True),
+        ("https://example.com/a.git#main", False),
+        ("docker-image://busybox", False),
+    ):
+        found = project.problem(contexts={"web": address})
+        assert (found is not None and "as it is" in found.reason) is is_refused, address
+
+
+@both
 def test_target_in_other_letters_than_in_the_dockerfile_is_found_by_buildah(project: Project) -> None:
     project.write(
         "Dockerfile",
