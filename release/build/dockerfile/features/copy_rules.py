@@ -133,8 +133,12 @@ def _operands(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> F
     if len(transfer.sources) > 1 and destination and not destination.endswith("/"):
         what = f"several sources of `{transfer.keyword}` for `{destination}`"
         yield "copy-several-without-slash", f"{what}, without `/` at its end"
-        if destination not in (".", "..") and place.folders.lacks(destination, itself=True):
-            yield "copy-several-to-name", f"{what}, which does not exist"
+        if destination not in (".", "..") and not place.folders.has(destination):
+            lacking = place.folders.lacks(destination, itself=True)
+            yield (
+                "copy-several-to-name",
+                f"{what}, which {'does not exist' if lacking else 'may be no folder'}",
+            )
     for source in sources:
         if not place.expand(transfer, source) and not place.may_depend_on_base(source):
             yield "copy-source-empty", f"the empty source `{source}` of `{transfer.keyword}`"

@@ -22,11 +22,13 @@ class StageFolders:
         self._is_placed = is_placed or known is not None
         self.user = ""  # of `USER`; BuildKit gives it the folders of `WORKDIR`
         self._filled: tuple[str, ...] = ()  # folders below which anything may exist
+        self._made = frozenset({"/"})  # folders that instructions made, whatever the base image has
 
     def copy(self) -> StageFolders:
         """The folders of a stage that starts from this one."""
         found = StageFolders(self._known, working_dir=self._working_dir)
         found._filled = self._filled
+        found._made = self._made
         found._is_placed = self._is_placed
         found.user = self.user
         return found
@@ -53,7 +55,7 @@ class StageFolders:
     def fill(self, operand: str) -> None:
         """Apply a `COPY` or `ADD`: below its destination, anything may exist from here on."""
         path = self.path(operand)
-        self._make(posixpath.dirname(path))
+        self._make(path if operand.endswith("/") else posixpath.dirname(path))
         self._filled = (*self._filled, path)
 
     def lacks(self, operand: str, *, itself: bool) -> str | None:
@@ -62,6 +64,10 @@ class StageFolders:
         return next(
             (each for each in (*_above(path), *([path] if itself else [])) if self._is_new(each)), None
         )
+
+    def has(self, operand: str) -> bool:
+        """Whether the path is surely a folder."""
+        return self.path(operand) in self._made
 
     @property
     def is_nothing(self) -> bool:
@@ -74,6 +80,7 @@ class StageFolders:
         return not any(path == each or path.startswith(f"{each.rstrip('/')}/") for each in self._filled)
 
     def _make(self, path: str) -> None:
+        self._made |= {*_above(path), path}
         if self._known is not None:
             self._known |= {*_above(path), path}
 

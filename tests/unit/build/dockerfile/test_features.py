@@ -301,6 +301,22 @@ class TestStages:
 
 
 @pytest.mark.parametrize(
+    ("lines", "is_sure"),
+    [
+        ("COPY a b /etc", False),
+        ("WORKDIR /srv/web\nCOPY a b /srv/web", True),
+        ("WORKDIR /srv/web\nRUN x\nCOPY a b /srv", True),
+        ("COPY a /data/\nCOPY b c /data", True),
+        ("COPY a /data\nCOPY b c /data", False),
+        ("COPY a b .", True),
+        ("COPY a b /", True),
+    ],
+)
+def test_several_sources_for_what_may_be_no_folder_are_a_feature(lines: str, is_sure: bool) -> None:
+    assert ("copy-several-to-name" in needs(f"FROM a\n{lines}").features) is not is_sure
+
+
+@pytest.mark.parametrize(
     ("value", "hint"),
     [("${B:?needed}", "give it a value: with `ARG`"), ("${B", "write a literal `$` as `\\$`")],
 )
