@@ -44,8 +44,9 @@ def branching_point(session: Session, branch: str, head: str) -> str | None:
 
     History that the clone lacks for the answer is fetched into the cache, without trees.
     """
-    clone = Git(session.process, session.git.any_snapshot().root, session.settings.env)
-    found = merge_base(clone, f"refs/remotes/origin/{branch}", head)
+    snapshot = session.git.any_snapshot()
+    clone = Git(session.process, snapshot.root, session.settings.env)
+    found = merge_base(clone, f"refs/remotes/{snapshot.remote or 'origin'}/{branch}", head)
     tip = session.git.remote.heads.get(branch) if found is None else None
     if tip is None:
         return found

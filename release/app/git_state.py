@@ -95,17 +95,18 @@ class GitState:
 
     def _default_branch_for(self, facts: Facts, policy: TagPolicy) -> str | None:
         """The default branch according to the clone, if a tag depends on it and the CI system names none."""
-        # `origin/HEAD` costs one git process, and only some tags depend on the default branch.
+        # The `HEAD` of the remote costs one git process, and only some tags depend on the default branch.
         reads_head = policy.follows_default_branch and self._session.ci.default_branch is None
         return self.default_branch if reads_head and facts.branch is not None else None
 
     @cached_property
     def default_branch(self) -> str | None:
-        """The default branch that the clone's `origin/HEAD` names; None if the clone does not have that ref."""
+        """The default branch that the `HEAD` of the clone's remote names; None if the clone does not have that ref."""
         from release.git.tracked_refs import clone_default_branch
 
         session = self._session
-        return clone_default_branch(session.process, session.root, session.settings.env)
+        remote = self.any_snapshot().remote
+        return clone_default_branch(session.process, session.root, session.settings.env, remote)
 
     @cached_property
     def remote(self) -> RemoteRefs:

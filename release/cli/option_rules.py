@@ -50,13 +50,14 @@ class Ruled(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse as click does. An error of the parser knows no command: it gets this one, which its hint names."""
         try:
-            given = list(args)  # click's parser takes the words out of the list
+            args_given = tuple(args)  # click's parser takes the words out of the list
             rest = super().parse_args(ctx, args)
-            values, _, order = self.make_parser(ctx).parse_args(given)
+            values, _, order = self.make_parser(ctx).parse_args(list(args_given))
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
         require_once(order)
+        _require_one_side(order, args_given)
         _require_text([one for one in order if one.name not in self._takes_empty], values)
         return rest
 
@@ -105,6 +106,23 @@ def require_once(order: Sequence[click.Parameter]) -> None:
         raise ConfigError(
             f"`{name}` is given more than once", hint=f"it takes one value: write `{name}` once"
         )
+
+
+def _require_one_side(order: Sequence[click.Parameter], args: Sequence[str]) -> None:
+    """Raise `ConfigError` for `--name` beside `--no-name`: the last one would count, and nobody would notice.
+
+    `order` tells an option of the command line from a word of `args` that is the value of another option.
+    """
+    for one in dict.fromkeys(order):
+        if order.count(one) < 2 or not isinstance(one, click.Option) or not one.secondary_opts:
+            continue
+        both = [
+            next((name for name in names if name in args), None) for names in (one.opts, one.secondary_opts)
+        ]
+        if None not in both:
+            raise ConfigError(
+                f"`{both[0]}` and `{both[1]}` exclude each other", hint="leave one of the two out"
+            )
 
 
 def one_form(form: str | None, *, as_json: bool, default: str, template: str | None = None) -> str:

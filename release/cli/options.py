@@ -11,30 +11,15 @@ from click.core import ParameterSource
 
 from release.app.settings import Settings
 from release.cli.option_rules import Ruled, beside
+from release.cli.option_types import RECORDED_TEXT
 from release.cli.output.streams import use_colors
 from release.errors import ReleaseError
-from release.json_text import is_utf8
 
 #: Key of a click context's `meta`: the command's session.
 SESSION = "shipmark.session"
 
 #: A command's function, which a decorator gives back with more options.
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class RecordedText(click.ParamType[str]):
-    """The type of options whose text is recorded. Bytes that are not UTF-8, which no record can hold, are refused."""
-
-    name = "text"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """`value`, unless it has lone surrogates, which Python gives for such bytes."""
-        if is_utf8(value):
-            return value
-        return self.fail("the text has bytes that are not UTF-8", param, ctx)
-
-
-RECORDED_TEXT = RecordedText()
 
 
 def _known_system(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

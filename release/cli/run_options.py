@@ -9,7 +9,8 @@ import click
 
 from release.app.releases.request import RunRequest, version_of
 from release.app.session import Session
-from release.cli.options import RECORDED_TEXT, Function
+from release.cli.option_types import RECORDED_TEXT
+from release.cli.options import Function
 from release.events import Note
 
 

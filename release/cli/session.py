@@ -13,6 +13,9 @@ from release.cli.output.stdout import JsonSink, PlainSink
 from release.cli.signals import Watch
 from release.events import Sink
 
+#: Options that name a file which a command with `--result-file` reads or writes, too.
+_FILES = ("output", "plan_file")
+
 
 def open_session(ctx: click.Context) -> Session:
     """Open the session for the settings in `ctx`, and handle signals until the command ends."""
@@ -24,8 +27,12 @@ def open_session(ctx: click.Context) -> Session:
     ctx.with_resource(Watch(session.cancel, session.sink))
     if ctx.params.get("result_file"):
         # Imported late: few commands are given a result file.
-        from release.cli.output.files import empty_output
+        from release.cli.output.files import empty_output, require_distinct
 
+        others = {
+            one.opts[-1]: ctx.params.get(one.name or "") for one in ctx.command.params if one.name in _FILES
+        }
+        require_distinct(session, {"--result-file": ctx.params["result_file"], **others})
         empty_output(session, ctx.params["result_file"])
     if session.settings.deepen:
         session.git.any_snapshot()  # fetches, also for a command that does not read git itself

@@ -120,7 +120,7 @@ def write_file(
     Raises `RefusedError` if a symlink, a folder or a device is in the way, and `OSError`. A stream (`/dev/stdout`,
     `/dev/fd/N`) is written directly, so a part of `content` may stay written.
     """
-    if re.fullmatch(_STREAM, path):
+    if is_stream(path):
         _write_stream(path, content)
         return
     with open_parent(path, workspace, make=True) as (folder, name):
@@ -136,11 +136,16 @@ def append_file(path: str, content: bytes, *, workspace: str | None, mode: int =
 
     Arguments and errors as for `write_file`. A file with several hard links is refused too.
     """
-    if re.fullmatch(_STREAM, path):
+    if is_stream(path):
         _write_stream(path, content)
         return
     with open_parent(path, workspace, make=True) as (folder, name), folder.append(name, mode) as file:
         file.write(content)
+
+
+def is_stream(path: str) -> bool:
+    """Whether `path` names a stream or a device, to which several writers may append."""
+    return re.fullmatch(_STREAM, path) is not None
 
 
 def require_file(path: str, *, workspace: str | None, append: bool = False) -> None:
@@ -148,7 +153,7 @@ def require_file(path: str, *, workspace: str | None, append: bool = False) -> N
 
     A missing file or folder is accepted. Whether this user may write there is not checked.
     """
-    if re.fullmatch(_STREAM, path):
+    if is_stream(path):
         return
     try:
         with open_parent(path, workspace) as (folder, name):

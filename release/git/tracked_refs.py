@@ -8,11 +8,19 @@ from release.git.command import Git
 from release.ports import Process
 
 
-def clone_default_branch(process: Process, root: str, env: Mapping[str, str]) -> str | None:
-    """The branch that `refs/remotes/origin/HEAD` names; None if the clone does not have this ref."""
-    done = Git(process, root, env).run("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
-    name = done.stdout.decode("utf-8", "replace").strip().removeprefix("origin/")
-    return name if done.code == 0 and name else None
+def clone_default_branch(
+    process: Process, root: str, env: Mapping[str, str], remote: str | None
+) -> str | None:
+    """The branch that `refs/remotes/REMOTE/HEAD` names, else that of `origin`; None if the clone has neither ref.
+
+    `git clone` writes the ref, and `git remote add` does not, so that a fork that was added later may lack it.
+    """
+    heads = {f"refs/remotes/{name}/HEAD": f"refs/remotes/{name}/" for name in (remote or "origin", "origin")}
+    done = Git(process, root, env).run("for-each-ref", "--format=%(refname)%00%(symref)", *heads)
+    lines = done.stdout.decode("utf-8", "replace").splitlines() if done.code == 0 else []
+    found = dict(line.split("\0", 1) for line in lines)
+    named = (found.get(head, "").removeprefix(below) for head, below in heads.items())
+    return next(filter(None, named), None)
 
 
 def tracked_branches(process: Process, root: str, env: Mapping[str, str], remote: str) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def check_config(session: Session) -> ConfigCheck:
                 trash_of(target.image, retention, project="", where=_where(config, component))
     for section in config.log:
         if section.store == "sql":
-            _require_database(section, session.settings.env)
+            require_database(section, session.settings.env)
     return ConfigCheck(source=session.config.source, components=len(components))
 
 
@@ -61,7 +61,8 @@ def _where(config: Config, component: Component) -> str:
     return f"{config.source}: {component.name}" if config.has_components else str(config.source)
 
 
-def _require_database(section: LogSection, env: Mapping[str, str]) -> None:
+def require_database(section: LogSection, env: Mapping[str, str]) -> None:
+    """Raise `ConfigError` if a SQL log has no URL, or one of an unknown database; opens no connection."""
     url = sql_url(section, env)
     try:
         from release.log.stores.sql.schema import parse_url

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from release.app.releases.build import BuildRequest, build
+from release.cli.option_types import wanted_platforms
 from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.ci_outputs import outputs_of_build, publish, require_publishable
 from release.cli.output.stdout import data, document
@@ -19,6 +20,7 @@ from release.cli.session import open_session
 @click.option(
     "--platform",
     "platforms",
+    callback=wanted_platforms,
     metavar="OS/ARCH",
     multiple=True,
     help="Only this platform, in place of the configured ones; may be given several times.",

@@ -6,7 +6,8 @@ import click
 import msgspec
 
 from release.app.lifecycle.deployed import DeployedRequest, deployed
-from release.cli.options import RECORDED_TEXT, Command, global_options, image_options
+from release.cli.option_types import RECORDED_TEXT
+from release.cli.options import Command, global_options, image_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 

@@ -6,7 +6,8 @@ import click
 
 from release.app.lifecycle.restore import RestoreRequest, restore
 from release.cli.commands.change_report import publish_change, show
-from release.cli.options import RECORDED_TEXT, Command, global_options, image_options, result_option
+from release.cli.option_types import RECORDED_TEXT
+from release.cli.options import Command, global_options, image_options, result_option
 from release.cli.output.ci_outputs import require_publishable
 from release.cli.session import open_session
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from release.app.session import Session
 from release.errors import ConfigError
-from release.filesystem.files import append_file, require_file, write_file, write_hint
+from release.filesystem.files import append_file, is_stream, require_file, write_file, write_hint
+
+#: What `build -o` takes that is one file.
+_ARCHIVES = ("oci-archive:", "docker-archive:")
 
 
 def write_output(session: Session, path: str, text: str) -> None:
@@ -65,6 +68,24 @@ def require_outputs(
                 require_file(_whole(session, path), workspace=session.root, append=append)
             except OSError:
                 continue
+
+
+def require_distinct(session: Session, files: Mapping[str, str | None]) -> None:
+    """Raise `ConfigError` if two options name one file: the second write would replace the first one's content.
+
+    `files`: option -> path; `oci-archive:FILE` and its kin count as FILE. Streams such as `/dev/stdout` may be shared.
+    """
+    found: dict[str, str] = {}
+    for option, path in files.items():
+        if not path or is_stream(path):
+            continue
+        file = path.split(":")[1] if path.startswith(_ARCHIVES) else path
+        other = found.setdefault(os.path.realpath(os.path.join(session.directory, file)), option)
+        if other != option:
+            raise ConfigError(
+                f"`{other}` and `{option}` name the same file, `{file}`",
+                hint="name a file of its own for each",
+            )
 
 
 def _whole(session: Session, path: str) -> str:

@@ -446,3 +446,29 @@ def test_branch_of_a_workflow_run_is_known_from_the_last_fetch_of_a_detached_clo
     env = {**clone.env, **run_of, "GITHUB_EVENT_PATH": str(event)}
     said = tags(open_workspace(str(clone.path), env=env, images=[IMAGE]), TagsRequest())
     assert "release-1.2" in [tag.name for tag in said.tags]
+
+
+@pytest.mark.parametrize("name", ["origin", "upstream"])
+def test_default_branch_is_that_of_the_remote_whatever_its_name(
+    git_repo: GitRepo, tmp_path: Path, name: str
+) -> None:
+    git_repo.commit(files={"shipmark.yml": "latest: default-branch\n"})
+    git_repo.git("branch", "--move", "trunk")
+    clone = git_repo.clone(tmp_path / "clone", "--origin", name)
+    assert has_latest(clone)
+    clone.branch("side", "HEAD")
+    assert not has_latest(clone)
+
+
+def test_default_branch_is_that_of_origin_where_the_remote_of_the_branch_names_none(
+    git_repo: GitRepo, tmp_path: Path
+) -> None:
+    git_repo.commit(files={"shipmark.yml": "latest: default-branch\n"})
+    clone = git_repo.clone(tmp_path / "clone")
+    clone.git("remote", "add", "fork", str(git_repo.path))
+    clone.git("config", "branch.main.remote", "fork")
+    assert has_latest(clone)
+
+
+def has_latest(clone: GitRepo) -> bool:
+    return "latest" in {one.name for one in tags(opened(clone), TagsRequest()).tags}

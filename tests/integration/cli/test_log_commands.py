@@ -196,3 +196,24 @@ def test_log_export_writes_entries_as_json_and_statements_as_in_toto(history: Pr
     assert [one["subject"][0]["digest"]["sha256"] for one in statements] == [
         history.tags[tag].removeprefix("sha256:") for tag in ("1.4.2", "1.4.3")
     ]
+
+
+@pytest.mark.parametrize(
+    ("question", "member", "code"),
+    [
+        (("find", f"sha256:{'0' * 64}"), "mentions", 2),
+        (("at", "latest", "2000-01-01"), "tags", 2),
+        (("at", "nope", "2100-01-01"), "tags", 2),
+        (("history", "nope"), "tags", 2),
+        (("deployed", "production"), "deployments", 2),
+        (("deployed", "--at", "2000-01-01"), "deployments", 0),
+        (("list", "--version", "9.9.9"), "releases", 0),
+    ],
+)
+def test_exit_code_of_a_question_without_an_answer_does_not_depend_on_the_form_of_the_output(
+    history: Project, question: tuple[str, ...], member: str, code: int
+) -> None:
+    text, document = history("log", *question), history("log", *question, "--json")
+    assert (text.code, document.code) == (code, code)
+    assert document.json[member] == []
+    assert text.stderr == document.stderr

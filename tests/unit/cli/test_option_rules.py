@@ -141,6 +141,10 @@ def test_commands_take_variables_only_where_no_option_stands_before_them() -> No
     [
         (["--config", "a", "--config", "b", "tags"], "`--config` is given more than once"),
         (["prune", "--policy", "a", "--policy", "b"], "`--policy` is given more than once"),
+        (
+            ["promote", "a", "--to", "b", "--referrers", "--no-referrers"],
+            "`--referrers` and `--no-referrers` exclude",
+        ),
         (["tags", "-q", "-v"], "`-q` and `-v` exclude each other"),
         (["prune", "--json", "explain", "1.0.0"], "write `--json` behind `explain`"),
         (["cache", "--json", "clean"], "write `--json` behind `clean`"),
@@ -153,6 +157,24 @@ def test_option_that_would_have_no_effect_is_refused(
 ) -> None:
     assert run(argv) == 2
     assert text in capsys.readouterr().err
+
+
+def test_flag_may_be_repeated_and_its_opposite_be_the_value_of_another_option() -> None:
+    promote = next(one.command for one in commands() if one.path == "promote")
+    for words in (["--referrers", "--referrers"], ["--no-referrers", "--reason", "--referrers"]):
+        assert refusal(promote, ["a", "--to", "b", *words]) is None
+
+
+@pytest.mark.parametrize("text", ["foo", "linux//amd64", "linux/", "linux/amd64,linux/arm64"])
+def test_malformed_platform_is_an_error_of_the_command_line_in_every_command(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taking = [one for one in commands() if any("--platform" in each.opts for each in options(one.command))]
+    assert len(taking) == 4
+    for path, command in taking:
+        words = arguments(command, without=options(command)[0])
+        assert run([*path.split(), *words, "--platform", text]) == 2
+        assert f"error: `--platform`: `{text}` is not a platform" in capsys.readouterr().err
 
 
 def test_error_in_the_value_of_a_variable_names_the_variable(

@@ -7,7 +7,7 @@ import pytest
 
 from release.cli.commands import deployed, preview, promote, restore, rollback, run
 from release.cli.commands.log import recover
-from release.cli.options import RECORDED_TEXT
+from release.cli.option_types import RECORDED_TEXT
 
 
 @pytest.mark.parametrize(

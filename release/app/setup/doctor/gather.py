@@ -9,6 +9,7 @@ import msgspec
 
 from release.app.component_policy import policy_of
 from release.app.session import Session
+from release.app.setup.check_config import require_database
 from release.app.setup.doctor.attempts import attempt
 from release.app.setup.doctor.ci_files import read_ci_files
 from release.app.setup.doctor.configs import other_configs
@@ -130,7 +131,10 @@ def _missing(session: Session, taken: Snapshot, policies: list[TagPolicy]) -> tu
 def _log(session: Session, away: Unasked | None) -> LogPlace | Unasked:
     section = session.config.log[0]
     path = os.path.normpath(os.path.join(session.root, section.path))
-    asked = away if section.store != "file" else None
+    asked: Unasked | Broken | None = away if section.store != "file" else None
+    if section.store == "sql":  # what the URL says needs no connection
+        missing = attempt(lambda: require_database(section, session.settings.env))
+        asked = missing if isinstance(missing, Broken) else asked
     return LogPlace(
         store=section.store,
         path=section.path,

@@ -74,7 +74,8 @@ def discover(session: Session) -> Found:
     """Read the repository; outside of one, the working folder."""
     root = session.root
     files = read_ci_files(root, [FOLDER])
-    url = source_url(_remote(session) or None)
+    remote = _remote(session)
+    url = source_url(_asked(session, "config", "--get", f"remote.{remote}.url") or None)
     dockerfiles, others = _dockerfiles(session)
     systems = [
         name
@@ -87,7 +88,7 @@ def discover(session: Session) -> Found:
         systems.append("gitlab")
     return Found(
         url=url,
-        branch=_branch(session),
+        branch=_branch(session, remote),
         systems=tuple(systems),
         dockerfiles=dockerfiles,
         others=others,
@@ -108,16 +109,15 @@ def _asked(session: Session, *arguments: str) -> str:
 
 
 def _remote(session: Session) -> str:
-    """The URL of the remote `origin`, else of the only remote; empty where there are none or several."""
+    """The name of the only remote, else `origin`."""
     names = _asked(session, "remote").split()
-    name = "origin" if "origin" in names or len(names) != 1 else names[0]
-    return _asked(session, "config", "--get", f"remote.{name}.url")
+    return names[0] if len(names) == 1 else "origin"
 
 
-def _branch(session: Session) -> str:
+def _branch(session: Session, remote: str) -> str:
     """The default branch: the remote's, else the one that is checked out."""
     try:
-        named = clone_default_branch(session.process, session.root, session.settings.env)
+        named = clone_default_branch(session.process, session.root, session.settings.env, remote)
     except GitError:
         named = None
     found = named or _asked(session, "symbolic-ref", "--quiet", "--short", "HEAD")

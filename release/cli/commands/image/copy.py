@@ -8,6 +8,7 @@ import click
 
 from release.app.images.copy import CopyRequest, copy
 from release.cli.commands.image.tag import show_placed
+from release.cli.option_types import one_platform
 from release.cli.options import Command, global_options
 from release.cli.session import open_session
 from release.transfer.copy import BLOBS
@@ -17,7 +18,12 @@ from release.transfer.copy import BLOBS
 @global_options
 @click.argument("source")
 @click.argument("destination")
-@click.option("--platform", metavar="OS/ARCH", help="Only this platform's image, not the whole index.")
+@click.option(
+    "--platform",
+    callback=one_platform,
+    metavar="OS/ARCH",
+    help="Only this platform's image, not the whole index.",
+)
 @click.option("--referrers", is_flag=True, help="Also what refers to it: signatures, attestations, SBOMs.")
 @click.option("--move", is_flag=True, help="Also take the tag from another image; never a fixed one.")
 @click.option("--jobs", type=click.IntRange(1, 16), default=BLOBS, show_default=True, help="Blobs at a time.")

@@ -7,6 +7,7 @@ import msgspec
 
 from release.app.images.inspect import InspectRequest
 from release.app.images.inspect import digest as read_digest
+from release.cli.option_types import one_platform
 from release.cli.options import Command, global_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
@@ -15,7 +16,12 @@ from release.cli.session import open_session
 @click.command("digest", cls=Command)
 @global_options
 @click.argument("image")
-@click.option("--platform", metavar="OS/ARCH", help="Of this platform's image, not of the whole index.")
+@click.option(
+    "--platform",
+    callback=one_platform,
+    metavar="OS/ARCH",
+    help="Of this platform's image, not of the whole index.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.image-digest/1`.")
 @click.pass_context
 def command(ctx: click.Context, image: str, platform: str | None, as_json: bool) -> None:

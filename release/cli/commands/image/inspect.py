@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from release.app.images.inspect import ImageReport, InspectRequest, PlatformImage, inspect
+from release.cli.option_types import one_platform
 from release.cli.options import Command, global_options
 from release.cli.output.columns import columns
 from release.cli.output.sizes import size_text
@@ -16,7 +17,7 @@ from release.cli.session import open_session
 @click.command("inspect", cls=Command)
 @global_options
 @click.argument("image")
-@click.option("--platform", metavar="OS/ARCH", help="Only this platform's image.")
+@click.option("--platform", callback=one_platform, metavar="OS/ARCH", help="Only this platform's image.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, schema `shipmark.image/1`.")
 @click.pass_context
 def command(ctx: click.Context, image: str, platform: str | None, as_json: bool) -> None:

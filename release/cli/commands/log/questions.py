@@ -1,4 +1,8 @@
-"""`shipmark log find`, `at`, `history`, `deployed` and `diff`: questions to the version log."""
+"""`shipmark log find`, `at`, `history`, `deployed` and `diff`: questions to the version log.
+
+A question about one digest, tag or environment that the log cannot answer exits 2, whatever the form of the output:
+`--json` prints its document with an empty list before that, so that scripts may look at either.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from release.app.log.reports import (
     HistoryRequest,
     RunningImage,
 )
+from release.app.session import Session
 from release.cli.log_options import newest_options, pager_option, project_options, shown_of
 from release.cli.options import Command, Function, global_options
 from release.cli.output.columns import columns
@@ -26,6 +31,7 @@ from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 from release.errors import ConfigError
 from release.events import Note
+from release.log.questions import TagThen
 from release.log.state import TagHold
 
 
@@ -51,14 +57,14 @@ def find(
     report = questions.find(session, request)
     if as_json:
         document(msgspec.to_builtins(report))
-        return
     if not report.mentions:
         raise ConfigError(
             f"the log does not mention `{digest}`",
             hint="`shipmark log verify` checks that no entry is missing" + _elsewhere(all_projects),
         )
-    rows = [(str(one.seq), one.at, one.kind, one.role) for one in report.mentions]
-    paged(session, columns(rows), plain=plain)
+    if not as_json:
+        rows = [(str(one.seq), one.at, one.kind, one.role) for one in report.mentions]
+        paged(session, columns(rows), plain=plain)
 
 
 @click.command(cls=Command)
@@ -77,22 +83,13 @@ def at(
     )
     if as_json:
         document(msgspec.to_builtins(report))
-        return
     if not report.tags:
         raise ConfigError(
             f"`{tag}` held no image at {time}",
             hint=f"`shipmark log history {tag}` lists the digests of the tag" + _elsewhere(all_projects),
         )
-    rows = [
-        (
-            f"{one.target}:{one.tag}",
-            one.hold.name,
-            one.hold.digest,
-            f"{one.hold.at} to {one.until or 'now'}",
-        )
-        for one in report.tags
-    ]
-    data(*columns(rows))
+    if not as_json:
+        data(*columns([_held_at(one) for one in report.tags]))
 
 
 @click.command(cls=Command)
@@ -123,14 +120,14 @@ def history(
         session.sink.emit(Note(level="info", text=text))
     if as_json:
         document(msgspec.to_builtins(report))
-        return
     if not report.tags:
         raise ConfigError(
             f"the log has no tag `{tag}`",
             hint="`shipmark log list` lists the recorded releases" + _elsewhere(all_projects),
         )
-    rows = [(f"{one.target}:{one.tag}", *_held(hold)) for one in report.tags for hold in one.holds]
-    paged(session, columns(rows), plain=plain)
+    if not as_json:
+        rows = [(f"{one.target}:{one.tag}", *_held(hold)) for one in report.tags for hold in one.holds]
+        paged(session, columns(rows), plain=plain)
 
 
 @click.command(cls=Command)
@@ -162,14 +159,22 @@ def deployed(
     report = questions.deployed(session, request)
     if as_json:
         document(msgspec.to_builtins(report))
-        return
     if not report.deployments:
-        where = f"`{environment}` runs" if environment else "any environment runs"
-        raise ConfigError(
-            f"the log does not say what {where}{f' at {time}' if time else ''}",
-            hint="`shipmark deployed ENVIRONMENT IMAGE` records it" + _elsewhere(all_projects),
-        )
-    paged(session, columns([_deployment(one) for one in report.deployments]), plain=plain)
+        _no_deployment(session, environment, time, all_projects=all_projects)
+    if not as_json:
+        paged(session, columns([_deployment(one) for one in report.deployments]), plain=plain)
+
+
+def _no_deployment(
+    session: Session, environment: str | None, time: str | None, *, all_projects: bool
+) -> None:
+    """Raise `ConfigError` for an environment without a deployment; a list of all may be empty, and gets a note."""
+    where = f"`{environment}` runs" if environment else "any environment runs"
+    text = f"the log does not say what {where}{f' at {time}' if time else ''}"
+    hint = "`shipmark deployed ENVIRONMENT IMAGE` records it" + _elsewhere(all_projects)
+    if environment:
+        raise ConfigError(text, hint=hint)
+    session.sink.emit(Note(level="info", text=text, hint=hint))
 
 
 def _elsewhere(all_projects: bool) -> str:
@@ -227,6 +232,11 @@ def _counted(report: DiffReport) -> str:
     if not report.commits_removed:
         return more
     return f"{more}, and lacks {fewer}" if report.commits else f"goes back by {fewer}"
+
+
+def _held_at(one: TagThen) -> tuple[str, ...]:
+    hold = one.hold
+    return (f"{one.target}:{one.tag}", hold.name, hold.digest, f"{hold.at} to {one.until or 'now'}")
 
 
 def _held(hold: TagHold) -> tuple[str, str, str]:

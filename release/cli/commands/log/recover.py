@@ -7,7 +7,8 @@ import msgspec
 
 from release.app.log.recover import RecoverRequest, recover_report, settle
 from release.cli.log_options import project_options
-from release.cli.options import RECORDED_TEXT, Command, global_options, image_options
+from release.cli.option_types import RECORDED_TEXT
+from release.cli.options import Command, global_options, image_options
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 

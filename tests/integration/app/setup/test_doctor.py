@@ -324,6 +324,15 @@ class TestCiFiles:
 
 
 class TestLog:
+    @pytest.mark.parametrize("offline", [True, False])
+    def test_sql_log_without_a_url_is_a_problem(self, git_repo: GitRepo, offline: bool) -> None:
+        configured(git_repo, log={"store": "sql"})
+        report = examined(git_repo, offline=offline)
+        assert only(report, "log", "problem").seen == "`log.store: sql` needs a database"
+        assert report.exit_code == 2
+        variable = {"SHIPMARK_LOG_URL": "postgresql://db.example/log"}
+        assert of(examined(git_repo, variable, offline=True), "log", "problem") == []
+
     def test_git_log_that_may_not_be_pushed_to_is_a_problem(self, git_repo: GitRepo, tmp_path: Path) -> None:
         configured(git_repo, log={"store": "git"}).clone(tmp_path / "served" / "app.git", "--bare")
         with served(tmp_path / "served", git_repo.env) as base:
