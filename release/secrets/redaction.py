@@ -18,6 +18,9 @@ _AUTHORITY_END = pattern(r"[/?#\s]")
 _HOST_AND_PORT = pattern(
     r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\.?|localhost|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?"
 )
+# A user part that hints show as an example, with a variable in place of the password: `user:${PASSWORD}`. The name is
+# too short for a token.
+_EXAMPLE = pattern(r"[A-Za-z]{1,16}:\$\{[A-Za-z_][A-Za-z0-9_]{0,63}\}")
 _DIGESTS = ("sha256:", "sha512:")
 _PARAMETER = pattern(r"([?&;]([A-Za-z0-9_.%-]{1,64})=)([^&;#\s\"'`<>]+)")
 HIDDEN = "***"
@@ -29,7 +32,8 @@ def redact(text: str) -> str:
     The user part ends at the URL's last `@`, so a password may contain raw `@`, `/`, `#`, `?` and `%`; but an `@` in
     the path counts only if the text before the path is not a plain host. A user name without a password
     (`ssh://git@host`) is kept, except over http and https, where it may be a token. In doubt more is replaced. In
-    queries the values of parameters that look secret are replaced too (`?password=…`, `X-Amz-Signature=…`).
+    queries the values of parameters that look secret are replaced too (`?password=…`, `X-Amz-Signature=…`). A variable
+    that is not replaced (`user:${PASSWORD}@`), as hints show it, is no secret, and stays.
     """
     if "://" not in text:
         return text
@@ -96,6 +100,6 @@ def _is_cut(text: str, start: int, border: int, last: int) -> bool:
 
 
 def _is_secret(scheme: str, user_part: str) -> bool:
-    if not user_part or user_part == HIDDEN:
+    if not user_part or user_part == HIDDEN or _EXAMPLE.fullmatch(user_part):
         return False
     return ":" in user_part or scheme.lower() in ("http", "https")

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from release.app.help_topics import caught
+from release.app.log.anchor import refuse_lost_entries
 from release.app.releases.execute import execute
 from release.app.releases.release_sources import at_own_targets
 from release.app.releases.results import error_report, exit_code, step_reports
@@ -73,7 +74,11 @@ def prune(session: Session, request: PruneRequest) -> PruneResult:
     plan = plan_prune([one.target for one in surveyed if one.target is not None], {})
     reports = [one.report for one in surveyed]
     _warn_of_empty(session, request, reports)
-    error = caught(_require_all_read, unread, len(found)) or caught(_require_allowed, reports)
+    error = (
+        caught(refuse_lost_entries, session)
+        or caught(_require_all_read, unread, len(found))
+        or caught(_require_allowed, reports)
+    )
     if not executes:
         return _result(Report(plan=plan, outcomes=(), bindings=Bindings()), reports, error)
     if error is not None:

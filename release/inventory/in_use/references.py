@@ -114,6 +114,15 @@ def in_use_of(inventory: Inventory, used: Iterable[Used]) -> InUse:
     return InUse(digests=digests, tags=tags)
 
 
+_FORMS = (
+    "write one reference on a line: `ghcr.io/acme/app:1.4.2`, `ghcr.io/acme/app@sha256:…`, or only `sha256:…`"
+)
+_VARIABLES = (
+    "variables are not replaced there: let a program print the names, "
+    "such as `command: [docker, compose, config, --images]`"
+)
+
+
 def _parsed(one: Used) -> tuple[str | None, str | None, str | None]:
     """Repository, tag and digest of a reference. Repository None: any; tag `latest` where neither is written."""
     text = one.text.strip()
@@ -128,7 +137,7 @@ def _parsed(one: Used) -> tuple[str | None, str | None, str | None]:
     except ConfigError as error:
         raise RefusedError(
             f"{one.source} names `{one.text}`, which is not an image: {error.message}",
-            hint="let it print one reference on a line: `ghcr.io/acme/app@sha256:…` or `ghcr.io/acme/app:1.4.2`",
+            hint=_VARIABLES if "$" in text else _FORMS,
         ) from error
     return found.name, found.tag or (None if found.digest else "latest"), found.digest
 

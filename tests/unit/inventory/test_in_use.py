@@ -133,10 +133,15 @@ def test_reference_protects_what_it_names_in_this_repository(
     assert (set(found.digests), set(found.tags)) == (digests, tags)
 
 
-@pytest.mark.parametrize(
-    "text", ["${IMAGE}", "r.example/App:1", "r.example/app:a b", "app=r.example/x:3", "-"]
-)
+@pytest.mark.parametrize("text", ["r.example/App:1", "r.example/app:a b", "app=r.example/x:3", "-"])
 def test_text_that_is_no_reference_refuses_since_it_might_be_an_image_in_use(text: str) -> None:
     with pytest.raises(RefusedError, match="which is not an image") as caught:
         in_use_of(INVENTORY, [Used(text, "compose `c.yml`")])
     assert "one reference on a line" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("text", ["${IMAGE}", "r.example/app:$TAG", "oci:dist/app:${TAG:-1}"])
+def test_reference_with_a_variable_refuses_and_names_a_command_that_replaces_it(text: str) -> None:
+    with pytest.raises(RefusedError, match="which is not an image") as caught:
+        in_use_of(INVENTORY, [Used(text, "compose `c.yml`")])
+    assert "`command: [docker, compose, config, --images]`" in (caught.value.hint or "")

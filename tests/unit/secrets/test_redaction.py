@@ -36,6 +36,8 @@ from release.secrets.redaction import holds_credentials, redact
         ),
         ("postgresql://h/d?user=u&password=hunter2&x=1", "postgresql://h/d?user=u&password=***&x=1"),
         ("https://s3.example/b?X-Amz-Signature=abc&n=1", "https://s3.example/b?X-Amz-Signature=***&n=1"),
+        ("https://ghp0123456789abcdef:${X}@host/a", "https://***@host/a"),
+        ("postgresql://user:a${PASSWORD}@host/d", "postgresql://***@host/d"),
         ("https://h.example/?sig=abc", "https://h.example/?sig=***"),
     ],
 )
@@ -58,6 +60,7 @@ def test_secrets_of_urls_are_replaced(text: str, shown: str) -> None:
         "https://registry:5000/acme/app@sha256:abc",
         "https://[::1]:5000/a@b",
         "postgresql://rel@db/log",
+        "write `postgresql://user:${PASSWORD}@host/database`",
         "mail me@example.org",
         "https://h.example/?n=1&last=x",
     ],

@@ -269,3 +269,14 @@ def test_prune_is_refused_in_a_run_that_is_not_trusted(yard: Yard) -> None:
     }
     done = yard(env=env)
     assert (done.code, "this run is not trusted" in done.stderr) == (6, True)
+
+
+def test_prune_refuses_if_the_log_has_lost_entries_that_could_say_what_is_deployed(yard: Yard) -> None:
+    yard.put(index("old"), "sha-1")
+    approved = yard.plan()["plan"]
+    for given in ({"SHIPMARK_LOG_ANCHOR": f"9:{'0' * 64}"}, {"SHIPMARK_LOG_ANCHOR": f"0:{'0' * 64}"}):
+        for args in ((), ("--apply", approved)):
+            done = yard(*args, env=given)
+            assert (done.code, "(`SHIPMARK_LOG_ANCHOR`)\n" in done.stderr) == (6, True), done.stderr
+    assert yard("--apply", approved, env={"SHIPMARK_LOG_ANCHOR": "9"}).code == 2
+    assert (set(yard.tags), yard.log) == ({"sha-1"}, [])
