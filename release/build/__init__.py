@@ -53,23 +53,28 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """The reason why a builder cannot build a task.
 
     `kind`: `unavailable`: the builder does not answer; `lacks`: the builder does not support an instruction or option
-    of the task; `input`: the Dockerfile, the context or an option is wrong, whichever builder is used.
+    of the task; `input`: the Dockerfile, the context or an option is wrong, whichever builder is used. `cause`: the
+    error that the builder met; its traceback tells which section of docs/errors.md explains it.
     """
 
     kind: Literal["unavailable", "lacks", "input"]
     reason: str
     hint: str | None = None
+    cause: BuildError | None = None
 
     @classmethod
     def of(cls, kind: Literal["unavailable", "lacks", "input"], error: BuildError) -> Problem:
         """The problem that `error` describes."""
-        return cls(kind=kind, reason=error.message, hint=error.hint)
+        return cls(kind=kind, reason=error.message, hint=error.hint, cause=error)
 
     def error(self, hint: str | None = None) -> BuildError:
         """The exception for this problem. `hint`: replaces the problem's own hint, except for the kind `input`."""
-        if self.kind == "input":
-            return BuildError(self.reason, hint=self.hint)
-        return BuilderUnavailable(self.reason, hint=hint or self.hint)
+        hint = self.hint if self.kind == "input" else hint or self.hint
+        unavailable = (
+            self.kind != "input" if self.cause is None else isinstance(self.cause, BuilderUnavailable)
+        )
+        error = (BuilderUnavailable if unavailable else BuildError)(self.reason, hint=hint)
+        return error if self.cause is None else error.with_traceback(self.cause.__traceback__)
 
 
 class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):

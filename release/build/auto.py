@@ -63,13 +63,18 @@ def choose(order: Iterable[Builder], task: BuildTask, values: BuildValues) -> Ch
         return passed_over[0][1]
     reasons = "; ".join(f"`{name}`: {problem.reason}" for name, problem in passed_over)
     lacking = [problem for _, problem in passed_over if problem.kind == "lacks"]
-    hint = "install buildx or start a docker daemon; or make the files before the build and `COPY` them"
+    hint, cause = (
+        "install buildx or start a docker daemon; or make the files before the build and `COPY` them",
+        None,
+    )
     if lacking and all(problem.kind == "lacks" for _, problem in passed_over):
-        hint = lacking[0].hint or hint  # each builder answers, so the Dockerfile has to change
+        # Each builder answers, so the Dockerfile has to change.
+        hint, cause = lacking[0].hint or hint, lacking[0].cause
     return Problem(
         kind="lacks" if lacking else "unavailable",
         reason=f"no builder can make this image: {reasons}",
         hint=hint,
+        cause=cause,
     )
 
 

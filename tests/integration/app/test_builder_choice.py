@@ -209,3 +209,26 @@ def test_a_missing_base_image_is_an_error_in_preview_and_run(project: Project, t
         assert result.code == 4
         assert f"`layers`: Dockerfile:1: the base `{base}` cannot be read: " in result.stderr
     assert project.log == []
+
+
+@pytest.mark.parametrize(
+    ("build", "dockerfile", "section"),
+    [
+        ({"builder": "layers"}, RUN, "builder-feature"),
+        ({"builder": "layers", "network": "host"}, "FROM scratch\n", "builder-feature"),
+        ({"builder": "layers"}, "FROM scratch\nCOPY nothing /\n", "build-context"),
+        ({"builder": "layers"}, "FROM scratch\nCOPPY a /\n", "dockerfile"),
+        ({"builder": "layers"}, "FROM localhost:1/base\nCOPY hello.txt /\n", "base-image"),
+        ({"builder": "layers", "platforms": ["linux/amd65"]}, "FROM scratch\n", "platform"),
+        ({"builder": "docker"}, "FROM scratch\n", "docker-daemon"),
+        ({"builder": "buildkit"}, "FROM scratch\n", "builder-unavailable"),
+    ],
+)
+def test_reason_why_nothing_is_built_names_the_section_of_its_own_kind(
+    make_project: Callable[..., Project], tmp_path: Path, build: dict[str, Any], dockerfile: str, section: str
+) -> None:
+    project = make_project(build=build)
+    project.release_commit("v1.4.2", files={"Dockerfile": dockerfile})
+    for command in ("preview", "build"):
+        result = project(command, env={**env(tmp_path), "SHIPMARK_BUILDX": ""})
+        assert (result.code, f"docs/errors.md#{section} in" in result.stderr) == (4, True), result.stderr
