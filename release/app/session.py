@@ -61,6 +61,12 @@ class Session:
         twin.__dict__.update({name: value for name, value in self.__dict__.items() if name not in fresh})
         return twin
 
+    def at_root(self) -> Session:
+        """A copy for which relative paths start at the repository's top folder, as they do in the configuration."""
+        twin = Session.__new__(Session)
+        twin.__dict__.update({**self.__dict__, "directory": self.root})
+        return twin
+
     @cached_property
     def directory(self) -> str:
         """The absolute path of the working folder. Raises `ConfigError` if `-C` does not name a folder.

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import msgspec
 
 from release.app.attempt_records import record_context
-from release.app.lifecycle.named_image import reference_of
 from release.app.lifecycle.promote_origin import Origin, origin_of
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.session import Session
@@ -66,7 +65,7 @@ def deployed(workspace: Session, request: DeployedRequest) -> DeployedReport:
     _require_environment(request.environment)
     workspace.require_trusted("deployed")
     warn_of_lost_entries(workspace)
-    origin = origin_of(workspace, reference_of(workspace, request.image))
+    origin = origin_of(workspace, request.image)
     last = _last(workspace, request.environment, origin.project)
     if last is not None and object_of(last.fields, "image").get("digest") == origin.digest:
         workspace.sink.emit(Note(level="info", text=f"entry {last.seq} says that already"))

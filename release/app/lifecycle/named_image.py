@@ -5,8 +5,22 @@ from __future__ import annotations
 from release.app.session import Session
 from release.config.load import Component
 from release.errors import ConfigError
+from release.image_names.image_location import ImageLocation
+from release.image_names.locate import is_in_registry, locate_target
 from release.oci.grammar import is_digest, require_digest
 from release.versions.semver import image_tag_of, parse_tag_name, version_of_image_tag
+
+
+def located(session: Session, text: str) -> ImageLocation:
+    """Where the image is that `text` means. Raises `ConfigError`, as `reference_of`.
+
+    A short name means a target of the configuration, whose layouts are named from the repository's top folder; a
+    reference is named from the folder of `-C`.
+    """
+    reference = reference_of(session, text)
+    # A registry is opened by the session itself, which shares its connections.
+    own_layout = reference != text and not is_in_registry(reference)
+    return locate_target(session.at_root() if own_layout else session, reference)
 
 
 def reference_of(session: Session, text: str) -> str:

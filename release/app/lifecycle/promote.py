@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from release.app.lifecycle.named_image import reference_of
 from release.app.lifecycle.promote_origin import Origin, origin_of, yanked_version
 from release.app.lifecycle.promote_places import destinations, history
 from release.app.lifecycle.results import Changed, ChangeResult, PlaceReport, PromoteReport, WithheldAt
@@ -44,7 +43,7 @@ def promote(session: Session, request: PromoteRequest) -> ChangeResult:
         require_said(request.reason, "`--allow-backward`")
     session.require_trusted("promote")
     warn_of_lost_entries(session)
-    origin = origin_of(session, reference_of(session, request.source))
+    origin = origin_of(session, request.source)
     asked = destinations(session, origin, request.to)
     if (yanked := yanked_version(session, origin)) is not None:
         asked = tuple(_fixed_only(one, yanked, request.reason) for one in asked)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from release.app.lifecycle.named_image import located
 from release.app.releases.known import project_of
 from release.app.session import Session
 from release.config.load import Component
@@ -18,7 +19,6 @@ from release.errors import BuildError, RegistryError
 from release.events import Note
 from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation
-from release.image_names.locate import locate_target
 from release.lazy_pattern import pattern
 from release.log.catalog.view import LogView
 from release.log.served import contradiction
@@ -74,11 +74,12 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def origin_of(session: Session, text: str) -> Origin:
-    """Find the image of a reference, its release in the log, and its labels. Raises `NotFound`.
+    """Find the image of a reference or a short name, its release in the log, and its labels. Raises `NotFound`.
 
     Raises `BuildError` for an index without an image, which nothing could run.
     """
-    location = locate_target(session, text)
+    location = located(session, text)
+    text = location.text
     repository: Repository = location.repository
     manifest = read(location)
     if is_without_image(repository, manifest):

@@ -417,3 +417,19 @@ class TestDeployed:
         entries = len(released.log)
         assert released("deployed", "production", "9.9.9").code == 5
         assert len(released.log) == entries
+
+
+@pytest.mark.parametrize("name", ["1.4.2", "v1.4.2", "digest"])
+def test_image_of_this_project_is_found_in_a_layout_from_any_folder_of_the_repository(
+    make_project: Callable[..., Project], name: str
+) -> None:
+    project = make_project(image="oci:dist/app")
+    project.release_commit("v1.4.2", files={"deep/down/a": "a"})
+    project.must("run")
+    digest = next(one["image"]["digest"] for one in project.log if one["kind"] == "released")
+    named = digest if name == "digest" else name
+    for number, folder in enumerate((".", "deep", "deep/down")):
+        project.must("-C", folder, "promote", named, "--to", f"oci:prod/{number}:stable")
+        project.must("-C", folder, "deployed", f"env-{number}", named)
+    assert {one["target"] for one in project.log if one["kind"] == "deployed"} == {"oci:dist/app"}
+    assert {one["from"] for one in promoted(project)} == {"oci:dist/app"}
