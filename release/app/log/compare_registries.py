@@ -106,13 +106,23 @@ def _look_inside(workspace: Session, target: str, hold: TagHold) -> tuple[Findin
         return "unknown", error.message
     if facts is None:
         return "unknown", f"`{target}` does not serve {hold.digest} by its digest"
-    is_held = release.as_commit and _has_fixed_tag(workspace, target, release, hold.digest)
+    try:
+        is_held = release.as_commit and _has_fixed_tag(workspace, target, release, hold.digest)
+    except ReleaseError as error:
+        return "unknown", error.message
     wrong = label_contradiction(release, facts, any_version=not has_own_version(release), is_held=is_held)
     return ("same", hold.digest) if wrong is None else ("differs", f"{hold.digest}: {wrong}")
 
 
 def _has_fixed_tag(workspace: Session, target: str, release: ReleaseState, digest: str) -> bool:
-    """Whether a fixed tag of the release holds the image on the target."""
-    repository = workspace.registries.open(target)
-    fixed = [tag for content in release.pushed if content.target == target for tag in content.tags]
-    return any((held := repository.resolve(tag)) is not None and held.digest == digest for tag in fixed)
+    """Whether a fixed tag of the release holds the image, on `target` or where the release was pushed to.
+
+    A place that got the image by `promote` has the version's tag alone, or only tags that the user named.
+    """
+    fixed = [(content.target, tag) for content in release.pushed for tag in content.tags]
+    there = [(target, tag) for _, tag in fixed]
+    for place, tag in dict.fromkeys([*there, *fixed]):
+        held = workspace.registries.open(place).resolve(tag)
+        if held is not None and held.digest == digest:
+            return True
+    return False

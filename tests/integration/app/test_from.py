@@ -196,6 +196,17 @@ def test_release_with_as_commit_is_not_recorded_again_by_later_runs(made: Projec
     assert "differs" not in made.must("log", "verify", "--registry").stdout
 
 
+def test_promoted_image_that_was_released_with_as_commit_is_no_other_image(made: Project) -> None:
+    earlier = parts(made)
+    made.release_commit("v1.4.3")
+    made.must("run", *earlier, "--as-commit", "--reason", "checked by hand")
+    made.must("promote", "1.4.3", "--to", "oci:dist/prod", "--to", "oci:dist/stage:next")
+    found = made.must("log", "verify", "--registry").stdout
+    assert "same  oci:dist/prod:1.4.3 " in found
+    assert "same  oci:dist/stage:next " in found
+    assert "differs" not in found
+
+
 def test_from_with_an_image_without_labels_needs_as_commit(
     make_project: Callable[..., Project],
 ) -> None:
