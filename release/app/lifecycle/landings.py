@@ -159,6 +159,7 @@ def _release_of(state: LogState, project: str, aim: TagRestore) -> ReleaseState 
             for one in state.releases.values()
             if one.project == project
             and one.state == "released"
+            and not one.between_releases  # a branch's build of a tagged commit has the version, and is not its release
             and one.version == str(aim.version)
             and one.rebuild == aim.rebuild
         ),

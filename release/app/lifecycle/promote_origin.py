@@ -160,7 +160,7 @@ def _released(
     read = version_of_image_tag((version or "").replace("+", "_"))
     if read is None:
         return None
-    if known is not None and known.state == "released":
+    if known is not None and known.state == "released" and not known.between_releases:
         return image_tag_of(read[0], known.rebuild)
     name = image_tag_of(*read)
     held = repository.resolve(name)
@@ -211,8 +211,10 @@ def _recorded(state: LogView, digest: str, project: str) -> list[ReleaseState]:
         one for one in state.releases_with(digest) if one.image is not None and one.image.digest == digest
     ]
     # The image of a branch build may be the image of a version, too (`reuse: commit`): then the version is taken.
-    return sorted(
-        found,
-        key=lambda one: (one.project == project, one.state == "released", bool(one.version), one.last_seq),
-        reverse=True,
-    )
+    return sorted(found, key=lambda one: _rank(one, project), reverse=True)
+
+
+def _rank(release: ReleaseState, project: str) -> tuple[bool, bool, bool, bool, int]:
+    """What makes a release a better answer than another one of the same image: the higher rank."""
+    own, done = release.project == project, release.state == "released"
+    return own, done, bool(release.version), not release.between_releases, release.last_seq

@@ -230,6 +230,10 @@ def releases_named(workspace: Session, name: str, scope: Scope) -> tuple[Release
         if others:
             hint = f"another project has one, `{min(others)}`: `--project NAME` or `--all-projects` asks about it"
         raise ConfigError(f"the log has no release `{name}`", hint=hint)
+    # A branch's build of a commit with a git tag has the version of the tag, too, and is not that version's release.
+    released = [one for one in found if not one.between_releases]
+    if any(name in (one.version, one.name, one.git_tag) for one in released):
+        return tuple(one for one in found if not one.between_releases or name not in (one.version, one.name))
     return found
 
 

@@ -24,6 +24,7 @@ from release.cli.output.stdout import data, document, terminal_width
 from release.cli.session import open_session
 from release.events import Note
 from release.log.questions import TagHistory
+from release.log.state import BETWEEN_RELEASES
 
 _COLUMNS = (
     "release",
@@ -171,7 +172,7 @@ def _evidence(text: str) -> str:
 def _table(releases: Sequence[ListedRelease]) -> list[str]:
     rows = [
         (
-            one.release,
+            _name(one),
             one.state,
             one.planned_at[:19],
             one.commit[:12],
@@ -191,6 +192,15 @@ def _table(releases: Sequence[ListedRelease]) -> list[str]:
     # A narrow terminal gets no digests, and only columns in which the releases differ.
     kept = [at for at, _ in enumerate(table[0]) if at < 4 or (at > 4 and len({row[at] for row in rows}) > 1)]
     return columns([tuple(row[at] for at in kept) for row in table], width=width)
+
+
+def _name(release: ListedRelease) -> str:
+    """The release's version. A branch's build of a tagged commit has the version of the tag: its channel stands behind.
+
+    Other builds between releases have a version of their own, `1.4.3-dev.5.g3f2a9c1b7d40`.
+    """
+    told = release.channel in BETWEEN_RELEASES and release.version and "dev." not in release.version
+    return f"{release.release} ({release.channel})" if told else release.release
 
 
 def _cells(release: ListedRelease) -> list[str]:
