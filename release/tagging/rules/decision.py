@@ -21,7 +21,13 @@ from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
 from release.tagging.rules.model import Flavor, Rule
 from release.tagging.rules.rule_tags import tagged
-from release.tagging.rules.run import as_action, facts_run, version_of, with_history
+from release.tagging.rules.run import (
+    as_action,
+    facts_run,
+    version_of,
+    with_action_variables,
+    with_history,
+)
 from release.tagging.unread import Unread
 from release.tagging.warnings import idle
 from release.versions.git_tags import VersionTags, versions_in
@@ -187,7 +193,8 @@ def _runs(
     if policy.as_action:
         runs = [as_action(run, facts) for run in runs]
     told = [msgspec.structs.replace(run, env=dict(env)) for run in runs]
-    return [with_history(run, facts.snapshot, policy=policy, commit_count=commit_count) for run in told]
+    runs = [with_history(run, facts.snapshot, policy=policy, commit_count=commit_count) for run in told]
+    return [with_action_variables(run, env) for run in runs] if policy.as_action else runs
 
 
 def _released(

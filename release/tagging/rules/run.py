@@ -126,6 +126,15 @@ def as_action(run: RuleContext, facts: Facts) -> RuleContext:
     )
 
 
+def with_action_variables(run: RuleContext, env: Mapping[str, str]) -> RuleContext:
+    """`run` with the commit id that `DOCKER_METADATA_SHORT_SHA_LENGTH` and `DOCKER_METADATA_PR_HEAD_SHA` ask for.
+
+    Applied last: the commit of a request's head is not the one that git's history was read for.
+    """
+    is_head = wants_head(env) and run.request is not None and run.head
+    return msgspec.structs.replace(run, short_length=short_length(env), sha=run.head if is_head else run.sha)
+
+
 def with_release(run: RuleContext, policy: TagPolicy) -> RuleContext:
     """`run` with the version that its git tag names by `policy`, and with its channel."""
     release = version_of(run.git_tag, policy)

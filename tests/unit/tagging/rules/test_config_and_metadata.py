@@ -214,3 +214,23 @@ def test_only_tags_that_a_rule_makes_are_in_the_decision(name: str) -> None:
     )
     assert [one.name for one in (*made.tags, *made.withheld)] == ["only-this"]
     assert all(isinstance(tag, MovingTag) for tag in made.tags)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+@pytest.mark.parametrize("length", ["", "12", "0", "100"])
+def test_as_action_the_variables_of_the_action_name_the_commit(name: str, length: str) -> None:
+    env, payload, snapshot = situation(name)
+    if "pull_request" in payload:
+        request = payload["pull_request"]
+        payload |= {"pull_request": request | {"head": request["head"] | {"sha": "f" * 40}}}
+    variables = {"DOCKER_METADATA_SHORT_SHA_LENGTH": length, "DOCKER_METADATA_PR_HEAD_SHA": "true"}
+    rules = "type=sha,prefix=s\ntype=sha,prefix=l,format=long\ntype=raw,value=x{{sha}}\n"
+    run = github_run(env | variables, payload, now=NOW)
+    wanted = evaluate(read_inputs(tags=rules), MetadataContext(run=run)).tag_names
+    facts = reconcile(snapshot, detect(env, payload), NOW)
+    known = from_git(facts.snapshot)
+    parsed = rules_from_config(rules)
+    made = rules_decision(facts, TagPolicy(as_action=True), known, rules=parsed, env=variables)
+    assert {tag.name for tag in made.tags} == set(wanted)
+    guarded = rules_decision(facts, TagPolicy(pull_requests=True), known, rules=parsed, env=variables)
+    assert {tag.name for tag in guarded.tags} == {f"s{HEAD[:7]}", f"l{HEAD}", f"x{HEAD[:7]}"}
