@@ -221,6 +221,27 @@ def test_input_names_count_in_any_case() -> None:
     assert "with: {fetch-depth: 0}" in found.text
 
 
+@pytest.mark.parametrize(
+    ("flavor", "affixes"),
+    [
+        ("suffix=-x", ",suffix="),
+        ("suffix=-x,onlatest=true", ""),
+        ("prefix=p-,onlatest=false,suffix=-x,onlatest=true", ",prefix="),
+        ("prefix=", ""),
+    ],
+)
+def test_rule_in_place_of_a_condition_for_latest_has_the_affixes_of_latest(flavor: str, affixes: str) -> None:
+    lines = ("latest=${{ inputs.latest }}", flavor)
+    images = "          images: ghcr.io/acme/app\n"
+    for order in (lines, lines[::-1]):
+        block = "".join(f"            {one}\n" for one in order)
+        text = job().text.replace(images, f"{images}          flavor: |\n{block}")
+        workflow = parse_workflow("w.yml", text)
+        (found,) = convert_workflows([workflow], FACTS)
+        (rule,) = [one for one in found.drafts[0].section["tags"] if "value=latest" in one]
+        assert rule == f"type=raw,value=latest,enable={{{{env.VALUE_LATEST}}}},priority=0{affixes}"
+
+
 def test_line_of_build_arguments_that_looks_like_a_comment_is_named() -> None:
     more = "          build-args: |\n            # the version\n            A=1\n"
     (found,) = convert_workflows([job(more=more)], FACTS)

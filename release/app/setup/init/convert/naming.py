@@ -12,6 +12,7 @@ from release.app.setup.workflows.model import Step
 from release.errors import ConfigError
 from release.lazy_pattern import pattern
 from release.oci.reference import Reference
+from release.tagging.rules.images import flavor_from_config
 from release.tagging.rules.parse import DEFAULT_RULES
 
 _RULE = "{{env.%s}}"
@@ -28,7 +29,7 @@ _LATEST = pattern(r"latest=\s*(\$\{\{.*?\}\})\s*$", re.DOTALL)
 def naming_section(step: Step, values: Values) -> tuple[dict[str, Any], list[tuple[int, str]]]:
     """The keys that name the image, and what was left out, by line. Raises `CannotConvert`."""
     left: list[tuple[int, str]] = []
-    flavor, more = _flavor(step.inputs.get("flavor", ""), values)
+    flavor, more = _flavor(step.inputs.get("flavor", ""), values, step.input_lines.get("flavor", step.line))
     rules = [values.text(line, form=_RULE) for line in lines_of(step.inputs.get("tags", ""))]
     section: dict[str, Any] = {
         **_images(step, values),
@@ -100,17 +101,31 @@ def _checked(name: str, values: Values, line: int) -> str:
     return found
 
 
-def _flavor(text: str, values: Values) -> tuple[list[str], list[str]]:
+def _flavor(text: str, values: Values, line: int) -> tuple[list[str], list[str]]:
     """The lines of `flavor`, and rules in place of a `latest=` that an expression decides."""
     lines: list[str] = []
-    rules: list[str] = []
-    for line in lines_of(text):
-        match = _LATEST.fullmatch(line)
+    conditions: list[str] = []
+    for one in lines_of(text):
+        match = _LATEST.fullmatch(one)
         if match is None or values.literal(match[1]) is not None:
-            filled = values.text(line, form=_RULE)
+            filled = values.text(one, form=_RULE)
             lines += [] if filled.replace(" ", "") in _NO_EFFECT else [filled]
         else:
             # `latest=` takes no expression, and `enable=` does. The lowest priority: another tag names the version.
             lines.append("latest=false")
-            rules.append(f"type=raw,value=latest,enable={values.text(match[1], form=_RULE)},priority=0")
-    return lines, rules
+            conditions.append(values.text(match[1], form=_RULE))
+    affixes = _not_on_latest(lines, line) if conditions else ""
+    return lines, [f"type=raw,value=latest,enable={one},priority=0{affixes}" for one in conditions]
+
+
+def _not_on_latest(flavor: list[str], line: int) -> str:
+    """The attributes that keep a rule for `latest` without the affixes that the flavor keeps off `latest`."""
+    try:
+        found, _ = flavor_from_config(flavor)
+    except ConfigError as error:
+        raise CannotConvert(line, error.message) from error
+    plain = {
+        "prefix": found.prefix is not None and not found.prefix_on_latest,
+        "suffix": found.suffix is not None and not found.suffix_on_latest,
+    }
+    return "".join(f",{name}=" for name, is_plain in plain.items() if is_plain)
