@@ -73,7 +73,7 @@ def _by_default(session: Session, situation: Situation) -> Decision:
         raise ConfigError(
             "`flavor` applies to the rules in `tags:`, and there are none", hint="write rules in `tags:`"
         )
-    labels, annotations = pairs(section.labels), pairs(section.annotations)
+    labels, annotations = pairs(section.labels), pairs(section.annotations, "annotations")
     decision = decide(
         facts,
         policy,
@@ -112,7 +112,7 @@ def _by_rules(session: Session, situation: Situation) -> Decision:
     section = component.section
     rules, flavor, warnings = rules_of(component)
     env = environment(_variables(session))
-    named = {"labels": pairs(section.labels), "annotations": pairs(section.annotations)}
+    named = {"labels": pairs(section.labels), "annotations": pairs(section.annotations, "annotations")}
     require_variables(rules, flavor, named, env)
     count = None
     if "commit_count" in names_read(rules, flavor) and not facts.snapshot.shallow:
@@ -149,12 +149,18 @@ def rules_of(component: Component) -> tuple[tuple[Rule, ...], Flavor, tuple[str,
     return rules, flavor, warnings
 
 
-def pairs(given: str | dict[str, str] | tuple[str, ...]) -> dict[str, str]:
-    """Labels or annotations as a mapping, whether they were given as a mapping or as lines `name=text`."""
+def pairs(given: str | dict[str, str] | tuple[str, ...], section: str = "labels") -> dict[str, str]:
+    """Labels or annotations as a mapping, whether they were given as a mapping or as lines `name=text`.
+
+    Lines are read as in `shipmark metadata`: quotes around a whole line are not a part of it. `section`: the key's
+    name, for messages. Raises `ConfigError` for a quote that is never closed.
+    """
     if isinstance(given, dict):
         return given
-    lines = given.splitlines() if isinstance(given, str) else given
-    entries = [
-        line.strip().partition("=") for line in lines if line.strip() and not line.strip().startswith("#")
-    ]
+    from release.tagging.rules.listing import (
+        parse_items,
+    )  # imported late: most configs have a mapping, or none
+
+    blocks = (given,) if isinstance(given, str) else given
+    entries = [item.text.partition("=") for block in blocks for item in parse_items(block, source=section)]
     return {name.strip(): text.strip() for name, _, text in entries}

@@ -45,3 +45,18 @@ def test_an_error_in_a_tag_rule_names_file_and_line(make_project: Callable[..., 
     assert result.code == 2
     assert "shipmark.yml:3:" in result.stderr
     assert "did you mean `semver`?" in result.stderr
+
+
+def test_lines_of_labels_and_annotations_are_read_as_metadata_reads_them(
+    make_project: Callable[..., Project],
+) -> None:
+    lines = '# a comment\n"q=a, b"\nt=say "hi"\nl=a=b'
+    wanted = {"q": "a, b", "t": 'say "hi"', "l": "a=b"}
+    project = make_project()
+    for given in (lines, lines.split("\n")):
+        project.configure(tags=RULES, labels=given, annotations=given)
+        project.repo.commit()
+        decision = project.must("tags", "--json").json
+        assert wanted.items() <= decision["labels"].items()
+        assert decision["annotations"] == wanted
+        assert wanted.items() <= project.must("metadata").json["labels"].items()
