@@ -146,7 +146,7 @@ def _require_platforms(
 def _doubled(first: _Found, second: _Found) -> BuildError:
     """The error for two images of one platform. An index for Windows may have one for each version of the system."""
     platform = second.entry.platform
-    if first.place != second.place:
+    if first.place != second.place or first.entry.image.digest == second.entry.image.digest:
         return BuildError(
             f"`{first.place}` and `{second.place}` both have an image for `{platform}`",
             hint="name each platform's image once",

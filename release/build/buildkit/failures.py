@@ -51,6 +51,7 @@ _HINTS = (
         "the warnings above name the lines; `# check=` in the Dockerfile makes errors of them",
     ),
     ("did not complete successfully", "the lines above are what the command wrote"),
+    ("executor failed running", "the lines above are what the command wrote"),  # BuildKit before 0.11
     (
         "no match for platform",
         "take a base image that exists for the platform, or remove it from `platforms:`",

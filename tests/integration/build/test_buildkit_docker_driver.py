@@ -144,6 +144,7 @@ def test_failed_run_of_the_docker_driver_is_reported_with_its_output(scene: Scen
     with pytest.raises(BuildError) as caught:
         scene.build("FROM busybox:test\nRUN echo last words; false\n")
     assert "echo last words; false" in str(caught.value)  # this BuildKit, 0.8, tells no line
+    assert caught.value.hint == "the lines above are what the command wrote"
     assert any("last words" in repr(event) for event in scene.events)
 
 

@@ -70,9 +70,10 @@ def test_two_windows_versions_at_one_place_are_named_with_a_digest_to_choose() -
         "`oci:a` has two images for `windows/amd64`, of the `os.version` `10.0.17763.6775` and `10.0.20348.3091`"
     )
     assert f"`@{images[1].digest}`" in (refused.value.hint or "")
-    doubled = index("linux/amd64", "linux/amd64")
-    with pytest.raises(BuildError, match=r"^`oci:a` has two images for `linux/amd64`$"):
-        join([Supplied(place="oci:a", top=doubled)], ())
+    twice = bare("linux/amd64", "oci:a")
+    with pytest.raises(BuildError, match=r"^`oci:a` and `oci:a` both have an image for") as refused:
+        join([twice, twice], ())
+    assert refused.value.hint == "name each platform's image once"
 
 
 def test_joined_index_lists_the_platforms_in_the_order_of_the_configuration() -> None:
