@@ -38,6 +38,7 @@ _UNREACHABLE = (
     "context deadline exceeded",
     "client connection is closing",
 )
+_ADDRESS = "check the address that `ADD` or `contexts:` names, and that the builder reaches it"
 #: A part of BuildKit's message -> the hint for it. The first part that occurs wins, so rarer parts stand above
 #: commoner ones.
 _HINTS = (
@@ -60,6 +61,11 @@ _HINTS = (
         "failed to resolve source metadata",
         "check the image's name, and that the builder can reach its registry",
     ),
+    (
+        "failed to create llb definition",
+        "check the image's name, and that the builder can reach its registry",
+    ),
+    ("failed to load cache key", _ADDRESS),
     ("pull access denied", "check the image's name, and that the builder may read it: `docker login`"),
     ("failed to compute cache key", CHECK_SOURCE),
     (

@@ -15,6 +15,7 @@ from release.programs.messages import shortened, tells_full_disk
 
 _STEP = pattern(r"Step ([0-9]{1,9})/[0-9]+ : (\S+)")
 _OWN_WORDS = ("Step ", " ---> ", "Removing intermediate container ")
+_ADDRESS = pattern(r"https?://")
 _COLOUR = pattern("\x1b\\[(?:91|0)m")  # the daemon colours a command's stderr red
 # Characters of the daemon's error in our message: enough for its cause. A failed RUN repeats the whole command, which
 # would fill the terminal.
@@ -91,6 +92,8 @@ class BuildMessages:
             hint = "use `builder: layers`, or a base image that exists for the platform of the build"
         elif self._keyword == "FROM":
             hint = "check the image's name, and that the daemon can reach and may read its registry"
+        elif self._keyword == "ADD" and _ADDRESS.search(text):
+            hint = "check the address, and that the daemon reaches it"
         elif self._keyword in ("COPY", "ADD"):
             hint = CHECK_SOURCE
         elif self._keyword == "RUN":

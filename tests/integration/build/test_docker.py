@@ -182,6 +182,14 @@ class TestFailures:
         assert error.hint == "see the command's output in the lines above"
         assert {"one", "two"} <= set(docker_project.sink.lines)
 
+    def test_address_that_does_not_answer_in_a_docker_build_has_a_hint_about_the_address(
+        self, docker_project: DockerProject
+    ) -> None:
+        docker_project.write("Dockerfile", "FROM scratch\nADD http://127.0.0.1:9/x /x\n")
+        error = docker_project.refusal()
+        assert str(error).startswith("Dockerfile:2: ADD failed")
+        assert error.hint == "check the address, and that the daemon reaches it"
+
     def test_missing_copy_source_in_a_docker_build_is_reported_with_its_line(
         self, docker_project: DockerProject
     ) -> None:

@@ -179,6 +179,20 @@ def test_unreachable_buildkit_daemon_is_builder_unavailable(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ('failed to load cache key: Get "http://127.0.0.1:9/x": dial tcp: connection refused', "the address"),
+        ("failed to create LLB definition: acme/none:1: not found", "the image's name"),
+        ("executor failed running [/bin/sh -c false]: exit code: 1", "the lines above"),
+    ],
+)
+def test_failed_step_has_a_hint_about_its_cause(said: str, hint: str) -> None:
+    error = failure([f"ERROR: failed to solve: {said}"], "Dockerfile", step="a step", code=1)
+    assert str(error) == said
+    assert hint in str(error.hint)
+
+
+@pytest.mark.parametrize(
     ("said", "written", "hint"),
     [
         ("ResourceExhausted: write /data: no space left on device", "", "where the BuildKit daemon keeps"),
