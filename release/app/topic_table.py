@@ -210,6 +210,7 @@ TOPICS: Mapping[type[ReleaseError], Mapping[str, str]] = {
         "log.unasked": "untrusted",
         "plan.evidence": "tag-conflict",
         "plan.obtain": "from-image",
+        "plan.ways": "from-image",
         "plan.promote": "backward",
         "plan.rollback_versions": "taken-back",
         "tagging": "untrusted",

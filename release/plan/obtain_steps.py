@@ -16,7 +16,6 @@ import msgspec
 
 from release.plan import release_records as records
 from release.plan.model import Release, Step, duration_of
-from release.plan.obtain import Obtain
 from release.plan.operands import (
     Assemble,
     BuildImage,
@@ -32,6 +31,7 @@ from release.plan.parts import FoundPart, Parts
 from release.plan.release_input import ReleaseInput
 from release.plan.steps import StepMaker, ids
 from release.plan.supply import Supply
+from release.plan.ways import Obtain
 
 #: The first members of a build in plan files. They keep the order of version 0.1.0, so that plan files of two versions
 #: can be compared as text; members that are not listed follow.

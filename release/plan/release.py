@@ -15,13 +15,13 @@ import msgspec
 from release.errors import ConfigError
 from release.plan.inputs import inputs_of
 from release.plan.model import Phase, Plan, Release, Step
-from release.plan.obtain import Obtain
 from release.plan.parts import Parts
 from release.plan.release_image import expectation_of, obtain_of, parts_of
 from release.plan.release_input import ReleaseInput
 from release.plan.release_key import name_of, release_key
 from release.plan.release_steps import ReleaseSteps
 from release.plan.steps import check_log
+from release.plan.ways import Obtain
 from release.tagging.labels import INPUTS
 from release.tagging.model import Decision, FixedTag, MovingTag, Withheld, tags_for
 

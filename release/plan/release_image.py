@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from release.plan.inputs import inputs_of
-from release.plan.obtain import Obtain, choose
+from release.plan.obtain import choose
 from release.plan.ownership import Expectation, several_platforms
 from release.plan.parts import Parts, find_parts
 from release.plan.release_input import ReleaseInput
+from release.plan.ways import Obtain
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import FixedTag
 

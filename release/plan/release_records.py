@@ -7,8 +7,8 @@ from typing import Any
 
 from release.plan import operands as op
 from release.plan.model import Release, Step, duration_of
-from release.plan.obtain import Obtain
 from release.plan.release_input import ReleaseInput
+from release.plan.ways import Obtain
 from release.tagging.labels import INPUTS, VERSION
 from release.tagging.model import FixedTag, Withheld, tags_for
 from release.versions.status import KnownStatus

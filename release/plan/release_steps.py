@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from release.plan import release_records as records
 from release.plan.model import Release, Step
-from release.plan.obtain import Obtain
 from release.plan.obtain_steps import ObtainSteps
 from release.plan.operands import PutTag, image_of
 from release.plan.ownership import Expectation
 from release.plan.parts import Parts
 from release.plan.release_input import ReleaseInput, Target
 from release.plan.steps import StepMaker, ids
+from release.plan.ways import Obtain
 from release.tagging.model import Candidate, FixedTag, MovingTag
 from release.versions.status import KnownStatus, merged
 

@@ -9,8 +9,9 @@ import pytest
 
 from release.errors import InputsChanged, RefusedError, RegistryError, TagConflict
 from release.plan.evidence import STORE, ContentSource, Recorded
-from release.plan.obtain import Obtain, choose
+from release.plan.obtain import choose
 from release.plan.ownership import Expectation
+from release.plan.ways import Obtain
 from release.tagging.labels import INPUTS, PLATFORM, REVISION
 from release.tagging.model import Held, HeldTags
 from tests.support.releases.subjects import COMMIT, DECISION, DIGEST, IMAGE, OTHER, SHA, has, holds
