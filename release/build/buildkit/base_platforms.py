@@ -29,15 +29,20 @@ def require_bases(read: TaskInput, shown: str, bases: Bases | None, sink: Sink) 
     for platform in read.platforms:
         for line, name in _bases(read, platform):
             where = f"{read.context.dockerfile.name}:{line}"
-            try:
-                if bases is None:
-                    raise BuildError("no base image is read here")
-                bases.find(name, platform)
-            except LacksPlatform as error:
-                raise BuildError(f"{where}: {error.message}", hint=error.hint) from error
-            except BuildError:  # perhaps an image of the daemon, or of a registry that only BuildKit reaches
+            if bases is None or not _is_for(bases, name, platform, where):
                 text = f"{where}: {shown} does not tell whether `{name}` is for `{platform}`"
                 sink.emit(Note(level="warning", text=text, hint=NEWEST))
+
+
+def _is_for(bases: Bases, name: str, platform: Platform, where: str) -> bool:
+    """Whether the image is for the platform; False if it cannot be read. Raises `BuildError` if it is for others."""
+    try:
+        bases.find(name, platform)
+    except LacksPlatform as error:
+        raise BuildError(f"{where}: {error.message}", hint=error.hint) from error
+    except BuildError:  # perhaps an image of the daemon, or of a registry that only BuildKit reaches
+        return False
+    return True
 
 
 def _bases(read: TaskInput, platform: Platform) -> Iterator[tuple[int, str]]:
