@@ -60,6 +60,8 @@ def shell_scripts() -> Iterator[tuple[str, str]]:
     for path in [*files, *GITLAB]:
         for document in yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader):
             yield from ((path.name, one) for one in scripts(document))
+    for path in [*(ROOT / "ci").rglob("*.sh")]:
+        yield path.name, path.read_text(encoding="utf-8")
     for page in ("README.md", "docs/github.md"):
         for block in (one for one in blocks(page, "yaml") if "jobs:" in one):
             yield from ((page, one) for one in scripts(yaml.load(block, Loader=yaml.BaseLoader)))
