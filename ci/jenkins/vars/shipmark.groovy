@@ -20,10 +20,11 @@ def call(Map options = [:]) {
         if (!(given[name] instanceof List)) {
             given[name] = given[name] ? [given[name]] : []
         }
-    }
-    for (Object image : given.images) {
-        if (!image) {
-            error('shipmark: `images` has an entry without a value: a parameter or variable that is not set may stand there')
+        for (Object one : given[name]) {
+            // An argument may be empty; `null` is no text.
+            if (name == 'args' ? one == null : !one) {
+                error("shipmark: `${name}` has an entry without a value: a parameter or variable that is not set may stand there")
+            }
         }
     }
     String container = given.container ?: (env.SHIPMARK_CONTAINER ?: '')
@@ -32,7 +33,8 @@ def call(Map options = [:]) {
         error('shipmark: where is it installed? Set `venv: \'/opt/shipmark\'` or the variable SHIPMARK_VENV, or `container:` and an image of shipmark')
     }
     String temporary = pwd(tmp: true)
-    String resultFile = temporary + '/shipmark-result.env'
+    // A file of its own: steps of a `parallel` block on one agent share this folder.
+    String resultFile = temporary + '/shipmark-result-' + UUID.randomUUID() + '.env'
 
     int status = 1
     withEnv([
@@ -40,11 +42,12 @@ def call(Map options = [:]) {
         "SHIPMARK_ARGUMENTS=${commandLine(given, resultFile)}",
         "SHIPMARK_RESULT=${resultFile}",
         "SHIPMARK_CONTAINER=${container}",
-        "SHIPMARK_MOUNTS=${(['', pwd(), temporary] + given.mounts).join('\n')}",
+        "SHIPMARK_MOUNTS=${(['', env.WORKSPACE ?: '', pwd(), temporary] + given.mounts).join('\n')}",
     ]) {
         status = sh(returnStatus: true, label: "shipmark ${given.command}", script: '''#!/bin/sh
             set -eu
-            rm -f -- "$SHIPMARK_RESULT"
+            # Result files of builds before this day.
+            find "${SHIPMARK_RESULT%/*}" -name 'shipmark-result-*.env' -mtime +0 -exec rm -f -- {} + || true
             set --
             while IFS= read -r argument; do
                 set -- "$@" "$argument"
@@ -58,16 +61,23 @@ END_OF_ARGUMENTS
             # An agent without Python: the image's shipmark works on this workspace, as this user, with the variables of
             # the build. Only their names stand on the command line.
             set -- "$SHIPMARK_CONTAINER" "$@"
-            for name in $(env | sed -n 's/^\\([A-Z][A-Z0-9_]*\\)=.*/\\1/p'); do
+            for name in $(env | sed -n 's/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p'); do
                 case "$name" in
                     # Of the agent's own system: they name files that the container does not have.
-                    PATH | HOME | HOSTNAME | PWD | TMPDIR | SHELL | JAVA_* | LD_* | PYTHON* | PIP_* | SSL_CERT_*) ;;
+                    PATH | HOME | HOSTNAME | PWD | OLDPWD | TMPDIR | TMP | TEMP | SHELL | _) ;;
+                    JAVA_* | LD_* | PYTHON* | PIP_* | SSL_CERT_* | XDG_*) ;;
                     SHIPMARK_ARGUMENTS | SHIPMARK_MOUNTS) ;;
                     *) set -- --env "$name" "$@" ;;
                 esac
             done
+            mounted=''
             while IFS= read -r mount; do
-                [ -z "$mount" ] || set -- --volume "$mount:$mount" "$@"
+                # docker refuses a place that is mounted twice.
+                case "|$mounted|" in
+                    *"|$mount|"*) ;;
+                    *) set -- --volume "$mount:$mount" "$@" ;;
+                esac
+                mounted="$mounted|$mount"
             done <<END_OF_MOUNTS
 $SHIPMARK_MOUNTS
 ${DOCKER_CONFIG:-}
@@ -138,7 +148,7 @@ private String commandLine(Map given, String resultFile) {
         argv.add('--version=' + given.version)
     }
     argv.addAll(given.args)
-    if (given.command == 'restore') {
+    if (given.command == 'restore' && given.version) {
         argv.addAll(['--', given.version])
     } else if (given.source) {
         argv.addAll(['--', given.source])

@@ -95,10 +95,13 @@ def test_jenkins_step_starts_python_isolated_and_returns_the_values_of_the_resul
         "pushed": True,
         "exitCode": 0,
     }
-    result_file = f"{jenkins.workspace}@tmp/shipmark-result.env"
-    assert jenkins.argv() == [
+    argv = jenkins.argv()
+    assert re.fullmatch(
+        re.escape(f"{jenkins.workspace}@tmp/shipmark-result-") + r"[0-9a-f-]{36}\.env", argv[7]
+    )
+    assert argv == [
         *("-I", f"{venv}/bin/shipmark", "-C", "api", "run"),
-        *("--image=ghcr.io/acme/app", "--result-file", result_file, "-v"),
+        *("--image=ghcr.io/acme/app", "--result-file", argv[7], "-v"),
     ]
 
 
@@ -130,6 +133,40 @@ def test_line_break_in_an_argument_of_the_jenkins_step_is_refused(jenkins: Jenki
     answer = jenkins.step({"args": ["a\n--config=/etc/passwd"], "venv": str(jenkins.fake())})
     assert answer["error"] == "shipmark: an argument cannot hold a line break"
     assert not (jenkins.home / "venv" / "argv").exists()
+
+
+@pytest.mark.parametrize("name", ["images", "component", "from", "platforms", "to", "mounts", "args"])
+def test_entry_without_a_value_is_refused_in_every_list_of_the_jenkins_step(
+    jenkins: Jenkins, name: str
+) -> None:
+    venv = str(jenkins.fake())
+    # `from: [env.PLACE]` of a variable that is not set: without the error the image would be built here.
+    for values in ([None], ["a", None], *([["a", ""]] if name != "args" else [])):
+        answer = jenkins.step({"command": "run", name: values, "venv": venv})
+        assert answer.get("error", "").startswith(f"shipmark: `{name}` has an entry without a value"), answer
+    assert not (jenkins.home / "venv" / "argv").exists()
+
+
+def test_restore_without_a_version_names_none(jenkins: Jenkins) -> None:
+    for version in (None, ""):
+        jenkins.step({"command": "restore", "reason": "x", "version": version, "venv": str(jenkins.fake())})
+        assert (jenkins.argv()[2], "--" in jenkins.argv()) == ("restore", False)
+
+
+def test_steps_on_one_agent_at_a_time_have_result_files_of_their_own(jenkins: Jenkins) -> None:
+    venv = str(jenkins.fake())
+    folder = Path(f"{jenkins.workspace}@tmp")
+    used = set()
+    for component in ("api", "web"):
+        jenkins.step({"command": "run", "component": component, "venv": venv})
+        used.add(jenkins.argv()[jenkins.argv().index("--result-file") + 1])
+    assert used == {str(one) for one in folder.glob("shipmark-result-*.env")}
+    assert len(used) == 2
+    # They do not pile up.
+    for path in used:
+        os.utime(path, (0, 0))
+    jenkins.step({"venv": venv})
+    assert len(list(folder.glob("shipmark-result-*.env"))) == 1
 
 
 def test_failed_command_fails_the_jenkins_step_and_an_old_result_file_is_not_used(jenkins: Jenkins) -> None:
@@ -216,9 +253,7 @@ def test_jenkins_methods_take_options_and_return_the_result(jenkins: Jenkins) ->
     ):
         answer = jenkins.step({"method": method, "venv": venv, **options})
         assert answer["result"]["version"] == "1.4.2"
-        own = [
-            word for word in jenkins.argv()[2:] if word != "--result-file" and not word.endswith("result.env")
-        ]
+        own = [word for word in jenkins.argv()[2:] if word != "--result-file" and not word.endswith(".env")]
         assert own == argv
 
 
@@ -239,7 +274,7 @@ def test_jenkins_step_runs_the_image_of_shipmark_on_an_agent_without_python(
         "container": "registry.test/shipmark@sha256:0123",
         "venv": str(installed.folder),
         "images": [f"oci:{tmp_path / 'image'}"],
-        "mounts": ["/var/run/docker.sock"],
+        "mounts": ["/var/run/docker.sock", str(git_repo.path)],
     }
     env = {
         "PATH": f"{programs}{os.pathsep}{jenkins.env['PATH']}",
@@ -247,6 +282,11 @@ def test_jenkins_step_runs_the_image_of_shipmark_on_an_agent_without_python(
         "TAG_NAME": "v1.4.2",
         "BRANCH_NAME": "v1.4.2",
         "SECRET_TOKEN": "s3cr3t",
+        "https_proxy": "http://u:s3cr3t@proxy.test:3128",
+        "XDG_CACHE_HOME": "/home/agent/.cache",
+        # The step runs in a folder of the workspace, whose repository is above it.
+        "WORKSPACE": str(tmp_path),
+        "DOCKER_CONFIG": f"{tmp_path}/docker",
     }
     answer = jenkins.step(options, **env)
     assert "result" in answer, answer
@@ -256,7 +296,18 @@ def test_jenkins_step_runs_the_image_of_shipmark_on_an_agent_without_python(
     assert "registry.test/shipmark@sha256:0123" in argv
     assert "s3cr3t" not in str(argv)
     mounts = [argv[number + 1] for number, word in enumerate(argv) if word == "--volume"]
-    assert {str(git_repo.path), "/var/run/docker.sock"} <= {one.partition(":")[0] for one in mounts}
+    assert sorted(one.partition(":")[0] for one in mounts) == sorted(
+        [
+            str(tmp_path),
+            str(git_repo.path),
+            f"{git_repo.path}@tmp",
+            f"{tmp_path}/docker",
+            "/var/run/docker.sock",
+        ]
+    )
+    names = {argv[number + 1] for number, word in enumerate(argv) if word == "--env"}
+    assert {"https_proxy", "SECRET_TOKEN", "TAG_NAME"} <= names
+    assert not names & {"XDG_CACHE_HOME", "HOME", "PATH", "_"}
 
 
 STAND_IN = """#!{python}

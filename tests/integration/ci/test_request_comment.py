@@ -148,7 +148,9 @@ def test_first_run_comments_and_the_next_one_replaces_its_comment(hub: GitHub, j
 
 def own(hub: GitHub) -> list[str]:
     """Return the texts of the comments that the job's user wrote."""
-    return [one["body"] for one in hub.comments if one["user"] is not None and one["user"]["login"] == hub.bot]
+    return [
+        one["body"] for one in hub.comments if one["user"] is not None and one["user"]["login"] == hub.bot
+    ]
 
 
 @pytest.mark.parametrize(

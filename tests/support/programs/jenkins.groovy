@@ -61,7 +61,7 @@ abstract class Steps extends Script {
     def error(String message) { throw new Failed(message) }
 }
 
-Map environment = System.getenv().findAll { it.key in ['SHIPMARK_VENV', 'SHIPMARK_CONTAINER'] }
+Map environment = System.getenv().findAll { it.key in ['SHIPMARK_VENV', 'SHIPMARK_CONTAINER', 'WORKSPACE'] }
 def configuration = new CompilerConfiguration(scriptBaseClass: Steps.name)
 for (List pair : args.drop(1).toList().collate(2)) {
     def said = []

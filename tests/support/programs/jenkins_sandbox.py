@@ -42,6 +42,7 @@ PERMITTED = frozenset(
         "method java.util.Map putAll java.util.Map",
         "new java.util.ArrayList java.util.Collection",
         "staticMethod java.util.Arrays asList java.lang.Object[]",
+        "staticMethod java.util.UUID randomUUID",
     }
 )
 
