@@ -9,8 +9,10 @@ set -eu
 venv=${1:?'usage: sh ci/install.sh DIR [WHEELS [--job]]'}
 python=${PYTHON:-python3}
 root=$(cd "$(dirname "$0")/.." && pwd)
-# Neither the workspace nor the job's settings get a module into the environment.
-unset PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX PIP_PLATFORM PIP_PYTHON_VERSION
+# Neither the workspace nor the job's settings get a module into the environment. The job's indexes, proxies and
+# certificates count; what it says of its own installations would choose other packages, or none.
+unset PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX PIP_PLATFORM PIP_PYTHON_VERSION \
+  PIP_ABI PIP_IMPLEMENTATION PIP_CONSTRAINT PIP_REQUIREMENT PIP_REQUIRE_VIRTUALENV
 
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT

@@ -26,10 +26,11 @@ if [ "$(cat "$venv/shipmark.stamp" 2>/dev/null)" = "$root" ]; then
 fi
 
 # `pip` downloads, `venv` makes the environment; Debian packages both apart from Python. The key names the Python, since
-# wheels are made for one version, and the hash of the lock file.
+# wheels are made for one version, and the hash of the lock file. For a newer Python than 3.14 the lock file may have no
+# wheels.
 probe='
 import hashlib, importlib.util, platform, sys
-if sys.version_info < (3, 11) or not all(importlib.util.find_spec(name) for name in ("pip", "venv")):
+if not (3, 11) <= sys.version_info[:2] <= (3, 14) or not all(importlib.util.find_spec(name) for name in ("pip", "venv")):
     sys.exit(1)
 lock = hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest()[:16]
 print(f"{sys.platform}-{platform.machine()}-{sys.implementation.cache_tag}-{lock}")

@@ -1,6 +1,8 @@
 """CircleCI. Source: circleci.com/docs, "Project values and variables".
 
-CircleCI builds a branch with an open pull request as a branch, and names the request in CIRCLE_PULL_REQUEST.
+CircleCI builds a branch with an open pull request as a branch, and names the request in CIRCLE_PULL_REQUEST. In a
+project of its GitHub App it sets no variable for a request, and its documentation says that such a project builds no
+requests from forks ("Build open source projects"): the run is one for its branch.
 """
 
 from __future__ import annotations

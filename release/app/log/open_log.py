@@ -83,6 +83,8 @@ def open_stores(sections: Sequence[LogSection], ground: LogContext) -> LogStore:
 
     No entry is read yet. Raises as `open_store`.
     """
+    if unused := unused_url(sections, ground.env):
+        ground.warn(unused)
     truth, *others = [open_store(section, ground) for section in sections]
     if not others:
         return truth
@@ -129,6 +131,19 @@ def section_of(text: str, env: Mapping[str, str]) -> LogSection:
     if kind == "sql" and rest:
         return LogSection(store="sql", url=expand_url(rest, env, key="sql:"))
     raise ConfigError(f"`{text}` is not a log store", hint="write `file:PATH`, `git:REMOTE` or `sql:URL`")
+
+
+def unused_url(sections: Sequence[LogSection], env: Mapping[str, str]) -> str:
+    """A warning if SHIPMARK_LOG_URL names another database than those of the config; else `""`.
+
+    The variable fills in what the config leaves out, and replaces nothing: a runner with a stale variable would write
+    its releases into a log that no other run reads. URLs are not printed, since they may hold passwords.
+    """
+    given = env.get("SHIPMARK_LOG_URL", "").strip()
+    urls = [(section.url or "").strip() for section in sections if section.store == "sql"]
+    if not given or not urls or "" in urls or given in urls:
+        return ""
+    return "`SHIPMARK_LOG_URL` is not used: `log.url` in the config names another database, and counts"
 
 
 def sql_url(section: LogSection, env: Mapping[str, str]) -> str:

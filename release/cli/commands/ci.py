@@ -58,6 +58,7 @@ def _adapt(adapter: str, settings: Settings) -> int:
         return run(metadata.arguments(inputs), given={"env": env})
     inputs = {name: text for name, text in inputs.items() if text.strip()}
     argv = command_line.arguments(inputs)
+    truth("cache", inputs.get("cache", "true"))  # steps of the action read it, which cannot refuse a word
     if not truth("summary", inputs.get("summary", "true")):
         env.pop("GITHUB_STEP_SUMMARY", None)
     overlay, secrets = described.settings_of(inputs)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.programs.composite import ActionRun, Composite
 from tests.support.programs.environment import scrubbed
@@ -209,6 +210,23 @@ def test_unknown_input_fails_the_step_and_names_the_nearest_input(ready: Job) ->
     assert "hint: did you mean `image`?" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["summary", "cache", "wait", "as-commit", "allow-backward", "sbom"])
+@pytest.mark.parametrize("text", ["True", "yes", "null", "1"])
+def test_input_that_is_neither_true_nor_false_is_refused(ready: Job, name: str, text: str) -> None:
+    done = ready.run({"command": "run", "image": "oci:image", "reason": "r", name: text})
+    assert done.code == 2
+    assert f"error: the input `{name}` is `{text}`\nhint: write `true` or `false`\n" in done.stderr
+    assert not (ready.workspace.path / "image").exists()
+
+
+def test_empty_inputs_count_as_not_given(ready: Job, tmp_path: Path) -> None:
+    declared = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
+    given = {"command": "run", "image": f"oci:{tmp_path / 'image'}"}
+    for text in ("", " \n"):
+        done = ready.run({**dict.fromkeys(declared, text), **given})
+        assert (done.code, done.outputs["version"]) == (0, "1.4.2"), done.stderr
+
+
 def test_hostile_inputs_of_the_action_run_no_command(ready: Job, tmp_path: Path) -> None:
     bait = tmp_path / "bait"
     names = ("images", "config", "working-directory", "args", "summary", "build-args", "tags", "labels")
@@ -276,9 +294,30 @@ def test_drop_in_writes_the_outputs_of_the_metadata_action(ready: Job) -> None:
     assert "::warning::there is no input `nope`" in done.stderr + done.stdout
 
 
+def test_action_sets_up_a_python_where_that_of_the_machine_is_newer_than_its_packages(
+    job: Job, tmp_path: Path
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    newer = (
+        "import sys\nsys.version_info = (3, 15, 0, 'final', 0)\ncode, *sys.argv = sys.argv[1:]\nexec(code)"
+    )
+    for name in ("python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"):
+        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} -I -c "{newer}" "$3" -c "$4"\n')
+        (programs / name).chmod(0o755)
+    job.env["PATH"] = f"{programs}{os.pathsep}{job.env['PATH']}"
+    job.env |= {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0"}
+    found = ("Find shipmark and Python", "Set up Python", "Look at the Python that was set up")
+    assert job.run(command="version", cache="false").steps == (*found, "Install shipmark")
+
+
 def test_action_installs_itself_once_and_later_jobs_take_its_packages_from_the_cache(job: Job) -> None:
     index = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_CERT"))}
+    # A job that installs packages of its own may say how, for itself.
+    own = job.folder / "own.txt"
+    own.write_text("click==8.0.0\nattrs\n")
     job.env |= {**index, "PIP_USER": "1", "PYTHONSTARTUP": "release/__init__.py"}
+    job.env |= {"PIP_CONSTRAINT": str(own), "PIP_REQUIREMENT": str(own), "PIP_REQUIRE_VIRTUALENV": "true"}
     done = job.run(command="version")
     if done.code != 0 and "Could not find a version" in done.stderr and not required():
         pytest.skip(f"{MARK}package index (no package index answers)")

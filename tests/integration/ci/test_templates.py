@@ -390,6 +390,16 @@ class TestGitlab:
             source,
         ]
 
+    @pytest.mark.parametrize("job", ["preview", "release"])
+    def test_gitlab_takes_no_version_back_in_another_job_than_that_for_changes(
+        self, tmp_path: Path, job: str
+    ) -> None:
+        venv = fake_venv(tmp_path / "venv")
+        gitlab = Gitlab({"venv": str(venv), "images": "a/b", "shipmark-image": "x"})
+        change = {"SHIPMARK_CHANGE": "rollback", "SHIPMARK_CHANGE_VERSION": "1.0.0", "SHIPMARK_REASON": "r"}
+        assert gitlab.run(tmp_path, tmp_path, job=job, **change).returncode == 0
+        assert (venv / "argv").read_text().split("\0")[2:4] == ["preview", "--image=a/b"]
+
     def test_gitlab_inputs_are_not_inserted_into_scripts(self) -> None:
         body = (ROOT / "ci" / "gitlab" / "shipmark.yml").read_text(encoding="utf-8").split("\n---\n")[1]
         script = body[body.index("  script:") : body.index("  artifacts:")]

@@ -244,6 +244,7 @@ class TestReusable:
     def test_requests_are_previewed_and_nothing_is_pushed(self, hub: Hub, owner: str) -> None:
         (done,) = self.on(hub, "pull_request", "refs/pull/12/merge", self.request(hub, owner))
         assert (done.name, done.code) == ("preview", 0), done.said
+        assert ("Log in to the registry" in done.steps) == (owner == "acme")
         assert done.summary.startswith("### Withheld: " if owner == "mallory" else "### ")
         # For comment.yml, which shows the same text on the request.
         (comment,) = (hub.folder / "run1" / "artifacts").glob("shipmark-comment-*/shipmark-comment.md")
