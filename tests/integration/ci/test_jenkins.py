@@ -361,7 +361,8 @@ class TestSource:
             assert re.search(rf"\b{name}\b", text), name
 
     def test_example_jenkinsfile_checks_out_tags_and_history(self) -> None:
-        for name in ("Jenkinsfile", "change.Jenkinsfile"):
+        for name in ("Jenkinsfile", "change.Jenkinsfile", "prune.Jenkinsfile"):
             example = (ROOT / "ci" / "jenkins" / name).read_text(encoding="utf-8")
             assert "cloneOption(noTags: false, shallow: false, depth: 0, reference: '')" in example
+            assert "[$class: 'PruneStaleTag', pruneTags: true]" in example
             assert not re.search(r'\bsh\s*\(?\s*"', example)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,24 @@ def fake_venv(folder: Path) -> Path:
     return folder
 
 
+def cloned(place: Path, home: Path, params: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Run the step of the Tekton Pipeline that clones, in the workspace `place`."""
+    pipeline = yaml.safe_load((ROOT / "ci" / "tekton" / "pipeline.yaml").read_text(encoding="utf-8"))
+    (step,) = pipeline["spec"]["tasks"][0]["taskSpec"]["steps"]
+    assert "$(params" not in step["script"]
+    names = {f"params.{name}": str(params.get(name, "")) for name in ("repository", "revision", "ref")}
+    env = {one["name"]: substituted(one["value"], names) for one in step["env"]}
+    place.mkdir(exist_ok=True)
+    return subprocess.run(
+        ["sh", "-c", step["script"]],
+        cwd=place,
+        env={**scrubbed(home), **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 class TestTekton:
     def test_release_fills_the_results_of_the_tekton_task(
         self,
@@ -90,31 +108,65 @@ class TestTekton:
         assert (done.returncode, (tekton.results / "IMAGE_URL").exists()) == (0, False), done.stderr
         assert tekton.result("digest").startswith("sha256:")
 
+    def test_change_by_hand_takes_a_version_back_as_printed(
+        self, workspace: GitRepo, installed: Installed, tmp_path: Path, registry_server: RegistryServer
+    ) -> None:
+        image = f"{registry_server.host}/acme/app"
+        for tag in ("v1.4.1", "v1.4.2"):
+            workspace.commit(tag, {"hello": tag})
+            workspace.git("tag", "--force", tag)
+            task = Tekton(workspace.path, tmp_path / tag, installed.folder)
+            ref: dict[str, str | list[str]] = {"ref": f"refs/tags/{tag}", "revision": workspace.head}
+            assert task.run({"command": "run", "image": image, **ref}).returncode == 0
+        change = yaml.safe_load((ROOT / "ci" / "tekton" / "change.yaml").read_text(encoding="utf-8"))
+        params = {one["name"]: one["value"] for one in change["spec"]["params"]}
+        params |= {"image": image, "repository": str(workspace.path)}
+        place = tmp_path / "place"
+        done = cloned(place, tmp_path, params)
+        assert done.returncode == 0, done.stderr
+        back = Tekton(place, tmp_path / "back", installed.folder)
+        own = {one["name"] for one in back.spec["params"]}
+        done = back.run({name: value for name, value in params.items() if name in own})
+        assert done.returncode == 0, done.stderr
+        tags = registry_server.tags("acme/app")
+        assert (tags["latest"], back.result("digest")) == (tags["1.4.1"], tags["1.4.1"])
+
+    def test_clone_in_a_workspace_that_is_used_again_has_what_its_repository_has_now(
+        self, workspace: GitRepo, make_repo: Callable[[str], GitRepo], tmp_path: Path
+    ) -> None:
+        place = tmp_path / "place"
+
+        def clone(revision: str, repo: GitRepo) -> str:
+            done = cloned(place, tmp_path, {"repository": str(repo.path), "revision": revision})
+            assert done.returncode == 0, done.stderr
+            git = ["git", "-C", str(place), "rev-parse", "HEAD"]
+            return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+
+        def tags() -> list[str]:
+            git = ["git", "-C", str(place), "tag"]
+            return subprocess.run(git, capture_output=True, text=True, check=True).stdout.split()
+
+        first = workspace.head
+        workspace.tag("v2.0.0")
+        assert {clone(one, workspace) for one in (first, "main", "refs/heads/main", "v1.4.2")} == {first}
+        assert tags() == ["v1.4.2", "v2.0.0"]
+        workspace.git("tag", "--delete", "v2.0.0")
+        second = workspace.commit("two", {"hello": "two"})
+        assert (clone("main", workspace), tags()) == (second, ["v1.4.2"])
+        other = make_repo("other")
+        other.commit("other", {"x": ""})
+        assert (clone("main", other), tags()) == (other.head, [])
+        done = cloned(place, tmp_path, {"repository": str(other.path), "revision": "--force"})
+        assert (done.returncode, done.stderr) == (1, f"error: {other.path} has no revision --force\n")
+
     def test_pipeline_clones_all_history_and_hands_every_fact_to_the_task(
         self, workspace: GitRepo, tmp_path: Path
     ) -> None:
         pipeline = yaml.safe_load((ROOT / "ci" / "tekton" / "pipeline.yaml").read_text(encoding="utf-8"))
         clone, ours = pipeline["spec"]["tasks"]
-        (step,) = clone["taskSpec"]["steps"]
-        assert "$(params" not in step["script"]
         place = tmp_path / "place"
-        place.mkdir()
-        names = {
-            "params.repository": str(workspace.path),
-            "params.revision": workspace.head,
-            "params.ref": "",
-        }
-        env = {one["name"]: substituted(one["value"], names) for one in step["env"]}
-        for _ in range(2):  # a workspace may be used again
-            done = subprocess.run(
-                ["sh", "-c", step["script"]],
-                cwd=place,
-                env={**scrubbed(tmp_path), **env},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
+        done = cloned(place, tmp_path, {"repository": str(workspace.path), "revision": workspace.head})
+        assert done.returncode == 0, done.stderr
         git = ["git", "-C", str(place), "describe", "--exact-match", "--tags"]
         assert subprocess.run(git, capture_output=True, text=True, check=True).stdout == "v1.4.2\n"
         task = Tekton(tmp_path, tmp_path / "tekton", tmp_path)

@@ -128,7 +128,10 @@ pipeline {{
         stage('Checkout') {{
             steps {{
                 checkout scmGit(branches: scm.branches, userRemoteConfigs: scm.userRemoteConfigs,
-                    extensions: scm.extensions + [cloneOption(noTags: false, shallow: false, depth: 0, reference: '')])
+                    extensions: scm.extensions + [
+                        cloneOption(noTags: false, shallow: false, depth: 0, reference: ''),
+                        // A kept workspace keeps git tags that were deleted.
+                        [$class: 'PruneStaleTag', pruneTags: true]])
                 sh '''
 {install}
                 '''
