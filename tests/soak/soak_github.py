@@ -102,6 +102,11 @@ def for_act(text: str) -> str:
     return text.replace("${{ strategy.job-index }}", "${{ matrix.platform == 'linux/amd64' && '0' || '1' }}")
 
 
+def without_queue(text: str) -> str:
+    """Return a workflow without `queue: max`, a key of a concurrency group that is newer than act."""
+    return re.sub(r"(?m), queue: max|^ +queue: max.*\n", "", text)
+
+
 def without_events(text: str) -> str:
     """Return a workflow without its `on:`, so that it can run for every event."""
     return text[text.index("jobs:") :]
@@ -135,6 +140,7 @@ class Hub:
             "Dockerfile": "FROM scratch\nCOPY hello /hello\n",
             "release/__init__.py": "raise SystemExit('taken')\n",
         }
+        files = {path: without_queue(text) for path, text in files.items()}
         self.files = {**files, ".gitignore": ".shipmark/\n"}
         self.release("v1.4.2")
 

@@ -125,6 +125,24 @@ def test_jobs_of_the_gitlab_templates_are_valid_by_gitlabs_schema(tmp_path: Path
     assert done.returncode == 0, done.stdout
 
 
+def releasing() -> Iterator[tuple[str, str]]:
+    """Yield every definition for GitHub in which jobs wait for one another, each with the name of its file."""
+    files = [*WORKFLOWS, *EXAMPLES.glob("github-*.yml"), ROOT / "release/app/setup/init/definitions.py"]
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for path in [*files, *pages]:
+        text = path.read_text(encoding="utf-8")
+        if "cancel-in-progress: false" in text:
+            yield path.name, text
+
+
+@pytest.mark.parametrize(("name", "text"), sorted(releasing()), ids=lambda value: value[:40].split("\n")[0])
+def test_third_release_at_a_time_does_not_cancel_the_one_that_waits(name: str, text: str) -> None:
+    # GitHub keeps one waiting run of a group, and cancels it for a newer one, unless told to queue them.
+    ends = re.findall(r"cancel-in-progress: false(.*(?:\n +queue: max)?)", text)
+    assert ends, name
+    assert all("queue: max" in end for end in ends), name
+
+
 def test_actionlint_finds_nothing_in_workflows_and_in_those_of_the_pages(tmp_path: Path) -> None:
     try:
         program = tools(MODULE, {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}) / "actionlint"
@@ -141,8 +159,10 @@ def test_actionlint_finds_nothing_in_workflows_and_in_those_of_the_pages(tmp_pat
         path = tmp_path / f"page{number}.yml"
         path.write_text(block if block.startswith("on:") else f"on: push\n{block}")
         written.append(path)
-    # Newer than actionlint 1.7.12: the repository and the commit of a reusable workflow in the context `job`.
+    # Newer than actionlint 1.7.12: the repository and the commit of a reusable workflow in the context `job`, and
+    # `queue: max` of a concurrency group (github.blog, 2026-05-07).
     ignored = ["-ignore", r'property "workflow_(repository|sha)" is not defined']
+    ignored += ["-ignore", 'unexpected key "queue" for "concurrency" section']
     done = subprocess.run(
         [
             program,

@@ -61,7 +61,7 @@ jobs:
       contents: write # the version log is a ref of this repository
       packages: write
     # A release that has begun is not cancelled, and the next one waits.
-    concurrency: {{group: shipmark, cancel-in-progress: false}}
+    concurrency: {{group: shipmark, cancel-in-progress: false, queue: max}}
     steps:
       - uses: {CHECKOUT_PIN}
         with: {{fetch-depth: 0, persist-credentials: false}}
