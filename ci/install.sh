@@ -21,8 +21,16 @@ wheels=${2:-$scratch/wheels} job=${3:-}
 # shellcheck disable=SC2086  # no argument at all if it is empty
 unpack() { "$python" -I "$root/release/cli/action/unpack.py" "$root" "$wheels" "$venv" $job; }
 
-if [ ! -d "$wheels" ] || ! unpack; then
-  rm -rf -- "$wheels"
+# 3: wheels are missing.
+status=3
+if [ -d "$wheels" ]; then
+  status=0
+  unpack || status=$?
+fi
+if [ "$status" != 0 ] && [ "$status" != 3 ]; then
+  exit "$status"
+fi
+if [ "$status" = 3 ]; then
   pip=$python
   # Debian packages pip apart from Python; a new virtual environment has one of its own.
   if ! "$python" -I -c 'import pip' 2>/dev/null; then

@@ -6,7 +6,8 @@ means here. shipmark itself is copied from ROOT, a checkout. With `--job` the en
 writing fewer files counts: shipmark is imported from ROOT, and packages that a job seldom imports stay archives.
 
 Anybody who can write the cache of a repository can put wheels there. Each wheel is therefore compared with the hashes
-of `ci/runtime.lock` before a byte of it is unpacked.
+of `ci/runtime.lock` before a byte of it is unpacked. Wheels that the lock file does not know are left where they are:
+the folder may be one that other programs use, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import sys
@@ -21,8 +23,9 @@ import sysconfig
 import urllib.parse
 import venv
 import zipfile
+from collections.abc import Callable
 
-#: Exit code for wheels that are missing or have an unknown hash; then they have to be downloaded. It is none of
+#: Exit code for wheels that are missing; then they have to be downloaded. It is none of
 #: Python's own, which are 1 for an exception and 2 for bad arguments, so that a job's log tells them apart.
 UNUSABLE = 3
 #: Packages that only a terminal needs, or a machine without time zones: half of all files. Python imports them from
@@ -37,22 +40,28 @@ _VERSION = r'(?m)^__version__ = "(.+)"$'
 _SCRIPT = "#!{python}\nimport sys\n\nfrom release.cli.entry import main\n\nsys.exit(main())\n"
 
 
-def wheels_of(lock: str, folder: str) -> list[str]:
-    """The paths of the wheels in `folder`. Exits with `UNUSABLE` if one is unknown to the lock file, or missing."""
+def wheels_of(lock: str, folder: str, *, fits: Callable[[str], bool] = bool) -> list[str]:
+    """The wheels in `folder` that the lock file knows. Exits with `UNUSABLE` if one is missing.
+
+    `fits`: whether the environment can read a wheel, by its path; others count as missing.
+    """
     hashes = set(re.findall(_HASH, lock))
     paths = sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".whl"))
-    found = set()
-    for path in paths:
+    known: dict[tuple[str, str], str] = {}
+    others: dict[tuple[str, str], str] = {}
+    for path in filter(fits, paths):
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest not in hashes:
-            _unusable(f"the lock file has no hash for {os.path.basename(path)}")
-        found.add((_package(path), os.path.basename(path).split("-")[1]))
+        name = (_package(path), os.path.basename(path).split("-")[1])
+        (known if digest in hashes else others)[name] = path
     # A package with a marker belongs to some machines only, so it may be missing here.
     for name, version, marker in re.findall(_PIN, lock):
-        if not marker.strip() and (_plain(name), version) not in found:
+        pinned = (_plain(name), version)
+        if not marker.strip() and pinned not in known:
+            if pinned in others:
+                _unusable(f"the lock file has no hash for {os.path.basename(others[pinned])}")
             _unusable(f"{name} {version} is missing")
-    return paths
+    return sorted(known.values())
 
 
 def unpack(paths: list[str], site: str) -> None:
@@ -86,8 +95,14 @@ def copy(root: str, site: str) -> str:
 def install(root: str, wheels: str, target: str, *, job: bool = False) -> None:
     """Make the virtual environment `target`. Its stamp is written last, so that half an environment is not used."""
     with open(os.path.join(root, "ci", "runtime.lock"), encoding="utf-8") as file:
-        paths = wheels_of(file.read(), wheels)
+        paths = wheels_of(file.read(), wheels, fits=fits_here)
     target = os.path.abspath(target)
+    if (
+        os.path.isdir(target)
+        and os.listdir(target)
+        and not os.path.exists(os.path.join(target, "pyvenv.cfg"))
+    ):
+        sys.exit(f"shipmark: {target} is not a virtual environment, so it is not replaced: name a new folder")
     shutil.rmtree(target, ignore_errors=True)
     venv.create(target, symlinks=True)
     scheme = {"base": target, "platbase": target, "installed_base": target, "installed_platbase": target}
@@ -114,6 +129,21 @@ def _write(path: str, text: str) -> None:
 
 def _package(path: str) -> str:
     return _plain(os.path.basename(path).split("-")[0])
+
+
+def fits_here(path: str) -> bool:
+    """Whether this Python can read the wheel: a folder that is kept may have those of an older Python, too.
+
+    Source: packaging.python.org, "Platform compatibility tags".
+    """
+    parts = os.path.basename(path).removesuffix(".whl").split("-")
+    if len(parts) < 5:
+        return False
+    pythons, abis, platforms = (part.split(".") for part in parts[-3:])
+    own = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    readable = own in pythons or "py3" in pythons or "abi3" in abis
+    machines = ("any", f"_{platform.machine()}", "_universal2")
+    return readable and any(one.endswith(machines) for one in platforms)
 
 
 def _plain(name: str) -> str:
