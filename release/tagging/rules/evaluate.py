@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from release.lazy_pattern import pattern
-from release.tagging.expressions.render import parse_template
+from release.tagging.expressions.render import parse_template, render
+from release.tagging.expressions.source_text import Located
 from release.tagging.model import Line
 from release.tagging.names import is_image_tag
 from release.tagging.rules.checks import require_enabling
@@ -128,9 +129,8 @@ def _role(name: str, rule: Rule, emitted: Emitted, context: RuleContext) -> Role
 
 
 def _latest(tag: RuleTag, flavor: Flavor, context: RuleContext) -> RuleTag:
-    # Expressions in the prefix and suffix of `latest` are not expanded, as in docker/metadata-action.
-    prefix = flavor.prefix.text if flavor.prefix is not None and flavor.prefix_on_latest else ""
-    suffix = flavor.suffix.text if flavor.suffix is not None and flavor.suffix_on_latest else ""
+    prefix = _affix(flavor.prefix, context) if flavor.prefix_on_latest else ""
+    suffix = _affix(flavor.suffix, context) if flavor.suffix_on_latest else ""
     role: Role | None = Line(kind="release") if tag.release is not None else role_of_ref(context)
     why = "the flavor says so" if flavor.latest == "true" else f"comes with `{tag.name}`"
     return RuleTag(
@@ -141,6 +141,19 @@ def _latest(tag: RuleTag, flavor: Flavor, context: RuleContext) -> RuleTag:
         rule=tag.rule,
         of_flavor=True,
     )
+
+
+def _affix(affix: Located | None, context: RuleContext) -> str:
+    """A prefix or suffix of `latest`. Its expressions are not expanded, as in docker/metadata-action.
+
+    `{{env.NAME}}` of a config is expanded all the same: the action has no such name, and GitHub replaces `${{ … }}`,
+    which `shipmark init` converts to it, before the action reads the text.
+    """
+    if affix is None:
+        return ""
+    template = parse_template(affix)
+    is_variable = bool(context.env) and template.names() == {"env"}
+    return render(template, global_names(context)) if is_variable else affix.text
 
 
 def _reason(rule: Rule, emitted: Emitted) -> str:

@@ -242,6 +242,15 @@ def test_rule_in_place_of_a_condition_for_latest_has_the_affixes_of_latest(flavo
         assert rule == f"type=raw,value=latest,enable={{{{env.VALUE_LATEST}}}},priority=0{affixes}"
 
 
+def test_line_of_the_flavor_that_takes_back_an_earlier_one_stays() -> None:
+    images = "          images: ghcr.io/acme/app\n"
+    flavor = "          flavor: |\n            latest=auto\n            prefix=p-\n            prefix=\n"
+    (found,) = convert_workflows(
+        [parse_workflow("w.yml", job().text.replace(images, images + flavor))], FACTS
+    )
+    assert found.drafts[0].section["flavor"] == ["prefix=p-", "prefix="]
+
+
 def test_line_of_build_arguments_that_looks_like_a_comment_is_named() -> None:
     more = "          build-args: |\n            # the version\n            A=1\n"
     (found,) = convert_workflows([job(more=more)], FACTS)

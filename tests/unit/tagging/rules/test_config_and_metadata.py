@@ -234,3 +234,13 @@ def test_as_action_the_variables_of_the_action_name_the_commit(name: str, length
     assert {tag.name for tag in made.tags} == set(wanted)
     guarded = rules_decision(facts, TagPolicy(pull_requests=True), known, rules=parsed, env=variables)
     assert {tag.name for tag in guarded.tags} == {f"s{HEAD[:7]}", f"l{HEAD}", f"x{HEAD[:7]}"}
+
+
+def test_variable_in_an_affix_of_latest_is_expanded_in_the_config() -> None:
+    facts = facts_of("push to main")
+    rules = rules_from_config("type=raw,value=x")
+    flavor, _ = flavor_from_config("latest=true\nsuffix={{env.V}},onlatest=true")
+    made = rules_decision(
+        facts, TagPolicy(), from_git(facts.snapshot), rules=rules, flavor=flavor, env={"V": "-y"}
+    )
+    assert {tag.name for tag in made.tags} == {"x-y", "latest-y"}

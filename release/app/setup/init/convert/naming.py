@@ -108,13 +108,19 @@ def _flavor(text: str, values: Values, line: int) -> tuple[list[str], list[str]]
     for one in lines_of(text):
         match = _LATEST.fullmatch(one)
         if match is None or values.literal(match[1]) is not None:
-            filled = values.text(one, form=_RULE)
-            lines += [] if filled.replace(" ", "") in _NO_EFFECT else [filled]
+            lines.append(values.text(one, form=_RULE))
         else:
             # `latest=` takes no expression, and `enable=` does. The lowest priority: another tag names the version.
             lines.append("latest=false")
             conditions.append(values.text(match[1], form=_RULE))
     affixes = _not_on_latest(lines, line) if conditions else ""
+    # A line without effect by itself may take back an earlier one: `prefix=` after `prefix=a-`.
+    keys = [one.partition("=")[0].strip() for one in lines]
+    plain = [
+        one.replace(" ", "") in _NO_EFFECT and keys.count(key) == 1
+        for one, key in zip(lines, keys, strict=True)
+    ]
+    lines = [one for one, is_plain in zip(lines, plain, strict=True) if not is_plain]
     return lines, [f"type=raw,value=latest,enable={one},priority=0{affixes}" for one in conditions]
 
 
@@ -125,7 +131,7 @@ def _not_on_latest(flavor: list[str], line: int) -> str:
     except ConfigError as error:
         raise CannotConvert(line, error.message) from error
     plain = {
-        "prefix": found.prefix is not None and not found.prefix_on_latest,
-        "suffix": found.suffix is not None and not found.suffix_on_latest,
+        "prefix": bool(found.prefix and found.prefix.text) and not found.prefix_on_latest,
+        "suffix": bool(found.suffix and found.suffix.text) and not found.suffix_on_latest,
     }
     return "".join(f",{name}=" for name, is_plain in plain.items() if is_plain)
