@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release.config.load import Component
+from release.config.component import Component
 from release.tagging.model import TagPolicy
 
 

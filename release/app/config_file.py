@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from release.app.input_files import read_config
 from release.app.valid_targets import require_valid_targets
-from release.config.load import Component, Config, load
+from release.config.component import Component
+from release.config.load import Config, load
 from release.errors import ConfigError, IncompleteTree
 from release.events import Note
 from release.secrets.known import passwords_of

@@ -15,7 +15,8 @@ from release.app.config_file import components_named, configuration_of
 from release.app.input_files import read_event, working_folder
 from release.app.machine import Machine
 from release.app.settings import Settings
-from release.config.load import Component, Config
+from release.config.component import Component
+from release.config.load import Config
 from release.control import Cancel, Deadline
 from release.errors import RefusedError
 from release.events import Note, NullSink, Sink

@@ -20,7 +20,7 @@ from release.app.session import Session
 from release.build import Builder, BuildTask, BuildValues, Problem
 from release.build.auto import anonymous_builders
 from release.build.embedded.located_bases import LocatedBases
-from release.config.load import Component
+from release.config.component import Component
 from release.events import Note
 from release.plan.model import Bindings, Plan, Release
 from release.plan.outcome import Report

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from release.config.load import Component
+from release.config.component import Component
 from release.config.path_globs import first_match, matcher
 
 if TYPE_CHECKING:

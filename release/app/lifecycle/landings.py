@@ -9,7 +9,7 @@ import msgspec
 from release.app.component_policy import policy_of
 from release.app.releases.decide import Situation, decide_component
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import NotFound, RegistryError, TagConflict
 from release.events import Note
 from release.facts import Facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import ConfigError
 from release.image_names.image_location import ImageLocation
 from release.image_names.locate import is_in_registry, locate_target

@@ -10,7 +10,7 @@ from release.app.lifecycle.results import Changed
 from release.app.releases.known import project_of, with_statuses
 from release.app.releases.known_everywhere import known_everywhere
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import ConfigError, ShallowClone, Unreachable
 from release.hints import NAME_IMAGE
 from release.log.records.entry_members import rebuild_of, without_rebuild

@@ -13,7 +13,7 @@ import msgspec
 from release.app.lifecycle.named_image import located
 from release.app.releases.known import project_of
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.effects.version_status import read_status
 from release.errors import BuildError, RegistryError
 from release.events import Note

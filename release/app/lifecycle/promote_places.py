@@ -9,7 +9,7 @@ import msgspec
 from release.app.lifecycle.promote_origin import Origin, component_of, target_name
 from release.app.lifecycle.promote_tags import Tags, named_tags, split_place, usual_tags
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import ConfigError
 from release.image_names.locate import locate_target
 from release.log.catalog.view import LogView

@@ -9,7 +9,7 @@ import msgspec
 from release.app.component_policy import policy_of
 from release.app.lifecycle.landings import moving_tags
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import ConfigError
 from release.oci.grammar import require_tag
 from release.oci.reference import Reference

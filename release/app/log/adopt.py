@@ -12,7 +12,7 @@ from release.app.log.read_registry import read_images
 from release.app.log.vouching import origin_of, vouched_by
 from release.app.releases.known import project_of
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import ConfigError, RegistryError
 from release.log.rebuilt.identify import Found, identify
 from release.oci import Repository

@@ -12,7 +12,7 @@ from release.app.log.read_registry import read_images
 from release.app.log.scope import scope_of
 from release.app.log.vouching import origin_of, vouched_by
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.effects.version_status import told_in
 from release.errors import ConfigError, RefusedError
 from release.hints import NAME_IMAGE

@@ -9,7 +9,7 @@ from release.app.component_policy import policy_of
 from release.app.releases.known import project_of
 from release.app.releases.request import require_said
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import ConfigError
 from release.log.rebuilt.identify import Origin
 from release.versions.git_tags import versions_in

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import BuildError, ConfigError, NotFound, RefusedError
 from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation

@@ -18,7 +18,7 @@ from release.app.session import Session
 from release.build import BuiltImage
 from release.build.assemble import build_whole
 from release.build_spec import BUILDERS, BuildSpec
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import ConfigError, RefusedError, ReleaseError
 from release.image_names.image_location import ImageLocation
 from release.image_names.locate import locate_destination

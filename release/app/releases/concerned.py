@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.facts import Facts
 from release.tagging.model import Decision, Held, MovingTag, Withheld
 from release.versions.git_tags import versions_in

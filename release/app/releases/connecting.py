@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import ReleaseError
 from release.oci import Connects, Repository
 from release.task_group import TaskGroup

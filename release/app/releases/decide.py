@@ -9,7 +9,7 @@ import msgspec
 
 from release.app.releases.concerned import only_released
 from release.app.releases.request import RunRequest
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import ConfigError
 from release.facts import Facts
 from release.git.command import Git

@@ -11,8 +11,8 @@ from release.app.obtain.builds import Builds
 from release.app.releases.gathering.gather import gather
 from release.app.releases.request import RunRequest
 from release.app.session import Session
+from release.config.component import Component
 from release.config.components import dependencies
-from release.config.load import Component
 from release.errors import Interrupted, ReleaseError
 from release.plan.outcome import Report
 from release.plan.release import plan_release

@@ -12,7 +12,7 @@ from itertools import chain
 import msgspec
 
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.facts import may_lack_tags
 from release.git.model import RemoteState, Snapshot
 from release.tagging.model import Knowledge, KnownFrom, KnownReleases, KnownVersion, TagPolicy

@@ -10,7 +10,7 @@ import msgspec
 
 from release.app.releases.known import from_git, known_by_remote, known_locally, unite, with_statuses
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import LogError, RegistryError
 from release.events import Note
 from release.tagging.model import KnownFrom, KnownReleases, KnownVersion, TagPolicy

@@ -15,7 +15,7 @@ from release.app.releases.concerned import follows_commits, released_by_tag
 from release.app.releases.decide import Situation, decide_alone
 from release.app.releases.standings import Standing, held_on_target_branch, standings
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import RegistryError
 from release.facts import Facts
 from release.oci import Repository

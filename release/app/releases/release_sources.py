@@ -8,7 +8,7 @@ from release.app.component_policy import policy_of
 from release.app.releases.known import unite, with_statuses
 from release.app.releases.known_everywhere import from_registry_tags, known_everywhere
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.effects.version_status import told_in
 from release.effects.watch import ReleaseSource
 from release.errors import RegistryError

@@ -30,7 +30,7 @@ from release.secrets.names import looks_secret
 
 if TYPE_CHECKING:
     from release.app.obtain.supplied import OpenedSupply
-    from release.config.load import Component
+    from release.config.component import Component
 
 
 def preview(session: Session, request: RunRequest) -> RunResult:

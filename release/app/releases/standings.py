@@ -10,8 +10,8 @@ import msgspec
 
 from release.app.compared_files import branching_point, files_since
 from release.app.session import Session
+from release.config.component import Component
 from release.config.components import Ownership
-from release.config.load import Component
 from release.errors import RegistryError
 from release.facts import Facts
 from release.tagging.model import Held

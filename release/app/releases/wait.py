@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ci.context import CiRun
 from release.app.releases.known import project_of
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.events import Note, StepEvent
 from release.log import Entry
 from release.log.state import Attempt, LogState

@@ -14,7 +14,8 @@ from release.app.retention.trash import trash_of
 from release.app.session import Session
 from release.build.buildkit.options import read_options
 from release.build.embedded.programs import read_allowed
-from release.config.load import Component, Config
+from release.config.component import Component
+from release.config.load import Config
 from release.config.model import LogSection
 from release.inventory.in_use.sources import require_sources
 from release.oci.image_json import wanted_platform

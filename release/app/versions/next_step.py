@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import ConfigError
 from release.git.history import History
 from release.versions.bump import BumpRules, Part, Reach, Step, step_of

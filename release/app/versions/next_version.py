@@ -17,8 +17,8 @@ from release.app.session import Session
 from release.app.versions.next_step import Due, GitTags, NextPart, Wish, next_due
 from release.app.versions.version import Found, VersionReport, version_report
 from release.app.versions.version_tag import make_tag, require_taggable, require_unreleased
+from release.config.component import Component
 from release.config.components import Ownership
-from release.config.load import Component
 from release.errors import ConfigError, ShallowClone
 from release.events import Note
 from release.facts import commit_of_tag

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import islice
 
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import DigestMismatch, Invalid, LogCorrupt, NotFound, RegistryError
 from release.log.catalog.view import LogView
 from release.oci import INDEX_TYPES, Repository

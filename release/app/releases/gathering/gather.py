@@ -23,8 +23,8 @@ from release.app.releases.known_everywhere import known_everywhere
 from release.app.releases.log_base import with_log_base
 from release.app.releases.request import RunRequest
 from release.app.session import Session
+from release.config.component import Component
 from release.config.components import dependencies
-from release.config.load import Component
 from release.errors import ConfigError, ReleaseError
 from release.facts import Facts
 from release.hints import NAME_IMAGE

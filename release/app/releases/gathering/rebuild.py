@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from release.app.releases.decide import rules_of
 from release.app.releases.known import project_of
 from release.app.session import Session
-from release.config.load import Component
+from release.config.component import Component
 from release.errors import GitError, RefusedError
 from release.oci import Repository
 from release.plan.release_key import name_of, release_key

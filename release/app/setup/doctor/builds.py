@@ -9,7 +9,7 @@ from release.app.setup.doctor.attempts import attempt
 from release.app.setup.doctor.scene import Broken, Build
 from release.build import BuildTask, BuildValues
 from release.build.auto import Choice
-from release.config.load import Component
+from release.config.component import Component
 from release.config.variables import names_in
 from release.errors import ReleaseError
 
