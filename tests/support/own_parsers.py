@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ci.systems import detect
 from release.app.log.import_entries import fact_in
+from release.build.context.tree import Tree
 from release.build.docker.messages import BuildMessages
 from release.build.dockerfile.parser import parse as parse_dockerfile
 from release.build.embedded.stages import build_stages
-from release.build.embedded.tree import Tree
 from release.build.ignore import match_component, parse_ignore
 from release.compression.entries import Content, Inline, Node
 from release.config.load import load

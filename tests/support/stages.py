@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from release.build.context.tree import Tree
 from release.build.dockerfile.parser import parse
 from release.build.embedded.stage_image import StageImage
 from release.build.embedded.stages import build_stages
-from release.build.embedded.tree import Tree
 from release.compression.entries import Content, Inline, Node
 from release.errors import BuildError
 from release.oci.image_json import parse_platform

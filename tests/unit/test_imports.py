@@ -40,9 +40,9 @@ PURE = (
     "release.build.buildah.working_dir",
     "release.build.buildkit.environment",
     "release.build.buildkit.failures",
-    "release.build.buildkit.history",
+    "release.build.extras.history",
     "release.build.buildkit.obstacles",
-    "release.build.buildkit.options",
+    "release.build.extras.options",
     "release.build.buildkit.published",
     "release.build.buildkit.request",
     "release.build.buildkit.stream",
@@ -73,7 +73,7 @@ PURE = (
     "release.build.embedded.stage_instructions",
     "release.build.embedded.stage_sources",
     "release.build.embedded.stages",
-    "release.build.embedded.tree",
+    "release.build.context.tree",
     "release.build_spec",
     "release.canonical_json",
     "release.compression.entries",
@@ -247,7 +247,7 @@ CAUGHT_INSIDE = {
     "release.build.dockerfile.substitution": {"ValueError"},  # becomes ExpansionError
     "release.patterns": {"ValueError"},  # likewise
     "release.build.dockerfile.scope": {"ExpansionError"},  # caught where it is raised, with the line
-    "release.build.embedded.tree": {"Escape", "LinkLoop"},  # likewise
+    "release.build.context.tree": {"Escape", "LinkLoop"},  # likewise
     "release.filesystem.cache_folder": {"PermissionError", "Unsafe"},  # become a temporary folder
     "release.filesystem.cache_lease": {"TimeoutError", "Unsafe"},  # likewise
     "release.canonical_json": {"ValueError"},  # a value without a canonical form is a defect of ours

@@ -12,8 +12,8 @@ from release.app.releases.gathering.gather import image_checks
 from release.app.retention.gather import whole_match
 from release.app.retention.trash import trash_of
 from release.app.session import Session
-from release.build.buildkit.options import read_options
 from release.build.embedded.programs import read_allowed
+from release.build.extras.options import read_options
 from release.config.component import Component
 from release.config.load import Config
 from release.config.model import LogSection

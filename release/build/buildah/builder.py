@@ -41,14 +41,14 @@ from release.build.buildah.request import (
     is_own,
 )
 from release.build.buildah.tools import Name, Tool, find_program, find_tool
-from release.build.buildkit.build_secrets import Secrecy
 from release.build.buildkit.environment import child_environment
-from release.build.buildkit.extras import read_extras
-from release.build.buildkit.options import Extras
 from release.build.buildkit.working_folder import not_prepared, working_folder
 from release.build.context.contexts import Contexts
 from release.build.context.digest import SharedHashing
 from release.build.dockerfile.parser import parse
+from release.build.extras.build_secrets import Secrecy
+from release.build.extras.options import Extras
+from release.build.extras.reading import read_extras
 from release.build.result import built_image
 from release.build.task_input import (
     TaskInput,

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from release.build.buildkit.history import without_values
 from release.build.dockerfile.values import parse_ports
+from release.build.extras.history import without_values
 from release.lazy_pattern import pattern
 
 #: Members of the config that the OCI and docker formats have in common.

@@ -18,11 +18,11 @@ from release.build.buildah.request import (
 from release.build.buildah.tools import Tool
 from release.build.buildah.working_dir import NOTHING, Sent, with_working_dirs
 from release.build.buildkit.farm import Farm
-from release.build.buildkit.options import Extras, Secret
 from release.build.context import open_named, walk
 from release.build.dockerfile.instructions import Dockerfile
 from release.build.dockerfile.scope import global_scope
 from release.build.dockerfile.stage_graph import target_stage
+from release.build.extras.options import Extras, Secret
 from release.build.task_input import TaskInput
 from release.control import Cancel
 from release.oci.image_json import Platform, parse_platform

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from release.build.context.reach import Reach
 from release.build.context.source_pattern import Source
+from release.build.context.tree import LinkLoop, Tree
 from release.build.dockerfile.instructions import (
     Add,
     Cmd,
@@ -24,7 +25,6 @@ from release.build.dockerfile.instructions import (
     Workdir,
 )
 from release.build.dockerfile.mounts import mount_form
-from release.build.embedded.tree import LinkLoop, Tree
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 from release.oci.image_json import Platform

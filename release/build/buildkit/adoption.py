@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from release.build.buildkit.build_secrets import Secrecy
-from release.build.buildkit.history import without_values
+from release.build.extras.build_secrets import Secrecy
+from release.build.extras.history import without_values
 from release.control import Cancel
 from release.errors import BuildError
 from release.layout.adopt import put_bytes

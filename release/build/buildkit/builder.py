@@ -13,15 +13,15 @@ from collections.abc import Mapping
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
 from release.build.buildkit.base_platforms import NEWEST, require_bases
-from release.build.buildkit.build_secrets import Secrecy
-from release.build.buildkit.extras import read_extras
 from release.build.buildkit.frontends import Frontend, frontend_of
 from release.build.buildkit.obstacles import BUILDKIT_FEATURES, require_transferable
-from release.build.buildkit.options import Extras
 from release.build.buildkit.push import Destination, Destinations, obstacle
 from release.build.buildkit.tools import Tool, find_program, find_tool
 from release.build.context.contexts import Contexts
 from release.build.embedded.bases import Bases
+from release.build.extras.build_secrets import Secrecy
+from release.build.extras.options import Extras
+from release.build.extras.reading import read_extras
 from release.build.task_input import (
     TaskInput,
     reach_by_task,

@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Callable
 
-from release.build.embedded.tree import Tree
+from release.build.context.tree import Tree
 from release.compression.entries import Content, HostFile, Node
 from release.compression.host_files import changed
 from release.compression.tar_stream import read_content

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from release.build.buildkit.farm import Farm
-from release.build.buildkit.options import Extras
 from release.build.buildkit.request import Request
 from release.build.context import open_named, walk
+from release.build.extras.options import Extras
 from release.build.task_input import TaskInput
 from release.control import Cancel
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
-from release.build.buildkit.build_secrets import Secrecy
-from release.build.buildkit.history import without_values
+from release.build.extras.build_secrets import Secrecy
+from release.build.extras.history import without_values
 from release.compression.codecs import Codec
 from release.compression.tar_stream import counted, stream
 from release.control import Cancel

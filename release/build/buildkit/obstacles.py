@@ -6,8 +6,8 @@ The differences were observed with BuildKit 0.34.
 from __future__ import annotations
 
 from release.build.context.reach import Reach
+from release.build.context.tree import LinkLoop, Tree
 from release.build.dockerfile.features.names import FEATURES, Feature
-from release.build.embedded.tree import LinkLoop, Tree
 from release.errors import BuildError
 
 #: Features of BuildKit.

@@ -21,14 +21,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from release.build.buildkit.adoption import Adopted, platform_in
-from release.build.buildkit.build_secrets import Secrecy
 from release.build.buildkit.environment import buildx_folder, docker_folder
-from release.build.buildkit.history import without_values
 from release.build.buildkit.progress import BuildProgress
 from release.build.buildkit.published import published_arguments
 from release.build.buildkit.request import Request
 from release.build.buildkit.tools import Tool
 from release.build.dockerfile.features.needs import needs_of
+from release.build.extras.build_secrets import Secrecy
+from release.build.extras.history import without_values
 from release.build.task_input import TaskInput
 from release.control import Cancel
 from release.decoding import decode

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from release.build.buildkit.options import Extras, csv
+from release.build.extras.options import Extras, csv
 from release.lazy_pattern import pattern
 
 #: Variables that change what the programs do: their values cannot be those of build arguments.

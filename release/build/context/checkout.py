@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Sequence
 
 from release.build.context.reach import Reach
-from release.build.embedded.tree import Tree
+from release.build.context.tree import Tree
 from release.compression.entries import HostFile, Node
 from release.compression.host_files import open_host_file
 from release.events import Note

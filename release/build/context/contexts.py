@@ -20,9 +20,9 @@ from release.build.context.recipe import open_whole, require_ignore_file
 from release.build.context.selection import GIT_FOLDER, Selection, select
 from release.build.context.sizes import size_warning
 from release.build.context.sources import require_sources, require_usual
+from release.build.context.tree import Tree
 from release.build.context.walk import walk
 from release.build.dockerfile.stage_graph import target_stage
-from release.build.embedded.tree import Tree
 from release.compression.entries import HostFile, Inline
 from release.control import Cancel
 from release.errors import ConfigError, GitError

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from release.build.context.reach import Reach
 from release.build.context.source_pattern import Source
-from release.build.embedded.tree import WHITEOUT, Tree
+from release.build.context.tree import WHITEOUT, Tree
 from release.errors import BuildError
 from release.json_text import is_utf8
 

@@ -11,13 +11,13 @@ from itertools import groupby
 import msgspec
 
 from release.build.context.source_pattern import Source
+from release.build.context.tree import Tree, below_root
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
 from release.build.dockerfile.mounts import MountError, mount_form
 from release.build.dockerfile.remote_sources import is_remote
 from release.build.dockerfile.scope import Scope, global_scope, names_in
 from release.build.dockerfile.stage_graph import base_of, effective_instructions, local_sources
 from release.build.dockerfile.stage_references import named, written_mounts, written_source
-from release.build.embedded.tree import Tree, below_root
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 from release.oci.image_json import Platform

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from release.build.embedded.tree import Tree
+from release.build.context.tree import Tree
 from release.compression.entries import Node
 from release.git.model import GitFiles
 

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 import msgspec
 
-from release.build.embedded.tree import LinkLoop, Tree, matches
+from release.build.context.tree import LinkLoop, Tree, matches
 from release.build.ignore import match_component
 from release.patterns import has_wildcard
 

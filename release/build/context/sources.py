@@ -9,7 +9,7 @@ from release.build.context.folder import Context
 from release.build.context.reach import Reach
 from release.build.context.selection import GIT_FOLDER, Selection
 from release.build.context.source_pattern import Source
-from release.build.embedded.tree import LinkLoop, Tree
+from release.build.context.tree import LinkLoop, Tree
 from release.build.ignore import match_component
 from release.errors import BuildError
 from release.patterns import has_wildcard

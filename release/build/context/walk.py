@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from release.build.context.folder import Context
 from release.build.context.selection import GIT_FOLDER
-from release.build.embedded.tree import Tree
+from release.build.context.tree import Tree
 from release.build.ignore import Verdict
 from release.compression.entries import HostFile, Node
 from release.compression.host_files import changed

@@ -6,11 +6,11 @@ Sources: moby, `builder/dockerfile`, and builds with the Engine API of docker 20
 from __future__ import annotations
 
 from release.build.context.reach import Reach
+from release.build.context.tree import Tree
 from release.build.dockerfile.features.names import Feature
 from release.build.dockerfile.instructions import Add, Copy, Dockerfile, Instruction, Stage
 from release.build.dockerfile.scope import Scope
 from release.build.dockerfile.stage_graph import base_of, stages_up_to
-from release.build.embedded.tree import Tree
 from release.digits import number_in
 from release.errors import BuildError
 from release.oci.image_json import Platform

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from release.build.buildkit.build_secrets import Secrecy
-from release.build.buildkit.history import without_values
+from release.build.context.tree import Tree
 from release.build.docker.input import build_arguments, sent_dockerfile, sent_entries
 from release.build.docker.leftovers import Leftovers
 from release.build.docker.messages import BuildMessages
 from release.build.dockerfile.instructions import Dockerfile
-from release.build.embedded.tree import Tree
+from release.build.extras.build_secrets import Secrecy
+from release.build.extras.history import without_values
 from release.build.task_input import TaskInput
 from release.compression.tar_stream import counted, stream, tar_chunks
 from release.control import Cancel

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from release.build.context import Context
+from release.build.context.tree import Tree
 from release.build.dockerfile.instructions import Copy, Dockerfile
 from release.build.dockerfile.scope import global_scope, platform_arguments
 from release.build.dockerfile.stage_graph import expanded_bases
-from release.build.embedded.tree import Tree
 from release.build.task_input import TaskInput
 from release.compression.entries import Inline, Node
 from release.lazy_pattern import pattern

@@ -18,7 +18,7 @@ from typing import IO, Literal, Self, cast
 
 import msgspec
 
-from release.build.embedded.tree import Tree, below_root
+from release.build.context.tree import Tree, below_root
 from release.compression.entries import Content, HostFile, Node
 from release.compression.host_files import open_host_file
 from release.compression.tar_header import XATTR

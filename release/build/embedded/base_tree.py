@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 
+from release.build.context.tree import LinkLoop, Tree
 from release.build.embedded.base_config import BaseLayer
 from release.build.embedded.layer_changes import Changes, Spool, broken, read_layer
-from release.build.embedded.tree import LinkLoop, Tree
 from release.compression.entries import Node
 from release.layout.layout import Layout
 from release.limits import BASE_ENTRIES

@@ -16,9 +16,9 @@ from typing import IO, Any
 
 import msgspec
 
+from release.build.context.tree import WHITEOUT
 from release.build.embedded.archives import BROKEN, LimitedMember, xattrs_of
 from release.build.embedded.base_config import BaseLayer
-from release.build.embedded.tree import WHITEOUT
 from release.compression.decompress import unpacked
 from release.compression.entries import HostFile, Inline, Node
 from release.errors import BuildError, RegistryError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from release.build.embedded.tree import Tree
+from release.build.context.tree import Tree
 
 #: Parts of an image's name that may be left out, and that BuildKit takes off before it looks for a named context.
 _IMPLIED = ("docker.io/", "index.docker.io/", "library/")

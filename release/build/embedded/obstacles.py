@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from release.build.context.tree import Tree
 from release.build.dockerfile.features.names import Feature
 from release.build.dockerfile.features.needs import BaseSettings, needs_of, unread
 from release.build.dockerfile.instructions import Dockerfile, From, Instruction, OnBuild, Stage
@@ -13,7 +14,6 @@ from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import base_of, source_of, stage_platform, target_stage
 from release.build.dockerfile.stage_graph import needed_stages as stages_of
 from release.build.embedded.named_sources import NamedSources
-from release.build.embedded.tree import Tree
 from release.errors import BuildError
 from release.oci.image_json import Platform, parse_platform
 

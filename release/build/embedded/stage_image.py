@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from release.build.context.tree import Tree, by_bytes
 from release.build.embedded.base_config import BaseLayer
-from release.build.embedded.tree import Tree, by_bytes
 from release.compression.entries import HostFile, Node
 from release.oci.image_json import History, ImageConfig
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from release.build.context.tree import LinkLoop, Tree
 from release.build.dockerfile.expand import expand_words
 from release.build.dockerfile.healthcheck import read_healthcheck
 from release.build.dockerfile.instructions import (
@@ -43,7 +44,6 @@ from release.build.embedded.copying.instruction import Surroundings, transfer_of
 from release.build.embedded.copying.owners import Owner, find_user
 from release.build.embedded.stage_image import StageImage
 from release.build.embedded.stage_sources import StageSources
-from release.build.embedded.tree import LinkLoop, Tree
 from release.compression.entries import Content
 from release.errors import BuildError
 from release.oci.image_json import History

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from release.build.context.tree import Tree, by_bytes
 from release.build.dockerfile.instructions import Stage
 from release.build.embedded.named_sources import NamedSources
 from release.build.embedded.stage_image import Images, StageImage
-from release.build.embedded.tree import Tree, by_bytes
 from release.errors import BuildError
 from release.oci.image_json import Platform
 

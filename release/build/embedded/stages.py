@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from release.build.context.tree import Tree
 from release.build.dockerfile.instructions import Dockerfile, Stage
 from release.build.dockerfile.scope import Scope, global_scope
 from release.build.dockerfile.stage_graph import base_of, stage_platform
@@ -17,7 +18,6 @@ from release.build.embedded.obstacles import needed_stages
 from release.build.embedded.stage_image import Images, StageImage
 from release.build.embedded.stage_instructions import Files, run_stage
 from release.build.embedded.stage_sources import StageSources
-from release.build.embedded.tree import Tree
 from release.oci.image_json import Platform
 
 

@@ -6,9 +6,9 @@ import json
 import random
 from typing import Any
 
+from release.build.context.tree import Tree
 from release.build.dockerfile.parser import parse
 from release.build.embedded.stages import build_stages
-from release.build.embedded.tree import Tree
 from release.errors import BuildError
 from release.oci.image_json import config_document, parse_platform
 from tests.support.buildkit_conversion.questions import ARGS, question

@@ -21,10 +21,10 @@ from release.build.buildah.tools import Tool, find_program, find_tool
 from release.build.buildah.versions import abilities_of, buildah_version, shown_version
 from release.build.buildah.working_dir import with_working_dirs
 from release.build.context.reach import reach_of
+from release.build.context.tree import Tree
 from release.build.dockerfile.features.names import FEATURES
 from release.build.dockerfile.parser import parse
 from release.build.dockerfile.scope import global_scope
-from release.build.embedded.tree import Tree
 from release.compression.entries import Node
 from release.errors import BuildError, BuilderUnavailable
 from release.events import Event

@@ -10,10 +10,10 @@ import posixpath
 import msgspec
 
 from release.build.context.layer_names import require_storable_name
+from release.build.context.tree import Tree, join
 from release.build.embedded.copying.owners import Owner
 from release.build.embedded.copying.sources import FoundSource, find_sources
 from release.build.embedded.copying.transfer import Transfer
-from release.build.embedded.tree import Tree, join
 from release.compression.entries import Node
 from release.errors import BuildError
 

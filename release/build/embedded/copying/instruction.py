@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from release.build.context.tree import Tree
 from release.build.dockerfile.expand import expand_body
 from release.build.dockerfile.instructions import Add, Copy
 from release.build.dockerfile.remote_sources import is_remote
@@ -14,7 +15,6 @@ from release.build.dockerfile.values import LARGEST_ID
 from release.build.embedded.copying.modes import ModeChange, read_mode
 from release.build.embedded.copying.owners import Owner, find_owner
 from release.build.embedded.copying.transfer import Transfer
-from release.build.embedded.tree import Tree
 from release.build.ignore import Ignore, parse_excludes
 from release.compression.entries import Content, Inline
 from release.digits import number_in

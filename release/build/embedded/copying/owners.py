@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from release.build.context.tree import Tree
 from release.build.dockerfile.values import LARGEST_ID
-from release.build.embedded.tree import Tree
 from release.compression.entries import Content
 from release.digits import number_in
 from release.errors import BuildError

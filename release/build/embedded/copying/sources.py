@@ -7,8 +7,8 @@ import re
 
 import msgspec
 
+from release.build.context.tree import LinkLoop, Tree, below_root, join, matches
 from release.build.embedded.copying.transfer import Transfer
-from release.build.embedded.tree import LinkLoop, Tree, below_root, join, matches
 from release.compression.entries import Node
 from release.errors import BuildError
 from release.hints import CHECK_SOURCE

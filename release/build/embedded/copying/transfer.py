@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from release.build.context.tree import Tree
 from release.build.embedded.copying.modes import ModeChange
 from release.build.embedded.copying.owners import Owner
-from release.build.embedded.tree import Tree
 from release.build.ignore import Ignore
 from release.compression.entries import Content
 

@@ -11,7 +11,7 @@ import pytest
 from release.build.buildkit.farm import Farm
 from release.build.buildkit.working_folder import working_folder
 from release.build.context import open_context, walk
-from release.build.embedded.tree import Tree
+from release.build.context.tree import Tree
 from release.compression.entries import HostFile, Node
 from release.errors import BuildError
 from tests.support.releases.builds import build_of

@@ -6,8 +6,8 @@ import pytest
 
 from release.build.buildkit.obstacles import require_transferable
 from release.build.context.reach import reach_of
+from release.build.context.tree import Tree
 from release.build.dockerfile.parser import parse
-from release.build.embedded.tree import Tree
 from release.compression.entries import Node
 from release.errors import BuildError
 from release.oci.image_json import parse_platform

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from release.build.buildkit.build_secrets import Secrecy
 from release.build.buildkit.failures import failure
-from release.build.buildkit.history import without_values
 from release.build.buildkit.local_caches import LocalCaches
 from release.build.buildkit.progress import LAST_LINES, BuildProgress
+from release.build.extras.build_secrets import Secrecy
+from release.build.extras.history import without_values
 from release.errors import BuildError, BuilderUnavailable
 from release.events import Event, Note, Output, Progress
 

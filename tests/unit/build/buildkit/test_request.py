@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from release.build.buildkit.lay_out import lay_out
-from release.build.buildkit.options import Extras, Secret
 from release.build.buildkit.request import Call, Request, buildctl_call, buildx_call, output_option
+from release.build.extras.options import Extras, Secret
 from release.build.task_input import read_input
 from release.control import Cancel
 from tests.support.releases.builds import build_of

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from release.build.context.reach import Reach, reach_of
+from release.build.context.tree import Tree
 from release.build.dockerfile.parser import parse
-from release.build.embedded.tree import Tree
 from release.compression.entries import Node
 from release.oci.image_json import parse_platform
 

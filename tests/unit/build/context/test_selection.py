@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from release.build.context.selection import Selection, select
-from release.build.embedded.tree import Tree
+from release.build.context.tree import Tree
 from release.compression.entries import Inline, Node
 from release.git.model import GitFiles
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from release.build.context.selection import Selection
 from release.build.context.sizes import LARGE, size_warning
-from release.build.embedded.tree import Tree
+from release.build.context.tree import Tree
 from release.compression.entries import HostFile, Node
 
 MIB = 1 << 20

@@ -12,8 +12,8 @@ from release.build.context.layer_names import require_no_whiteout, require_stora
 from release.build.context.reach import Reach, reach_of
 from release.build.context.selection import Selection
 from release.build.context.sources import require_sources
+from release.build.context.tree import Tree
 from release.build.dockerfile.parser import parse
-from release.build.embedded.tree import Tree
 from release.build.ignore import Ignore
 from release.compression.entries import Node
 from release.errors import BuildError

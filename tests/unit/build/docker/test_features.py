@@ -6,9 +6,9 @@ import pytest
 
 from release.build.buildah.obstacles import require_plain_matches
 from release.build.context.reach import Reach, reach_of
+from release.build.context.tree import Tree
 from release.build.docker.features import features_of, require_usual_matches
 from release.build.dockerfile.parser import parse
-from release.build.embedded.tree import Tree
 from release.compression.entries import Node
 from release.errors import BuildError
 from release.oci.image_json import parse_platform

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from release.build.context.tree import Tree
 from release.build.docker.input import SentDockerfile, build_arguments, sent_dockerfile
-from release.build.embedded.tree import Tree
 from release.build.task_input import TaskInput, read_input
 from release.compression.entries import Node
 from release.oci.image_json import parse_platform

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from release.build.context.tree import Tree
 from release.build.embedded import layer_changes
 from release.build.embedded.base_config import BaseLayer
 from release.build.embedded.base_tree import base_tree
-from release.build.embedded.tree import Tree
 from release.compression.entries import Inline
 from release.errors import BuildError
 from release.layout.layout import Layout

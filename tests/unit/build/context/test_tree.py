@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.build.embedded.tree import LinkLoop, Tree
+from release.build.context.tree import LinkLoop, Tree
 from release.compression.entries import Node
 
 

@@ -1,4 +1,4 @@
-"""Checks the options of `build:` that only BuildKit supports, and makes their paths absolute. Pure.
+"""Checks the options of `build:` that not every builder supports, and makes their paths absolute. Pure.
 
 Texts of options such as `cache_from` are those that `docker buildx build` takes. Keys for credentials are refused,
 because plans and lists of processes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from release.build import BuildTask, BuildValues
-from release.build.buildkit.build_secrets import Secrecy, read_secrets, require_agents
-from release.build.buildkit.options import Extras, extras_of
 from release.build.context import open_named
+from release.build.extras.build_secrets import Secrecy, read_secrets, require_agents
+from release.build.extras.options import Extras, extras_of
 
 
 def read_extras(task: BuildTask, values: BuildValues, env: Mapping[str, str]) -> tuple[Extras, Secrecy]:

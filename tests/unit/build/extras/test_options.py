@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from release.build.buildkit.build_secrets import require_agents
-from release.build.buildkit.options import extras_of
+from release.build.extras.build_secrets import require_agents
+from release.build.extras.options import extras_of
 from release.build_spec import BuildSpec
 from release.errors import BuildError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from release.build.buildkit.options import Secret
+from release.build.extras.options import Secret
 from release.errors import BuildError
 from release.filesystem.files import read_file
 from release.filesystem.workspace_paths import is_within
