@@ -15,12 +15,14 @@ def clone_default_branch(
 
     `git clone` writes the ref, and `git remote add` does not, so that a fork that was added later may lack it.
     """
-    heads = {f"refs/remotes/{name}/HEAD": f"refs/remotes/{name}/" for name in (remote or "origin", "origin")}
-    done = Git(process, root, env).run("for-each-ref", "--format=%(refname)%00%(symref)", *heads)
-    lines = done.stdout.decode("utf-8", "replace").splitlines() if done.code == 0 else []
-    found = dict(line.split("\0", 1) for line in lines)
-    named = (found.get(head, "").removeprefix(below) for head, below in heads.items())
-    return next(filter(None, named), None)
+    git = Git(process, root, env)
+    for name in dict.fromkeys((remote or "origin", "origin")):
+        # `for-each-ref` passes over a ref whose branch was not fetched, as in clones that CI systems make.
+        done = git.run("symbolic-ref", "--quiet", f"refs/remotes/{name}/HEAD")
+        branch = done.stdout.decode("utf-8", "replace").strip().removeprefix(f"refs/remotes/{name}/")
+        if done.code == 0 and branch:
+            return branch
+    return None
 
 
 def tracked_branches(process: Process, root: str, env: Mapping[str, str], remote: str) -> tuple[str, ...]:

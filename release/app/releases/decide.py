@@ -157,6 +157,8 @@ def pairs(given: str | dict[str, str] | tuple[str, ...], section: str = "labels"
     """
     if isinstance(given, dict):
         return given
+    if not given:
+        return {}
     from release.tagging.rules.listing import (
         parse_items,
     )  # imported late: most configs have a mapping, or none
