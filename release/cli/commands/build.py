@@ -8,7 +8,8 @@ import msgspec
 from release.app.releases.build import BuildRequest, build
 from release.cli.option_types import wanted_platforms
 from release.cli.options import Command, global_options, image_options, result_option
-from release.cli.output.ci_outputs import outputs_of_build, publish, require_publishable
+from release.cli.output.ci_outputs import publish, require_publishable
+from release.cli.output.outputs import outputs_of_build
 from release.cli.output.stdout import data, document
 from release.cli.session import open_session
 

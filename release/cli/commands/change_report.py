@@ -8,8 +8,9 @@ import msgspec
 
 from release.app.lifecycle.results import ChangeResult
 from release.app.session import Session
-from release.cli.output.ci_outputs import change_outputs, held_reference, publish
+from release.cli.output.ci_outputs import publish
 from release.cli.output.columns import columns
+from release.cli.output.outputs import change_outputs, held_reference
 from release.cli.output.stdout import data, document
 from release.cli.output.summary import change_summary
 from release.cli.output.text import summary_line

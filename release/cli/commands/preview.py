@@ -58,7 +58,8 @@ def command(
     # in front of every pipeline.
     from release.app.releases.results import plan_document
     from release.app.releases.run import preview
-    from release.cli.output.ci_outputs import outputs_of_report, publish, require_publishable
+    from release.cli.output.ci_outputs import publish, require_publishable
+    from release.cli.output.outputs import outputs_of_report
     from release.cli.output.summary import summary_of
     from release.cli.output.text import preview_lines
 

@@ -56,7 +56,8 @@ def command(
         connect_early(session)
     # Imported when the registry is being asked.
     from release.app.releases.run import run
-    from release.cli.output.ci_outputs import log_end, outputs_of_report, publish, require_publishable
+    from release.cli.output.ci_outputs import publish, require_publishable
+    from release.cli.output.outputs import log_end, outputs_of_report
     from release.cli.output.progress import shows_bars
     from release.cli.output.summary import summary_of
     from release.cli.output.text import run_lines

@@ -65,7 +65,7 @@ def _several(session: Session, form: str, result_file: str | None) -> None:
     decisions = [tags(session, TagsRequest(component=one.name)) for one in session.components_named(None)]
     publish_decisions(session, decisions, result_file)
     if form == "json":
-        from release.cli.output.ci_outputs import decisions_document
+        from release.cli.output.outputs import decisions_document
 
         document(decisions_document(decisions))
     for decision in decisions:
@@ -95,7 +95,8 @@ def publish_decisions(session: Session, decisions: Sequence[DecisionReport], res
     """Write the decisions as outputs for later CI steps; do nothing if no outputs are requested."""
     if not takes_outputs(session, result_file):
         return  # saves importing the modules that write outputs
-    from release.cli.output.ci_outputs import outputs_of_decisions, publish, require_publishable
+    from release.cli.output.ci_outputs import publish, require_publishable
+    from release.cli.output.outputs import outputs_of_decisions
 
     require_publishable(session, result_file)
     publish(session, outputs_of_decisions(decisions), result_file)
@@ -103,6 +104,6 @@ def publish_decisions(session: Session, decisions: Sequence[DecisionReport], res
 
 def _env(decision: DecisionReport) -> list[str]:
     from ci.outputs import dotenv
-    from release.cli.output.ci_outputs import outputs_of_decisions
+    from release.cli.output.outputs import outputs_of_decisions
 
     return dotenv(outputs_of_decisions([decision]).values()).splitlines()

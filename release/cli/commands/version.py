@@ -118,7 +118,8 @@ def _published(session: Session, component: str | None, result_file: str | None,
     request = VersionRequest(component=component)
     if not takes_outputs(session, result_file):
         return find_version(session, request, labelled=labelled)
-    from release.cli.output.ci_outputs import outputs_of_version, publish, require_publishable
+    from release.cli.output.ci_outputs import publish, require_publishable
+    from release.cli.output.outputs import outputs_of_version
 
     require_publishable(session, result_file)
     decision = tags(session, TagsRequest(component=component))

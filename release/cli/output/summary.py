@@ -10,7 +10,7 @@ from ci.context import CiContext
 from ci.outputs import Outputs
 from ci.summary import Summary, Table
 from release.app.releases.results import RunReport
-from release.cli.output.ci_outputs import tag_of
+from release.cli.output.outputs import tag_of
 from release.errors import ReleaseError
 from release.plan.operands import MoveTag, PushContent, PutTag, SetTag, built_of
 from release.plan.outcome import Outcome, Report

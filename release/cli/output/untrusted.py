@@ -10,7 +10,8 @@ import msgspec
 
 from release.app.session import Session
 from release.app.untrusted import BuildCheck, UntrustedResult
-from release.cli.output.ci_outputs import outputs_of_report, publish
+from release.cli.output.ci_outputs import publish
+from release.cli.output.outputs import outputs_of_report
 from release.cli.output.stdout import data, document
 from release.cli.output.summary import summary_of
 from release.cli.output.text import decision_lines
