@@ -63,10 +63,8 @@ def choose(order: Iterable[Builder], task: BuildTask, values: BuildValues) -> Ch
         return passed_over[0][1]
     reasons = "; ".join(f"`{name}`: {problem.reason}" for name, problem in passed_over)
     lacking = [problem for _, problem in passed_over if problem.kind == "lacks"]
-    hint, cause = (
-        "install buildx or start a docker daemon; or make the files before the build and `COPY` them",
-        None,
-    )
+    hint = "install buildx or start a docker daemon; or make the files before the build and `COPY` them"
+    cause = None
     if lacking and all(problem.kind == "lacks" for _, problem in passed_over):
         # Each builder answers, so the Dockerfile has to change.
         hint, cause = lacking[0].hint or hint, lacking[0].cause

@@ -8,7 +8,7 @@ import random
 
 from tests.support.buildkit_conversion.compare import known_difference, refusal
 from tests.support.buildkit_conversion.questions import question
-from tests.support.buildkit_conversion.settings import ours, settings_question
+from tests.support.buildkit_conversion.settings import settings_by_layers, settings_question
 from tests.support.buildkit_parser.compare import ask
 from tests.support.programs.go import ROOT, build
 from tests.support.releases.flattened import settings_of
@@ -39,7 +39,7 @@ def test_layers_gives_an_image_the_settings_that_buildkit_gives_it() -> None:
     questions = [settings_question(rng) for _ in range(COUNT)]
     wrong, both = [], 0
     for asked, answer in zip(questions, ask(build(PROGRAM), questions), strict=True):
-        made = None if "error" in answer else ours(asked)
+        made = None if "error" in answer else settings_by_layers(asked)
         if made is None:
             continue
         both += 1

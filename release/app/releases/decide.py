@@ -159,9 +159,8 @@ def pairs(given: str | dict[str, str] | tuple[str, ...], section: str = "labels"
         return given
     if not given:
         return {}
-    from release.tagging.rules.listing import (
-        parse_items,
-    )  # imported late: most configs have a mapping, or none
+    # Imported late: most configs have a mapping, or none.
+    from release.tagging.rules.listing import parse_items
 
     blocks = (given,) if isinstance(given, str) else given
     entries = [item.text.partition("=") for block in blocks for item in parse_items(block, source=section)]

@@ -114,6 +114,8 @@ class LayersBuilder:
         found = {use: self._base(use) for use in uses}
         for use, base in found.items():
             read_triggers(base.settings.on_build, dockerfile, use.line)
+        if not found:
+            return found
         settings = {(use.name, use.platform): base.settings for use, base in found.items()}
 
         def settings_of(operand: str, own: Platform) -> ImageConfig | None:

@@ -146,12 +146,9 @@ class _Worker:
 
     def do_workdir(self, instruction: Workdir) -> None:
         path = self._scope.expand(instruction, instruction.path)
-        folder = "/" + posixpath.normpath(posixpath.join("/", self._image.config.working_dir, path)).lstrip(
-            "/"
-        )
-        self._config(
-            working_dir=path if path.startswith("/") else folder
-        )  # as BuildKit has it: `/a/../b` stays
+        folder = posixpath.normpath(posixpath.join("/", self._image.config.working_dir, path))
+        # As in BuildKit, `/a/../b` stays as it is written.
+        self._config(working_dir=path if path.startswith("/") else "/" + folder.lstrip("/"))
         tree = self._image.tree
         missing = missing_folders(
             tree.resolve(folder), tree, self._numeric_user(), where=self._at(instruction)

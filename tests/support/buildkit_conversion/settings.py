@@ -47,7 +47,7 @@ def settings_question(rng: random.Random) -> dict[str, Any]:
     return {**question(rng), "dockerfile": text, "target": ""}
 
 
-def ours(asked: dict[str, Any]) -> dict[str, Any] | None:
+def settings_by_layers(asked: dict[str, Any]) -> dict[str, Any] | None:
     """Return the settings of the image that `layers` makes; None if it makes none."""
     try:
         image = build_stages(

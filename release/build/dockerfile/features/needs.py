@@ -187,6 +187,13 @@ def _require_check(dockerfile: Dockerfile, check: str) -> None:
             )
 
 
+def _first_folders(base: Stage | str | None, settings: ImageConfig | None) -> StageFolders:
+    """The folders that a stage begins with: those of a base image are not known, whether or not it was read."""
+    known = None if isinstance(base, str) else frozenset[str]()
+    working_dir = settings.working_dir if settings is not None else ""
+    return StageFolders(known, working_dir=working_dir or "/", is_placed=settings is not None)
+
+
 def _of_stage(
     dockerfile: Dockerfile,
     stage: Stage,
@@ -209,12 +216,7 @@ def _of_stage(
     # A trigger of the base may set variables, too.
     is_read = settings is not None and not settings.on_build
     is_open = below.is_open if below else isinstance(base, str) and not is_read
-    if below:
-        folders = below.folders.copy()
-    elif settings is not None:
-        folders = StageFolders(working_dir=settings.working_dir or "/", is_placed=True)
-    else:
-        folders = StageFolders(None if is_open else frozenset())
+    folders = below.folders.copy() if below else _first_folders(base, settings)
     place = Place(dockerfile=dockerfile, stage=stage, scope=inner, is_open=is_open, folders=folders)
     places[stage.index] = place
     outside = Place(dockerfile=dockerfile, stage=stage, scope=scope, is_open=False, folders=folders)

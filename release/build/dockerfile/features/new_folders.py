@@ -6,6 +6,7 @@ folder that may exist counts as existing.
 
 from __future__ import annotations
 
+import copy
 import posixpath
 from collections.abc import Iterator
 
@@ -26,12 +27,7 @@ class StageFolders:
 
     def copy(self) -> StageFolders:
         """The folders of a stage that starts from this one."""
-        found = StageFolders(self._known, working_dir=self._working_dir)
-        found._filled = self._filled
-        found._made = self._made
-        found._is_placed = self._is_placed
-        found.user = self.user
-        return found
+        return copy.copy(self)  # no member is changed in place
 
     def forget(self) -> None:
         """Any folder may exist from here on."""
@@ -80,9 +76,10 @@ class StageFolders:
         return not any(path == each or path.startswith(f"{each.rstrip('/')}/") for each in self._filled)
 
     def _make(self, path: str) -> None:
-        self._made |= {*_above(path), path}
+        made = {*_above(path), path}
+        self._made |= made
         if self._known is not None:
-            self._known |= {*_above(path), path}
+            self._known |= made
 
 
 def _above(path: str) -> Iterator[str]:

@@ -116,12 +116,12 @@ def _flavor(text: str, values: Values, line: int) -> tuple[list[str], list[str]]
     affixes = _not_on_latest(lines, line) if conditions else ""
     # A line without effect by itself may take back an earlier one: `prefix=` after `prefix=a-`.
     keys = [one.partition("=")[0].strip() for one in lines]
-    plain = [
-        one.replace(" ", "") in _NO_EFFECT and keys.count(key) == 1
+    kept = [
+        one
         for one, key in zip(lines, keys, strict=True)
+        if keys.count(key) > 1 or one.replace(" ", "") not in _NO_EFFECT
     ]
-    lines = [one for one, is_plain in zip(lines, plain, strict=True) if not is_plain]
-    return lines, [f"type=raw,value=latest,enable={one},priority=0{affixes}" for one in conditions]
+    return kept, [f"type=raw,value=latest,enable={one},priority=0{affixes}" for one in conditions]
 
 
 def _not_on_latest(flavor: list[str], line: int) -> str:
