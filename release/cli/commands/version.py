@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import click
 import msgspec
 
@@ -76,32 +78,19 @@ def command(
     chosen = one_form(form, as_json=as_json, default="plain", template=template)
     _require_sense(part, channel, create=create, push=push, force_unpushed=force_unpushed)
     _require_no_labels(part, chosen)
-    if part is not None and result_file is not None:
-        raise ConfigError(
-            "`--result-file` takes the outputs of this commit's version, and `--next` prints another one",
-            hint="write it with the shell: `shipmark version --next auto --format env > FILE`",
-        )
     component = session.settings.component
     if part is not None:
-        # Imported late: the modules that read the commits since the last release take time to load, and only `--next`
-        # needs them.
-        from release.app.versions.next_version import NextVersionRequest, next_found
-
         git_tag = "pushed" if push else "local" if create else "none"
-        request = {
-            "part": part,
-            "channel": channel,
-            "component": component,
-            "git_tag": git_tag,
-            "force_unpushed": force_unpushed,
-        }
-        found = next_found(
+        wish = {"part": part, "channel": channel, "component": component, "git_tag": git_tag}
+        due = _next_published(
             session,
-            convert(request, NextVersionRequest),
+            {**wish, "force_unpushed": force_unpushed},
+            result_file,
             check=lambda facts: _written(facts, chosen, template, go_variables),
         )
-        if found is None:
+        if due is None:
             return
+        found = due
     else:
         found = _published(session, component, result_file, labelled=chosen == "labels")
     for warning in found.warnings:
@@ -130,6 +119,33 @@ def _published(session: Session, component: str | None, result_file: str | None,
         publish(session, outputs_of_version(decision, None), result_file)
         raise
     publish(session, outputs_of_version(decision, version_report(found)), result_file)
+    return found
+
+
+def _next_published(
+    session: Session,
+    wish: Mapping[str, object],
+    result_file: str | None,
+    *,
+    check: Callable[[VersionFacts], object],
+) -> Found | None:
+    """The next version, after the outputs are written if any are requested; all are empty if no version is due.
+
+    `wish`: the members of a `NextVersionRequest`. `check`: as of `next_found`.
+    """
+    # Imported late: the modules that read the commits since the last release take time to load, and only `--next`
+    # needs them.
+    from release.app.versions.next_version import NextVersionRequest, next_found
+
+    request = convert(wish, NextVersionRequest)
+    if not takes_outputs(session, result_file):
+        return next_found(session, request, check=check)
+    from release.cli.output.ci_outputs import publish, require_publishable
+    from release.cli.output.outputs import outputs_of_next
+
+    require_publishable(session, result_file)
+    found = next_found(session, request, check=check)
+    publish(session, outputs_of_next(None if found is None else version_report(found)), result_file)
     return found
 
 

@@ -35,6 +35,16 @@ def outputs_of_version(decision: DecisionReport, version: VersionReport | None) 
     )
 
 
+def outputs_of_next(version: VersionReport | None) -> Outputs:
+    """The outputs of `version --next`: the version, its channel and its document; none if no version is due.
+
+    Nothing is named after it yet, so there are neither tags nor a digest.
+    """
+    if version is None:
+        return Outputs()
+    return Outputs(version=version.version, channel=version.channel, json=_json(version))
+
+
 def outputs_of_decisions(decisions: Sequence[DecisionReport]) -> Outputs:
     """The outputs of `tags`, which pushes nothing: of several components only `components` and `json`."""
     components = _text({one.component: _of_component(one, "") for one in decisions})

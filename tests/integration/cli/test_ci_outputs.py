@@ -116,6 +116,32 @@ def test_output_json_is_the_document_that_the_command_prints(
         assert json.loads(outputs(github["GITHUB_OUTPUT"])["json"]) == done.json, command
 
 
+@pytest.mark.parametrize(
+    ("message", "version", "channel"),
+    [("feat: more", "1.5.0", "release"), ("docs: more", "", "")],
+    ids=["due", "not due"],
+)
+def test_next_version_is_an_output_which_is_empty_if_no_version_is_due(
+    project: Project, github: dict[str, str], message: str, version: str, channel: str
+) -> None:
+    project.repo.commit(message)
+    env = {**github, "GITHUB_REF": "refs/heads/main"}
+    project.must("version", "--next", "auto", "--result-file", "next.env", env=env)
+    given = outputs(github["GITHUB_OUTPUT"])
+    assert (given["version"], given["channel"], given["tags"], given["digest"]) == (version, channel, "", "")
+    assert (json.loads(given["json"])["version"] if version else given["json"]) == version
+    lines = (project.repo.path / "next.env").read_text().splitlines()
+    assert f"SHIPMARK_VERSION={version}" in lines
+
+
+def test_next_version_that_may_not_be_tagged_is_no_output(project: Project, github: dict[str, str]) -> None:
+    project.repo.commit("feat: more", files={"a": "1"})
+    project.repo.write({"a": "2"})
+    env = {**github, "GITHUB_REF": "refs/heads/main"}
+    assert project("version", "--next", "auto", "--create", env=env).code == 3
+    assert not Path(github["GITHUB_OUTPUT"]).exists()
+
+
 def test_version_that_a_shallow_clone_does_not_know_is_no_output(
     project: Project, github: dict[str, str], tmp_path: Path
 ) -> None:

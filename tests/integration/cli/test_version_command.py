@@ -155,7 +155,6 @@ class TestNext:
             ["--push"],
             ["--next", "patch", "--push"],
             ["--next", "patch", "--force-unpushed"],
-            ["--next", "patch", "--result-file", "outputs.env"],
             ["--json", "--format", "semver"],
             ["--format", "json", "--template", "x"],
             # The last error that can be seen: the next version cannot be written, so nothing may be tagged before.
