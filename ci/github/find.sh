@@ -18,7 +18,8 @@ if [ "${RUNNER_OS:-}" = Windows ]; then
 fi
 
 put venv "$venv"
-put comment-file "$RUNNER_TEMP/shipmark-comment.md"
+# Each use of the action writes a file of its own: a job may preview several images.
+put comment-file "$(mktemp -d "$RUNNER_TEMP/shipmark-comment.XXXXXX")/shipmark-comment.md"
 # The version that runs is the one of this action's ref, so its folder is the stamp.
 if [ "$(cat "$venv/shipmark.stamp" 2>/dev/null)" = "$root" ]; then
   put installed true

@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
 # Writes FILE as a comment on the request, in place of the comment that an earlier run wrote: comment.sh FILE
 #
+# An empty FILE is the one that shipmark's action wrote last in this job.
 # Reads GITHUB_API_URL, GITHUB_REPOSITORY, REQUEST (the request's number), TOKEN and NAME (of the comment, where a request
 # has several). What GitHub refuses is a notice or a warning and no error: the same text is in the job's summary.
 set -euo pipefail
 
 file=$1
+if [ -z "$file" ]; then
+  for one in "$RUNNER_TEMP"/shipmark-comment.*/shipmark-comment.md; do
+    if [ "$one" -nt "$file" ]; then file=$one; fi
+  done
+fi
 # GitHub refuses a comment with more than 65,536 characters. The difference is for the end that a cut text gets.
 limit=65000
 

@@ -121,6 +121,21 @@ def test_action_runs_preview_by_default_and_pushes_nothing(ready: Job, tmp_path:
     assert done.steps == ("Find shipmark and Python", "Run shipmark")
 
 
+def test_two_previews_in_one_job_have_a_comment_file_each(ready: Job, tmp_path: Path) -> None:
+    names = ("api", "web")
+    files = [ready.run(image=f"oci:{tmp_path / name}").outputs["comment-file"] for name in names]
+    texts = [Path(file).read_text() for file in files]
+    assert [[name in text for name in names] for text in texts] == [[True, False], [False, True]]
+
+
+def test_action_sets_the_next_version_as_an_output(ready: Job) -> None:
+    ready.workspace.commit("feat: two", {"hello": "two\n"})
+    ready.env["GITHUB_SHA"] = ready.workspace.head
+    ready.on("push", "refs/heads/main")
+    done = ready.run(command="version", args="--next\nauto")
+    assert (done.code, done.outputs["version"], done.outputs["tags"]) == (0, "1.5.0", ""), done.stderr
+
+
 def test_one_job_builds_previews_releases_promotes_takes_back_and_restores(
     ready: Job, registry_server: RegistryServer
 ) -> None:

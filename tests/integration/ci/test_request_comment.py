@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -112,6 +113,7 @@ class Job:
         self.event = folder / "event.json"
         self.event.write_text('{"pull_request": {"number": 12}}')
         self.folder = folder
+        self.uses = 0
         self.env = {
             **scrubbed(folder),
             "GITHUB_API_URL": hub.url,
@@ -120,9 +122,18 @@ class Job:
             "GITHUB_EVENT_PATH": str(self.event),
         }
 
+    def preview(self, text: str) -> Path:
+        """Write the file of one use of shipmark's action in this job."""
+        self.uses += 1
+        file = self.temp / f"shipmark-comment.{9 - self.uses}" / "shipmark-comment.md"
+        file.parent.mkdir()
+        file.write_text(text)
+        os.utime(file, (self.uses, self.uses))
+        return file
+
     def run(self, text: str | None, **inputs: str) -> ActionRun:
         if text is not None:
-            (self.temp / "shipmark-comment.md").write_text(text)
+            self.preview(text)
         action = Composite(ROOT / "ci" / "github" / "comment", used={})
         return action.run(inputs, workspace=self.folder, temp=self.temp, env=self.env)
 
@@ -144,6 +155,13 @@ def test_first_run_comments_and_the_next_one_replaces_its_comment(hub: GitHub, j
     assert len(hub.comments) == 122
     assert [method for method, _, _ in hub.seen] == ["GET", "GET", "POST", "GET", "GET", "PATCH"]
     assert {token for _, _, token in hub.seen} == {"Bearer t0ken"}
+
+
+def test_each_use_of_the_action_has_a_file_and_the_last_one_is_the_comment(hub: GitHub, job: Job) -> None:
+    first = job.preview(f"{COMMENT_MARK}\nfirst\n")
+    job.preview(f"{COMMENT_MARK}\nsecond\n")
+    assert job.run(None).code == job.run(None, file=str(first), name="api").code == 0
+    assert own(hub) == [f"{COMMENT_MARK}\nsecond\n", "<!-- shipmark api -->\nfirst\n"]
 
 
 def own(hub: GitHub) -> list[str]:
