@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from release.build import BuildTask, BuildValues
-from release.build.context.build_checks import check_notes
 from release.build.context.checkout import crlf_note, mode_note, with_links
 from release.build.context.completeness import Lack, incomplete, read_by_build, without_allowed
 from release.build.context.filters import Unfiltered, filter_notes, unfiltered
@@ -22,6 +21,7 @@ from release.build.context.sizes import size_warning
 from release.build.context.sources import require_sources, require_usual
 from release.build.context.tree import Tree
 from release.build.context.walk import walk
+from release.build.dockerfile.build_checks import check_notes
 from release.build.dockerfile.stage_graph import target_stage
 from release.compression.entries import HostFile, Inline
 from release.control import Cancel

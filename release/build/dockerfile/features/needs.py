@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from release.build.dockerfile.build_checks import require_check_options
 from release.build.dockerfile.features.names import Feature, Need
 from release.build.dockerfile.features.new_folders import StageFolders
 from release.build.dockerfile.features.place import Place
@@ -25,8 +26,6 @@ from release.build.dockerfile.stage_graph import (
     stages_up_to,
     target_stage,
 )
-from release.build.dockerfile.truths import FALSE, TRUE
-from release.build.dockerfile.white_space import SPACE
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 from release.oci.image_json import ImageConfig, Platform
@@ -166,25 +165,13 @@ def _of_file(dockerfile: Dockerfile, target: str | None) -> Iterator[Need]:
         text = f"# syntax={dockerfile.syntax}"
         yield Need(feature=feature, line=1, what=f"`{text}`", text=text)
     if dockerfile.check is not None:
-        _require_check(dockerfile, dockerfile.check)
+        require_check_options(dockerfile)
         text = f"# check={dockerfile.check}"
         yield Need(feature="check", line=dockerfile.check_line, what="`# check=`", text=text)
     stage = target_stage(dockerfile, target)
     if target is not None and stage.name != target.lower():
         what = f"the stage `{target}` without a name"
         yield Need(feature="stage-index", line=stage.base.line, what=what, text=stage.base.text)
-
-
-def _require_check(dockerfile: Dockerfile, check: str) -> None:
-    """Raise `BuildError` for options of `# check=` that BuildKit cannot read (`ParseLintOptions`)."""
-    for option in check.split(";", 2):
-        name, equals, value = option.partition("=")
-        is_known = bool(equals) and name.strip(SPACE) in ("skip", "experimental", "error")
-        if not is_known or (name.strip(SPACE) == "error" and value.strip(SPACE) not in TRUE | FALSE):
-            raise BuildError(
-                f"{dockerfile.name}:{dockerfile.check_line}: `{option}` is not an option of `# check={check}`",
-                hint="write it without blanks, like `# check=skip=JSONArgsRecommended;error=true`",
-            )
 
 
 def _first_folders(base: Stage | str | None, settings: ImageConfig | None) -> StageFolders:

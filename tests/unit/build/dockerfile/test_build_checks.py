@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release.build.context.build_checks import check_notes
+from release.build.dockerfile.build_checks import check_notes
 from release.build.dockerfile.parser import parse
 
 
