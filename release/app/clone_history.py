@@ -193,6 +193,7 @@ def fetched_history(session: Session, remote: str, *, trees: bool = False) -> Fe
         root=taken.root,
         remote=remote,
         path=os.path.join(session.cache.path, f"history-{digest}{kind}.git"),
+        object_format=taken.object_format,
         trees=trees,
         complete=not taken.shallow and not trees,
     )
@@ -207,13 +208,15 @@ def private_repository(session: Session, remote: str, kind: str, *, trees: bool 
     """The private repository for single objects of one kind, in the cache folder."""
     from release.git.fetched_history import FetchedHistory
 
+    taken = session.git.any_snapshot()
     digest = hashlib.sha256(remote.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return FetchedHistory(
         session.process,
         session.settings.env,
-        root=session.git.any_snapshot().root,
+        root=taken.root,
         remote=remote,
         path=os.path.join(session.cache.path, f"{kind}-{digest}.git"),
+        object_format=taken.object_format,
         trees=trees,
     )
 

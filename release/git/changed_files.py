@@ -22,7 +22,9 @@ def changed_files(git: Git, head: str, earlier: Iterable[str]) -> dict[str, tupl
     # `git diff EARLIER HEAD` prints.
     lines = "".join(f"{head} {one}\n" for one in known).encode()
     options = ("--stdin", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--always", "--root")
-    output = git.read("diff-tree", *options, stdin=lines) if known else b""
+    # With `ignore` in `.gitmodules`, git leaves out a submodule of which the two commits name different commits.
+    submodules = "--ignore-submodules=none"
+    output = git.read("diff-tree", *options, submodules, stdin=lines) if known else b""
     with understood("the files that changed"):
         fields = output.decode("utf-8", "backslashreplace").split("\0")[:-1]
         return dict(zip(known, _split(fields, head, len(known)), strict=True))

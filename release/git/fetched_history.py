@@ -19,6 +19,8 @@ from release.errors import GitError
 from release.git.command import OFFLINE, Git, git_argv, git_environment, with_objects
 from release.git.credentials import credentials_of, keeps_to_its_host, with_settings
 from release.git.failures import told_by
+from release.git.model import ObjectFormat
+from release.git.remote import fetch_url
 from release.git.repository import find_places, is_git_folder
 from release.lazy_pattern import pattern
 from release.ports import Completed, Process
@@ -59,9 +61,9 @@ class Fetched(NamedTuple):
 class FetchedHistory:
     """The private repository in the folder `path`.
 
-    `root`: the clone's work tree. `remote`: the name of the clone's remote. `trees`: also fetch trees, which commands
-    that compare files need. `complete`: the clone is not shallow, so what it has is not fetched again; then the private
-    repository is of use only together with this clone.
+    `root`: the clone's work tree. `remote`: the name of the clone's remote. `object_format`: the clone's, `sha1` or
+    `sha256`. `trees`: also fetch trees, which commands that compare files need. `complete`: the clone is not shallow,
+    so what it has is not fetched again; then the private repository is of use only together with this clone.
     """
 
     def __init__(
@@ -72,13 +74,16 @@ class FetchedHistory:
         root: str,
         remote: str,
         path: str,
+        object_format: ObjectFormat = "sha1",
         trees: bool = False,
         complete: bool = False,
     ) -> None:
         self._process = process
         self._root = root
         self._remote = remote
-        self._path = path
+        # A repository has one format, and the clone in a folder may be replaced by one with the other format.
+        self._path = path if object_format == "sha1" else f"{path.removesuffix('.git')}-{object_format}.git"
+        self._object_format = object_format
         self._filter = "blob:none" if trees else "tree:0"
         self._env = env
         self._complete = complete
@@ -135,8 +140,10 @@ class FetchedHistory:
     def _prepare(self) -> None:
         if is_git_folder(self._path):
             return
+        # git-init(1): the option exists since git 2.29, which is also the first that reads such a clone.
+        form = () if self._object_format == "sha1" else (f"--object-format={self._object_format}",)
         # An empty template: the user's own could install hooks.
-        self._must("init", "--quiet", "--bare", "--template=", self._path, folder=self._root)
+        self._must("init", "--quiet", "--bare", "--template=", *form, self._path, folder=self._root)
 
     def _lacks(self, wanted: Collection[str]) -> bool:
         text = "".join(f"{commit}^{{commit}}\n" for commit in wanted).encode()
@@ -193,9 +200,8 @@ class FetchedHistory:
 
     def _url(self) -> str | None:
         """The URL of the clone's remote. A relative path, which counts from the clone's top, is made absolute."""
-        done = Git(self._process, self._root, self._env).run("config", "--get", f"remote.{self._remote}.url")
-        url = done.stdout.decode("utf-8", "surrogateescape").strip()
-        if done.code != 0 or not url:
+        url = fetch_url(Git(self._process, self._root, self._env), self._remote)
+        if url is None:
             return None
         return url if _URL.match(url) else os.path.normpath(os.path.join(self._root, url))
 

@@ -7,7 +7,10 @@ from typing import Literal
 
 import msgspec
 
+ObjectFormat = Literal["sha1", "sha256"]
 RemoteState = Literal["no remote", "not asked", "answered", "refused"]
+
+_SHA1_DIGITS = 40
 
 
 class Describe(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +61,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     remote: str | None = None
     remotes: tuple[str, ...] = ()
     unfit: tuple[UnfitTag, ...] = ()
+
+    @property
+    def object_format(self) -> ObjectFormat:
+        """The hash of the repository's objects, told by the length of a commit's id."""
+        return "sha1" if len(self.head) == _SHA1_DIGITS else "sha256"
 
 
 class RemoteRefs(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,15 @@ def _is_shallow(git: Git) -> bool:
     return git.read("rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
+def fetch_url(git: Git, remote: str) -> str | None:
+    """The URL that `git fetch REMOTE` uses, as it is configured; None if the clone has no such remote.
+
+    git-remote(1), `set-url --add`: a remote may have several URLs. Git fetches from the first, and pushes to all.
+    """
+    done = git.run("config", "--null", "--get-all", f"remote.{remote}.url")
+    return done.stdout.decode("utf-8", "surrogateescape").partition("\0")[0].strip() or None
+
+
 def remote_refs(
     process: Process, root: str, env: Mapping[str, str], remote: str, *, timeout: float = _TIMEOUT
 ) -> RemoteRefs:

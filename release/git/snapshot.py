@@ -172,10 +172,17 @@ def _path_of(record: str) -> str:
 
 
 def _settings(git: Git) -> dict[str, str]:
-    """The URLs of remotes, the remotes of branches, and `core.worktree`; the last value of each."""
+    """The URLs of remotes, the remotes of branches, and `core.worktree`: the value of each that git uses.
+
+    Of a remote's URLs that is the first (`fetch_url`), else the last.
+    """
     output = git.read("config", "-z", "--get-regexp", _SETTINGS, accept=(0, 1))
     pairs = (record.partition("\n") for record in output.decode("utf-8", "surrogateescape").split("\0"))
-    return {name: value for name, _, value in pairs if name}
+    found: dict[str, str] = {}
+    for name, _, value in pairs:
+        if name and not (name.endswith(".url") and name in found):
+            found[name] = value
+    return found
 
 
 def _shown(url: str | None) -> str | None:

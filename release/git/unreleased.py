@@ -16,7 +16,10 @@ def unreleased_commits(git: Git, head: str, since: str | None, *, paths: bool) -
     `paths`: with the files that each commit changed; a merge has none. Takes one process.
     """
     span = head if since is None else f"{since}..{head}"
-    files = ("--name-only", "--no-renames") if paths else ("--no-patch",)
+    # `--root`: `log.showRoot=false` lists no files of the first commit. `--ignore-submodules`: with `ignore` in
+    # `.gitmodules` git leaves out that a commit moved a submodule.
+    listed = ("--name-only", "--no-renames", "--root", "--ignore-submodules=none")
+    files = listed if paths else ("--no-patch",)
     form = f"--format={_MARK}%H%x00%P%x00%B%x00"
     output = git.read("log", "-z", "--topo-order", *files, form, "--encoding=UTF-8", span, "--")
     with understood("the commits since the last release"):

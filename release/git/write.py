@@ -60,7 +60,9 @@ def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "ori
     git = _Writer(root, env)
     ref = f"refs/tags/{name}"
     try:
-        git.run("push", "--atomic", "--", remote, f"{ref}:{ref}", timeout=_PUSH_TIMEOUT)
+        # `push.followTags` of the user would push other tags, too, which may start releases.
+        options = ("--atomic", "--no-follow-tags")
+        git.run("push", *options, "--", remote, f"{ref}:{ref}", timeout=_PUSH_TIMEOUT)
     except _command_error() as error:
         told = _told(error)
         git.run("tag", "--delete", "--", name)
@@ -78,9 +80,11 @@ def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "ori
 def deepen(root: str, env: Mapping[str, str], *, shallow: bool, remote: str = "origin") -> None:
     """Fetch the history and tags that a clone lacks. A tag of the remote replaces a local tag of the same name.
 
-    `shallow`: whether the clone is shallow; otherwise only new commits and tags are fetched. Raises `GitError`.
+    Tags and branches that only the clone has stay, whatever `fetch.prune` and `fetch.pruneTags` say: they may not be
+    pushed yet. `shallow`: whether the clone is shallow; otherwise only new commits and tags are fetched. Raises
+    `GitError`.
     """
-    arguments = ["--tags", "--force", *(["--unshallow"] if shallow else [])]
+    arguments = ["--tags", "--force", "--no-prune", "--no-prune-tags", *(["--unshallow"] if shallow else [])]
     try:
         _Writer(root, env).run("fetch", *arguments, "--", remote, timeout=_FETCH_TIMEOUT)
     except _command_error() as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -169,6 +170,10 @@ ROWS = {
         then(cloned("--depth=1"), lambda o, c: c.git("remote", "set-url", "origin", "../repo")),
         None, "partial", SHALLOW, COUNTED,
     ),
+    "a remote with a second URL, to which git only pushes": Row(
+        then(cloned("--depth=1"), lambda o, c: c.git("remote", "set-url", "--add", "origin", "/nowhere")),
+        None, "partial", SHALLOW, COUNTED,
+    ),
     "a local commit on a shallow clone": Row(
         then(cloned("--depth=1"), lambda o, c: c.commit("mine")), None, "partial", SHALLOW, ("1.4.3", 3)
     ),
@@ -237,6 +242,24 @@ def test_tags_warns_of_what_a_clone_lacks_and_preview_reads_that_from_the_remote
         git="partial" if answered else "complete", log="complete", registry="complete"
     )
     assert content(clone) == before
+
+
+def test_preview_fetches_the_history_of_a_shallow_clone_whose_objects_have_sha256(
+    git_repo: GitRepo, tmp_path: Path
+) -> None:
+    other = GitRepo(tmp_path / "other", home=Path(git_repo.env["HOME"]), init=False)
+    git_repo.git("init", "--quiet", "--object-format=sha256", "--initial-branch=main", str(other.path))
+    origins = {"sha1": git_repo, "sha256": other}
+    for repo in origins.values():
+        repo.commit(files={"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "1"})
+        repo.tag("v1.4.2")
+        repo.commit()
+    # A clone that was made anew in the same folder uses the same folder of the cache.
+    for objects in ("sha1", "sha256", "sha1"):
+        clone = origins[objects].clone(tmp_path / "clone", "--depth=1")
+        found = tags_asked(clone)
+        assert found.version == version_at(("1.4.3", 1), clone.head), found.warnings
+        shutil.rmtree(clone.path)
 
 
 CI: dict[str, dict[str, str]] = {

@@ -322,6 +322,14 @@ class TestPlaces:
         git_repo.git("remote", "add", "origin", "https://user:s3cret@git.example/acme/app.git")
         assert read(git_repo).remote_url == "https://git.example/acme/app.git"
 
+    def test_remote_url_in_a_snapshot_is_the_first_one_from_which_git_fetches(
+        self, git_repo: GitRepo
+    ) -> None:
+        git_repo.commit()
+        git_repo.git("remote", "add", "origin", "https://git.example/acme/app.git")
+        git_repo.git("remote", "set-url", "--add", "origin", "https://mirror.example/acme/app.git")
+        assert read(git_repo).remote_url == "https://git.example/acme/app.git"
+
     def test_snapshots_tag_listing_contains_branches_too(self, git_repo: GitRepo) -> None:
         git_repo.commit()
         git_repo.branch("feature/x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from release.control import Cancel
+from release.git.changed_files import changed_files
 from release.git.command import Git
 from release.git.unreleased import unreleased_commits
 from release.programs.processes import Processes
@@ -55,6 +56,36 @@ def test_git_configuration_does_not_change_the_unreleased_commits(repo: GitRepo)
     repo.git("mv", "a", "ä")
     repo.commit("feat: move")
     assert [(one.message, one.paths) for one in commits(repo, paths=True)] == [("feat: move", ("a", "ä"))]
+
+
+def test_files_of_the_first_commit_are_listed_whatever_git_is_configured_to_show(git_repo: GitRepo) -> None:
+    git_repo.git("config", "log.showRoot", "false")
+    git_repo.commit("feat: start", {"a": "1"})
+    git = Git(Processes(Cancel()), str(git_repo.path), git_repo.env)
+    assert [one.paths for one in unreleased_commits(git, git_repo.head, None, paths=True)] == [("a",)]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ("diff.ignoreSubmodules", "all"),
+        ("submodule.lib.ignore", "all"),
+        ("--file=.gitmodules", "submodule.lib.ignore", "all"),
+    ],
+)
+def test_moved_submodule_is_a_changed_file_although_git_is_told_to_ignore_it(
+    repo: GitRepo, setting: tuple[str, ...]
+) -> None:
+    repo.git("config", "--file=.gitmodules", "submodule.lib.path", "lib")
+    repo.git("config", *setting)
+    for message, moved in (("chore: add lib", "1" * 40), ("fix: move lib", "2" * 40)):
+        repo.git("add", ".gitmodules")
+        repo.git("update-index", "--add", "--cacheinfo", f"160000,{moved},lib")
+        repo.git("commit", "--quiet", "--allow-empty", f"--message={message}")
+    found = commits(repo, paths=True)
+    assert [one.paths for one in found] == [("lib",), (".gitmodules", "lib")]
+    git = Git(Processes(Cancel()), str(repo.path), repo.env)
+    assert changed_files(git, repo.head, [found[1].id]) == {found[1].id: ("lib",)}
 
 
 def test_an_unreleased_merge_has_no_files_and_the_merged_commits_raise_the_version(repo: GitRepo) -> None:

@@ -94,6 +94,15 @@ class TestPush:
         push_tag(str(clone.path), "v1.1.0", clone.env)
         assert git_repo.git("rev-parse", "v1.1.0") == clone.git("rev-parse", "v1.1.0")
 
+    def test_push_sends_no_other_tag_whatever_the_user_configured(
+        self, clone: GitRepo, git_repo: GitRepo
+    ) -> None:
+        clone.git("config", "push.followTags", "true")
+        clone.tag("v1.0.1-mine", "HEAD~1")
+        create_tag(str(clone.path), "v1.1.0", clone.head, "x", clone.env | PERSON)
+        push_tag(str(clone.path), "v1.1.0", clone.env)
+        assert git_repo.git("tag", "--list").split() == ["v1.0.0", "v1.1.0"]
+
     def test_push_over_an_existing_remote_tag_is_a_conflict_and_deletes_the_local_tag(
         self, clone: GitRepo, git_repo: GitRepo
     ) -> None:
@@ -133,6 +142,18 @@ class TestDeepen:
         assert remote_refs(process, str(clone.path), clone.env, "origin").tags == {
             "v1.0.0": clone.git("rev-parse", "v1.0.0^{commit}")
         }
+
+    @pytest.mark.parametrize("section", ["fetch", "remote.origin"])
+    def test_deepen_deletes_no_tag_and_no_branch_that_only_the_clone_has(
+        self, clone: GitRepo, section: str
+    ) -> None:
+        clone.git("config", f"{section}.prune", "true")
+        clone.git("config", f"{section}.pruneTags", "true")
+        clone.git("update-ref", "refs/remotes/origin/gone", "HEAD")
+        clone.tag("v1.1.0")
+        deepen(str(clone.path), clone.env, shallow=False)
+        assert clone.git("tag", "--list").split() == ["v1.0.0", "v1.1.0"]
+        assert clone.git("rev-parse", "refs/remotes/origin/gone") == clone.head
 
     def test_deepen_from_a_missing_remote_is_a_git_error(self, clone: GitRepo, tmp_path: Path) -> None:
         clone.git("remote", "set-url", "origin", str(tmp_path / "none"))

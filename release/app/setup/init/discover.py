@@ -75,7 +75,10 @@ def discover(session: Session) -> Found:
     root = session.root
     files = read_ci_files(root, [FOLDER])
     remote = _remote(session)
-    url = source_url(_asked(session, "config", "--get", f"remote.{remote}.url") or None)
+    # Of several URLs, git fetches from the first.
+    url = source_url(
+        _asked(session, "config", "--get-all", f"remote.{remote}.url").partition("\n")[0] or None
+    )
     dockerfiles, others = _dockerfiles(session)
     systems = [
         name

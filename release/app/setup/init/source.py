@@ -10,6 +10,7 @@ from release.app.session import Session
 from release.app.setup.init.definitions import Source
 from release.errors import ConfigError, GitError
 from release.git.command import Git
+from release.git.remote import fetch_url
 from release.json_text import parse_json
 from release.lazy_pattern import pattern
 from release.tagging.labels import source_url
@@ -59,7 +60,7 @@ def _installed(session: Session) -> Source | None:
 def _of_clone(session: Session, folder: str) -> Source | None:
     git = Git(session.process, folder, session.settings.env)
     try:
-        url = git.read("config", "--get", "remote.origin.url").decode("utf-8", "replace").strip()
+        url = fetch_url(git, "origin")
         commit = git.read("rev-parse", "HEAD").decode("ascii", "replace").strip()
     except GitError:
         return None
