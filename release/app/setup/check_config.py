@@ -66,7 +66,7 @@ def require_database(section: LogSection, env: Mapping[str, str]) -> None:
     """Raise `ConfigError` if a SQL log has no URL, or one of an unknown database; opens no connection."""
     url = sql_url(section, env)
     try:
-        from release.log.stores.sql.schema import parse_url
+        from release.log.stores.sql.urls import parse_url
     except ImportError:
         return  # the packages of `shipmark[sql]` are not installed here
     parse_url(url)

@@ -17,8 +17,8 @@ from release.log import Head, HeadMoved
 from release.log.catalog.tables import TABLES
 from release.log.sealing import seal
 from release.log.stores.sql.migrate import migrate
-from release.log.stores.sql.schema import parse_url
 from release.log.stores.sql.store import SqlStore
+from release.log.stores.sql.urls import parse_url
 from tests.support.logs.facts import independently_verified, planned, whole_release, writer
 from tests.support.logs.tampering import disarm, execute
 from tests.support.services.postgres import Postgres

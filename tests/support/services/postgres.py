@@ -8,6 +8,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -165,3 +166,13 @@ def postgres() -> Iterator[Postgres]:
 def own_postgres() -> Iterator[Postgres]:
     """Give a PostgreSQL server for one test, which may kill it."""
     yield from make_server()
+
+
+@pytest.fixture(scope="module")
+def tcp_postgres() -> Iterator[str]:
+    """Give the URL of the database `postgres` of a server on a TCP port."""
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        port = chosen.getsockname()[1]
+    for _ in make_server(options=["-c", "listen_addresses=127.0.0.1", "-p", str(port)]):
+        yield f"postgresql://{_OWNER}@127.0.0.1:{port}/postgres"

@@ -13,9 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from release.errors import LogCorrupt, LogError
 from release.log import Head
-from release.log.stores.sql.errors import translated
-from release.log.stores.sql.schema import ENTRY, HEAD, REVISION, engine_of, name_of, parse_url
+from release.log.stores.sql.checks import database_error
+from release.log.stores.sql.schema import ENTRY, HEAD, REVISION, engine_of
 from release.log.stores.sql.transaction import transaction
+from release.log.stores.sql.urls import located, name_of, parse_url
 
 # Key of PostgreSQL's advisory lock that makes concurrent migrations run one after the other.
 # Arbitrary, so that other programs in the database are unlikely to lock the same number.
@@ -25,11 +26,13 @@ _ADVISORY_LOCK = 7_305_511_894
 def migrate(url: str, *, workspace: str | None = None) -> tuple[str | None, str | None]:
     """Bring the tables to this version's revision, in one transaction; returns the revision before and after.
 
-    `workspace`: a SQLite file below it is not reached through a symlink.
+    `workspace`: the repository's top folder, from which a relative path is taken; a SQLite file below it is not reached
+    through a symlink.
 
     Raises `LogError` when the database refuses, `ConfigError` for a URL that names no database for a log.
     """
-    parsed = parse_url(url)
+    named = parse_url(url)
+    parsed = located(named, workspace)
     engine = engine_of(parsed, create=True, workspace=workspace)
     logging.getLogger("alembic").addHandler(logging.NullHandler())
     try:
@@ -37,7 +40,7 @@ def migrate(url: str, *, workspace: str | None = None) -> tuple[str | None, str 
             if parsed.get_backend_name() == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             before = MigrationContext.configure(connection).get_current_revision()
-            name = name_of(parsed)
+            name = name_of(named)
             if before is not None and not before.isdecimal():
                 raise LogError(
                     f"version log `{name}` cannot be migrated: its table `alembic_version` is another program's, at "
@@ -58,11 +61,9 @@ def migrate(url: str, *, workspace: str | None = None) -> tuple[str | None, str 
             return before, MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        message = f"version log `{name_of(parsed)}` cannot be migrated: {str(cause).strip().splitlines()[0]}"
-        postgresql = parsed.get_backend_name() == "postgresql"
-        raise translated(
-            message, str(cause), getattr(cause, "sqlstate", None), postgresql=postgresql
-        ) from error
+        message = f"version log `{name_of(named)}` cannot be migrated: {str(cause).strip().splitlines()[0]}"
+        path = parsed.database if parsed.get_backend_name() == "sqlite" else None
+        raise database_error(message, cause, path) from error
     finally:
         engine.dispose()
 

@@ -5,6 +5,7 @@
 
 Rights of the role that writes releases (the tables' owner only runs `shipmark log migrate`):
 
+    GRANT USAGE ON SCHEMA public TO shipmark_ci;
     GRANT SELECT, INSERT ON log_entry TO shipmark_ci;
     GRANT SELECT, UPDATE ON log_head TO shipmark_ci;
     GRANT SELECT ON alembic_version TO shipmark_ci;
@@ -17,19 +18,15 @@ again at any time; a role without rights on them keeps an index in its cache fol
 
 from __future__ import annotations
 
-import re
 import sqlite3
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, create_engine
-from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import QueuePool
 
-from release.errors import ConfigError
 from release.filesystem.files import require_file
 from release.filesystem.workspace_paths import is_below
-from release.lazy_pattern import pattern
 
 #: The newest revision, which `shipmark log migrate` makes. Later ones must only add, so that newer tables can be used.
 REVISION = "0002"
@@ -56,74 +53,22 @@ ENTRY = Table(
     Column("line", Text, nullable=False),
 )
 
-# What may follow user and password in a URL: `host:port,host:port/database?name=value&name=value`.
-_BEHIND_USER = pattern(r"[^@/?#]*(?:/[^@?#]*)?(?:\?(?:[A-Za-z0-9_]+=[^&]*(?:&|$))*)?")
-# Seconds to connect to PostgreSQL. Without a limit, a firewall that drops packets would block the run for minutes.
-_CONNECT_TIMEOUT = 10
+# Options of libpq, unless the URL has them.
+# connect_timeout: seconds. Without a limit, a firewall that drops packets would block the run for minutes.
+# keepalives_… (seconds), tcp_user_timeout (milliseconds): a build leaves the connection idle for longer than many NAT
+# gateways keep it (Azure: 4 minutes). Without them, Linux would send the next statement again for about 15 minutes.
+# Less than the writer's patience (20 s), which then connects anew.
+_DEFAULTS = {
+    "connect_timeout": 10,
+    "fallback_application_name": "shipmark",
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 # Seconds that SQLite waits for a write lock, equal to PostgreSQL's `lock_timeout` in `sql_transaction`.
 # An append holds the lock for milliseconds: a process that holds it for 10 s hangs.
 _BUSY_TIMEOUT = 10.0
-
-
-def parse_url(text: str) -> URL:
-    """The URL with the driver that shipmark uses. Raises `ConfigError`, whose message does not repeat the URL."""
-    try:
-        url = make_url(_with_quoted_password(text))
-    except (ArgumentError, ValueError) as error:  # ValueError: a port that is not a number
-        raise ConfigError(
-            "`log.url` is not a database URL", hint="`postgresql://user@host/database` or `sqlite:///path`"
-        ) from error
-    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
-        _require_ports(url)
-        return url.set(drivername="postgresql+psycopg")
-    if url.drivername == "sqlite" and url.database not in (None, "", ":memory:"):
-        return url
-    raise ConfigError(
-        f"`log.url` names a `{url.drivername}` database, which cannot hold the log",
-        hint="`postgresql://user@host/database` or `sqlite:///path`",
-    )
-
-
-def _require_ports(url: URL) -> None:
-    """Raise `ConfigError` for a port that is not a number from 1 to 65535, also in `?port=`, for several hosts."""
-    listed = url.query.get("port", ())
-    ports = [
-        *(listed.split(",") if isinstance(listed, str) else listed),
-        *([] if url.port is None else [str(url.port)]),
-    ]
-    for port in ports:
-        if port and not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 1 << 16):
-            raise ConfigError(
-                f"`log.url` has the port `{port[:20]}`, which is not a number from 1 to 65535",
-                hint="`postgresql://user@host:5432/database`",
-            )
-
-
-def _with_quoted_password(text: str) -> str:
-    """`text` with user and password percent-encoded, so that they may hold `@`, `/`, `#`, `?` and `%` as they are.
-
-    SQLAlchemy ends a password at its first `@`, and takes what follows for the host. This function ends user and
-    password at the first `@` that host, database and query can follow; a later `@` belongs to the query.
-    """
-    scheme, separator, rest = text.partition("://")
-    if not separator or not scheme.lower().startswith("postgres"):
-        return text
-    ends = [match.start() for match in re.finditer("@", rest)]
-    end = next((one for one in ends if _BEHIND_USER.fullmatch(rest, one + 1)), ends[-1] if ends else None)
-    if end is None:
-        return text
-    user, colon, password = rest[:end].partition(":")
-    user, password = (quote(unquote(part), safe="") for part in (user, password))
-    return f"{scheme}://{user}{colon}{password}{rest[end:]}"
-
-
-def name_of(url: URL) -> str:
-    """The database's name in messages: without user, password and options."""
-    kind = url.get_backend_name()
-    if kind == "sqlite":
-        return f"sqlite:{url.database}"
-    port = f":{url.port}" if url.port else ""
-    return f"{kind}://{url.host or 'localhost'}{port}/{url.database or ''}"
 
 
 def engine_of(url: URL, *, create: bool = False, workspace: str | None = None) -> Engine:
@@ -140,10 +85,10 @@ def engine_of(url: URL, *, create: bool = False, workspace: str | None = None) -
         pool_size=1,
         max_overflow=1,
         connect_args={
-            "connect_timeout": _CONNECT_TIMEOUT,
+            # SQLAlchemy lets these arguments replace the options of the URL, which are the user's.
+            **{name: value for name, value in _DEFAULTS.items() if name not in url.query},
             # Never prepare: a pooler may run each transaction in another session, which lacks the statement.
             "prepare_threshold": None,
-            "application_name": "shipmark",
             # Otherwise the driver takes the database's encoding, and fails for characters that it lacks.
             "client_encoding": "utf8",
         },

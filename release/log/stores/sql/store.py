@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -14,10 +13,10 @@ from release.control import Cancel
 from release.errors import LogCorrupt, LogError
 from release.filesystem.workspace_paths import is_below
 from release.log import Entry, Head, HeadMoved
-from release.log.chain import Malformed, envelope_of, head_of, read_line, verify_all
-from release.log.stores.sql.checks import require_fit, require_rights
-from release.log.stores.sql.errors import translated
-from release.log.stores.sql.schema import INDEX_REVISION, engine_of, name_of, parse_url
+from release.log.chain import envelope_of, head_of, verify_all
+from release.log.stores.sql.checks import database_error, require_fit, require_rights, require_visible
+from release.log.stores.sql.damage import head_after, lost
+from release.log.stores.sql.schema import INDEX_REVISION, engine_of
 from release.log.stores.sql.session import SqlSession
 from release.log.stores.sql.transaction import (
     PAGE,
@@ -28,18 +27,20 @@ from release.log.stores.sql.transaction import (
     locked,
     transaction,
 )
+from release.log.stores.sql.urls import located, name_of, parse_url
 
 
 class SqlStore:
     """A `LogStore` in the tables that `sql_migrate` makes.
 
-    `url`: `postgresql://user:password@host/database` or `sqlite:///path`. `workspace`: a SQLite file below it is not
-    reached through a symlink: `RefusedError` is raised instead.
+    `url`: `postgresql://user:password@host/database` or `sqlite:///path`. `workspace`: the repository's top folder,
+    from which a relative path is taken; a SQLite file below it is not reached through a symlink (`RefusedError`).
     """
 
     def __init__(self, url: str, *, cancel: Cancel, workspace: str | None = None) -> None:
-        parsed = parse_url(url)
-        self._name = name_of(parsed)
+        named = parse_url(url)
+        parsed = located(named, workspace)
+        self._name = name_of(named)
         self._is_postgres = parsed.get_backend_name() == "postgresql"
         self._path = None if self._is_postgres else parsed.database
         self._session = SqlSession(engine_of(parsed, workspace=workspace), cancel)
@@ -68,11 +69,15 @@ class SqlStore:
 
     def head(self) -> Head:
         """See `LogStore.head`."""
-        with self._reading() as connection:
+        with self._visible(), self._reading() as connection:
             return head_in(connection)
 
     def read(self, after: int = -1) -> Iterator[Entry]:
         """See `LogStore.read`."""
+        with self._visible():
+            yield from self._read(after)
+
+    def _read(self, after: int) -> Iterator[Entry]:
         head = Head()
         # Reading begins with entry `after` itself: its hash is needed to verify the entry that follows it.
         position = after - 1
@@ -83,14 +88,14 @@ class SqlStore:
                     end = self._turn.head if self._turn is not None else head_in(connection)
                 lines = self._ahead(position) or lines_behind(connection, position)
             if position < after:
-                head = self._base(lines, after)
+                head = head_after(self._name, lines, after, self._last)
                 lines = lines[1:] if after >= 0 else lines
                 full = len(lines) >= PAGE - 1
             else:
                 full = len(lines) == PAGE
             for entry in verify_all(lines, head):
                 if entry.seq == end.seq and head_of(entry) != end:
-                    raise self._lost(end, f"entry {entry.seq} is another one")
+                    raise lost(self._name, end, f"entry {entry.seq} is another one")
                 yield entry
             if lines:
                 head = head_of(entry)
@@ -99,7 +104,9 @@ class SqlStore:
             if not full:
                 break
         if head.seq < end.seq:
-            raise self._lost(end, f"the entries end with {head.seq}" if head.seq >= 0 else "there are none")
+            raise lost(
+                self._name, end, f"the entries end with {head.seq}" if head.seq >= 0 else "there are none"
+            )
 
     def has_index(self) -> bool:
         """Whether the database has the tables of the index, and they can be taken for one."""
@@ -122,7 +129,7 @@ class SqlStore:
             rows.append(
                 {"seq": made.seq, "hash": made.hash, "prev": made.prev, "id": made.id, "line": line.decode()}
             )
-        with self._locked() as turn:
+        with self._visible(), self._locked() as turn:
             if turn.head.seq < expected.seq:
                 raise LogCorrupt(
                     f"version log `{self._name}` has entry {expected.seq}, and `log_head` says that entry "
@@ -137,7 +144,7 @@ class SqlStore:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """See `Exclusive.turn`: one transaction for reading and appending, which locks the head row first."""
-        with self._locked(self._last[1].seq - 1) as turn:
+        with self._visible(), self._locked(self._last[1].seq - 1) as turn:
             self._turn = turn
             try:
                 yield
@@ -159,35 +166,6 @@ class SqlStore:
                     f"version log `{self._name}` may not be written by this user",
                     hint="give this user the right to write the file and its folder",
                 )
-
-    def _lost(self, end: Head, found: str) -> LogCorrupt:
-        return LogCorrupt(
-            f"version log `{self._name}` lost entries: `log_head` says that entry {end.seq} with hash "
-            f"{end.hash[:12]}… is the last, and {found}",
-            hint="restore the database from a backup, or copy a mirror to a new one with `shipmark log copy`",
-        )
-
-    def _base(self, lines: Sequence[bytes], after: int) -> Head:
-        """The head after entry `after`, which was read before and so must still be there. Raises `LogCorrupt`."""
-        if after < 0:
-            return Head()
-        if not lines:
-            raise LogCorrupt(
-                f"version log `{self._name}` has no entry {after} any more",
-                hint="is this another server, or a copy that lags behind? entries are never removed",
-            )
-        if lines[0] == self._last[0]:
-            return self._last[1]  # unchanged since it was verified
-        try:
-            entry = read_line(lines[0])
-        except Malformed as error:
-            raise LogCorrupt(f"entry {after} is not a record: {error}") from error
-        if entry.seq != after:
-            raise LogCorrupt(
-                f"entry {after} is missing or out of place: entry {entry.seq} stands there",
-                hint="restore the log from a copy; entries are never removed or reordered",
-            )
-        return head_of(entry)
 
     def _ahead(self, position: int) -> list[bytes]:
         """Lines after `position` from the round trip that took the lock; [] if it read other lines or none."""
@@ -223,6 +201,17 @@ class SqlStore:
             yield turn
 
     @contextmanager
+    def _visible(self) -> Iterator[None]:
+        """Report rows that row-level security hides as such, and not as damage."""
+        try:
+            yield
+        except LogCorrupt:
+            # The connection of the failed statement is closed: ask on another.
+            with suppress(SQLAlchemyError), self._session.use() as connection:
+                require_visible(connection, self._name)
+            raise
+
+    @contextmanager
     def _translated(self, done: str) -> Iterator[None]:
         try:
             yield
@@ -249,8 +238,7 @@ class SqlStore:
     def _translation(self, error: DBAPIError, done: str) -> LogError:
         cause = error.orig or error
         message = f"version log `{self._name}` cannot be {done}: {_first_line(cause)}"
-        state: Any = getattr(cause, "sqlstate", None)
-        return translated(message, str(cause), state, postgresql=self._is_postgres)
+        return database_error(message, cause, self._path)
 
 
 def _first_line(error: BaseException) -> str:
