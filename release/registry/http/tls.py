@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from release.errors import ConfigError
-from release.filesystem.files import read_file
 from release.lazy_pattern import pattern
-from release.limits import CREDENTIAL_BYTES
 from release.registry.http.address_policy import is_loopback_host
+from release.registry.http.authorities import verified
 
 if TYPE_CHECKING:
     import ssl
@@ -26,7 +25,7 @@ class Trust:
     """Decisions about hosts, from the environment and the configuration.
 
     `insecure`: hosts (`registry.lan`, `registry.lan:5000`) that the user named: any certificate is accepted, and plain
-    http too. `ca`: a PEM file with further authorities. `SSL_CERT_FILE` replaces the system's authorities, not `ca`.
+    http too. `ca`: a PEM file with further authorities; see `authorities.verified`.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class Trust:
         verifies = self.verifies(host)
         with self._lock:
             if verifies not in self._contexts:
-                context = self._verified() if verifies else _unverified()
+                context = verified(self._env, self._ca) if verifies else _unverified()
                 context.set_alpn_protocols(["http/1.1"])
                 self._contexts[verifies] = context
             return self._contexts[verifies]
@@ -69,25 +68,6 @@ class Trust:
 
     def _named_insecure(self, host: str) -> bool:
         return host in self._insecure or _name(host) in self._insecure
-
-    def _verified(self) -> ssl.SSLContext:
-        import ssl  # imported late: plain http needs no TLS
-
-        read = replaced = self._env.get("SSL_CERT_FILE") or None
-        try:
-            if replaced is not None:
-                read_file(replaced, limit=CREDENTIAL_BYTES)  # OpenSSL would read a pipe or device without end
-            context = ssl.create_default_context(cafile=replaced, capath=self._env.get("SSL_CERT_DIR"))
-            if self._ca is not None:
-                read = self._ca
-                read_file(self._ca, limit=CREDENTIAL_BYTES)  # the same
-                context.load_verify_locations(cafile=self._ca)
-        except OSError as error:
-            raise ConfigError(
-                f"the certificate authorities in `{read}` cannot be read: {error.strerror or error}",
-                hint="name a readable PEM file",
-            ) from error
-        return context
 
 
 def _proxy_url(text: str, variable: str) -> str:
