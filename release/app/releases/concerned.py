@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from release.app.component_policy import policy_of
+from release.app.releases.request import RunRequest
 from release.app.session import Session
 from release.config.component import Component
 from release.facts import Facts
@@ -51,6 +53,23 @@ def released_by_tag(components: Sequence[Component], facts: Facts) -> tuple[str,
             if at_head := versions.at(facts.commit):
                 tags[one.name] = at_head[0].git_tag
     return next(iter(tags.values()), ""), tuple(tags)
+
+
+def named_by(
+    session: Session, components: tuple[Component, ...], request: RunRequest
+) -> tuple[Component, ...]:
+    """Of several components those that `--release` or `--rebuild` is about; all of them if it names none.
+
+    `--rebuild` without a name, or with a version alone, is about the components that the run's git tag releases.
+    """
+    named = request.release or request.rebuild_of
+    if len(components) < 2 or named is None:
+        return components
+    chosen = belonging_to(components, named)
+    if not chosen and request.rebuild_of is not None:
+        released = released_by_tag(session.config.components, session.git.facts(policy_of(components[0])))[1]
+        chosen = tuple(one for one in components if one.name in released)
+    return chosen or components
 
 
 def belonging_to(components: Sequence[Component], git_tag: str) -> tuple[Component, ...]:

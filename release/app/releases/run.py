@@ -10,7 +10,7 @@ import msgspec
 from release.app.cache import trim_at_exit
 from release.app.log.anchor import warn_of_lost_entries
 from release.app.obtain.builds import Builds
-from release.app.releases.concerned import belonging_to
+from release.app.releases.concerned import named_by
 from release.app.releases.connecting import connect_early
 from release.app.releases.execute import execute, survey
 from release.app.releases.gathering.gather import gather
@@ -124,14 +124,12 @@ def make_plan(session: Session, request: RunRequest, builds: Builds) -> tuple[Ga
     Of several components one that cannot be planned is left out, with those that depend on it. Raises the errors of a
     single component, and `ConfigError` if `--from` gives an image for several.
     """
-    components = session.components_named(request.component)
+    components = named_by(session, session.components_named(request.component), request)
     if request.places and len(components) > 1:
         raise ConfigError(
             "`--from` gives the image of one component, and there are several",
             hint=f"add `--component NAME`: {', '.join(f'`{one.name}`' for one in components)}",
         )
-    if len(components) > 1 and request.asked_tag:
-        components = belonging_to(components, request.asked_tag) or components
     supplied = _supplied(session, components[0], request)
     if len(components) > 1:
         gathered = gather_each(session, components, request, builds)

@@ -175,6 +175,37 @@ def test_option_release_with_a_components_git_tag_releases_that_component_alone(
     assert mono("run", "--release", "none/v1.0.1", **env).code == 3
 
 
+@pytest.mark.parametrize("name", ["api/v1.0.1", "1.0.1", "v1.0.1", None], ids=str)
+def test_a_rebuild_concerns_the_component_that_the_git_tag_releases(mono: Monorepo, name: str | None) -> None:
+    mono.run()
+    mono.repo.tag("api/v1.0.1")
+    assert released(mono.run()) == ["api"]
+    before = mono.all_tags()
+    report = mono.run("--rebuild", *([name] if name else []))
+    assert released(report) == ["api"]
+    assert mono.tags("api").keys() - before["api"].keys() == {"1.0.1_r1"}
+    assert {one: mono.tags(one) for one in ("lib", "web")} == {one: before[one] for one in ("lib", "web")}
+
+
+def test_a_rebuild_in_a_scheduled_run_concerns_the_component_that_it_names(mono: Monorepo) -> None:
+    mono.run()
+    mono.repo.tag("api/v1.0.1")
+    mono.run()
+    env = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "schedule",
+        "GITHUB_REF": "refs/heads/main",
+        "GITHUB_SHA": mono.repo.head,
+        "GITHUB_REPOSITORY": "acme/app",
+    }
+    before = mono.all_tags()
+    assert released(mono.run("--rebuild", "api/v1.0.1", **env)) == ["api"]
+    assert "1.0.1_r1" in mono.tags("api")
+    assert mono.tags("web") == before["web"]
+    other = mono("run", "--rebuild", "web/v1.0.1", **env)
+    assert (other.code, "does not name the release" in other.stderr) == (3, True)
+
+
 def test_a_git_tag_at_head_releases_its_component_alone_without_ci(mono: Monorepo) -> None:
     mono.repo.tag("web/v2.0.0")
     assert released(mono.run()) == ["web"]
