@@ -33,6 +33,8 @@ def copy(ctx: click.Context, source: str, target: str) -> None:
 @global_options
 @click.pass_context
 def migrate(ctx: click.Context) -> None:
-    """Create or migrate the tables of the configured SQL log. No other command changes tables."""
+    """Create or migrate the tables of each SQL log of the config. No other command changes tables."""
     report = move.migrate(open_session(ctx))
     data(f"the tables were at {report.before or 'nothing'} and are at {report.after}")
+    for copy in report.copies:
+        data(f"copy {copy.store}: the tables were at {copy.before or 'nothing'} and are at {copy.after}")

@@ -89,3 +89,39 @@ def test_release_stops_before_anything_is_visible_if_the_logs_remote_is_missing(
     assert result.code == 2
     assert "hint: " in result.stderr
     assert project.tags == {}
+
+
+def test_log_migrate_hides_a_sqlite_log_in_shipmarks_folder_from_git(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(log={"store": "sql", "url": "sqlite:///.shipmark/logs/log.db"})
+    project.release_commit("v1.4.2")
+    project.must("log", "migrate")
+    project.must("run")
+    assert project.repo.git("status", "--porcelain") == ""
+    project.repo.git("add", "-A")
+    project.must("run")
+
+
+def test_log_migrate_names_the_folder_that_it_cannot_make(make_project: Callable[..., Project]) -> None:
+    project = make_project(log={"store": "sql", "url": "sqlite:////proc/none/log.db"})
+    project.release_commit("v1.4.2")
+    done = project("log", "migrate")
+    assert done.code == 1
+    assert "folder `/proc/none` of the version log cannot be made: no such file or directory" in done.stderr
+
+
+def test_log_migrate_makes_the_tables_of_each_database_in_the_config(
+    make_project: Callable[..., Project],
+) -> None:
+    stores = [{"store": "sql", "url": f"sqlite:///.shipmark/{name}.db"} for name in ("first", "second")]
+    project = make_project(log=[stores[0], "file", stores[1]])
+    project.release_commit("v1.4.2")
+    made = project.must("log", "migrate").stdout
+    assert made.splitlines() == [
+        "the tables were at nothing and are at 0002",
+        "copy sqlite:.shipmark/second.db: the tables were at nothing and are at 0002",
+    ]
+    project.must("run")
+    copies = project.must("log", "verify", "--json").json["copies"]
+    assert [one["finding"] for one in copies] == ["same", "same"]
