@@ -18,6 +18,8 @@ _TEXT_KEYS = frozenset({"image", "imageID", "imageDigest", "latestImage"})
 _LIST_KEYS = frozenset({"images"})
 # Prefixes of image ids in the status of pods.
 _PREFIXES = ("docker-pullable://", "docker://", "containerd://", "oci://")
+#: The source that reads a compose file with everything that it refers to.
+COMPOSE_COMMAND = "`command: [docker, compose, config, --images]`"
 
 
 class Used(msgspec.Struct, frozen=True):
@@ -117,10 +119,7 @@ def in_use_of(inventory: Inventory, used: Iterable[Used]) -> InUse:
 _FORMS = (
     "write one reference on a line: `ghcr.io/acme/app:1.4.2`, `ghcr.io/acme/app@sha256:…`, or only `sha256:…`"
 )
-_VARIABLES = (
-    "variables are not replaced there: let a program print the names, "
-    "such as `command: [docker, compose, config, --images]`"
-)
+_VARIABLES = f"variables are not replaced there: let a program print the names, such as {COMPOSE_COMMAND}"
 
 
 def _parsed(one: Used) -> tuple[str | None, str | None, str | None]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -13,7 +14,12 @@ from release.config.retention import InUseSection
 from release.control import Cancel
 from release.errors import ConfigError, RefusedError, ReleaseError
 from release.filesystem.files import read_file
-from release.inventory.in_use.references import Used, lines_in, references_in
+from release.inventory.in_use.references import (
+    COMPOSE_COMMAND,
+    Used,
+    lines_in,
+    references_in,
+)
 from release.json_text import parse_json
 from release.limits import IN_USE_BYTES
 from release.ports import Completed, Process
@@ -52,7 +58,7 @@ def ask(sections: Sequence[InUseSection], asked: Asked, *, warn: Callable[[str],
 def _ask(section: InUseSection, number: int, asked: Asked) -> tuple[Used, ...]:
     name = _name(section)
     try:
-        texts = _texts(section, name, asked)
+        texts = tuple(_texts(section, name, asked))
     except (ConfigError, OSError, TimeoutError) as error:
         cause = error.message if isinstance(error, ReleaseError) else str(error)
         raise RefusedError(
@@ -66,14 +72,50 @@ def _texts(section: InUseSection, name: str, asked: Asked) -> Iterable[str]:
     if section.file is not None:
         return lines_in(_text(_read(section.file, asked), name))
     if section.compose is not None:
-        return references_in(parse(_text(_read(section.compose, asked), name), section.compose).value)
-    for path in (section.manifests, section.ecs):
-        if path is not None:
-            return references_in(parse_json(_read(path, asked), path))
+        return compose_references(
+            parse(_text(_read(section.compose, asked), name), section.compose).value, name
+        )
+    if section.manifests is not None:
+        return object_references(parse_json(_read(section.manifests, asked), section.manifests))
+    if section.ecs is not None:
+        return references_in(parse_json(_read(section.ecs, asked), section.ecs))
     if section.kubectl is not None:
         argv = ("kubectl", *section.kubectl, "get", _KINDS, "--all-namespaces", "--output=json")
         return references_in(_listed(parse_json(_run(argv, section, asked).stdout, name)))
     return lines_in(_text(_run(section.command or (), section, asked).stdout, name))
+
+
+def compose_references(value: Any, name: str) -> Iterator[str]:
+    """Every image that a compose file names. `name`: the source, for messages.
+
+    Raises `RefusedError` if services stand in other files, whose images would count as not in use, and `ConfigError`
+    for a document that is not a compose file, such as an empty one.
+    """
+    if not isinstance(value, dict) or not value:
+        raise ConfigError("it is not a compose file: it has no services")
+    services = value.get("services")
+    prefix, named = ("services.", services) if isinstance(services, dict) else ("", value)
+    elsewhere = ["include"] if value.get("include") else []
+    for service, content in named.items():
+        extends = content.get("extends") if isinstance(content, dict) else None
+        if isinstance(extends, dict) and extends.get("file"):
+            elsewhere.append(f"{prefix}{service}.extends")
+    if elsewhere:
+        listed = ", ".join(f"`{key}`" for key in elsewhere)
+        raise RefusedError(
+            f"{name} takes services from other files ({listed}), which are not read, so it is not known what is in use",
+            hint=f"let a program print the names: {COMPOSE_COMMAND}",
+        )
+    yield from references_in(value)
+
+
+def object_references(value: Any) -> Iterator[str]:
+    """Every image that objects of Kubernetes name. Raises `ConfigError` for an error that a cluster answered."""
+    if isinstance(value, dict) and value.get("kind") == "Status" and value.get("status") == "Failure":
+        raise ConfigError(
+            f"it holds an error and not a list of objects: {value.get('message') or 'a `Status`'}"
+        )
+    yield from references_in(value)
 
 
 def _listed(answer: object) -> object:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from release.errors import RefusedError
+from release.errors import ConfigError, RefusedError
 from release.inventory.in_use.references import Used, in_use_of, lines_in, references_in
+from release.inventory.in_use.sources import compose_references, object_references
 from release.retention.snapshot import HeldManifest, HeldTag, Inventory
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -89,6 +90,46 @@ DOCUMENTS: list[tuple[str, Any, set[str]]] = [
 )
 def test_every_image_that_a_document_names_is_found(document: Any, named: set[str]) -> None:
     assert set(references_in({"items": [document]})) == named
+
+
+@pytest.mark.parametrize(
+    ("document", "keys"),
+    [
+        ({"include": ["db.yml"], "services": {"web": {"image": "r.example/app:9"}}}, "`include`"),
+        (
+            {
+                "services": {
+                    "web": {"image": "r.example/app:9", "extends": {"file": "base.yml", "service": "x"}}
+                }
+            },
+            "`services.web.extends`",
+        ),
+        ({"web": {"extends": {"file": "base.yml", "service": "x"}}}, "`web.extends`"),
+    ],
+)
+def test_compose_file_with_services_in_other_files_is_refused(document: Any, keys: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        list(compose_references(document, "compose `c.yml`"))
+    assert keys in caught.value.message
+    assert "`command: [docker, compose, config, --images]`" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("document", [None, {}, [], "services"])
+def test_document_that_is_not_a_compose_file_is_an_error(document: Any) -> None:
+    with pytest.raises(ConfigError, match="is not a compose file"):
+        list(compose_references(document, "compose `c.yml`"))
+
+
+def test_service_that_extends_one_of_the_same_compose_file_is_read() -> None:
+    services = {"web": {"image": "r.example/app:9"}, "more": {"extends": {"service": "web"}}, "same": "web"}
+    assert list(compose_references({"services": services}, "compose `c.yml`")) == ["r.example/app:9"]
+
+
+def test_error_that_a_cluster_answered_is_not_an_empty_list() -> None:
+    answer = {"kind": "Status", "status": "Failure", "message": "pods is forbidden", "code": 403}
+    with pytest.raises(ConfigError, match="pods is forbidden"):
+        list(object_references(answer))
+    assert list(object_references({"kind": "List", "items": []})) == []
 
 
 def test_lines_without_comments_and_blanks_are_references() -> None:
