@@ -12,7 +12,8 @@ import msgspec
 from release.app.images.put_tags import Placed, judge_tags, put_tags
 from release.app.images.tag import PlacedTag, placed_tags
 from release.app.session import Session
-from release.errors import ConfigError
+from release.effects.version_status import read_status
+from release.errors import ConfigError, RefusedError
 from release.events import Note
 from release.image_names.choose_image import choose, read
 from release.image_names.image_location import HoldsOneImage, ImageLocation, mounts
@@ -23,7 +24,7 @@ from release.task_group import run_all
 from release.transfer.copy import BLOBS, Survey, carry, read_back, survey
 from release.transfer.copy_referrers import copy_attached
 from release.transfer.prefetch import Converts, Prefetch
-from release.versions.status import STATUS_TAG, require_free
+from release.versions.status import STATUS_TAG, lacking, require_free
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -90,12 +91,25 @@ def _copy_from(workspace: Session, origin: ImageLocation, request: CopyRequest) 
             f"`{request.destination}` names no tag, and the image in `{request.source}` {shown}",
             hint=f"write `{target.name}:TAG`",
         )
-    if (
-        tag is not None and origin.tag != STATUS_TAG
-    ):  # from the same tag it is a mirror, of the statuses themselves
+    if origin.tag == tag == STATUS_TAG:
+        _require_no_loss(origin, target)
+    elif tag is not None:
         require_free(tag)
     placed = _copy(workspace, origin, target, manifest, tag, request)
     return CopyReport(repository=target.name, digest=manifest.digest, tags=placed_tags(placed))
+
+
+def _require_no_loss(origin: ImageLocation, target: ImageLocation) -> None:
+    """Raise `RefusedError` if the destination says of a version what the source's statuses do not say or outrank."""
+    if target.repository.resolve(STATUS_TAG) is None:
+        return
+    there, here = read_status(target.repository).statuses, read_status(origin.repository).statuses
+    if lost := lacking(here, there):
+        said = ", ".join(f"{one.version} is `{one.status}`" for one in lost[:3]) + (" …" if lost[3:] else "")
+        raise RefusedError(
+            f"`{target.name}:{STATUS_TAG}` has statuses that `{origin.name}:{STATUS_TAG}` lacks: {said}",
+            hint="take back or restore these versions at the source, too, and copy again; or delete the tag first",
+        )
 
 
 def _ahead(
