@@ -124,5 +124,6 @@ def _unfinished(targets: tuple[PlannedTarget, ...], moved: tuple[TargetContent, 
     return tuple(
         target.target
         for target in targets
-        if target.target not in done and any(tag.kind == "moving" for tag in target.tags)
+        # An optional target may never get the release: its run has ended all the same.
+        if target.required and target.target not in done and any(tag.kind == "moving" for tag in target.tags)
     )

@@ -101,7 +101,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `source`, `inputs`, `inputs_label`, `image_version`: as the newest plan recorded them. `image`: the released image,
     else the first pushed one, else the newest built one. `pushed`, `moved`: of that image, one for each target.
     `parts`: images of single platforms, the newest last, also of attempts whose image has no record `built`.
-    `unfinished`: planned targets whose moving tags are not recorded as moved yet; () before `released`.
+    `unfinished`: required targets whose moving tags are not recorded as moved yet; () before `released`.
     """
 
     key: str
@@ -139,7 +139,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def finished(self) -> bool:
-        """Whether the release is released and the moving tags of every planned target are recorded."""
+        """Whether the release is released and the moving tags of every required target are recorded."""
         return self.state == "released" and not self.unfinished
 
     @property

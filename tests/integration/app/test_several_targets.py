@@ -166,6 +166,23 @@ def test_an_optional_target_that_is_broken_from_the_start_is_warned_about_and_ig
     assert project.kinds().count("released") == 1
 
 
+def test_rebuilds_and_waiting_runs_do_not_depend_on_an_optional_target_that_is_broken(
+    project: Project, layout: Layout
+) -> None:
+    with_layout(project, project.image, required=False)
+    layout.break_index()
+    project.must("run")
+    first, second = project.must("run", "--rebuild"), project.must("run", "--rebuild")
+    assert "1.5.0_r1@" in first.stdout
+    assert "1.5.0_r2@" in second.stdout
+    project.release_commit("v1.6.0")
+    waited = project.must("run", "--wait")
+    assert "waiting for" not in waited.stderr
+    project.lose_disk()  # without the log the targets are asked which rebuilds there are
+    project.must("run", "--rebuild")
+    assert "1.6.0_r1" in project.tags
+
+
 def test_an_optional_target_that_breaks_during_the_release_is_warned_about_and_ignored(
     project: Project, layout: Layout, gate: Gate
 ) -> None:

@@ -113,6 +113,17 @@ def test_release_is_unfinished_until_its_moving_tags_are_recorded() -> None:
     assert finished.moved[0].withheld == ("latest",)
 
 
+def test_optional_target_that_lacks_its_moving_tags_leaves_no_release_unfinished() -> None:
+    tags = [{"name": "latest", "kind": "moving"}]
+    targets = [
+        {"target": PROJECT, "required": True, "tags": tags},
+        {"target": "elsewhere/app", "required": False, "tags": tags},
+    ]
+    facts = [planned(targets=targets), built(), pushed(), released()]
+    assert release(*facts).unfinished == (PROJECT,)
+    assert release(*facts, moved()).finished
+
+
 def test_release_that_was_not_yet_released_has_no_unfinished_targets() -> None:
     assert release(planned(), built()).unfinished == ()
     assert not release(planned(), built()).finished

@@ -118,7 +118,7 @@ def _rebuild_of(
     if wishes.rebuild_of is None:
         return scheduled_rebuild(session, component, decision, repositories)
     require_checked_out(decision, wishes.rebuild_of)
-    return rebuild_number(session, project_of(session, component), decision, repositories)
+    return rebuild_number(session, component, decision, repositories)
 
 
 def _reading_expected(

@@ -8,7 +8,7 @@ from release.app.releases.decide import rules_of
 from release.app.releases.known import project_of
 from release.app.session import Session
 from release.config.component import Component
-from release.errors import GitError, RefusedError
+from release.errors import GitError, RefusedError, RegistryError
 from release.oci import Repository
 from release.plan.release_key import name_of, release_key
 from release.ref_names import require_git_tag
@@ -32,19 +32,20 @@ def require_checked_out(decision: Decision, named: str | None) -> None:
 
 
 def rebuild_number(
-    session: Session, project: str, decision: Decision, repositories: Sequence[Repository]
+    session: Session, component: Component, decision: Decision, repositories: Sequence[Repository]
 ) -> int:
     """The number n of the rebuild's tag suffix `_rn`: the lowest that no finished rebuild has.
 
-    `decision`: of the original release. Raises `RefusedError` if the original release does not exist.
+    `decision`: of the original release. `repositories`: the component's targets, in their order. Raises `RefusedError`
+    if the original release does not exist.
     """
     primary = name_of(decision)
-    if not _is_taken(session, project, decision, primary, repositories):
+    if not _is_taken(session, component, decision, primary, repositories):
         raise RefusedError(
             f"`{primary}` was never released, so there is nothing to rebuild",
             hint="release it with `shipmark run`",
         )
-    return _lowest(session, project, decision, repositories)
+    return _lowest(session, component, decision, repositories)
 
 
 def scheduled_rebuild(
@@ -59,24 +60,40 @@ def scheduled_rebuild(
     rules = rules_of(component)[0]
     if not any(rule.type == "schedule" and rule.text("rebuild") == "true" for rule in rules):
         return 0
-    project = project_of(session, component)
-    if not _is_taken(session, project, decision, name_of(decision), repositories):
+    if not _is_taken(session, component, decision, name_of(decision), repositories):
         return 0
-    return _lowest(session, project, decision, repositories)
+    return _lowest(session, component, decision, repositories)
 
 
-def _lowest(session: Session, project: str, decision: Decision, repositories: Sequence[Repository]) -> int:
+def _lowest(
+    session: Session, component: Component, decision: Decision, repositories: Sequence[Repository]
+) -> int:
     number = 1
-    while _is_taken(session, project, decision, f"{name_of(decision)}_r{number}", repositories):
+    while _is_taken(session, component, decision, f"{name_of(decision)}_r{number}", repositories):
         number += 1
     return number
 
 
 def _is_taken(
-    session: Session, project: str, decision: Decision, tag: str, repositories: Sequence[Repository]
+    session: Session, component: Component, decision: Decision, tag: str, repositories: Sequence[Repository]
 ) -> bool:
+    project = project_of(session, component)
     state = session.log_state.release(release_key(project, decision.commit, tag))
     if state is not None:
         return state.finished
     # Without a fixed tag the name is a list, which only the log knows.
-    return is_image_tag(tag) and any(repository.resolve(tag) is not None for repository in repositories)
+    return is_image_tag(tag) and any(
+        _holds(repository, tag, required=target.required)
+        for repository, target in zip(
+            repositories, component.targets, strict=False
+        )  # no repositories if offline
+    )
+
+
+def _holds(repository: Repository, tag: str, *, required: bool) -> bool:
+    try:
+        return repository.resolve(tag) is not None
+    except RegistryError:
+        if required:
+            raise
+        return False  # an optional target that does not answer stops no release
