@@ -187,6 +187,21 @@ def test_reuse_releases_the_branch_build_without_a_build(make_project: Callable[
     assert {project.tags[tag] for tag in RELEASE} == {branch_build}
 
 
+def test_a_rebuild_is_built_although_the_release_reused_the_branch_build(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(reuse="commit")
+    project.release_commit()
+    project.must("run")
+    project.repo.tag("v1.4.2")
+    project.must("run")
+    result = project.must("run", "--rebuild", "--json")
+    assert "build-image" in {step["kind"] for step in result.json["releases"][0]["steps"]}
+    assert project.tags["1.4.2_r1"] != project.tags["1.4.2"]  # built with another version label
+    assert project.tags["latest"] == project.tags["1.4.2_r1"]
+    assert project.tags["1.4.2"] == project.tags["main"]
+
+
 def test_a_plan_file_is_executed_as_it_was_written_and_again_after_its_release(project: Project) -> None:
     planned = project.must("preview", "-o", "plan.json", "--json")
     # `-C` is where the plan was written, and where it is read.

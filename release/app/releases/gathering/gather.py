@@ -175,7 +175,7 @@ def _subject(
         held=held,
         recorded=recorded,
         places=None if wishes.offline else (*places_of(session, component, recorded), *_given(supply)),
-        reuse=component.section.reuse == "commit",
+        reuse=component.section.reuse == "commit" and not wishes.rebuild,  # a rebuild is a new build
         supply=supply,
         checks=image_checks(component),
         attest=component.section.attest == "release",
