@@ -26,6 +26,7 @@ class GitState:
         self._snapshots: dict[tuple[str, str, str, bool], Snapshot] = {}
         self._completed: dict[tuple[str, str, str], Completed] = {}
         self._histories: dict[bool, Git | None] = {}
+        self._is_asked = False
         #: Name and object of tags that only the remote has: the type of what they name, "" if it is not known.
         self.tag_kinds: dict[tuple[str, str], str] = {}
 
@@ -66,6 +67,7 @@ class GitState:
         """
         session, now = self._session, self._session.clock.now()
         if online:
+            self._is_asked = True
             whole, remote = self._complete(policy), self.remote
             branches = {*remote.heads, *self._tracked_branches(whole.snapshot)}
             read = partial(
@@ -137,6 +139,20 @@ class GitState:
 
             self._histories[trees] = whole_history(self._session, trees=trees)
         return self._histories[trees]
+
+    @cached_property
+    def commit_count(self) -> int | None:
+        """The number of commits in HEAD's history, which is walked; None if the clone lacks some and they are not here.
+
+        What a shallow clone lacks is fetched only after facts were asked with `online`.
+        """
+        from release.git.command import Git
+
+        taken, session = self.any_snapshot(), self._session
+        reader: Git | None = Git(session.process, taken.root, session.settings.env)
+        if taken.shallow:
+            reader = self.whole_history() if self._is_asked else None
+        return None if reader is None else int(reader.read("rev-list", "--count", taken.head, "--"))
 
     def any_snapshot(self) -> Snapshot:
         """What git says of the working folder, for questions that do not depend on how versions are read."""

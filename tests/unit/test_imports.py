@@ -255,6 +255,7 @@ CAUGHT_INSIDE = {
     "release.build.context.tree": {"Escape", "LinkLoop"},  # likewise
     "release.filesystem.cache_folder": {"PermissionError", "Unsafe"},  # become a temporary folder
     "release.filesystem.cache_lease": {"TimeoutError", "Unsafe"},  # likewise
+    "release.tagging.rules.evaluation": {"UnknownNameError"},  # becomes a warning about the rule
     "release.canonical_json": {"ValueError"},  # a value without a canonical form is a defect of ours
     "release.cli.*": {
         "UsageError",

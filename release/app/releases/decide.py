@@ -12,7 +12,6 @@ from release.app.releases.request import RunRequest
 from release.config.component import Component
 from release.errors import ConfigError
 from release.facts import Facts
-from release.git.command import Git
 from release.tagging.decide import decide
 from release.tagging.labels import INPUTS
 from release.tagging.model import Decision, HeldTags, KnownReleases, TagPolicy, tags_for
@@ -95,7 +94,15 @@ def _by_default(session: Session, situation: Situation) -> Decision:
 
     env = environment(_variables(session))
     require_variables_in({"labels": labels, "annotations": annotations}, env)
-    return with_labels(decision, facts, policy, labels=labels, annotations=annotations, env=env)
+    count = session.git.commit_count if _counts(labels, annotations) else None
+    return with_labels(
+        decision, facts, policy, labels=labels, annotations=annotations, env=env, commit_count=count
+    )
+
+
+def _counts(*pairs: Mapping[str, str]) -> bool:
+    """Whether a label or annotation uses `{{commit_count}}`; else commits are not counted, which takes a walk."""
+    return any("commit_count" in text for one in pairs for text in one.values())
 
 
 def _variables(session: Session) -> Mapping[str, str]:
@@ -114,10 +121,7 @@ def _by_rules(session: Session, situation: Situation) -> Decision:
     env = environment(_variables(session))
     named = {"labels": pairs(section.labels), "annotations": pairs(section.annotations, "annotations")}
     require_variables(rules, flavor, named, env)
-    count = None
-    if "commit_count" in names_read(rules, flavor) and not facts.snapshot.shallow:
-        client = Git(session.process, facts.snapshot.root, session.settings.env)
-        count = int(client.read("rev-list", "--count", "HEAD"))
+    counts = "commit_count" in names_read(rules, flavor) or _counts(*named.values())
     decision = rules_decision(
         facts,
         policy,
@@ -133,7 +137,7 @@ def _by_rules(session: Session, situation: Situation) -> Decision:
         labels=named["labels"],
         annotations=named["annotations"],
         allow_backward=situation.request.allow_backward,
-        commit_count=count,
+        commit_count=session.git.commit_count if counts else None,
         env=env,
     )
     return msgspec.structs.replace(decision, warnings=(*warnings, *decision.warnings))

@@ -19,6 +19,7 @@ from release.tagging.expressions.render import Names, expand, parse_template
 from release.tagging.model import Candidate, Channel, Decision, HeldTags, KnownReleases, TagPolicy, Withheld
 from release.tagging.rules.context import RuleContext, global_names
 from release.tagging.rules.evaluate import RuleTag, evaluate_rules
+from release.tagging.rules.evaluation import unknown_names
 from release.tagging.rules.model import Flavor, Rule
 from release.tagging.rules.rule_tags import tagged
 from release.tagging.rules.run import (
@@ -66,7 +67,7 @@ def rules_decision(
     basis = basis_of(facts, policy, known, component=component, version=version, asked=asked, rebuild=rebuild)
     base, known = basis.decision, basis.known
     runs = _runs(facts, policy, base, commit_count, env)
-    outcomes = [evaluate_rules(rules, flavor or Flavor(), run) for run in runs]
+    outcomes = [evaluate_rules(rules, flavor or Flavor(), run, leaves_out=True) for run in runs]
     tags = _by_name(tag for outcome in outcomes for tag in outcome.tags)
     found = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions)
     unseen = () if policy.as_action else _unseen(basis.unread, rules, tags.values())
@@ -151,14 +152,14 @@ def with_labels(
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
     env: Mapping[str, str] = {},
+    commit_count: int | None = None,
 ) -> Decision:
     """`decision` with `labels`, which override its own, and `annotations`; expressions in their values are expanded.
 
     Raises `ConfigError` with the label's name for a bad expression.
     """
-    return _labelled(
-        decision, global_names(_runs(facts, policy, decision, None, env)[0]), labels, annotations
-    )
+    names = global_names(_runs(facts, policy, decision, commit_count, env)[0])
+    return _labelled(decision, names, labels, annotations)
 
 
 def _labelled(
@@ -166,8 +167,18 @@ def _labelled(
 ) -> Decision:
     own = {name: expand(text, names, source=f"labels.{name}") for name, text in labels.items()}
     noted = {name: expand(text, names, source=f"annotations.{name}") for name, text in annotations.items()}
+    sections = {"labels": labels, "annotations": annotations}
+    empty = [
+        f"{section}.{name}: `{unknown}` is not known here; it is left empty"
+        for section, texts in sections.items()
+        for name, text in texts.items()
+        for unknown in unknown_names(parse_template(text), names)
+    ]
     return msgspec.structs.replace(
-        decision, labels={**decision.labels, **own}, annotations={**decision.annotations, **noted}
+        decision,
+        labels={**decision.labels, **own},
+        annotations={**decision.annotations, **noted},
+        warnings=tuple(dict.fromkeys((*decision.warnings, *empty))),
     )
 
 

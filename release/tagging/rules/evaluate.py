@@ -14,7 +14,7 @@ from release.tagging.model import Line
 from release.tagging.names import is_image_tag
 from release.tagging.rules.checks import require_enabling
 from release.tagging.rules.context import RuleContext, global_names
-from release.tagging.rules.evaluation import Evaluation
+from release.tagging.rules.evaluation import Evaluation, UnknownNameError
 from release.tagging.rules.lines import Emitted, Role, names_one_run, role_of_ref
 from release.tagging.rules.model import Flavor, Rule
 from release.tagging.rules.types import EVALUATORS
@@ -49,19 +49,27 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-def evaluate_rules(rules: Sequence[Rule], flavor: Flavor, context: RuleContext) -> Outcome:
+def evaluate_rules(
+    rules: Sequence[Rule], flavor: Flavor, context: RuleContext, *, leaves_out: bool = False
+) -> Outcome:
     """The tags that `rules`, which are sorted, make in `context`.
 
+    `leaves_out`: a rule with an expression whose value is not known in this clone gives no tag. Else the value is
+    empty, as in docker/metadata-action.
     Raises `ConfigError` with line and column for a bad expression, and for a tag that no registry accepts.
     """
-    evaluation = Evaluation(context=context, names=global_names(context))
+    evaluation = Evaluation(context=context, names=global_names(context), leaves_out=leaves_out)
     tags: dict[str, RuleTag] = {}
     latest: RuleTag | None = None
     wanted: bool | None = None
     for rule in rules:
         evaluation.warnings.extend(rule.warnings)
-        emitted = _evaluate(rule, evaluation)
-        name = None if emitted is None else _name(rule, emitted, flavor, evaluation)
+        try:
+            emitted = _evaluate(rule, evaluation)
+            name = None if emitted is None else _name(rule, emitted, flavor, evaluation)
+        except UnknownNameError as unknown:
+            evaluation.warnings.append(str(unknown))
+            continue
         if emitted is None or not name:
             continue
         tag = RuleTag(

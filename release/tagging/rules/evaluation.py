@@ -11,6 +11,7 @@ from release.errors import ConfigError
 from release.lazy_pattern import pattern
 from release.tagging.expressions.render import Names, parse_template, render
 from release.tagging.expressions.source_text import Located
+from release.tagging.expressions.tree import Template
 from release.tagging.rules.context import RuleContext
 from release.tagging.rules.lines import Emitted
 from release.tagging.rules.model import Rule
@@ -22,11 +23,24 @@ _INDEX = pattern(r"0|[1-9][0-9]{0,3}", re.ASCII)
 _FROM_HISTORY = frozenset({"version", "distance", "commit_count"})
 
 
+class UnknownNameError(Exception):
+    """A rule uses a name whose value depends on history that is not here."""
+
+
+def unknown_names(template: Template, names: Names) -> list[str]:
+    """The names of `template` that depend on git's history and are not known."""
+    return [name for name in sorted(template.names() & _FROM_HISTORY) if names[name] is None]
+
+
 class Evaluation(msgspec.Struct, kw_only=True):
-    """One evaluation: the context, the names for global expressions, and warnings for the user."""
+    """One evaluation: the context, the names for global expressions, and warnings for the user.
+
+    `leaves_out`: `expand` raises `UnknownNameError` for a name that is unknown in this clone, which is else empty.
+    """
 
     context: RuleContext
     names: Names
+    leaves_out: bool = False
     warnings: list[str] = msgspec.field(default_factory=list)
 
     def warn(self, rule: Rule, name: str, message: str) -> None:
@@ -34,13 +48,18 @@ class Evaluation(msgspec.Struct, kw_only=True):
         self.warnings.append(f"{rule.values.get(name, rule.item).place(0)}: {message}")
 
     def expand(self, value: Located | None) -> str:
-        """Expand global expressions in `value`. A name that is unknown in this clone is empty, with a warning."""
+        """Expand global expressions in `value`. A name that is unknown in this clone is empty, with a warning.
+
+        Raises `UnknownNameError` for such a name if the evaluation `leaves_out` its rule.
+        """
         if value is None:
             return ""
         template = parse_template(value)
-        for name in sorted(template.names() & _FROM_HISTORY):
-            if self.names[name] is None:
-                self.warnings.append(f"{value.place(0)}: `{name}` is not known here; it is left empty")
+        for name in unknown_names(template, self.names):
+            told = f"{value.place(0)}: `{name}` is not known here"
+            if self.leaves_out:
+                raise UnknownNameError(f"{told}; the rule gives nothing")
+            self.warnings.append(f"{told}; it is left empty")
         return render(template, self.names)
 
 

@@ -262,6 +262,36 @@ def test_preview_fetches_the_history_of_a_shallow_clone_whose_objects_have_sha25
         shutil.rmtree(clone.path)
 
 
+COUNTING = """\
+image: oci:dist/image
+tags: ["type=raw,value=n-{{commit_count}}", type=sha]
+labels: {count: "{{commit_count}}", version: "{{version}}"}
+"""
+
+
+@pytest.mark.parametrize("option", [(), ("--depth=1",), ("--depth=2",), ("--filter=tree:0",)])
+@pytest.mark.parametrize("config", [COUNTING, COUNTING.replace("tags: ", "# ")])
+def test_commits_are_counted_over_the_whole_history_which_a_shallow_clone_gets_from_its_remote(
+    origin: Origin, tmp_path: Path, option: tuple[str, ...], config: str
+) -> None:
+    head = origin.repo.commit("six", files={"shipmark.yml": config})
+    clone = origin.repo.clone(tmp_path / "clone", *option)
+
+    def decided(act: Callable[[Session], DecisionReport]) -> tuple[str | None, str | None, bool]:
+        report = act(open_workspace(str(clone.path), env=clone.env))
+        names = [tag.name for tag in report.tags]
+        counted = next((name for name in names if name.startswith("n-")), None)
+        lacks = any("`commit_count` is not known here" in text for text in report.warnings)
+        return counted, report.labels["count"], lacks
+
+    known = ("n-5" if config == COUNTING else None, "5", False)
+    assert decided(lambda session: preview(session, RunRequest()).report.releases[0].decision) == known
+    alone = decided(lambda session: tags(session, TagsRequest()))
+    # `tags` opens no connection. A rule whose value is not known gives no tag: `n-` would name many commits.
+    assert alone == ((None, "", True) if "--depth" in "".join(option) else known)
+    assert head == clone.head
+
+
 CI: dict[str, dict[str, str]] = {
     "GitHub": {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main", "GITHUB_EVENT_NAME": "push"},
     "GitLab": {"GITLAB_CI": "true", "CI_COMMIT_BRANCH": "main", "CI_PIPELINE_SOURCE": "push"},

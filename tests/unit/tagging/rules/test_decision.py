@@ -349,6 +349,20 @@ def test_labels_of_the_default_scheme_may_contain_expressions() -> None:
     assert found.annotations == {"kept": "as it is", "day": "2023"}
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "type=raw,value=v{{version}}",
+        "type=raw,value=x,suffix=-{{distance}}",
+        "type=raw,value=x,enable={{commit_count}}",
+    ],
+)
+def test_rule_with_a_value_that_is_not_known_in_this_clone_gives_no_tag(rule: str) -> None:
+    decision = decided(facts(), f"type=sha\n{rule}")
+    assert [tag.name for tag in decision.tags] == [f"sha-{HEAD[:7]}"]
+    assert [text for text in decision.warnings if "is not known here; the rule gives nothing" in text]
+
+
 class TestCalendarVersions:
     def test_calver_project_moves_tags_of_its_calendar_versions(self) -> None:
         policy = TagPolicy(versions="calver")
