@@ -17,6 +17,7 @@ import msgspec
 from release.compression.codecs import Codec
 from release.compression.compress import CompressedLayer, compress_layer, find_compressed, keep_layer
 from release.compression.decompress import suffix_of
+from release.compression.tar_members import LimitedMember, members_of
 from release.decoding import decode
 from release.errors import BuildError, Invalid
 from release.layout.adopt import translated
@@ -99,8 +100,8 @@ def store_archive(
     """
     reader = _Reader(layout, codec, check, take, source)
     try:
-        with tarfile.open(fileobj=archive, mode="r|", bufsize=_BUFFER) as members:
-            for member in members:
+        with tarfile.open(fileobj=archive, mode="r|", tarinfo=LimitedMember, bufsize=_BUFFER) as members:
+            for member in members_of(members):
                 check()
                 reader.take(members, member)
         return reader.image()
@@ -131,7 +132,7 @@ class _Reader:
         name = posixpath.normpath(member.name)
         if member.issym() and _LAYER.fullmatch(name):
             self._links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname))
-        if not member.isreg():
+        if not member.isreg() or member.issparse():
             return
         content = members.extractfile(member)
         if content is None:

@@ -5,13 +5,18 @@ Python's `tarfile` reads extension headers of any size into memory; this module 
 
 from __future__ import annotations
 
+import tarfile
 from typing import IO
 
 import msgspec
 
+from release.compression.tar_members import read_records
+from release.digits import number_in
 from release.errors import Invalid
 from release.limits import ARCHIVE_HEADER_BYTES, ARCHIVE_MEMBERS
 
+# 2^53 is above any real file. Larger sizes could overflow the 64-bit offsets of `seek` and `pread`.
+_LARGEST = 1 << 53
 _BLOCK = 512  # bytes; a tar's headers have this size, and contents are padded to it (POSIX, pax)
 # Type flags of POSIX pax, "ustar Interchange Format": files; hard and symbolic links; types without data blocks.
 _REGULAR = frozenset({b"0", b"\0", b"7"})
@@ -106,13 +111,8 @@ class _Walk:
             raise self._bad(f"it is not a tar file, or damaged at byte {self._at - _BLOCK}")
         size = _number(block[124:136])
         if "size" in self._next:
-            size = (
-                int(self._next["size"])
-                if self._next["size"].isascii() and self._next["size"].isdigit()
-                else None
-            )
-        # 2^53 is above any real file. Larger sizes could overflow the 64-bit offsets of `seek` and `pread`.
-        if size is None or size < 0 or size > 1 << 53:
+            size = number_in(self._next["size"], most=_LARGEST)
+        if size is None or size < 0 or size > _LARGEST:
             raise self._bad(f"a size at byte {self._at - _BLOCK} is impossible")
         return _Header(
             name=self._next.get("path") or _name(block),
@@ -122,16 +122,10 @@ class _Walk:
         )
 
     def _records(self, start: int, size: int) -> dict[str, str]:
-        """The records of a pax header, each `LENGTH KEY=VALUE` and a newline."""
-        data, records = self._extension(start, size), dict[str, str]()
-        while data:
-            digits, _, _ = data.partition(b" ")
-            if not (digits.isdigit() and len(digits) < 8 and len(digits) + 1 < int(digits) <= len(data)):
-                raise self._bad(f"an extension at byte {start} is malformed")
-            key, _, value = data[len(digits) + 1 : int(digits) - 1].partition(b"=")
-            records[key.decode(errors="replace")] = value.decode(errors="surrogateescape")
-            data = data[int(digits) :]
-        return records
+        try:
+            return read_records(self._extension(start, size))
+        except tarfile.ReadError as error:
+            raise self._bad(f"an extension at byte {start} is malformed") from error
 
     def _text(self, start: int, size: int) -> str:
         return _string(self._extension(start, size))

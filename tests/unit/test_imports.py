@@ -245,6 +245,9 @@ CAUGHT_INSIDE = {
     "release.cli.entry": {"AttributeError"},  # Python's protocol of `from … import …`
     "release.build.embedded.archives": {"ReadError"},  # becomes BuildError with the archive's name
     "release.build.embedded.layer_changes": {"ReadError"},  # likewise, with the base's name
+    "release.compression.tar_members": {
+        "ReadError"
+    },  # likewise; `Invalid` for an archive that holds an image
     "release.build.dockerfile.json_words": {"NotStrings"},  # gets its Dockerfile line from the caller
     "release.build.dockerfile.lexer": {"ExpansionError", "ValueRequired"},  # likewise
     "release.build.dockerfile.mounts": {"MountError", "MountNameError"},  # likewise

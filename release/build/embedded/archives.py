@@ -22,11 +22,12 @@ from release.build.context.tree import Tree, below_root
 from release.compression.entries import Content, HostFile, Node
 from release.compression.host_files import open_host_file
 from release.compression.tar_header import XATTR
+from release.compression.tar_members import LimitedMember, members_of
 from release.compression.tar_stream import read_content
 from release.errors import BuildError
 from release.filesystem.folders import open_folder
 from release.filesystem.new_files import NewFile
-from release.limits import ARCHIVE_HEADER_BYTES, UNPACKED_BYTES, UNPACKED_RATIO
+from release.limits import UNPACKED_BYTES, UNPACKED_RATIO
 
 # Bytes of one read while an archive is decompressed: bounds the memory, and the time between two checks for a
 # cancelled run. Smaller reads cost more calls of the decompressor.
@@ -34,14 +35,6 @@ _CHUNK = 256 * 1024
 # Bytes of an image's `/etc/passwd` or `/etc/group`, which are read whole for `--chown`. Real ones have some kilobytes;
 # an image could hold one that fills the memory.
 _LARGEST_READ = 1024 * 1024
-# Types of members that tarfile reads into memory as a whole, before it returns the member that they belong to.
-_EXTENSIONS = (
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-)
 #: Exceptions of Python's tarfile for damaged archives: it checks few of the numbers in headers.
 BROKEN = (
     tarfile.TarError,
@@ -54,17 +47,6 @@ BROKEN = (
     OverflowError,
     RecursionError,
 )
-
-
-class LimitedMember(tarfile.TarInfo):
-    """A header that limits extension headers: Python's class reads any claimed size into memory."""
-
-    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        # tarfile calls this method for each header, including extension headers, before it reads their data.
-        if self.type in _EXTENSIONS and self.size > ARCHIVE_HEADER_BYTES:
-            raise tarfile.ReadError(f"an extension header claims {self.size} bytes")
-        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # not in the type stubs
-        return member
 
 
 class BuildFiles:
@@ -150,7 +132,7 @@ class BuildFiles:
 
     def _nodes(self, tar: tarfile.TarFile, plain: HostFile, shown: str) -> dict[str, Node]:
         nodes: dict[str, Node] = {}
-        for member in tar:
+        for member in members_of(tar):
             self._check()
             path = _inside(member.name, shown)
             if path:

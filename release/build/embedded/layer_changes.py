@@ -10,17 +10,18 @@ import hashlib
 import posixpath
 import tarfile
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
 import msgspec
 
 from release.build.context.tree import WHITEOUT
-from release.build.embedded.archives import BROKEN, LimitedMember, xattrs_of
+from release.build.embedded.archives import BROKEN, xattrs_of
 from release.build.embedded.base_config import BaseLayer
 from release.compression.decompress import unpacked
 from release.compression.entries import HostFile, Inline, Node
+from release.compression.tar_members import LimitedMember, members_of
 from release.errors import BuildError, RegistryError
 from release.filesystem.new_files import NewFile
 from release.layout.layout import Layout
@@ -132,7 +133,7 @@ def _entries(tar: tarfile.TarFile, spool: str | None, name: str, below: Mapping[
     nodes: dict[str, Node] = {}
     removed: list[str] = []
     emptied: list[str] = []
-    for member in _members(tar):
+    for member in members_of(tar):
         path = posixpath.normpath("/" + member.name).lstrip("/")
         folder, last = posixpath.split(path)
         if last == _OPAQUE:
@@ -144,12 +145,6 @@ def _entries(tar: tarfile.TarFile, spool: str | None, name: str, below: Mapping[
         if len(nodes) > BASE_ENTRIES:
             raise broken(name, f"it holds more than {BASE_ENTRIES:,} files and folders")
     return Changes(nodes=nodes, removed=tuple(removed), emptied=tuple(emptied))
-
-
-def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    while (member := tar.next()) is not None:
-        yield member
-        tar.members.clear()  # type: ignore[attr-defined]  # else tarfile keeps every header
 
 
 def _node(
@@ -174,7 +169,7 @@ def _node(
         return Node(
             kind="file", content=HostFile(path=spool, size=member.size, offset=member.offset_data), **about
         )
-    if path in _ACCOUNTS and member.size <= _LARGEST_ACCOUNTS:
+    if path in _ACCOUNTS and member.size <= _LARGEST_ACCOUNTS and not member.issparse():
         content = tar.extractfile(member)
         return Node(kind="file", content=Inline(data=content.read() if content else b""), **about)
     return Node(kind="file", **about)

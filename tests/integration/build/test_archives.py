@@ -225,3 +225,22 @@ def test_an_archive_whose_extension_header_claims_gigabytes_is_refused(tmp_path:
     claims.size = 3_000_000_000
     content = pack((entry("a"), b"1"))[:1024] + claims.tobuf(tarfile.USTAR_FORMAT) + bytes(10_000)
     assert "claims 3000000000 bytes" in str(broken(tmp_path, content))
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_an_archive_in_add_with_a_damaged_header_in_the_middle_is_refused(
+    tmp_path: Path, ending: str
+) -> None:
+    content = bytearray(pack((entry("a"), b"1"), (entry("b"), b"2"), (entry("c"), b"3")))
+    content[1024] ^= 1  # the name of `b`: its checksum no longer fits
+    assert "its header at byte 1024 is damaged" in str(broken(tmp_path, PACKERS[ending](bytes(content))))
+
+
+def test_a_global_header_of_an_archive_in_add_changes_no_file(tmp_path: Path) -> None:
+    says = entry("pax_global_header", tarfile.XGLTYPE)
+    said = b"".join(b"13 a%07d=\n" % number for number in range(60_000))
+    says.size = len(said)
+    head = says.tobuf(tarfile.USTAR_FORMAT) + said + bytes(-len(said) % 512)
+    members = pack(*((entry(f"f{number}"), b"") for number in range(2_000)))
+    request = project(tmp_path / "p", "FROM scratch\nADD some.tar /\n", some_tar=head + members)
+    assert len(files(layers(), request, tmp_path / "store")) == 2_000

@@ -87,6 +87,15 @@ class TestMembers:
         with pytest.raises(Invalid, match=r"ends inside|claims"):
             _members(bytes(header))
 
+    def test_size_of_more_digits_than_python_converts_is_refused(self) -> None:
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            info = tarfile.TarInfo("a")
+            info.pax_headers = {"size": "9" * 5000}
+            tar.addfile(info)
+        with pytest.raises(Invalid, match="impossible"):
+            _members(stream.getvalue())
+
     @given(st.binary(max_size=3000))
     def test_any_bytes_are_read_as_a_tar_or_raise_invalid(self, raw: bytes) -> None:
         with contextlib.suppress(Invalid):
