@@ -5,7 +5,7 @@ from __future__ import annotations
 from release.effects.tag_reader import TagReader
 from release.handler import Work
 from release.log import LogWriter
-from release.oci import Registries
+from release.oci import OnDisk, Registries
 from release.plan.model import Bindings, Conflict, Done, Free, Judgement, Slot, binding
 from release.plan.operands import CheckLog, CheckPush, CheckTarget
 from release.plan.ownership import explain, ownership
@@ -68,7 +68,13 @@ class PushCheck:
         return f"ask {operands.target} whether this credential may push"
 
     def observe(self, work: Work[CheckPush]) -> None:
-        """Observe nothing: only the start of an upload, in `act`, shows whether the credential may push."""
+        """Raise `RefusedError` or `RegistryError` if something is in the way of a layout, so that `preview` says so.
+
+        Only the start of an upload, in `act`, shows whether a credential may push.
+        """
+        repository = self._registries.open(work.operands.target)
+        if isinstance(repository, OnDisk):
+            repository.require_clear()
 
     def judge(self, work: Work[CheckPush], seen: None) -> Judgement:
         """Done after `act` has begun and cancelled an upload, free before."""

@@ -21,6 +21,10 @@ _HINTS = {
     "Expected git repo version": _NEWER,
     "bad config": _SETTING,
     "config value": _SETTING,
+    "failed to expand user dir": _SETTING,
+    # Of the variables themselves: `bogus count in GIT_CONFIG_COUNT`, `missing config key GIT_CONFIG_KEY_0`.
+    "GIT_CONFIG_": "correct or unset the variables `GIT_CONFIG_…` of this environment: `GIT_CONFIG_COUNT` says how "
+    "many pairs of `GIT_CONFIG_KEY_0` and `GIT_CONFIG_VALUE_0` there are",
     "alternate object path": "`.git/objects/info/alternates` names the folder that this clone takes objects from: put "
     "it back, or clone anew without `--shared` and `--reference`",
     "not to be a symbolic link": "a symlink stands where a submodule belongs: remove it, then "

@@ -109,13 +109,20 @@ class Layout(LayoutBlobs):
             raise broken(f"`{self.name}`", error) from error
 
     def check_push(self) -> None:
-        """Raise `RegistryError` unless the folder can be written."""
-        try:
-            refused = self._files.unwritable()
-        except BROKEN as error:
-            raise broken(f"`{self.name}` cannot be written", error) from error
+        """Raise `RegistryError` unless the folder can be written, and as `require_clear`."""
+        refused = self._unwritable()
         if refused is not None:
             raise RegistryError(f"`{self.name}` cannot be written", hint=f"check the rights of `{refused}`")
+
+    def require_clear(self) -> None:
+        """Raise `RefusedError` for a symlink, `RegistryError` for a file where the layout or a folder of it belongs."""
+        self._unwritable()
+
+    def _unwritable(self) -> str | None:
+        try:
+            return self._files.unwritable()
+        except BROKEN as error:
+            raise broken(f"`{self.name}` cannot be written", error) from error
 
     def delete_tag(self, tag: str) -> None:
         """Remove the tag. The manifest stays reachable by its digest. Raises `NotFound` if there is no such tag."""

@@ -131,6 +131,14 @@ class Repository(Protocol):
 
 
 @runtime_checkable
+class OnDisk(Protocol):
+    """A repository in a folder, where a file or symlink may be in the way."""
+
+    def require_clear(self) -> None:
+        """Raise `RefusedError` or `RegistryError` if something is in the way; rights are not asked about."""
+
+
+@runtime_checkable
 class Connects(Protocol):
     """A repository that is reached over the network, and can be connected to before it is needed."""
 

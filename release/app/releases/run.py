@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +21,7 @@ from release.app.releases.release_sources import at_own_targets
 from release.app.releases.request import RunRequest, version_of
 from release.app.releases.results import RunResult, run_report
 from release.app.session import Session
-from release.errors import ConfigError, StalePlan
+from release.errors import ConfigError, Interrupted, ReleaseError, StalePlan
 from release.events import Note
 from release.plan.model import Plan
 from release.plan.operands import Record
@@ -39,18 +40,32 @@ def preview(session: Session, request: RunRequest) -> RunResult:
     Raises errors that prevent a plan; errors of the plan's steps are the result's `error`.
     """
     session.require_trusted("preview")
-    request.require_whole()
     if not request.offline:
         connect_early(session, request.component)
-    with Builds() as builds:
+    refused = refusal(session, request.component)
+    with _run_would_raise(refused), Builds() as builds:
+        request.require_whole()
         gathered, plan = make_plan(session, request, builds)
         if not request.offline:
             warn_of_lost_entries(session)
         details = survey(session, plan, at_own_targets(session), builds=builds, connected=not request.offline)
     details = with_failures(session, details, gathered)
-    details = with_withheld(session, details, refusal(session, request.component) or details.error)
+    details = with_withheld(session, details, refused or details.error)
     inputs = gathered.subjects
     return RunResult(report=run_report("shipmark.preview/1", details, inputs), details=details, inputs=inputs)
+
+
+@contextmanager
+def _run_would_raise(refused: ReleaseError | None) -> Iterator[None]:
+    """Raise `refused`, if there is one, in place of an error of the body: `run` stops before it makes a plan."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except ReleaseError as error:
+        if refused is None:
+            raise
+        raise refused from error
 
 
 def run(session: Session, request: RunRequest) -> RunResult:

@@ -103,6 +103,29 @@ class TestRefusals:
             read(git_repo)
         assert caught.value.hint == "`git commit --amend --date=now` writes a new date"
 
+    @pytest.mark.parametrize(
+        ("env", "hint"),
+        [
+            ({"GIT_CONFIG_COUNT": "many"}, "correct or unset the variables `GIT_CONFIG_…`"),
+            ({"GIT_CONFIG_COUNT": "1"}, "correct or unset the variables `GIT_CONFIG_…`"),
+            (
+                {
+                    "GIT_CONFIG_COUNT": "1",
+                    "GIT_CONFIG_KEY_0": "core.excludesFile",
+                    "GIT_CONFIG_VALUE_0": "~nobody-of-that-name/x",
+                },
+                "`git config --list --show-origin`",
+            ),
+        ],
+    )
+    def test_hint_about_a_wrong_setting_names_the_setting_and_not_the_repository(
+        self, git_repo: GitRepo, env: dict[str, str], hint: str
+    ) -> None:
+        git_repo.commit()
+        with pytest.raises(GitError, match="`git status` failed") as caught:
+            read(git_repo, env=git_repo.env | env)
+        assert hint in (caught.value.hint or "")
+
     def test_git_without_execute_permission_is_an_error(self, git_repo: GitRepo, tmp_path: Path) -> None:
         git_repo.commit()
         (tmp_path / "bin").mkdir()
