@@ -14,17 +14,18 @@ from release.versions.semver import image_tag_of, precedence_key
 
 
 class TagRestore(msgspec.Struct, frozen=True, kw_only=True):
-    """A moving tag, and the version to which the rollback moves it."""
+    """A moving tag, and the version to which the rollback moves it. `named`: the version's fixed tag by rules."""
 
     tag: str
     line: Line
     version: Version
     rebuild: int = 0
+    named: str = ""
 
     @property
     def fixed(self) -> str:
         """The fixed tag of the version."""
-        return image_tag_of(self.version, self.rebuild)
+        return self.named or image_tag_of(self.version, self.rebuild)
 
 
 def above(to: Version, known: KnownReleases, line: Line | None = None) -> tuple[Version, ...]:

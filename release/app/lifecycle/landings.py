@@ -6,13 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from release.app.component_policy import policy_of
-from release.app.releases.decide import Situation, decide_component
 from release.app.session import Session
 from release.config.component import Component
 from release.errors import NotFound, RegistryError, TagConflict
 from release.events import Note
-from release.facts import Facts
 from release.log import Entry
 from release.log.state import LogState, ReleaseState, rebuild_name
 from release.log.yanked import names_of
@@ -20,9 +17,7 @@ from release.plan.release_key import release_key
 from release.plan.rollback import RestoreTarget
 from release.plan.rollback_versions import TagRestore, commit_of
 from release.plan.tag_kind import fixed_policy
-from release.run_scope import scope_of
-from release.tagging.model import Held, KnownReleases, MovingTag, TagPolicy
-from release.versions.git_tags import versions_in
+from release.tagging.model import Held, KnownReleases
 from release.versions.model import Version
 
 
@@ -43,34 +38,6 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """The name of the version, or of its rebuild, as the log has it."""
         return rebuild_name(str(self.version), self.rebuild)
-
-
-def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
-    """The moving tags that a release of `version` gets, by the default scheme or by the component's rules."""
-    policy = policy_of(component)
-    facts = _as_if_tagged(session.git.facts(policy), policy, version)
-    situation = Situation(component=component, policy=policy, facts=facts, known=KnownReleases())
-    decision = decide_component(session, situation)
-    return [tag for tag in decision.tags if isinstance(tag, MovingTag) and tag.line.kind == "release"]
-
-
-def _as_if_tagged(facts: Facts, policy: TagPolicy, version: Version) -> Facts:
-    """`facts`, changed as if HEAD had the git tag of `version` and the repository no other tag."""
-    named = versions_in(facts.snapshot.tag_listing, policy.prefix, policy.versions).of(version)
-    git_tag = next((tag.git_tag for tag in named), f"{policy.prefix}v{version}")
-    listing = f"{facts.commit} refs/tags/{git_tag}\n".encode("utf-8", "backslashreplace")
-    ci = msgspec.structs.replace(
-        facts.ci, event="tag", git_tag=git_tag, branch=None, pull_request=None, merge_queue=False, gone=None
-    )
-    return msgspec.structs.replace(
-        facts,
-        snapshot=msgspec.structs.replace(facts.snapshot, tag_listing=listing, describe=None),
-        ci=ci,
-        scope=scope_of(ci),
-        branch=None,
-        git_tag=git_tag,
-        is_default_branch=False,
-    )
 
 
 def landings(

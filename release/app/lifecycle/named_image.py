@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from release.app.lifecycle.version_tags import fixed_tag
 from release.app.session import Session
 from release.config.component import Component
 from release.errors import ConfigError
 from release.image_names.image_location import ImageLocation
 from release.image_names.locate import is_in_registry, locate_target
 from release.oci.grammar import is_digest, require_digest
-from release.versions.semver import image_tag_of, parse_tag_name, version_of_image_tag
+from release.versions.semver import parse_tag_name, version_of_image_tag
 
 
-def located(session: Session, text: str) -> ImageLocation:
-    """Where the image is that `text` means. Raises `ConfigError`, as `reference_of`.
+def located(session: Session, text: str) -> tuple[ImageLocation, Component | None]:
+    """Where the image is that `text` means, and the component of a short name. Raises `ConfigError`, as `reference_of`.
 
     A short name means a target of the configuration, whose layouts are named from the repository's top folder; a
     reference is named from the folder of `-C`.
     """
-    reference = reference_of(session, text)
+    reference, component = _named(session, text)
     # A registry is opened by the session itself, which shares its connections.
-    own_layout = reference != text and not is_in_registry(reference)
-    return locate_target(session.at_root() if own_layout else session, reference)
+    own_layout = component is not None and not is_in_registry(reference)
+    return locate_target(session.at_root() if own_layout else session, reference), component
 
 
 def reference_of(session: Session, text: str) -> str:
@@ -29,24 +30,27 @@ def reference_of(session: Session, text: str) -> str:
     Short names are versions (`1.4.2`, `1.4.2_r1`), git tags of versions, and digests. Raises `ConfigError` for one that
     several components or none of them can mean: a registry client would look for it at Docker Hub.
     """
+    return _named(session, text)[0]
+
+
+def _named(session: Session, text: str) -> tuple[str, Component | None]:
     if text.startswith(("sha256:", "sha512:")):
         require_digest(text)
     components = [one for one in session.components if one.targets]
-    found = {
-        one.name: f"{one.targets[0].image}{behind}"
+    found = [
+        (f"{one.targets[0].image}{behind}", one)
         for one in components
-        if (behind := _behind_image(one, text)) is not None
-    }
-    first = next(iter(found.values()), None)
+        if (behind := _behind_image(session, one, text)) is not None
+    ]
     if len(found) > 1:
-        names = ", ".join(f"`{name}`" for name in found)
+        names = ", ".join(f"`{component.name}`" for _, component in found)
         raise ConfigError(
-            f"`{text}` may be an image of {names}", hint=f"write the whole reference: `{first}`"
+            f"`{text}` may be an image of {names}", hint=f"write the whole reference: `{found[0][0]}`"
         )
-    if first is not None:
-        return first
+    if found:
+        return found[0]
     if any(character in text for character in "/:@"):
-        return text
+        return text, None
     if components:
         raise ConfigError(
             f"`{text}` is neither a version nor a whole reference",
@@ -57,15 +61,15 @@ def reference_of(session: Session, text: str) -> str:
             f"`{text}` is a version, and no image is configured that it could belong to",
             hint=f"write the whole reference: `ghcr.io/acme/app:{text}`",
         )
-    return text
+    return text, None
 
 
-def _behind_image(component: Component, text: str) -> str | None:
+def _behind_image(session: Session, component: Component, text: str) -> str | None:
     """What follows the name of the component's image in a reference; None if `text` is no short name of an image."""
     if is_digest(text):
         return f"@{text}"
     section = component.section
-    if version_of_image_tag(text, section.versions) is not None:
-        return f":{text}"
+    if (read := version_of_image_tag(text, section.versions)) is not None:
+        return f":{fixed_tag(session, component, *read)}"
     version = parse_tag_name(text, section.prefix, section.versions)
-    return None if version is None else f":{image_tag_of(version)}"
+    return None if version is None else f":{fixed_tag(session, component, version)}"

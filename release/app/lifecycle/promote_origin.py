@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from release.app.lifecycle.named_image import located
+from release.app.lifecycle.released_tag import released_by_rules, released_tag
+from release.app.lifecycle.version_tags import fixed_tag
 from release.app.releases.known import project_of
 from release.app.session import Session
 from release.config.component import Component
@@ -21,6 +23,7 @@ from release.image_names.choose_image import read
 from release.image_names.image_location import ImageLocation
 from release.lazy_pattern import pattern
 from release.log.catalog.view import LogView
+from release.log.records.entry_members import rebuild_of
 from release.log.served import contradiction
 from release.log.state import ReleaseState
 from release.oci import ImageFacts, Repository
@@ -37,6 +40,7 @@ _VERSION = pattern(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}", re.ASCII)
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """The image that is promoted. `tag`: the tag of the given reference. `released`: the fixed tag of its version.
 
+    `fixed`: that tag by the rules of its component, if they name it otherwise: `v1.4.2`, `1.4.2-alpine`.
     `commit`, `version`: from the log where log and image agree, else from the image's labels. `release`: the release
     key in the log. Members are None if unknown.
     """
@@ -50,6 +54,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     commit: str | None = None
     version: str | None = None
     released: str | None = None
+    fixed: str | None = None
     release: str | None = None
 
     @property
@@ -78,13 +83,13 @@ def origin_of(session: Session, text: str) -> Origin:
 
     Raises `BuildError` for an index without an image, which nothing could run.
     """
-    location = located(session, text)
+    location, named = located(session, text)
     text = location.text
     repository: Repository = location.repository
     manifest = read(location)
     if is_without_image(repository, manifest):
         raise BuildError(f"`{text}` has no image for any platform", hint="check what was built there")
-    component = component_of(session, location)
+    component = named or component_of(session, location)
     project = location.name if component is None else project_of(session, component)
     told = _recorded(session.log_state, manifest.digest, project)
     facts = manifest_facts(repository, manifest, every=True)
@@ -96,6 +101,14 @@ def origin_of(session: Session, text: str) -> Origin:
             text = f"the version log calls {manifest.digest} {one.version or one.commit}, and is not believed: {doubt}"
             session.sink.emit(Note(level="warning", text=text))
     version = known.version if known is not None and known.version else _version(labels)
+    if named is None and len(sharing := _with_target(session, location)) > 1:
+        component = _released_from(session, sharing, known, location.tag, version) or component
+    released, fixed = released_tag(repository, manifest.digest, location.tag, version, known), None
+    if component is not None and component.section.tags != "default":
+        by_rules = released_by_rules(
+            session, component, repository, manifest.digest, location.tag, version, known
+        )
+        released, fixed = by_rules or (released, None)
     return Origin(
         name=target_name(session, location),
         digest=manifest.digest,
@@ -105,7 +118,8 @@ def origin_of(session: Session, text: str) -> Origin:
         tag=location.tag,
         commit=known.commit if known is not None else _commit(labels),
         version=version,
-        released=_released(repository, manifest.digest, location.tag, version, known),
+        released=released,
+        fixed=fixed,
         release=known.key if known is not None else None,
     )
 
@@ -127,16 +141,46 @@ def yanked_version(session: Session, origin: Origin) -> str | None:
     return next((name for name in with_status(statuses, "yanked") if name in names), None)
 
 
-def component_of(session: Session, location: ImageLocation) -> Component | None:
+def component_of(
+    session: Session, location: ImageLocation, promoted: Component | None = None
+) -> Component | None:
     """The component that has the location as target; else the only component with targets, if there is just one.
 
-    `--component` restricts the second choice: only the components that it names are counted.
+    `promoted`: the component of the image that comes there, which counts before others that share the location, and
+    where no component has it. `--component` restricts the last choice: only the components that it names are counted.
     """
-    for component in session.config.components:
-        if any(session.registries.open(one.image).name == location.name for one in component.targets):
-            return component
+    own = _with_target(session, location)
+    if promoted is not None and (not own or promoted in own):
+        return promoted
+    if own:
+        return own[0]
     chosen = [one for one in session.components if one.targets]
     return chosen[0] if len(chosen) == 1 else None
+
+
+def _with_target(session: Session, location: ImageLocation) -> list[Component]:
+    return [
+        component
+        for component in session.config.components
+        if any(session.registries.open(one.image).name == location.name for one in component.targets)
+    ]
+
+
+def _released_from(
+    session: Session,
+    sharing: Sequence[Component],
+    known: ReleaseState | None,
+    tag: str | None,
+    version: str | None,
+) -> Component | None:
+    """Of the components that share a repository the one whose release the image is, by the log, else by its tag."""
+    if known is not None:
+        return next((one for one in sharing if one.name == known.component), None)
+    for one in sharing:
+        read = version_of_image_tag((version or "").replace("+", "_"), one.section.versions)
+        if tag is not None and read is not None and tag == fixed_tag(session, one, read[0], rebuild_of(tag)):
+            return one
+    return None
 
 
 def target_name(session: Session, location: ImageLocation) -> str:
@@ -145,26 +189,6 @@ def target_name(session: Session, location: ImageLocation) -> str:
         return location.name
     path = os.path.relpath(location.repository.path, session.root)
     return f"oci:{location.repository.path if path.startswith('..') else path}"
-
-
-def _released(
-    repository: Repository, digest: str, tag: str | None, version: str | None, known: ReleaseState | None
-) -> str | None:
-    """The fixed tag of the version that the image was released as, or None.
-
-    The given tag is preferred if it is a version, then the version's tag by the log, then the tag of the version label
-    if that tag holds the image.
-    """
-    if tag is not None and version_of_image_tag(tag) is not None:
-        return tag
-    read = version_of_image_tag((version or "").replace("+", "_"))
-    if read is None:
-        return None
-    if known is not None and known.state == "released" and not known.between_releases:
-        return image_tag_of(read[0], known.rebuild)
-    name = image_tag_of(*read)
-    held = repository.resolve(name)
-    return name if held is not None and held.digest == digest else None
 
 
 def _commit(labels: Mapping[str, str]) -> str | None:

@@ -27,7 +27,7 @@ def destinations(session: Session, origin: Origin, texts: Sequence[str]) -> tupl
         head, names = split_place(text)
         location = locate_target(session, head)
         target = target_name(session, location)
-        component = component_of(session, location)
+        component = component_of(session, location, origin.component)
         tags = named_tags(names) if names else _usual(session, origin, target, component)
         if component is not None and not _may_move(session, component, target):
             tags = msgspec.structs.replace(tags, moving=())
@@ -36,7 +36,7 @@ def destinations(session: Session, origin: Origin, texts: Sequence[str]) -> tupl
 
 
 def _usual(session: Session, origin: Origin, target: str, component: Component | None) -> Tags:
-    tags = usual_tags(session, component, origin.candidate, origin.released, origin.tag)
+    tags = usual_tags(session, component, origin.candidate, origin.fixed or origin.released, origin.tag)
     if tags is None:
         raise ConfigError(
             f"`{origin.name}@{origin.digest}` is not a released version, so `--to` must name its tags in `{target}`",
