@@ -62,6 +62,7 @@ def complete(session: Session, policy: TagPolicy) -> Completed:
         prefix=policy.prefix,
         base=policy.base,
         versions=policy.versions,
+        counted=policy.counted,
         edge=edge_of(session, taken),
     )
 
@@ -137,14 +138,17 @@ def whole_history(session: Session, *, trees: bool = False) -> Git | None:
     """A git reader with HEAD's whole history; None, after a warning, if the history cannot be fetched."""
     taken = session.git.any_snapshot()
     clone = Git(session.process, taken.root, session.settings.env)
-    if not taken.shallow and not (trees and lacks_trees(clone)):
+    without_trees = trees and lacks_trees(clone)
+    if not taken.shallow and not without_trees:
         return clone
     remote = session.git.remote
     if remote.state != "answered" or remote.name is None:
         return None  # the warning about the remote says why
     text = f"fetching the history that this clone lacks from `{remote.name}` into the cache"
     session.sink.emit(Note(level="info", text=text))
-    fetched = fetched_history(session, remote.name, trees=trees).of(_ends(session, clone, taken))
+    # Without trees the commits that the clone has are of no use, either.
+    ends = frozenset({taken.head}) if without_trees else _ends(session, clone, taken)
+    fetched = fetched_history(session, remote.name, trees=trees).of(ends)
     if fetched.git is None:
         lacks = "is shallow" if taken.shallow else "has no trees"
         session.warn(

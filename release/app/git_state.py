@@ -24,7 +24,7 @@ class GitState:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._snapshots: dict[tuple[str, str, str, bool], Snapshot] = {}
-        self._completed: dict[tuple[str, str, str], Completed] = {}
+        self._completed: dict[tuple[str, str, str, bool], Completed] = {}
         self._histories: dict[bool, Git | None] = {}
         self._is_asked = False
         #: Name and object of tags that only the remote has: the type of what they name, "" if it is not known.
@@ -122,7 +122,7 @@ class GitState:
         return self._complete(policy).snapshot
 
     def _complete(self, policy: TagPolicy) -> Completed:
-        key = (policy.prefix, policy.base, policy.versions)
+        key = (policy.prefix, policy.base, policy.versions, policy.counted)
         if key not in self._completed:
             from release.app.clone_history import complete
 

@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from release.git.command import Git
-from release.git.describe import position_of
+from release.git.describe import sure_position
+from release.git.history_walk import is_below_another
 from release.git.model import RemoteRefs, Snapshot
 from release.git.unfit_tags import fit_tags
-from release.versions.git_tags import versions_in
+from release.versions.git_tags import VersionTags, versions_in
 from release.versions.model import Scheme
 from release.versions.semver import parse_tag_name
 from release.versions.tag_listing import with_tags_of_remote
@@ -36,33 +37,34 @@ def completed(
     prefix: str = "",
     base: Literal["highest", "nearest"] = "highest",
     versions: Scheme = "semver",
+    counted: bool = True,
     edge: frozenset[bytes] = frozenset(),
 ) -> Completed:
     """`snapshot` with the remote's tags added, and the release found that HEAD's version counts from.
 
-    Changes nothing in the clone. With the scheme `none` only the tags are added.
+    Changes nothing in the clone. With the scheme `none`, and without `counted`, only the tags are added.
 
-    `git`: reads the clone. `whole`: called only if HEAD's version depends on history that the clone lacks; gives a git
-    that has HEAD's whole history, or None; for None, `describe` and `commit_count` are None. `edge`: the commits
-    whose parents a shallow clone lacks. The other arguments are those of `snapshot`.
+    `git`: reads the clone. `whole`: as for `sure_position`. `edge`: the commits whose parents a shallow clone lacks.
+    The other arguments are those of `snapshot`.
     """
     difference = with_tags_of_remote(snapshot.tag_listing, fit_tags(remote.tags, snapshot))
     tags = versions_in(difference.listing, prefix, versions)
-    is_known = (
-        bool(tags.at(snapshot.head)) or snapshot.describe is not None or snapshot.commit_count is not None
-    )
-    if is_known and difference.listing == snapshot.tag_listing:
-        return Completed(snapshot)
-    if versions == "none":
-        return Completed(msgspec.structs.replace(snapshot, tag_listing=difference.listing))
     nearest = base == "nearest"
-    position = position_of(git, snapshot.head, tags, edge=edge, nearest=nearest, walk=False)
-    if edge and position[0] is None and position[3] is None and not tags.at(snapshot.head):
-        reader = whole()
-        if reader is not None:
-            position = position_of(reader, snapshot.head, tags, nearest=nearest, walk=False)
-    whole_snapshot = msgspec.structs.replace(
-        snapshot, tag_listing=difference.listing, describe=position[0], commit_count=position[3]
-    )
+    if difference.listing == snapshot.tag_listing and _is_known(snapshot, tags, edge, nearest=nearest):
+        return Completed(snapshot)
+    listed = msgspec.structs.replace(snapshot, tag_listing=difference.listing)
+    if versions == "none":
+        return Completed(listed)
+    if counted:
+        position = sure_position(git, snapshot.head, tags, whole, edge=edge, nearest=nearest)
+        listed = msgspec.structs.replace(listed, describe=position[0], commit_count=position[3])
     moved = tuple(name for name in difference.moved if parse_tag_name(name, prefix, versions) is not None)
-    return Completed(whole_snapshot, moved)
+    return Completed(listed, moved)
+
+
+def _is_known(snapshot: Snapshot, tags: VersionTags, edge: frozenset[bytes], *, nearest: bool) -> bool:
+    """Whether the clone alone gave the base that a complete clone has, as far as its tags are those of the remote."""
+    if tags.at(snapshot.head) or snapshot.commit_count is not None:
+        return True
+    base = tags.named(snapshot.describe.git_tag) if snapshot.describe is not None else None
+    return base is not None and (not edge or nearest or not is_below_another(base, tags))

@@ -38,37 +38,37 @@ def history(
     scheme: Scheme = "semver",
     paths: bool = False,
     edge: Collection[bytes] = (),
+    certain: bool = False,
 ) -> History:
     """Read the releases and commits in HEAD's history.
 
     `git`: reads the clone, or HEAD's whole history. `paths`: with the files that each commit changed. `edge`: the
-    commits whose parents `git` lacks. Raises `ShallowClone` if the missing history could change the result.
+    commits whose parents `git` lacks. Raises `ShallowClone` if the missing history could change the result. `certain`:
+    also if a higher release may be in it, see `position_of`.
     """
     found = versions_in(snapshot.tag_listing, prefix, scheme)
-    highest = _reachable(git, snapshot.head, found, edge)
+    highest = _reachable(git, snapshot.head, found, edge, certain=certain)
     stable = highest
     if highest is not None and not highest.version.is_stable:
-        stable = _reachable(git, snapshot.head, found.where(lambda version: version.is_stable), edge)
+        only_stable = found.where(lambda version: version.is_stable)
+        stable = _reachable(git, snapshot.head, only_stable, edge, certain=certain)
     since = None if stable is None else stable.commit
     commits = unreleased_commits(git, snapshot.head, since, paths=paths)
     return History(stable=stable, highest=highest, commits=commits)
 
 
-def _reachable(git: Git, head: str, found: VersionTags, edge: Collection[bytes]) -> VersionTag | None:
+def _reachable(
+    git: Git, head: str, found: VersionTags, edge: Collection[bytes], *, certain: bool
+) -> VersionTag | None:
     """The highest tag of `found` at HEAD or in HEAD's history; None if there is none."""
-    if at_head := found.at(head):
-        below = _reachable_below(git, head, found, edge)
-        return highest_tag((at_head[0], below)) if below is not None else at_head[0]
-    return _reachable_below(git, head, found, edge)
-
-
-def _reachable_below(git: Git, head: str, found: VersionTags, edge: Collection[bytes]) -> VersionTag | None:
-    here = {tag.version for tag in found.at(head)}
+    at_head = found.at(head)
+    here = {tag.version for tag in at_head}
     others = found.where(lambda version: version not in here)
-    base, _, _, count = position_of(git, head, others, nearest=False, walk=False, edge=edge)
+    base, _, _, count = position_of(git, head, others, nearest=False, walk=False, edge=edge, certain=certain)
     if edge and base is None and count is None:
         raise ShallowClone(
             "the next version depends on the commits since the last release, and this clone is shallow",
             hint="run `git fetch --unshallow --tags`, or add `--deepen`",
         )
-    return others.named(base.git_tag) if base is not None else None
+    below = others.named(base.git_tag) if base is not None else None
+    return highest_tag(one for one in (*at_head[:1], below) if one is not None)

@@ -146,6 +146,8 @@ def _below_released(
         # A prerelease at HEAD. Whether the history has the release was not looked up.
         return [f"{version} is below {top}, which is released already"]
     where = f"a commit that is not in the history of `{facts.branch}`"
+    if facts.snapshot.shallow and facts.remote.state != "answered":
+        where += ", as far as this clone has it"
     return [
         f"{version} is below {top}, which was released from {where}: versions here count from {top} once it is merged"
     ]

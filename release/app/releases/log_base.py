@@ -92,13 +92,10 @@ def _position(
     # Imported late: `tags` seldom needs the modules that it loads.
     from release.app.clone_history import edge_of
     from release.git.command import Git
-    from release.git.describe import position_of
+    from release.git.describe import position_of, sure_position
 
     git = Git(session.process, snapshot.root, session.settings.env)
     edge = edge_of(session, snapshot)
-    base, _, _, count = position_of(git, snapshot.head, releases, nearest=False, walk=False, edge=edge)
-    if base is None and count is None and online:
-        whole = session.git.whole_history()
-        if whole is not None:
-            base = position_of(whole, snapshot.head, releases, nearest=False, walk=False)[0]
-    return base
+    if online:
+        return sure_position(git, snapshot.head, releases, session.git.whole_history, edge=edge)[0]
+    return position_of(git, snapshot.head, releases, nearest=False, walk=False, edge=edge)[0]

@@ -84,7 +84,8 @@ def changed_matrix(session: Session, request: MatrixRequest) -> MatrixReport:
     components = session.components_named(request.component)
     # The names of branch tags depend on no version unless rules make them, so git need not count commits.
     counted = any(one.section.tags != "default" for one in components)
-    facts = session.git.facts(msgspec.structs.replace(policy_of(components[0]), counted=counted))
+    policy = msgspec.structs.replace(policy_of(components[0]), counted=counted)
+    facts = session.git.facts(policy, online=True)
     released = released_by_tag(session.config.components, facts)[1]
     found: dict[str, Standing] = {}
     held: dict[str, list[Held]] = {}

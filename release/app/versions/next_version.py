@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -166,12 +167,17 @@ def history_of(session: Session, snapshot: Snapshot, policy: TagPolicy, *, paths
     Raises `ShallowClone` if the clone lacks history that the result depends on, and the history cannot be fetched.
     """
     clone = Git(session.process, snapshot.root, session.settings.env)
+    of_clone = partial(history, clone, snapshot, policy.prefix, scheme=policy.versions, paths=paths)
     edge = edge_of(session, snapshot)
-    if not (paths and lacks_trees(clone)):
+    is_readable = not (paths and lacks_trees(clone))
+    if is_readable:
         with suppress(ShallowClone):
-            return history(clone, snapshot, policy.prefix, scheme=policy.versions, paths=paths, edge=edge)
+            return of_clone(edge=edge, certain=True)
     whole = session.git.whole_history(trees=paths)
     if whole is None:
+        if is_readable:
+            with suppress(ShallowClone):
+                return of_clone(edge=edge)
         raise ShallowClone(
             "the next version depends on the commits since the last release, which this clone does not have in full",
             hint=f"{remedy(session.ci.system, 'shallow')}, or add `--deepen`",

@@ -116,6 +116,12 @@ def merged_side(origin: Origin, clone: GitRepo) -> None:
     clone.git("reset", "--quiet", "--hard", "FETCH_HEAD")
 
 
+def lose_history(origin: Origin, clone: GitRepo) -> None:
+    """Take a commit from the remote, so that it lists its tags and cannot give the history of any."""
+    lost = origin.repo.git("rev-parse", "v1.4.1^{commit}")
+    (origin.repo.path / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+
+
 class Row(NamedTuple):
     """`alone`, `asked`: what the version counts up to (`1.4.3` after `v1.4.2`) and its distance, offline and by
     `preview`; None: the version is unknown.
@@ -147,6 +153,10 @@ ROWS = {
     "depth 2, the commit before the tag": Row(cloned("--depth=2"), None, "partial", SHALLOW, COUNTED),
     "depth 3, which reaches the tag": Row(cloned("--depth=3"), COUNTED, "partial", "may lack other", COUNTED),
     "depth 3 without tags": Row(cloned("--depth=3", "--no-tags"), None, "partial", SHALLOW, COUNTED),
+    "depth 3, and a tag of another branch": Row(
+        then(cloned("--depth=3"), lambda o, c: c.git("fetch", "--quiet", "--depth=1", "origin", "tag", "v2.0.0")),
+        COUNTED, "partial", "`main`, as far as this clone has it:", COUNTED,
+    ),
     "shallow by an excluded tag": Row(cloned("--shallow-exclude=v1.4.1"), COUNTED, "partial", "may lack", COUNTED),
     "a merge whose side is cut": Row(
         then(cloned("--depth=3"), merged_side), None, "partial", SHALLOW, ("1.4.3", 7)
@@ -184,6 +194,18 @@ ROWS = {
         then(cloned(), lambda o, c: o.repo.git("tag", "--force", "v1.4.2", o.after[0])),
         COUNTED, "complete", BELOW, ("1.4.3", 1), "git tag `v1.4.2` names",
     ),
+    "a higher prerelease behind the edge": Row(
+        then(cloned("--depth=3"), lambda o, c: o.repo.tag("v1.5.0-rc.1", "v1.4.1")),
+        COUNTED, "partial", "may lack", ("1.5.0-rc.1", 3),
+    ),
+    "a higher release behind the edge": Row(
+        then(cloned("--depth=3", "--no-tags"), lambda o, c: o.repo.tag("v1.9.0", "v1.4.1")),
+        None, "partial", SHALLOW, ("1.9.1", 3),
+    ),
+    "a higher release behind the edge, and its history is lost": Row(
+        then(then(cloned("--depth=3"), lambda o, c: o.repo.tag("v1.9.0", "v1.4.1")), lose_history),
+        COUNTED, "partial", "may lack", COUNTED,
+    ),
     "a kept shallow workspace, a release since": Row(
         then(cloned("--depth=3"), lambda o, c: o.repo.tag("v1.4.3", o.after[0])),
         COUNTED, "partial", "may lack", ("1.4.4", 1),
@@ -217,7 +239,10 @@ def opened(clone: GitRepo, **env: str) -> Session:
 
 
 def version_at(counted: tuple[str, int] | None, commit: str) -> str | None:
-    return None if counted is None else f"{counted[0]}-dev.{counted[1]}.g{commit[:12]}"
+    if counted is None:
+        return None
+    version, distance = counted
+    return f"{version}{'.' if '-' in version else '-'}dev.{distance}.g{commit[:12]}"
 
 
 @pytest.mark.parametrize("name", ROWS)
