@@ -205,8 +205,13 @@ def config_schema() -> dict[str, Any]:
 
 
 def _published(schema: Any) -> Any:
-    """`schema` with the published name of each section, see `_SECTIONS`."""
+    """`schema` as editors get it: with the published name of each section (`_SECTIONS`), and texts without quotes.
+
+    The file's `GO_VERSION: 1.20` stays the text `1.20`, see `Document`; an editor reads a number.
+    """
     if isinstance(schema, dict):
+        if schema.get("type") == "string":
+            schema = {**schema, "type": ["string", "number", "boolean"]}
         return {_SECTIONS.get(name, name): _published(value) for name, value in schema.items()}
     if isinstance(schema, list):
         return [_published(value) for value in schema]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
+import jsonschema
 import msgspec
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -453,6 +456,23 @@ def test_missing_config_file_gives_the_defaults() -> None:
     config = load(None, None, {})
     assert config.components[0].name == "app"
     assert config.log[0].path == ".shipmark/log.jsonl"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "build: {args: {GO_VERSION: 1.20, CGO: true, JOBS: 4}}",
+        "labels: {major: 1, stable: false}",
+        "ignore_tags: [2019, 1.0]",
+        "images: [{image: r.example/b, required: false}]",
+        "components: {7: {image: r.example/c, prefix: 7}}",
+    ],
+)
+def test_schema_takes_texts_without_quotes_as_loading_does(text: str) -> None:
+    whole = text if "image" in text else f"image: r.example/a\n{text}\n"
+    read(whole)
+    document = json.loads(json.dumps(yaml.safe_load(whole)))  # keys become texts, as in an editor
+    jsonschema.Draft202012Validator(config_schema()).validate(document)
 
 
 def test_schema_has_top_level_keys_and_allows_no_others() -> None:
