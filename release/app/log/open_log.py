@@ -188,8 +188,8 @@ def _git(section: LogSection, ground: LogContext) -> LogStore:
     from release.log.stores.git.remote import GitRemote
     from release.log.stores.git.store import GitStore
 
-    url = _remote_url(section.remote, ground)
-    ground.secrets.add(*passwords_of(url))
+    url, push_url = _remote_urls(section.remote, ground)
+    ground.secrets.add(*passwords_of(url), *passwords_of(push_url))
     token = ground.env.get("SHIPMARK_LOG_TOKEN")
     credentials = (
         credentials_of_token(url, token) if token else credentials_of(ground.process, ground.root, ground.env)
@@ -201,6 +201,8 @@ def _git(section: LogSection, ground: LogContext) -> LogStore:
         env=ground.env,
         cache=os.path.join(ground.cache(), _private_name(url, section.ref)),
         url=url,
+        # The token is for the host of `url`.
+        push_url="" if token or push_url == url else push_url,
         name=name,
         cancel=ground.cancel,
         monotonic=ground.clock.monotonic,
@@ -216,8 +218,8 @@ def _from_root(url: str, root: str) -> str:
     return os.path.normpath(os.path.join(root, url)) if is_path and not url.startswith("~") else url
 
 
-def _remote_url(remote: str, ground: LogContext) -> str:
-    """The URL or path of a git log's remote.
+def _remote_urls(remote: str, ground: LogContext) -> tuple[str, str]:
+    """The URLs or paths from which a git log is fetched and to which it is pushed: git knows both for a remote's name.
 
     Raises `ConfigError` for a name that is not a remote of the clone, and for a path in the workspace.
     """
@@ -225,13 +227,15 @@ def _remote_url(remote: str, ground: LogContext) -> str:
 
     kind = remote_kind("log.remote", remote)
     if kind == "name":
-        done = Git(ground.process, ground.root, ground.env).run("remote", "get-url", "--", remote)
-        if done.code != 0:
+        git = Git(ground.process, ground.root, ground.env)
+        found = [git.run("remote", "get-url", *option, "--", remote) for option in ((), ("--push",))]
+        if any(done.code != 0 for done in found):
             raise ConfigError(
                 f"this clone has no remote `{remote}`, which the version log needs",
                 hint="`git remote -v` lists the remotes; `log: {store: git, remote: …}` chooses one",
             )
-        return _from_root(done.stdout.decode("utf-8", "surrogateescape").strip(), ground.root)
+        fetched, pushed = (done.stdout.decode("utf-8", "surrogateescape").strip() for done in found)
+        return _from_root(fetched, ground.root), _from_root(pushed, ground.root)
     path = remote.removeprefix("file://") if remote.startswith("file://") else remote
     if is_within(os.path.realpath(path), os.path.realpath(ground.root)) and (
         kind == "path" or path != remote
@@ -240,4 +244,4 @@ def _remote_url(remote: str, ground: LogContext) -> str:
             f"`log.remote`: `{remote}` lies in the workspace, whose hooks a push would run",
             hint="name a repository elsewhere, or a remote of this clone",
         )
-    return remote
+    return remote, remote

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from release.errors import LogCorrupt, LogError, LogUnavailable
 from tests.support.logs.facts import planned, whole_release
 from tests.support.logs.workspaces import workspace
 from tests.support.programs.environment import scrubbed
+from tests.support.releases.git_daemon import served
 
 REF = "refs/shipmark/log"
 
@@ -50,6 +54,52 @@ def test_a_relative_remote_is_found_from_the_clones_top_folder(bare: Path, tmp_p
     session = opened(tmp_path, f"file://{bare}" if url == "file://" else url)
     session.log.append(whole_release("r", "1.4.2"))
     assert git(bare, "rev-list", "--count", REF) == "5"
+
+
+@pytest.mark.parametrize("pushed", ["../o.git", "file://{bare}"])
+def test_log_is_pushed_to_the_push_url_of_its_remote_and_fetched_from_the_other(
+    bare: Path, tmp_path: Path, pushed: str
+) -> None:
+    with served(tmp_path, scrubbed(tmp_path)) as base:  # `git daemon` refuses pushes
+        session = opened(tmp_path, f"{base}/o.git")
+        git(tmp_path / "work", "remote", "set-url", "--push", "origin", pushed.format(bare=bare))
+        session.log.append(whole_release("r", "1.4.2"))
+        assert git(bare, "rev-list", "--count", REF) == "5"
+        again = opened(tmp_path, f"{base}/o.git", cache="other")
+        assert len(again.log.entries()) == 5
+
+
+def test_address_that_takes_no_pushes_is_told_at_once_with_the_way_to_name_another(
+    bare: Path, tmp_path: Path
+) -> None:
+    git(bare, "update-server-info")
+    folder = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with served(tmp_path, scrubbed(tmp_path)) as daemon, ThreadingHTTPServer(("127.0.0.1", 0), folder) as web:
+        thread = threading.Thread(target=web.serve_forever, daemon=True)
+        thread.start()
+        for base in (daemon, f"http://127.0.0.1:{web.server_port}"):
+            session = opened(tmp_path, f"{base}/o.git")
+            for attempt in (
+                session.log.store.check_writable,
+                partial(session.log.append, whole_release("r", "1.4.2")),
+            ):
+                with pytest.raises(LogError) as caught:
+                    attempt()
+                assert not isinstance(caught.value, LogUnavailable)
+                assert "git remote set-url --push" in str(caught.value.hint)
+        web.shutdown()
+        thread.join()
+
+
+def test_log_push_that_a_transaction_hook_aborts_names_the_hook_at_once(bare: Path, tmp_path: Path) -> None:
+    hook = bare / "hooks" / "reference-transaction"
+    hook.write_text("#!/bin/sh\ntest $1 != prepared\n")
+    hook.chmod(0o755)
+    session = opened(tmp_path, str(bare))
+    with pytest.raises(LogError, match="aborted by hook") as caught:
+        session.log.append(whole_release("r", "1.4.2"))
+    assert not isinstance(caught.value, LogUnavailable)
+    assert "a rule or a hook of the remote refuses the ref" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("url", ["../nowhere.git", "/nowhere/o.git"])

@@ -44,6 +44,16 @@ CAUSES = (
         "`log: {store: git, remote: …}` names another",
     ),
     _cause(
+        # `git daemon` without its service receive-pack; a web server with plain files.
+        r"access denied or repository not exported|service not enabled|Cannot access URL",
+        "this address takes no pushes: name one that does with `git remote set-url --push REMOTE URL`, or with `log: "
+        "{store: git, remote: …}`",
+    ),
+    _cause(
+        r"pack exceeds maximum allowed size",
+        "the remote limits the size of a push (`receive.maxInputSize`): raise that limit",
+    ),
+    _cause(
         r"dubious ownership",
         "the repository belongs to another user: run as that user, or `git config --global --add safe.directory PATH`",
     ),
@@ -79,7 +89,7 @@ CAUSES = (
         "git's setting `protocol.allow`, or that of this protocol, forbids this kind of address: choose another",
     ),
     _cause(
-        r"GH00[0-9]|GH013|hook declined|protected branch",
+        r"GH00[0-9]|GH013|hook declined|aborted by hook|protected branch",
         "a rule or a hook of the remote refuses the ref: give the token the right to push there (on GitHub "
         "`permissions: {contents: write}`), exempt the ref, or choose another with `log: {store: git, ref: …}`",
     ),

@@ -35,7 +35,9 @@ _FATAL = pattern(
     r"Authentication failed|could not read (?:Username|Password)|Permission to \S+ denied|Permission denied|"
     r"unable to access '[^']*': The requested URL returned error: (?:401|403)\b|Write access to repository not granted|"
     r"Repository not found|repository '[^']*' not found|'[^']*' does not appear to be a git repository|"
-    r"Host key verification failed|invalid credentials|HTTP Basic: Access denied|GH00[0-9]|GH013"
+    r"Host key verification failed|invalid credentials|HTTP Basic: Access denied|GH00[0-9]|GH013|"
+    r"remote error: (?:access denied or repository not exported|service not enabled)|Cannot access URL |"
+    r"ref updates aborted by hook"
     r")",
     re.MULTILINE,
 )

@@ -31,6 +31,7 @@ _QUIET = (
 class GitRemote(PrivateRepository):
     """The remote at `url`, and the private repository in the folder `cache` for its refs.
 
+    `push_url`: where pushes go if that is another address (`remote.NAME.pushurl`), or "".
     `timeout`: seconds for one git command.
     """
 
@@ -41,13 +42,15 @@ class GitRemote(PrivateRepository):
         env: Mapping[str, str],
         cache: str,
         url: str,
+        push_url: str = "",
         name: str,
         cancel: Cancel,
         monotonic: Callable[[], float],
         credentials: Credentials = Credentials(),  # noqa: B008 - frozen
         timeout: float = 60.0,
     ) -> None:
-        settings = ((f"remote.{_REMOTE}.url", url), *credentials.settings)
+        pushing = ((f"remote.{_REMOTE}.pushurl", push_url),) if push_url else ()
+        settings = ((f"remote.{_REMOTE}.url", url), *pushing, *credentials.settings)
         super().__init__(
             process=process,
             env=with_settings(git_environment(env), settings),

@@ -23,6 +23,11 @@ TEXTS = {
     "fatal: unable to access 'https://h/': SSL certificate problem: self-signed certificate": "http.sslCAInfo",
     "fatal: unable to access 'https://h/': The requested URL returned error: 302": "git remote set-url",
     "unable to write loose object file: No space left on device": "make room on the disk of the remote",
+    "fatal: remote error: access denied or repository not exported: /o.git": "takes no pushes",
+    "fatal: remote error: service not enabled: /o.git": "takes no pushes",
+    "error: Cannot access URL http://h.example/o.git/, return code 22": "takes no pushes",
+    "fatal: ref updates aborted by hook": "a rule or a hook",
+    "pack exceeds maximum allowed size": "receive.maxInputSize",
     "remote: fatal: unable to create thread: Disk quota exceeded": "make room on the disk of the remote",
 }
 PASSING = {
