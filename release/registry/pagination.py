@@ -21,6 +21,8 @@ from release.registry.http.answer import Answer
 _LINK = pattern(r"<\s*([^<>\s]+)\s*>([^<]*)")
 # RFC 8288 has double quotes only; a list that ends too early for the sake of others would look complete.
 _NEXT = pattern(r""";\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|'[^']*\bnext\b[^']*'|next\b)""", re.IGNORECASE)
+# A parameter that says what a link is, for example `rel="prev"` or `rel*=UTF-8''next`.
+_REL = pattern(r";\s*rel\*?\s*=", re.IGNORECASE)
 # A header that speaks of a next page, in whatever form.
 _MENTIONED = pattern(r"""\brel\s*=\s*["']?[^"',;]{0,200}\bnext\b""", re.IGNORECASE)
 # Characters of the header that are parsed.
@@ -44,10 +46,17 @@ _LARGEST_PAGE = 16 * 1024 * 1024
 
 
 def next_link(header: str | None) -> str | None:
-    """The unresolved target of the link with `rel="next"`, or None."""
-    for target, parameters in _LINK.findall((header or "")[:_LONGEST]):
+    """The unresolved target of the link with `rel="next"`, or None.
+
+    A single link that does not say what it is counts as well, as for crane and skopeo: a list taken for complete would
+    let versions on its other pages count as unpublished.
+    """
+    links = _LINK.findall((header or "")[:_LONGEST])
+    for target, parameters in links:
         if _NEXT.search(parameters):
             return str(target)
+    if len(links) == 1 and not _REL.search(links[0][1]):
+        return str(links[0][0])
     return None
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
-from release.decoding import decode
+from release.decoding import convert, decode
 from release.errors import Denied, Invalid, RegistryError
 from release.hints import ODD_ANSWER
 from release.lazy_pattern import pattern
@@ -178,7 +179,9 @@ class Tokens:
         if answer.status != 200:
             raise self._refused(answer, credential, realm)
         try:
-            grant = decode(answer.read(_LARGEST, "token"), _Grant, strict=False)
+            # Go, in which docker, crane and skopeo are written, takes members in any case.
+            document = decode(answer.read(_LARGEST, "token"), dict[str, Any])
+            grant = convert({name.lower(): value for name, value in document.items()}, _Grant, strict=False)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise Invalid(f"`{realm}` answered something that is not a token", hint=ODD_ANSWER) from error
         text = grant.token or grant.access_token or ""

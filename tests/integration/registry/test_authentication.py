@@ -85,6 +85,17 @@ class TestToken:
         with pytest.raises(Denied):
             remote.check_push()
 
+    @pytest.mark.parametrize("member", ["token", "access_token", "Token", "ACCESS_TOKEN"])
+    def test_token_is_found_under_each_name_that_docker_reads(
+        self, registry_factory: RegistryFactory, make_targets: TargetsFactory, member: str
+    ) -> None:
+        server = registry_factory(auth="token")
+        assert server.tokens is not None
+        server.tokens.key = member
+        remote = make_targets().open(f"{server.host}/acme/app")
+        assert remote.resolve("1.0") is None
+        assert [request.status for request in server.tokens.requests] == [200]
+
     def test_wrong_password_error_names_the_token_request(
         self, tmp_path: Path, registry_factory: RegistryFactory, make_targets: TargetsFactory
     ) -> None:
