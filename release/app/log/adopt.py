@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -14,7 +14,8 @@ from release.app.releases.known import project_of
 from release.app.session import Session
 from release.config.component import Component
 from release.errors import ConfigError, RegistryError
-from release.log.rebuilt.identify import Found, identify
+from release.log.rebuilt.identify import Found, Names, identify
+from release.log.records.entry_members import without_rebuild
 from release.oci import Repository
 from release.versions.semver import version_of_image_tag
 
@@ -85,17 +86,30 @@ def adopt(session: Session, request: AdoptRequest) -> AdoptReport:
 
 
 def _of(session: Session, component: Component) -> Iterator[UnrecordedTag]:
-    scheme, recorded = component.section.versions, session.log_state.last_hold
+    is_version, recorded = _version_tags(session, component), session.log_state.last_hold
     for target in component.targets:
         repository = session.registries.open(target.image)
         for tag in sorted(repository.tags()):
-            if version_of_image_tag(tag, scheme) is None or recorded(repository.name, tag) is not None:
+            if not is_version(tag) or recorded(repository.name, tag) is not None:
                 continue
             held = repository.resolve(tag)
             if held is not None:
                 yield UnrecordedTag(
                     component=component.name, target=repository.name, tag=tag, digest=held.digest
                 )
+
+
+def _version_tags(session: Session, component: Component) -> Callable[[str], bool]:
+    """Whether a tag names a version of the component, by the default scheme or by its rules for its git tags."""
+    origin, scheme = origin_of(session, component, ""), component.section.versions
+    names: Names | None = origin.names
+    if names is None:
+        return lambda tag: version_of_image_tag(tag, scheme) is not None
+    by_rules = frozenset(names.fixed(one.version, 0) for one in origin.git_tags.tags)
+    shared = names.shared
+    return lambda tag: (
+        without_rebuild(tag) in by_rules or (not shared and version_of_image_tag(tag, scheme) is not None)
+    )
 
 
 def _adopt(session: Session, one: UnrecordedTag, attempt: str, vouched: str, *, is_named: bool) -> AdoptedTag:

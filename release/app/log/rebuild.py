@@ -112,9 +112,22 @@ def rebuild(session: Session, request: RebuildRequest) -> RebuildReport:
         entries=0 if request.preview else len(facts),
         releases=tuple(_reported(one, read.origin) for read in reads for one in read.releases),
         statuses=tuple(_status(*one, read.origin) for read in reads for one in read.statuses),
-        left_out=tuple(one for read in reads for one in read.left_out),
+        left_out=_left_out(reads),
         without_image=tuple(one for read in reads for one in read.without_image),
     )
+
+
+def _left_out(reads: list[_Read]) -> tuple[LeftOut, ...]:
+    """Every tag that no component's release has, once: several components may share a repository."""
+    taken = {
+        (one.image.target, tag)
+        for read in reads
+        for release in read.releases
+        for one in release.found
+        for tag in (*one.fixed, *one.moving)
+    }
+    left = {(one.target, one.tag): one for read in reads for one in read.left_out}
+    return tuple(one for key, one in left.items() if key not in taken)
 
 
 def _require_some_target(session: Session) -> None:

@@ -6,6 +6,7 @@ With `--as-commit` somebody says it of images without labels.
 from __future__ import annotations
 
 from release.app.component_policy import policy_of
+from release.app.lifecycle.version_tags import fixed_tag, moving_tags
 from release.app.releases.known import project_of
 from release.app.releases.request import require_said
 from release.app.session import Session
@@ -13,6 +14,7 @@ from release.config.component import Component
 from release.errors import ConfigError
 from release.log.rebuilt.identify import Origin
 from release.versions.git_tags import versions_in
+from release.versions.model import Version
 
 
 def origin_of(session: Session, component: Component, vouched: str) -> Origin:
@@ -24,7 +26,26 @@ def origin_of(session: Session, component: Component, vouched: str) -> Origin:
         scheme=policy.versions,
         git_tags=versions_in(session.git.completed(policy).tag_listing, policy.prefix, policy.versions),
         vouched=vouched,
+        names=None if component.section.tags == "default" else TagsByRules(session, component),
     )
+
+
+class TagsByRules:
+    """The image tags that the rules of a component give versions: `Names`."""
+
+    def __init__(self, session: Session, component: Component) -> None:
+        self._session, self._component = session, component
+        others = [one for one in session.config.components if one.name != component.name]
+        own = {target.image for target in component.targets}
+        self.shared = any(target.image in own for one in others for target in one.targets)
+
+    def fixed(self, version: Version, rebuild: int) -> str:
+        """See `Names.fixed`."""
+        return fixed_tag(self._session, self._component, version, rebuild)
+
+    def moving(self, version: Version) -> frozenset[str]:
+        """See `Names.moving`."""
+        return frozenset(tag.name for tag in moving_tags(self._session, self._component, version))
 
 
 def vouched_by(*, as_commit: bool, reason: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,16 +17,34 @@ from release.ref_names import is_commit
 from release.statements.release_statement import ReadStatement
 from release.tagging.labels import REVISION, VERSION
 from release.versions.git_tags import VersionTags
-from release.versions.model import Scheme
-from release.versions.semver import version_of_image_tag
+from release.versions.model import Scheme, Version
+from release.versions.semver import parse_either, version_of_image_tag
 
 # The hex digits of the commit in `sha-3f2a9c1b7d40` and `pr-12-3f2a9c1b7d40`.
 _HEX = pattern(r"-([0-9a-f]{7,64})(?:_r[0-9]+)?$")
 
 
+class Names(Protocol):
+    """The image tags of versions by the rules of a component, `v1.4.2` for example.
+
+    `shared`: whether another component has the same repository, so that a tag with another name is not this one's.
+    """
+
+    @property
+    def shared(self) -> bool:
+        """See the class."""
+
+    def fixed(self, version: Version, rebuild: int) -> str:
+        """The fixed tag of a version or of its rebuild."""
+
+    def moving(self, version: Version) -> frozenset[str]:
+        """The tags that move along the lines of a version."""
+
+
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """The component whose repositories are read. `git_tags`: its version tags in git.
 
+    `names`: None for the default scheme.
     `vouched`: the reason to take images that name no commit as those of their versions' git tags; empty: they are not.
     `any_labels`: so are images whose labels name another commit or version, such as those of a base image.
     """
@@ -36,6 +55,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     git_tags: VersionTags
     vouched: str = ""
     any_labels: bool = False
+    names: Any = None  # Names | None
 
 
 class ReadImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +103,7 @@ def identify(image: ReadImage, origin: Origin) -> tuple[tuple[Found, ...], tuple
     statements = [one for one in image.statements if is_sound(one, origin.project, image.image.digest)]
     releases: list[Found] = []
     left: list[LeftOut] = []
-    fixed = sorted((tag for tag in image.tags if _is_fixed(tag, origin.scheme)), key=_versions_first)
+    fixed = sorted((tag for tag in image.tags if _is_fixed(tag, image, origin)), key=_versions_first)
     for tag in fixed:
         found, reason = _release_of(tag, image, origin, statements, releases)
         if found is None:
@@ -93,7 +113,7 @@ def identify(image: ReadImage, origin: Origin) -> tuple[tuple[Found, ...], tuple
         else:  # one more fixed tag of a release that an earlier tag has named
             releases[[one.key for one in releases].index(found.key)] = found
     for tag in sorted(set(image.tags) - set(fixed)):
-        place = _owner(tag, releases)
+        place = _owner(tag, releases, origin)
         if place is None:
             left.append(_left_out(image, tag, "no other tag of its image names a release"))
         else:
@@ -102,8 +122,21 @@ def identify(image: ReadImage, origin: Origin) -> tuple[tuple[Found, ...], tuple
     return tuple(releases), tuple(left)
 
 
-def _is_fixed(tag: str, scheme: Scheme) -> bool:
-    return version_of_image_tag(tag, scheme) is not None or fixed_policy(tag) == "first-wins"
+def _is_fixed(tag: str, image: ReadImage, origin: Origin) -> bool:
+    return _version_in(tag, image, origin) is not None or fixed_policy(tag) == "first-wins"
+
+
+def _version_in(tag: str, image: ReadImage, origin: Origin) -> tuple[Version, int] | None:
+    """The version and the rebuild that a fixed tag names: by rules those of the label, if they give it this tag."""
+    names: Names | None = origin.names
+    if names is not None:
+        said = version_of_image_tag(image.labels.get(VERSION, "").replace("+", "_"), origin.scheme)
+        rebuild = rebuild_of(tag)
+        if said is not None and tag == names.fixed(said[0], rebuild):
+            return said[0], rebuild
+        if names.shared:
+            return None
+    return version_of_image_tag(tag, origin.scheme)
 
 
 def _versions_first(tag: str) -> tuple[bool, str]:
@@ -120,7 +153,7 @@ def _release_of(
         same = next((one for one in known if one.key == attested.key), None)
         if same is not None:
             return msgspec.structs.replace(same, fixed=(*same.fixed, tag)), ""
-    read = version_of_image_tag(tag, origin.scheme)
+    read = _version_in(tag, image, origin)
     if read is None:
         return _of_commit(tag, image, origin, attested, known)
     version, rebuild = read
@@ -190,14 +223,20 @@ def _key(origin: Origin, commit: str, tag: str, attested: ReadStatement | None) 
     return attested.key if attested is not None else release_key(origin.project, commit, tag)
 
 
-def _owner(tag: str, releases: list[Found]) -> int | None:
+def _owner(tag: str, releases: list[Found], origin: Origin) -> int | None:
     """The place in `releases` of the one that a moving tag belongs to; None if there is none.
 
     `latest`, `1` and `1.4` belong to a release with a version tag, the tag of a branch to the build of a commit.
     """
-    wanted = {"release", "prerelease"} if release_line(tag) is not None else {"branch", "pull-request"}
+    is_line = release_line(tag) is not None or _is_line_by_rules(tag, releases, origin.names)
+    wanted = {"release", "prerelease"} if is_line else {"branch", "pull-request"}
     fitting = [place for place, one in enumerate(releases) if one.channel in wanted]
     return max(fitting or range(len(releases)), key=lambda place: releases[place].rebuild, default=None)
+
+
+def _is_line_by_rules(tag: str, releases: list[Found], names: Names | None) -> bool:
+    own = [one for one in releases if names is not None and one.channel in ("release", "prerelease")]
+    return any(tag in names.moving(parse_either(one.version)) for one in own if names is not None)
 
 
 def _left_out(image: ReadImage, tag: str, reason: str) -> LeftOut:
