@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 
 from release.errors import GitError, TagConflict
 from release.git.command import git_argv, git_environment
 from release.git.repository import find_places, require_entry
 from release.lazy_pattern import pattern
+from release.secrets.redaction import redact
 
 _CREDENTIALS = pattern(r"(?<=://)[^/@\s]+@")
+_SIGN = "give git a key that signs here, or leave that out: `git config tag.gpgSign false`"
+# The first line of a signature: of OpenPGP, X.509 or ssh.
+_SIGNATURE = pattern(r"^-----BEGIN [A-Z ]+-----$", re.MULTILINE)
+# What git says of a push that failed -> what helps.
+_HINTS_FOR_PUSH = {
+    "--signed push": "`git config push.gpgSign if-asked` signs only where the remote takes it",
+    "push options": "`git config --unset-all push.pushOption` leaves out what the remote does not take",
+    "remote rejected": "a rule, a hook or another ref of the remote refuses the tag, as its words say; a job on GitHub "
+    "needs `permissions: {contents: write}`",
+}
+_OF_REMOTE = pattern(r"\bremote: *(.*\S)")
+# Lines of the remote that a message repeats: hosts explain a rule in a few, and hooks may print pages.
+_LINES_OF_REMOTE = 4
 # Seconds. The whole history of a large repository takes minutes to fetch; a remote that stops answering must not block
 # a CI job for ever.
 _FETCH_TIMEOUT = 600.0
@@ -33,6 +48,12 @@ def create_tag(root: str, name: str, commit: str, message: str, env: Mapping[str
     except _command_error() as error:
         told = _told(error)
         raise GitError(f"git tag `{name}` could not be made: {told}", hint=_hint_for_tag(told)) from error
+    # Git 2.39 exits 0 and makes the tag without a signature if `gpg.format` is `ssh` and the key cannot be used.
+    if git.answer("config", "--type=bool", "--get", "tag.gpgSign") == "true" and not _SIGNATURE.search(
+        git.answer("cat-file", "tag", f"refs/tags/{name}")
+    ):
+        git.run("tag", "--delete", "--", name)
+        raise GitError(f"git tag `{name}` could not be made: git did not sign it", hint=_SIGN)
 
 
 def _hint_for_tag(told: str) -> str:
@@ -42,8 +63,8 @@ def _hint_for_tag(told: str) -> str:
         for one in ("empty ident", "Please tell me who you are", "auto-detect", "no name was given")
     ):
         return '`git config user.name "…"` and `git config user.email …`'
-    if "gpg" in told or "sign" in told:
-        return "give git a key that signs here, or leave that out: `git config tag.gpgSign false`"
+    if any(one in told for one in ("gpg", "sign", "Load key", "public key", "passphrase")):
+        return _SIGN
     if "cannot lock ref" in told or "Permission denied" in told or "nable to create" in told:
         return (
             "check the rights and the room in `.git`, and that no tag is a folder of the other (`v1`, `v1/x`)"
@@ -60,9 +81,9 @@ def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "ori
     git = _Writer(root, env)
     ref = f"refs/tags/{name}"
     try:
-        # `push.followTags` of the user would push other tags, too, which may start releases.
-        options = ("--atomic", "--no-follow-tags")
-        git.run("push", *options, "--", remote, f"{ref}:{ref}", timeout=_PUSH_TIMEOUT)
+        # `push.followTags` of the user would push other tags, too, which may start releases. One ref needs no
+        # `--atomic`, which some hosts refuse.
+        git.run("push", "--no-follow-tags", "--", remote, f"{ref}:{ref}", timeout=_PUSH_TIMEOUT)
     except _command_error() as error:
         told = _told(error)
         git.run("tag", "--delete", "--", name)
@@ -71,9 +92,13 @@ def push_tag(root: str, name: str, env: Mapping[str, str], *, remote: str = "ori
                 f"`{remote}` has another git tag `{name}`",
                 hint=f"`git fetch {remote} tag {name}` shows it",
             ) from error
+        helps = next(
+            (hint for part, hint in _HINTS_FOR_PUSH.items() if part in told),
+            "check the remote and the credentials",
+        )
         raise GitError(
-            f"git tag `{name}` could not be pushed to `{remote}`: {told}",
-            hint="the local tag was deleted again; check the remote and the credentials",
+            f"git tag `{name}` could not be pushed to `{remote}`: {told}{_said_by_remote(error)}",
+            hint=f"the local tag was deleted again; {helps}",
         ) from error
 
 
@@ -121,6 +146,13 @@ class _Writer:
         """Run `git <arguments>`. `timeout`: seconds. Raises `GitCommandError`."""
         self._git.execute(git_argv(*arguments), kill_after_timeout=timeout)
 
+    def answer(self, *arguments: str) -> str:
+        """What `git <arguments>` prints, without the last line break; "" if it fails."""
+        code, text, _ = self._git.execute(
+            git_argv(*arguments), with_extended_output=True, with_exceptions=False
+        )
+        return str(text) if code == 0 else ""
+
     def has(self, ref: str) -> bool:
         """Whether the ref exists."""
         code, _, _ = self._git.execute(
@@ -135,6 +167,13 @@ def _command_error() -> type[Exception]:
     from git.exc import GitCommandError
 
     return GitCommandError
+
+
+def _said_by_remote(error: Exception) -> str:
+    """The first lines that the remote said, in one line that begins with `: `; "" if it said nothing."""
+    said = _OF_REMOTE.findall(str(getattr(error, "stderr", "")))
+    text = " / ".join(said[:_LINES_OF_REMOTE])
+    return f": {redact(_CREDENTIALS.sub('', text))}" if text else ""
 
 
 def _told(error: Exception) -> str:

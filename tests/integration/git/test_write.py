@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from release.git.snapshot import snapshot
 from release.git.write import create_tag, deepen, push_tag
 from release.programs.processes import Processes
 from tests.support.releases.git import GitRepo
+from tests.support.services.required import program
 
 PERSON = {
     "GIT_AUTHOR_NAME": "Ada Tester",
@@ -72,6 +74,29 @@ class TestCreate:
             create_tag(str(clone.path), "v1.1.0", clone.head, "x", clone.env | env)
         assert hint in (caught.value.hint or "")
 
+    @pytest.mark.parametrize("password", ["", "s3cret"])
+    def test_git_tag_that_has_to_be_signed_is_made_with_a_signature_or_not_at_all(
+        self, clone: GitRepo, tmp_path: Path, password: str
+    ) -> None:
+        keygen = [program("ssh-keygen"), "-q", "-t", "ed25519", "-N", password, "-f", str(tmp_path / "key")]
+        subprocess.run(keygen, check=True)
+        for name, value in (
+            ("gpg.format", "ssh"),
+            ("user.signingKey", f"{tmp_path / 'key'}.pub"),
+            ("tag.gpgSign", "true"),
+        ):
+            clone.git("config", name, value)
+        if password:
+            # Nobody can answer for the password: git 2.39 leaves the signature out and exits 0.
+            env = clone.env | PERSON | {"SSH_ASKPASS_REQUIRE": "force", "SSH_ASKPASS": "false"}
+            with pytest.raises(GitError, match=r"`v1\.1\.0` could not be made") as caught:
+                create_tag(str(clone.path), "v1.1.0", clone.head, "x", env)
+            assert "`git config tag.gpgSign false`" in (caught.value.hint or "")
+            assert clone.git("tag", "--list", "v1.1.0") == ""
+        else:
+            create_tag(str(clone.path), "v1.1.0", clone.head, "x", clone.env | PERSON)
+            assert "-----BEGIN SSH SIGNATURE-----" in clone.git("cat-file", "tag", "v1.1.0")
+
     def test_tag_is_created_and_pushed_from_a_linked_worktree(self, clone: GitRepo, tmp_path: Path) -> None:
         clone.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
         create_tag(str(tmp_path / "linked"), "v1.1.0", clone.head, "x", clone.env | PERSON)
@@ -102,6 +127,46 @@ class TestPush:
         create_tag(str(clone.path), "v1.1.0", clone.head, "x", clone.env | PERSON)
         push_tag(str(clone.path), "v1.1.0", clone.env)
         assert git_repo.git("tag", "--list").split() == ["v1.0.0", "v1.1.0"]
+
+    def test_push_works_with_a_remote_that_knows_no_atomic_pushes(
+        self, clone: GitRepo, git_repo: GitRepo
+    ) -> None:
+        git_repo.git("config", "receive.advertiseAtomic", "false")
+        create_tag(str(clone.path), "v1.1.0", clone.head, "x", clone.env | PERSON)
+        push_tag(str(clone.path), "v1.1.0", clone.env)
+        assert git_repo.git("rev-parse", "v1.1.0") == clone.git("rev-parse", "v1.1.0")
+
+    @pytest.mark.parametrize(
+        ("refuse", "told", "hint"),
+        [
+            (
+                "hook",
+                "(pre-receive hook declined): no tags today / by rule 7",
+                "a rule, a hook or another ref",
+            ),
+            ("ref", "'refs/tags/v1.1.0/x' exists", "a rule, a hook or another ref"),
+            ("push.gpgSign", "does not support --signed push", "`git config push.gpgSign if-asked`"),
+            ("push.pushOption", "does not support push options", "`git config --unset-all push.pushOption`"),
+        ],
+    )
+    def test_refused_push_says_what_the_remote_said_and_what_helps(
+        self, clone: GitRepo, git_repo: GitRepo, refuse: str, told: str, hint: str
+    ) -> None:
+        if refuse == "hook":
+            hook = git_repo.path / ".git/hooks/pre-receive"
+            hook.parent.mkdir(exist_ok=True)
+            hook.write_text("#!/bin/sh\necho no tags today\necho\necho by rule 7 >&2\nexit 1\n")
+            hook.chmod(0o755)
+        elif refuse == "ref":
+            git_repo.tag("v1.1.0/x")
+        else:
+            clone.git("config", refuse, "true")
+        create_tag(str(clone.path), "v1.1.0", clone.head, "x", clone.env | PERSON)
+        with pytest.raises(GitError, match="could not be pushed") as caught:
+            push_tag(str(clone.path), "v1.1.0", clone.env)
+        assert told in str(caught.value)
+        assert hint in (caught.value.hint or "")
+        assert clone.git("tag", "--list", "v1.1.0") == ""
 
     def test_push_over_an_existing_remote_tag_is_a_conflict_and_deletes_the_local_tag(
         self, clone: GitRepo, git_repo: GitRepo
