@@ -30,7 +30,7 @@ def cautions(
     if policy.versions != "none":
         warnings += [
             *clone_cautions(facts, known, has_version=version is not None),
-            *_below_released(facts, found, version, known),
+            *_below_released(facts, found, version, policy, known),
             *_odd(found, policy),
         ]
     return tuple(warnings)
@@ -128,7 +128,7 @@ def without_version_tag(snapshot: Snapshot, system: str) -> str:
 
 
 def _below_released(
-    facts: Facts, found: VersionTags, version: Version | None, known: KnownReleases
+    facts: Facts, found: VersionTags, version: Version | None, policy: TagPolicy, known: KnownReleases
 ) -> list[str]:
     """A warning if a prerelease or an untagged commit of the default branch has a version below a release."""
     if version is None or version.is_stable or not facts.is_default_branch:
@@ -145,6 +145,11 @@ def _below_released(
     if found.at(facts.commit):
         # A prerelease at HEAD. Whether the history has the release was not looked up.
         return [f"{version} is below {top}, which is released already"]
+    if policy.base == "nearest":
+        # The history may well have the higher release, behind the nearest one.
+        counted = facts.snapshot.describe
+        why = f": `base: nearest` counts from `{counted.git_tag}`" if counted is not None else ""
+        return [f"{version} is below {top}, which is released already{why}"]
     where = f"a commit that is not in the history of `{facts.branch}`"
     if facts.snapshot.shallow and facts.remote.state != "answered":
         where += ", as far as this clone has it"

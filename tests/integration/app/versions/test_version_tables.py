@@ -250,6 +250,13 @@ def _release_elsewhere(repo: GitRepo) -> None:
     repo.checkout("main")
 
 
+def _merge_a_higher_release(repo: GitRepo) -> None:
+    _release_elsewhere(repo)
+    repo.merge("release/2")
+    repo.tag("v1.5.0")
+    repo.commit("fix: three", {"shipmark.yml": "base: nearest\n"})
+
+
 #: What is done to a clean repository with v1.4.2 two commits before HEAD, and a part of the warning of `version`.
 WARNINGS: dict[str, tuple[Callable[[GitRepo], object], str]] = {
     "nothing": (lambda repo: repo, ""),
@@ -261,6 +268,10 @@ WARNINGS: dict[str, tuple[Callable[[GitRepo], object], str]] = {
     "a version on another branch": (
         _release_elsewhere,
         "is below 2.0.0, which was released from a commit that",
+    ),
+    "a higher release that is merged, behind the nearest one": (
+        _merge_a_higher_release,
+        "is below 2.0.0, which is released already: `base: nearest` counts from `v1.5.0`",
     ),
     "a prerelease after its release": (
         lambda repo: repo.tag("v1.4.2-rc.1"),
