@@ -79,7 +79,8 @@ def _is_taken(
 ) -> bool:
     project = project_of(session, component)
     state = session.log_state.release(release_key(project, decision.commit, tag))
-    if state is not None:
+    # Without an attempt the log knows the release only from a rollback, which moved tags to its image.
+    if state is not None and (state.attempts or state.finished):
         return state.finished
     # Without a fixed tag the name is a list, which only the log knows.
     return is_image_tag(tag) and any(

@@ -54,6 +54,14 @@ def test_rollback_moves_tags_to_the_highest_version_left(released: Project) -> N
     }
 
 
+def test_version_that_only_a_rollback_named_in_this_log_is_rebuilt(released: Project) -> None:
+    (released.repo.path / ".shipmark" / "log.jsonl").unlink()
+    back(released)
+    released.repo.checkout("v1.4.1")
+    released.must("run", "--rebuild", "1.4.1")
+    assert released.tags["latest"] == released.tags["1.4.1_r1"]
+
+
 def test_rollback_leaves_a_tag_whose_line_has_no_version_left_with_a_warning(released: Project) -> None:
     result = back(released)
     assert "`1.5` stays where it is: no version of its line is left" in result.stderr
