@@ -34,8 +34,8 @@ EVENT_BYTES = 25 * MIB
 #: Bytes of a Dockerfile. Far above hand-written ones; larger generated ones exist (moby/buildkit#5217 has 1.26 MB) and
 #: are refused.
 DOCKERFILE_BYTES = 1 * MIB
-#: Instructions of a Dockerfile. Each adds a step to the image's history, and real files have a few hundred at most;
-#: 130,000 lines of ENV took 90 s.
+#: Instructions of a Dockerfile, and of the `ONBUILD` of a base image. Each adds a step to the image's history, and real
+#: files have a few hundred at most; 130,000 lines of ENV took 90 s.
 DOCKERFILE_INSTRUCTIONS = 10_000
 #: Characters that variables add to one operand of a Dockerfile, and to all operands together. Each line `ENV A=$A$A`
 #: doubles the value of `A`, so that thirty such lines would take 1 GB.
@@ -85,6 +85,9 @@ GIT_PACKED_REFS_BYTES = 64 * MIB
 #: Seconds that one regular expression may take on one text. Ordinary ones take a fraction of that on the name of a tag
 #: or branch; `(a+)+b` backtracks for ever.
 PATTERN_SECONDS = 0.5
+#: Names in one list of a registry, of tags or of repositories; a longer list is refused. Every name is kept in memory,
+#: some 100 MB for a million short ones. Registries with such limits allow 100,000 images in a repository.
+LISTED_NAMES = 1_000_000
 #: Platforms of an index when the configs of all are needed; an index with more is refused. Each platform costs two
 #: requests, so an index that somebody else made could otherwise keep a run busy for hours. Docker's official images
 #: have about ten.

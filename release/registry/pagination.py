@@ -13,6 +13,7 @@ import msgspec
 from release.errors import Invalid, NotFound, RegistryError
 from release.hints import ODD_ANSWER
 from release.lazy_pattern import pattern
+from release.limits import LISTED_NAMES
 from release.registry.hosts.call import Call
 from release.registry.hosts.host import Host
 from release.registry.hosts.refusal_hints import PROXY
@@ -43,6 +44,9 @@ _FRUITLESS = 50
 # A registry may ignore `n` and return all names at once: enough for about 120,000 tags of 128 characters.
 # Bounds the memory that a hostile registry can fill.
 _LARGEST_PAGE = 16 * 1024 * 1024
+_TOO_LONG = (
+    "delete what nobody needs in the registry; if it does not hold so many, its log says why it answers so"
+)
 
 
 def next_link(header: str | None) -> str | None:
@@ -120,12 +124,19 @@ def read_names(
 
 
 def _names(host: Host, first: Call, names_of: Callable[[bytes], tuple[str, ...]], name: str) -> Iterator[str]:
-    """Yield the names on all pages. Raises `Invalid` for a list whose pages go on without a name that is new."""
+    """Yield the names on all pages.
+
+    Raises `Invalid` for a list whose pages go on without a name that is new, and for one above `LISTED_NAMES`.
+    """
     known, fruitless = set[str](), 0
     for _, raw in read_pages(host, first, most=_LARGEST_PAGE, name=name):
         names, before = names_of(raw), len(known)
-        yield from names
         known.update(names)
+        if len(known) > LISTED_NAMES:
+            raise Invalid(
+                f"the {name} of `{host.registry}` has more than {LISTED_NAMES:,} names", hint=_TOO_LONG
+            )
+        yield from names
         fruitless = 0 if len(known) > before else fruitless + 1
         if fruitless > _FRUITLESS:
             raise Invalid(f"the {name} of `{host.registry}` does not end", hint=PROXY)

@@ -127,8 +127,9 @@ class VersionTags:
 
     def at(self, commit: str) -> tuple[VersionTag, ...]:
         """The version tags at `commit`, highest precedence first."""
-        names = tags_at(self._listing, commit)
-        found = [tag for name in names if (tag := self.named(name)) is not None]
+        # Not `named`, which searches the whole listing: a commit may have 100,000 tags.
+        versions = ((name, self._version_in(name)) for name in tags_at(self._listing, commit))
+        found = [VersionTag(git_tag=name, version=one, commit=commit) for name, one in versions if one]
         return tuple(sorted(found, key=_tag_key, reverse=True))
 
     def tops_above(self, commit: str) -> tuple[VersionTag, ...]:

@@ -12,6 +12,7 @@ from release.build.dockerfile.parser import parse
 from release.build.embedded.obstacles import require_trigger
 from release.decoding import convert
 from release.errors import BuildError
+from release.limits import DOCKERFILE_INSTRUCTIONS
 from release.oci import OCI_LAYER, Descriptor
 from release.oci.image_json import History, ImageConfig, Platform, parse_platform
 
@@ -165,6 +166,11 @@ def read_triggers(triggers: tuple[str, ...], dockerfile: Dockerfile, line: int) 
     `line`: the line of the `FROM` that names the base. Raises `BuildError`.
     """
     where = f"{dockerfile.name}:{line}"
+    if len(triggers) > DOCKERFILE_INSTRUCTIONS:
+        raise BuildError(
+            f"{where}: the base has more than {DOCKERFILE_INSTRUCTIONS} instructions in its `ONBUILD`",
+            hint="choose another base image",
+        )
     found: list[Instruction] = []
     for text in triggers:
         try:

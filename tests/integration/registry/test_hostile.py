@@ -276,6 +276,21 @@ class TestNothingIsUnbounded:
             make_targets(sizes=Sizes(pages=20)).open(f"{server.host}/app").tags()
         assert len(server.requests) < 30
 
+    def test_list_of_tags_that_always_has_new_ones_is_refused(
+        self, hostile: Hostile, make_targets: TargetsFactory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("release.registry.pagination.LISTED_NAMES", 50)
+
+        def answer(request: Request) -> Reply:
+            number = len(server.requests)
+            body = json.dumps({"tags": [f"{number}.{last}" for last in range(10)]}).encode()
+            return Reply(200, {"Link": f'</v2/app/tags/list?last={number}>; rel="next"'}, body)
+
+        server = hostile(answer)
+        with pytest.raises(Invalid, match="more than 50 names"):
+            make_targets().open(f"{server.host}/app").tags()
+        assert len(server.seen("GET")) < 10
+
     def test_list_of_tags_that_goes_round_in_a_circle_is_refused(
         self, hostile: Hostile, make_targets: TargetsFactory
     ) -> None:
