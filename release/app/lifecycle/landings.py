@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from release.app.lifecycle.version_tags import tag_of_image
 from release.app.session import Session
 from release.config.component import Component
 from release.errors import NotFound, RegistryError, TagConflict
@@ -89,7 +90,10 @@ def _land(
     ground: Ground, target: str, aims: tuple[TagRestore, ...], *, required: bool
 ) -> tuple[RestoreTarget, list[Held]]:
     repository = ground.session.registries.open(target)
-    name, fixed = repository.name, aims[0].fixed
+    version, rebuild = aims[0].version, aims[0].rebuild
+    fixed = tag_of_image(ground.session, ground.component, target, version, rebuild)
+    aims = tuple(msgspec.structs.replace(aim, named=fixed) for aim in aims)
+    name = repository.name
     tags = ground.session.tags
     image = tags.read(repository, name, fixed)
     if image.digest is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release.app.lifecycle.version_tags import fixed_tag
+from release.app.lifecycle.version_tags import tag_of_image
 from release.app.session import Session
 from release.config.component import Component
 from release.errors import ConfigError
@@ -68,8 +68,8 @@ def _behind_image(session: Session, component: Component, text: str) -> str | No
     """What follows the name of the component's image in a reference; None if `text` is no short name of an image."""
     if is_digest(text):
         return f"@{text}"
-    section = component.section
+    section, image = component.section, component.targets[0].image
     if (read := version_of_image_tag(text, section.versions)) is not None:
-        return f":{fixed_tag(session, component, *read)}"
+        return f":{tag_of_image(session, component, image, *read)}"
     version = parse_tag_name(text, section.prefix, section.versions)
-    return None if version is None else f":{fixed_tag(session, component, version)}"
+    return None if version is None else f":{tag_of_image(session, component, image, version)}"

@@ -7,7 +7,7 @@ import msgspec
 from release.app.component_policy import policy_of
 from release.app.lifecycle.landings import Ground, landings
 from release.app.lifecycle.results import Changed
-from release.app.lifecycle.version_tags import fixed_tag, moving_tags
+from release.app.lifecycle.version_tags import moving_tags
 from release.app.releases.known import project_of, with_statuses
 from release.app.releases.known_everywhere import known_everywhere
 from release.app.session import Session
@@ -92,10 +92,6 @@ def proposal(
     after = with_statuses(ground.known, new)
     tags = [tag for one in concerned for tag in moving_tags(session, component, one)]
     aimed, left = aims(tags, after)
-    aimed = tuple(
-        msgspec.structs.replace(one, named=fixed_tag(session, component, one.version, one.rebuild))
-        for one in aimed
-    )
     landed, basis = landings(
         msgspec.structs.replace(ground, known=after), aimed, higher_may_lack=higher_may_lack
     )

@@ -37,6 +37,28 @@ def fixed_tag(session: Session, component: Component, version: Version, rebuild:
     return f"{names[0]}_r{rebuild}" if rebuild else names[0]
 
 
+def tag_of_image(
+    session: Session, component: Component, target: str, version: Version, rebuild: int = 0
+) -> str:
+    """The fixed tag under which the component's `target` has the image of a version. Raises `RegistryError`.
+
+    That of the default scheme where the target lacks the rules' tag: the rules may have been others at that time.
+    """
+    name, usual = fixed_tag(session, component, version, rebuild), image_tag_of(version, rebuild)
+    if name == usual or shares_repository(session, component):
+        return name
+    repository = session.registries.open(target)
+    is_old = repository.resolve(name) is None and repository.resolve(usual) is not None
+    return usual if is_old else name
+
+
+def shares_repository(session: Session, component: Component) -> bool:
+    """Whether another component has one of its targets, so that a tag by other rules may be the other one's."""
+    own = {target.image for target in component.targets}
+    others = [one for one in session.config.components if one.name != component.name]
+    return any(target.image in own for one in others for target in one.targets)
+
+
 def _decided(session: Session, component: Component, version: Version) -> Decision:
     policy = policy_of(component)
     facts = _as_if_tagged(session.git.facts(policy), policy, version)

@@ -6,7 +6,7 @@ With `--as-commit` somebody says it of images without labels.
 from __future__ import annotations
 
 from release.app.component_policy import policy_of
-from release.app.lifecycle.version_tags import fixed_tag, moving_tags
+from release.app.lifecycle.version_tags import fixed_tag, moving_tags, shares_repository
 from release.app.releases.known import project_of
 from release.app.releases.request import require_said
 from release.app.session import Session
@@ -35,9 +35,7 @@ class TagsByRules:
 
     def __init__(self, session: Session, component: Component) -> None:
         self._session, self._component = session, component
-        others = [one for one in session.config.components if one.name != component.name]
-        own = {target.image for target in component.targets}
-        self.shared = any(target.image in own for one in others for target in one.targets)
+        self.shared = shares_repository(session, component)
 
     def fixed(self, version: Version, rebuild: int) -> str:
         """See `Names.fixed`."""

@@ -97,6 +97,24 @@ def test_rollback_of_a_component_in_a_shared_repository_moves_its_own_tags(share
     assert shared.log[-1]["project"] == "acme/alpine"
 
 
+def test_a_version_from_before_the_rules_is_found_under_its_usual_tag(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project()
+    project.release_commit("v1.5.0")
+    project.must("run")
+    project.configure(tags=list(RULES))
+    project.release_commit("v1.5.1")
+    project.must("run")
+    first = project.tags["1.5.0"]
+    assert project.must("deployed", "prod", "1.5.0", "--json").json["digest"] == first
+    assert (
+        "oci:dist/production:1.5.0@" in project.must("promote", "1.5.0", "--to", "oci:dist/production").stdout
+    )
+    project.must("rollback", "--to", "1.5.0", "--reason", "broken", "--yes")
+    assert project.tags["v1.5"] == first
+
+
 def test_a_lost_log_is_rebuilt_from_tags_that_rules_name(prefixed: Project) -> None:
     prefixed.lose_disk()
     listed = prefixed.must("log", "verify", "--registry", "--json").json["tags"]
