@@ -26,6 +26,8 @@ _LARGEST_SIZE = (
 )  # bytes, above any real file: larger sizes could overflow the 64-bit offsets of `seek`
 _LARGEST_ID = (1 << 32) - 1  # user and group ids have 32 bits
 _SPARSE = "GNU.sparse."
+# Records in which Go's archive/tar allows no NUL: as part of a name it would end the name in the layer's own header.
+_NAMES = (b"path", b"linkpath", b"GNU.sparse.name")
 
 
 class LimitedMember(tarfile.TarInfo):
@@ -135,6 +137,8 @@ def read_records(data: bytes) -> dict[str, str]:
         key, equals, value = data[blank + 1 : end - 1].partition(b"=")
         if not length or end - 1 <= blank or not (key and equals) or data[end - 1 : end] != b"\n":
             raise tarfile.ReadError("an extension header is malformed")
+        if key in _NAMES and b"\0" in value:
+            raise tarfile.ReadError("an extension header states a name with a NUL character")
         records[key.decode(errors="replace")] = value.decode(errors="surrogateescape")
         at = end
     return records

@@ -95,10 +95,17 @@ def read_base_config(document: Mapping[str, Any], name: str) -> BaseConfig:
         raise BuildError(
             f"the config of the base `{name}` cannot be read: {error}", hint="choose another base image"
         ) from error
+    container = read.config or _Container()
+    # These become parts of paths. The kernel takes no NUL in a path, and a tar's header ends the name there.
+    if any("\0" in text for text in (container.working_dir or "", *(container.env or ()))):
+        raise BuildError(
+            f"the config of the base `{name}` has a NUL character in `WorkingDir` or `Env`",
+            hint="choose another base image",
+        )
     diff_ids = read.rootfs.diff_ids
     return BaseConfig(
         platform=platform,
-        config=inherited(read.config or _Container()),
+        config=inherited(container),
         diff_ids=diff_ids,
         history=_history(read.history or (), len(diff_ids)),
     )

@@ -60,6 +60,8 @@ DAMAGED = {
     "record-longer-than-the-header": extension(b"99 path=a\n") + header("a"),
     "record-without-end-of-line": extension(b"9 path=ab") + header("a"),
     "record-of-no-length": extension(b"0 path=a\n") + header("a"),
+    "name-with-nul": extension(record("path", "a\0b")) + header("a"),
+    "target-with-nul": extension(record("linkpath", "a\0b")) + header("a", tarfile.SYMTYPE),
     "record-without-key": extension(b"6 =ab\n") + header("a"),
     "negative-size": header("a", size=-512),
     "negative-size-that-leads-to-the-start": header("a", size=-1024),
