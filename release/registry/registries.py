@@ -183,7 +183,7 @@ class RegistryPool:
         from release.registry.http.client import Transport
         from release.registry.http.tls import Trust
 
-        trust = Trust(env=self._env, insecure=self._insecure, ca=self._ca)
+        trust = Trust(env=self._env, insecure=self._insecure, ca=self._ca, as_client=not self._anonymous)
         transport = Transport(
             trust=trust,
             cancel=self._cancel,

@@ -25,16 +25,24 @@ class Trust:
     """Decisions about hosts, from the environment and the configuration.
 
     `insecure`: hosts (`registry.lan`, `registry.lan:5000`) that the user named: any certificate is accepted, and plain
-    http too. `ca`: a PEM file with further authorities; see `authorities.verified`.
+    http too. `ca`: a PEM file with further authorities; see `authorities.verified`. `as_client`: whether the client
+    identifies itself by a certificate to hosts that have one on this machine; see `host_certificates`.
     """
 
     def __init__(
-        self, *, env: Mapping[str, str], insecure: frozenset[str] = frozenset(), ca: str | None = None
+        self,
+        *,
+        env: Mapping[str, str],
+        insecure: frozenset[str] = frozenset(),
+        ca: str | None = None,
+        as_client: bool = True,
     ) -> None:
         self._env = env
+        self._as_client = as_client
         self._insecure = insecure
         self._ca = ca
-        self._contexts: dict[bool, ssl.SSLContext] = {}
+        # By whether certificates are verified, and the folder with certificates for the host.
+        self._contexts: dict[tuple[bool, str | None], ssl.SSLContext] = {}
         # Guards `_contexts`: threads that connect at once share one context, since loading the authorities is slow.
         self._lock = threading.Lock()
 
@@ -47,14 +55,18 @@ class Trust:
         return is_loopback_host(_name(host)) or self._named_insecure(host)
 
     def context(self, host: str) -> ssl.SSLContext:
-        """TLS settings for the host, made once. Raises `ConfigError` for a file of authorities that cannot be read."""
-        verifies = self.verifies(host)
+        """TLS settings for the host, made once. Raises `ConfigError` for a file of certificates that cannot be used."""
+        from release.registry.http.host_certificates import add_from, folder_for  # imported late: with ssl
+
+        key = verifies, folder = self.verifies(host), folder_for(host, self._env)
         with self._lock:
-            if verifies not in self._contexts:
+            if key not in self._contexts:
                 context = verified(self._env, self._ca) if verifies else _unverified()
+                if folder is not None:
+                    add_from(folder, context, as_client=self._as_client)
                 context.set_alpn_protocols(["http/1.1"])
-                self._contexts[verifies] = context
-            return self._contexts[verifies]
+                self._contexts[key] = context
+            return self._contexts[key]
 
     def proxy(self, scheme: str, host: str) -> str | None:
         """The proxy's URL for a host, from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, or None."""

@@ -16,7 +16,8 @@ _PLAIN = (
     " in the config"
 )
 _CLIENT = (
-    "the registry wants a certificate of the client, and shipmark sends none: ask for one that takes a token"
+    "the registry wants a certificate of the client: put it into `/etc/docker/certs.d/HOST:PORT/` as `client.cert` and"
+    " `client.key`, as for docker"
 )
 #: By the end of `reason`: OpenSSL's name of the error, or of the alert that the server sent.
 _BY_REASON = {

@@ -197,7 +197,7 @@ class TestRetries:
         (20, None, "SHIPMARK_CA_FILE"),
         (None, "WRONG_VERSION_NUMBER", "insecure: true"),
         (None, "HTTP_REQUEST", "insecure: true"),
-        (None, "TLSV13_ALERT_CERTIFICATE_REQUIRED", "sends none"),
+        (None, "TLSV13_ALERT_CERTIFICATE_REQUIRED", "client.key"),
         (None, "TLSV1_ALERT_PROTOCOL_VERSION", "TLS 1.2"),
         (None, "TLSV1_ALERT_INTERNAL_ERROR", "None"),
     ],

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
+from release.errors import ConfigError
 from release.registry.http.tls import Trust
 
 HOST = "registry.example"
@@ -101,3 +103,87 @@ def test_certificate_of_an_unknown_authority_is_refused(tmp_path: Path) -> None:
 def test_private_authorities_need_no_key_identifiers() -> None:
     """Python 3.13 and later require them by default."""
     assert not Trust(env={}).context(HOST).verify_flags & ssl.VERIFY_X509_STRICT
+
+
+FOLDERS = (".config/containers/certs.d", ".config/docker/certs.d", ".docker/certs.d")
+
+
+@pytest.mark.parametrize("place", FOLDERS)
+def test_authority_in_dockers_and_podmans_folder_for_a_host_is_trusted_for_that_host_alone(
+    tmp_path: Path, place: str
+) -> None:
+    for host, trusted in ((f"{HOST}:5000", False), ("other.example", False), (HOST, True)):
+        folder = tmp_path / place / host
+        folder.mkdir(parents=True)
+        ROOT.cert_pem.write_to_path(str(folder / "ca.crt"))
+        assert accepts({"HOME": str(tmp_path)}) is trusted
+
+
+def test_first_folder_with_certificates_for_a_host_counts(tmp_path: Path) -> None:
+    for place, authority in zip(FOLDERS, (ROOT, trustme.CA(), trustme.CA()), strict=True):
+        folder = tmp_path / place / HOST
+        folder.mkdir(parents=True)
+        authority.cert_pem.write_to_path(str(folder / "ca.crt"))
+    assert accepts({"HOME": str(tmp_path)})
+    assert not accepts({"HOME": "/nowhere", "XDG_CONFIG_HOME": str(tmp_path / ".docker" / "none")})
+
+
+@pytest.mark.parametrize("as_client", [True, False])
+def test_server_that_requires_a_client_certificate_gets_the_one_for_its_host(
+    tmp_path: Path, as_client: bool
+) -> None:
+    folder = tmp_path / FOLDERS[0] / HOST
+    folder.mkdir(parents=True)
+    ROOT.cert_pem.write_to_path(str(folder / "ca.crt"))
+    client = ROOT.issue_cert("ci@example.com")
+    client.cert_chain_pems[0].write_to_path(str(folder / "client.cert"))
+    client.private_key_pem.write_to_path(str(folder / "client.key"))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    LEAF.configure_cert(server)
+    ROOT.configure_trust(server)
+    server.verify_mode = ssl.CERT_REQUIRED
+    context = Trust(env={"HOME": str(tmp_path)}, as_client=as_client).context(HOST)
+    if as_client:
+        assert _peer(context, server)
+    else:
+        with pytest.raises(ssl.SSLError, match="did not return a certificate"):
+            _peer(context, server)
+
+
+def _peer(context: ssl.SSLContext, server: ssl.SSLContext) -> object:
+    """Complete a handshake; returns the client's certificate as the server sees it."""
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    end = server.wrap_bio(there, back, server_side=True)
+    for one in (context.wrap_bio(back, there, server_hostname=HOST), end) * 4:
+        try:
+            one.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    return end.getpeercert()
+
+
+@pytest.mark.parametrize(
+    "fault", ["no key", "key of another", "not a certificate", "a key with a passphrase"]
+)
+def test_client_certificate_that_cannot_be_used_is_named(tmp_path: Path, fault: str) -> None:
+    folder = tmp_path / FOLDERS[0] / HOST
+    folder.mkdir(parents=True)
+    client, other = (ROOT.issue_cert("ci@example.com") for _ in range(2))
+    client.cert_chain_pems[0].write_to_path(str(folder / "client.cert"))
+    (client if fault != "key of another" else other).private_key_pem.write_to_path(str(folder / "client.key"))
+    if fault == "no key":
+        (folder / "client.key").unlink()
+    elif fault == "not a certificate":
+        (folder / "ca.crt").write_text("none")
+    elif fault == "a key with a passphrase":
+        key = serialization.load_pem_private_key(client.private_key_pem.bytes(), None)
+        (folder / "client.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(b"secret"),
+            )
+        )
+    with pytest.raises(ConfigError, match=r"(ca\.crt|client\.cert)` cannot be used") as caught:
+        Trust(env={"HOME": str(tmp_path)}).context(HOST)
+    assert "`NAME.cert` with `NAME.key`" in str(caught.value.hint)
