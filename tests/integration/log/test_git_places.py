@@ -91,6 +91,21 @@ def test_address_that_takes_no_pushes_is_told_at_once_with_the_way_to_name_anoth
         thread.join()
 
 
+def test_log_that_its_remote_hides_from_fetches_is_told_instead_of_a_lost_race(
+    bare: Path, tmp_path: Path
+) -> None:
+    """The second writer took the log for empty, and lost the race for its first entry for two minutes."""
+    git(bare, "config", "uploadpack.hideRefs", "refs/shipmark")
+    opened(tmp_path, str(bare)).log.append(whole_release("r", "1.4.2"))
+    second = opened(tmp_path, str(bare), cache="other")
+    with pytest.raises(LogError, match="hides it from fetches") as caught:
+        second.log.append([planned("x")])
+    assert "ref: refs/heads/shipmark-log" in str(caught.value.hint)
+    git(bare, "config", "--unset", "uploadpack.hideRefs")
+    assert len(second.log.append([planned("x")])) == 1
+    assert git(bare, "rev-list", "--count", REF) == "6"
+
+
 def test_log_push_that_a_transaction_hook_aborts_names_the_hook_at_once(bare: Path, tmp_path: Path) -> None:
     hook = bare / "hooks" / "reference-transaction"
     hook.write_text("#!/bin/sh\ntest $1 != prepared\n")

@@ -34,3 +34,21 @@ def complete(repository: PrivateRepository, history: History, segments: Segments
         return repository.unshallow(commits[0][0], repository.store_commits(FILE, lines))
     except (Unfit, LogError):
         return False
+
+
+def how_to_restore(
+    repository: PrivateRepository, history: History, segments: Segments, tip: str, refspec: str
+) -> str:
+    """The hint for a remote that lost the log that ends with `tip`. `refspec`: what pushes the private repository's."""
+    is_whole = complete(repository, history, segments, tip)
+    lacks = "" if is_whole else ", which lacks older commits"
+    unless = (
+        ""
+        if is_whole
+        else "; where it answers `shallow update not allowed`, only a machine with a whole copy can"
+    )
+    return (
+        f"this machine has a copy of the earlier log{lacks}: "
+        f"`git --git-dir {repository.folder} push --force URL {refspec}` restores it, with the "
+        f"remote's URL{unless}; if that was done on purpose, `shipmark cache clean` deletes the copy"
+    )

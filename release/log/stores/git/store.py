@@ -168,6 +168,8 @@ class GitStore:
                 tip = self._remote.store_commit(FILE, entry.raw + b"\n", tip, *described(entry))
                 self._history.commits[head.seq] = tip
             (push,) = self._remote.push(f"{tip}:{self._ref}")
+            if push.outcome == "race" and self._tip is None:
+                self._require_shown()
             self._require_done(push)
             self._remember(str(tip), head)
             # The entries are in the log already, whatever becomes of their second place.
@@ -213,25 +215,21 @@ class GitStore:
                 if tip
                 else f"was deleted: it ended with commit {known[:12]}, and the remote no longer has the ref"
             )
-            raise LogCorrupt(f"version log `{self._name}` {how}", hint=self._how_to_restore(known))
+            # Imported late: only a log that was rewritten needs it.
+            from release.log.stores.git.completion import how_to_restore
+
+            hint = how_to_restore(self._remote, self._history, self._segments, known, f"{_SEEN}:{self._ref}")
+            raise LogCorrupt(f"version log `{self._name}` {how}", hint=hint)
         return tip
 
-    def _how_to_restore(self, known: str) -> str:
-        # Imported late: only a log that was rewritten needs it.
-        from release.log.stores.git.completion import complete
-
-        is_whole = complete(self._remote, self._history, self._segments, known)
-        lacks = "" if is_whole else ", which lacks older commits"
-        unless = (
-            ""
-            if is_whole
-            else "; where it answers `shallow update not allowed`, only a machine with a whole copy can"
-        )
-        return (
-            f"this machine has a copy of the earlier log{lacks}: "
-            f"`git --git-dir {self._remote.folder} push --force URL {_SEEN}:{self._ref}` restores it, with the "
-            f"remote's URL{unless}; if that was done on purpose, `shipmark cache clean` deletes the copy"
-        )
+    def _require_shown(self) -> None:
+        """Raise `LogError` if the remote has the log's ref, as it said of a push, and does not show it to a fetch."""
+        if self._fetch() is None:
+            raise LogError(
+                f"version log `{self._name}` cannot be read: the remote has the ref, and hides it from fetches",
+                hint="let this credential read the ref, or choose another with `log: {store: git, ref: "
+                "refs/heads/shipmark-log}`",
+            )
 
     def _continues(self, known: str, tip: str | None) -> bool:
         return tip is not None and self._remote.succeeds("merge-base", "--is-ancestor", known, tip)
