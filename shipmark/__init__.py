@@ -45,7 +45,8 @@ from release.app.session import Session as Workspace
 from release.app.setup.doctor.doctor import DoctorRequest, doctor
 from release.app.setup.doctor.report import DoctorReport, Finding
 from release.app.setup.init.convert.model import Left
-from release.app.setup.init.init import InitFile, InitReport, InitRequest, init
+from release.app.setup.init.init import InitRequest, init
+from release.app.setup.init.report import InitFile, InitReport
 from release.app.versions.next_version import NextVersionRequest, next_version
 from release.app.versions.version import VersionReport, VersionRequest, version
 from release.app.workspace import open_workspace

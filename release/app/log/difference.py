@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release.app.log.questions import newest_named
+from release.app.log.named_releases import newest_named
 from release.app.log.reports import Commit, DiffReport, DiffRequest
 from release.app.log.scope import scope_of
 from release.app.session import Session

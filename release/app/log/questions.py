@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from release.app.log.named_releases import plain_name, releases_named
 from release.app.log.reports import (
     AtReport,
     AtRequest,
@@ -29,10 +30,8 @@ from release.app.log.reports import (
 from release.app.log.scope import scope_of
 from release.app.log.tag_holders import holders, holds_of
 from release.app.session import Session
-from release.errors import ConfigError
 from release.log import Entry, questions
 from release.log.answers.deployments import Deployment, running
-from release.log.answers.scope import EVERYTHING, Scope
 from release.log.catalog.view import LogView
 from release.log.questions import Filter
 from release.log.records.entry_members import tags_set
@@ -97,7 +96,7 @@ def show(workspace: Session, request: ShowRequest) -> ShowReport:
     """
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
     view = workspace.log_state
-    name = _named(request.name)
+    name = plain_name(request.name)
     tags = holds_of(view, name, scope)
     releases = holders(view, tags, scope) or releases_named(workspace, name, scope)
     yanks = view.yanks({one.project for one in releases})
@@ -159,7 +158,7 @@ def _runs(run: Deployment, release: ReleaseState) -> bool:
 def find(workspace: Session, request: FindRequest) -> FindReport:
     """The mentions of a digest in the log. Raises `ConfigError` for text that does not begin a digest."""
     scope = scope_of(workspace, project=request.project, all_projects=request.all_projects)
-    found = workspace.log_state.mentions(_named(request.digest))
+    found = workspace.log_state.mentions(plain_name(request.digest))
     return FindReport(mentions=tuple(one for one in found if scope.covers(one.project)))
 
 
@@ -200,41 +199,6 @@ def _running(one: Deployment, yanks: Yanks) -> RunningImage:
     return RunningImage(
         deployment=one, yanked_at=yank.at if yank else "", yank_reason=yank.reason if yank else ""
     )
-
-
-def newest_named(workspace: Session, name: str, scope: Scope) -> ReleaseState:
-    """The newest release that `name` means: of the builds of a version or git tag, the one with exactly this name.
-
-    A tag means the release that holds it now; on several targets, the newest of those.
-    """
-    view, name = workspace.log_state, _named(name)
-    found = holders(view, holds_of(view, name, scope), scope) or releases_named(workspace, name, scope)
-    own = [one for one in found if one.name == name or (one.git_tag == name and not one.rebuild)]
-    return (own or found)[-1]
-
-
-def _named(text: str) -> str:
-    """The digest in a reference such as `run` prints, `ghcr.io/acme/app:1.4.2@sha256:…`; any other text as it is."""
-    return text.rpartition("@")[2] if "@sha256:" in text else text
-
-
-def releases_named(workspace: Session, name: str, scope: Scope) -> tuple[ReleaseState, ...]:
-    """The releases that `name` means, oldest first. Raises `ConfigError` if there is none.
-
-    `name`: a version, git tag, image tag, digest, commit or release key.
-    """
-    found = workspace.log_state.named(name, scope)
-    if not found:
-        others = {one.project for one in workspace.log_state.named(name, EVERYTHING)}
-        hint = "`shipmark log list` lists the recorded releases"
-        if others:
-            hint = f"another project has one, `{min(others)}`: `--project NAME` or `--all-projects` asks about it"
-        raise ConfigError(f"the log has no release `{name}`", hint=hint)
-    # A branch's build of a commit with a git tag has the version of the tag, too, and is not that version's release.
-    released = [one for one in found if not one.between_releases]
-    if any(name in (one.version, one.name, one.git_tag) for one in released):
-        return tuple(one for one in found if not one.between_releases or name not in (one.version, one.name))
-    return found
 
 
 def _listed(view: LogView, release: ReleaseState, yank: Yank | None) -> ListedRelease:

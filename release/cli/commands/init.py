@@ -7,7 +7,8 @@ import os
 import click
 import msgspec
 
-from release.app.setup.init.init import InitFile, InitReport, InitRequest, init
+from release.app.setup.init.init import InitRequest, init
+from release.app.setup.init.report import InitFile, InitReport
 from release.cli.options import Command, global_options, settings_of
 from release.cli.output.stdout import data, document, talk
 from release.cli.session import open_session

@@ -12,6 +12,7 @@ import pytest
 from release.app.log import questions
 from release.app.log.difference import difference
 from release.app.log.export import ExportRequest, export, page, statements
+from release.app.log.named_releases import newest_named
 from release.app.log.recover import RecoverReport, RecoverRequest, recover
 from release.app.log.reports import (
     AtRequest,
@@ -187,7 +188,7 @@ ANSWERS: dict[str, tuple[Callable[[Session], object], object]] = {
     "one build": (lambda on: shown(on, "1.0.0_r1"), [BUILD_1]),
     "one of the builds, for a comparison": (
         lambda on: [
-            questions.newest_named(on, name, scope_of(on, project=None, all_projects=False)).name
+            newest_named(on, name, scope_of(on, project=None, all_projects=False)).name
             for name in ("1.0.0", "1.0.0_r1")
         ],
         ["1.0.0", "1.0.0_r1"],
@@ -360,7 +361,7 @@ def test_log_show_of_a_tag_follows_promotions_rollbacks_and_removals(
     session.log.append([moved(f"{WEB} 1.0.0", first, **again, follows=1)])  # as a rollback does
     assert held() == (["1.0.0"], digest(first))
     scope = scope_of(session)
-    assert questions.newest_named(opened(log, tmp_path), "stable", scope).name == "1.0.0"  # for `log diff`
+    assert newest_named(opened(log, tmp_path), "stable", scope).name == "1.0.0"  # for `log diff`
     gone = {"kind": "pruned", "project": WEB, "target": WEB, "run": "a", "digests": [digest("x")]}
     session.log.append([{**gone, "tags": [{"name": "stable", "before": digest(first), "result": "deleted"}]}])
     assert held() == (["1.0.0"], "")

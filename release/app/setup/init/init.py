@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -14,10 +13,11 @@ from release.app.session import Session
 from release.app.setup.init.component_folders import component_drafts
 from release.app.setup.init.config_text import config_text
 from release.app.setup.init.convert.jobs import METADATA, Facts
-from release.app.setup.init.convert.model import Converted, Draft, Left
+from release.app.setup.init.convert.model import Converted, Draft
 from release.app.setup.init.convert.workflows import convert_workflows
 from release.app.setup.init.definitions import Source, github, gitlab, jenkins
 from release.app.setup.init.discover import Found, discover, is_shipmarks
+from release.app.setup.init.report import InitFile, InitReport, changed_file, new_file
 from release.app.setup.init.source import source_of
 from release.app.setup.init.write import write_files
 from release.app.setup.workflows.model import Workflow
@@ -54,28 +54,6 @@ class InitRequest(msgspec.Struct, frozen=True, kw_only=True):
     systems: tuple[str, ...] = ()
 
 
-class InitFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One file. `diff`: unified, from the file's root; `text`: its whole new text."""
-
-    path: str
-    state: Literal["new", "changed"]
-    text: str
-    diff: str
-
-
-class InitReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`shipmark.init/1`. `written`: whether the files were written. `left`: what was not converted, by place.
-
-    `notes`: what is left to do by hand.
-    """
-
-    schema: Literal["shipmark.init/1"] = "shipmark.init/1"
-    written: bool
-    files: tuple[InitFile, ...]
-    left: tuple[Left, ...]
-    notes: tuple[str, ...]
-
-
 def init(session: Session, request: InitRequest) -> InitReport:
     """Find out what the repository has, and make the files that it lacks. An existing config is never changed.
 
@@ -99,7 +77,7 @@ def init(session: Session, request: InitRequest) -> InitReport:
         text = _config(session, found, drafts)
         for component in load(text, CONFIG_NAME, _any_variable(text)).components:
             require_valid_targets(component)
-        files.append(_new(CONFIG_NAME, text))
+        files.append(new_file(CONFIG_NAME, text))
         if drafts:
             notes.append(
                 "the version log is a file that goes with the runner; to keep it: `log: {store: git}` in shipmark.yml, "
@@ -110,7 +88,9 @@ def init(session: Session, request: InitRequest) -> InitReport:
     notes += _unused_image(session, found, drafts)
     before = {one.path: one.text for one in found.workflows}
     files += [
-        _changed(one.path, before[one.path], one.text) for one in converted if one.text != before[one.path]
+        changed_file(one.path, before[one.path], one.text)
+        for one in converted
+        if one.text != before[one.path]
     ]
     if source is None:
         notes.append(
@@ -203,7 +183,7 @@ def _definitions(
         if system == "github" and not is_converted and not used:
             _require_loadable(source, found)
             text = github(source, branch=found.branch, registry=_registry(session, found))
-            files.append(_new(_NEW_WORKFLOW, text))
+            files.append(new_file(_NEW_WORKFLOW, text))
         elif system in _BESIDE and not is_shipmarks(session.root, _BESIDE[system][0]):
             own, beside, note = _BESIDE[system]
             text = (
@@ -212,7 +192,7 @@ def _definitions(
                 else jenkins(source, branch=found.branch)
             )
             exists = os.path.lexists(os.path.join(session.root, own))
-            files.append(_new(beside if exists else own, text))
+            files.append(new_file(beside if exists else own, text))
             notes += [note] if exists else []
         elif system not in {"github", *_BESIDE}:
             notes.append(f"{system}: take the example of `{source.url}/tree/{source.commit}/ci`")
@@ -236,22 +216,3 @@ def _require_loadable(source: Source, found: Found) -> None:
             f"GitHub loads no action from `{host}`, where this shipmark came from",
             hint="name a repository on github.com: `shipmark init --shipmark github.com/OWNER/shipmark@COMMIT`",
         )
-
-
-def _new(path: str, text: str) -> InitFile:
-    return InitFile(path=path, state="new", text=text, diff=_diff(path, "", text))
-
-
-def _changed(path: str, before: str, after: str) -> InitFile:
-    return InitFile(path=path, state="changed", text=after, diff=_diff(path, before, after))
-
-
-def _diff(path: str, before: str, after: str) -> str:
-    lines = difflib.unified_diff(
-        before.split("\n")[:-1] if before else [],
-        after.split("\n")[:-1],
-        fromfile=f"a/{path}" if before else "/dev/null",
-        tofile=f"b/{path}",
-        lineterm="",
-    )
-    return "\n".join(lines)

@@ -14,7 +14,8 @@ import yaml
 from release.app.releases.metadata import MetadataRequest, metadata
 from release.app.releases.tags import TagsRequest, tags
 from release.app.setup.doctor.doctor import DoctorRequest, doctor
-from release.app.setup.init.init import InitReport, InitRequest, init
+from release.app.setup.init.init import InitRequest, init
+from release.app.setup.init.report import InitReport
 from release.app.workspace import open_workspace
 from release.errors import ConfigError, RefusedError
 from tests.support.programs.command import Shipmark
