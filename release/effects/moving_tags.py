@@ -14,7 +14,7 @@ from release.plan.operands import MoveTag, digest_in, tagged_of
 from release.plan.ownership import short
 from release.tagging import guard
 from release.tagging.line_releases import highest
-from release.tagging.model import Held
+from release.tagging.model import Held, KnownReleases, KnownVersion
 from release.versions.semver import image_tag_of
 
 # Times that one step writes a moving tag again after another run overwrote it. A race of two runs needs one or two.
@@ -121,7 +121,7 @@ class MovingTags:
             verdict = _verdict(operands, sight)
             is_outranked = isinstance(verdict, guard.Withhold) and verdict.rightly
             top = highest(operands.line, sight.known) if is_outranked else None
-            name = image_tag_of(top.version, top.rebuild) if top is not None else None
+            name = _tag_of(top, sight.known) if top is not None else None
         else:
             name = self._newer_build(operands, sight)
         found = None if name is None else self._tags.resolve(self._registries.open(operands.target), name)
@@ -142,6 +142,13 @@ class MovingTags:
         if operands.line.kind == "release":
             return _verdict(operands, sight).reason
         return f"branch `{operands.line.name}` is at `{(sight.branch_tip or '')[:12]}` on the remote by now"
+
+
+def _tag_of(release: KnownVersion, known: KnownReleases) -> str:
+    """The fixed tag of a release: as the registry has it, which may be by rules, else the default scheme's."""
+    wanted = (release.version, release.rebuild)
+    listed = (one.tag for one in known.versions if (one.version, one.rebuild) == wanted and one.tag)
+    return next(listed, image_tag_of(*wanted))
 
 
 def _verdict(operands: MoveTag, sight: TagObservation) -> guard.Verdict:

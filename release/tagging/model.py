@@ -122,12 +122,16 @@ class KnownFrom(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One released version and its source. `commit`: the full commit id, if the source has one."""
+    """One released version and its source. `commit`: the full commit id, if the source has one.
+
+    `tag`: the image tag that named it, if the source is a registry.
+    """
 
     version: Version
     source: Literal["git tag", "log", "registry"]
     commit: str | None = None
     rebuild: int = 0
+    tag: str = ""
 
 
 class RecordedReleases(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from release.app.lifecycle.version_tags import tag_of_image
+from release.app.releases.version_tags import tag_of_image
 from release.app.session import Session
 from release.config.component import Component
 from release.errors import NotFound, RegistryError, TagConflict

@@ -7,9 +7,9 @@ import msgspec
 from release.app.component_policy import policy_of
 from release.app.lifecycle.landings import Ground, landings
 from release.app.lifecycle.results import Changed
-from release.app.lifecycle.version_tags import moving_tags
 from release.app.releases.known import project_of, with_statuses
 from release.app.releases.known_everywhere import known_everywhere
+from release.app.releases.version_tags import moving_tags
 from release.app.session import Session
 from release.config.component import Component
 from release.errors import ConfigError, ShallowClone, Unreachable

@@ -12,8 +12,8 @@ import msgspec
 
 from release.app.lifecycle.named_image import located
 from release.app.lifecycle.released_tag import released_by_rules, released_tag
-from release.app.lifecycle.version_tags import fixed_tag
 from release.app.releases.known import project_of
+from release.app.releases.version_tags import fixed_tag
 from release.app.session import Session
 from release.config.component import Component
 from release.effects.version_status import read_status

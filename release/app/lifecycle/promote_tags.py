@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from release.app.component_policy import policy_of
-from release.app.lifecycle.version_tags import moving_tags
+from release.app.releases.version_tags import moving_tags
 from release.app.session import Session
 from release.config.component import Component
 from release.errors import ConfigError

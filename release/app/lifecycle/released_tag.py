@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release.app.lifecycle.version_tags import fixed_tag
+from release.app.releases.version_tags import fixed_tag
 from release.app.session import Session
 from release.config.component import Component
 from release.log.records.entry_members import rebuild_of

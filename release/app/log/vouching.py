@@ -6,9 +6,9 @@ With `--as-commit` somebody says it of images without labels.
 from __future__ import annotations
 
 from release.app.component_policy import policy_of
-from release.app.lifecycle.version_tags import fixed_tag, moving_tags, shares_repository
 from release.app.releases.known import project_of
 from release.app.releases.request import require_said
+from release.app.releases.version_tags import fixed_tag, moving_tags, shares_repository
 from release.app.session import Session
 from release.config.component import Component
 from release.errors import ConfigError

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from release.app.releases.known import from_git, known_by_remote, known_locally, unite, with_statuses
+from release.app.releases.version_tags import names_of
 from release.app.session import Session
 from release.config.component import Component
 from release.errors import LogError, RegistryError
 from release.events import Note
 from release.tagging.model import KnownFrom, KnownReleases, KnownVersion, TagPolicy
+from release.tagging.version_names import VersionNames
 from release.versions.model import Scheme
 from release.versions.semver import version_of_image_tag
 from release.versions.status import KnownStatus, lacking
@@ -23,20 +25,25 @@ if TYPE_CHECKING:
 
 
 def from_registry_tags(
-    tags: Iterable[str] | None, scheme: Scheme = "semver", statuses: Iterable[KnownStatus] = ()
+    tags: Iterable[str] | None,
+    scheme: Scheme = "semver",
+    statuses: Iterable[KnownStatus] = (),
+    names: VersionNames | None = None,
 ) -> KnownReleases:
     """The versions of a repository's image tags. `statuses`: those that the repository's status artifact gives.
 
-    `tags`: None if they could not be listed, which makes the registry `unknown`.
+    `tags`: None if they could not be listed, which makes the registry `unknown`. `names`: how rules name versions; None
+    for the default scheme.
     """
+    read_tag = version_of_image_tag if names is None else names.read
     if tags is None:
         return KnownReleases(known_from=KnownFrom(registry="unknown"))
     return with_statuses(
         KnownReleases(
             versions=tuple(
-                KnownVersion(version=read[0], rebuild=read[1], source="registry")
+                KnownVersion(version=read[0], rebuild=read[1], source="registry", tag=tag)
                 for tag in tags
-                if (read := version_of_image_tag(tag, scheme)) is not None
+                if (read := read_tag(tag, scheme)) is not None
             ),
             known_from=KnownFrom(registry="complete"),
         ),
@@ -64,9 +71,11 @@ def known_for_next(
             from_git(snapshot, policy.prefix, policy.versions, remote=state),
             KnownReleases(known_from=KnownFrom(log="unknown")),
         ]
+    names = names_of(session, component) if git_tag != "none" else None
     for target in component.targets if git_tag != "none" else ():
         try:
-            found.append(from_registry_tags(session.registries.open(target.image).tags(), policy.versions))
+            tags = session.registries.open(target.image).tags()
+            found.append(from_registry_tags(tags, policy.versions, names=names))
         except RegistryError as error:
             if must and target.required:
                 raise
@@ -102,11 +111,12 @@ def known_everywhere(
     meanwhile(parts[0])
     lists.wait()
     told: dict[str, tuple[KnownStatus, ...]] = {}
+    names = names_of(session, component) if repositories else None
     for repository in repositories:
         try:
             tags = session.tags.listing(repository)
             told[repository.name] = _told(session, repository, tags)
-            parts.append(from_registry_tags(tags, policy.versions, told[repository.name]))
+            parts.append(from_registry_tags(tags, policy.versions, told[repository.name], names))
         except RegistryError as error:
             if _is_not_asked(session, repository, error):
                 continue

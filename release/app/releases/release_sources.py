@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from release.app.component_policy import policy_of
-from release.app.releases.known import unite, with_statuses
+from release.app.releases.known import project_of, unite, with_statuses
 from release.app.releases.known_everywhere import from_registry_tags, known_everywhere
+from release.app.releases.version_tags import names_of
 from release.app.session import Session
 from release.config.component import Component
 from release.effects.version_status import told_in
@@ -61,9 +62,13 @@ def known_at(session: Session, project: str, repository: Repository) -> KnownRel
     for component in session.config.components:
         if repository.name in {session.registries.open(one.image).name for one in component.targets}:
             return known_everywhere(session, component, policy_of(component), [repository], summary=True)
+    promoted = [
+        one for one in session.config.components if one.targets and project_of(session, one) == project
+    ]
+    names = names_of(session, promoted[0]) if promoted else None
     try:
         tags = session.tags.listing(repository)
-        there = from_registry_tags(tags, statuses=told_in(repository, tags))
+        there = from_registry_tags(tags, statuses=told_in(repository, tags), names=names)
     except RegistryError:
         there = from_registry_tags(None)
     of_log = with_statuses(

@@ -26,11 +26,15 @@ class Dead(Interrupted):
 class Run:
     """One `shipmark run` for `version` on `machine`, in a thread that makes port calls only when a test lets it.
 
-    `folder`: the run's working directory, which is empty and stays empty.
+    `folder`: the run's working directory; what is in it stays as it is. `before`: what the fixed tag of a version has
+    in front of it by the configuration there.
     """
 
-    def __init__(self, number: int, version: str, machine: Machine, registry: Stored, folder: str) -> None:
+    def __init__(
+        self, number: int, version: str, machine: Machine, registry: Stored, folder: str, *, before: str = ""
+    ) -> None:
         self.version = version
+        self._primary = f"{before}{version}"
         self.machine = machine
         self.result: RunResult | None = None
         self.error: ReleaseError | None = None
@@ -47,7 +51,7 @@ class Run:
     @property
     def key(self) -> str:
         """Return the key of the release that the run makes."""
-        return release_key(IMAGE, commit_of(self.version), self.version)
+        return release_key(IMAGE, commit_of(self.version), self._primary)
 
     @property
     def ended(self) -> bool:

@@ -374,6 +374,21 @@ class TestTaken:
         )
         assert "0.3.1 (registry) is taken" in (found.reason or "")
 
+    def test_next_version_passes_over_a_version_that_only_the_registry_has_under_a_tag_by_rules(
+        self, origin: GitRepo
+    ) -> None:
+        rules = {"shipmark.yml": 'tags: ["type=semver,pattern=v{{version}}-alpine"]\n'}
+        origin.commit("fix: rules", files=rules)
+        origin.tag("v0.3.1")
+        assert run(opened(origin, image="oci:dist/image"), RunRequest()).error is None
+        origin.git("tag", "--delete", "v0.3.1")
+        (origin.path / ".shipmark" / "log.jsonl").unlink()
+        origin.commit("fix: four")
+        request = NextVersionRequest(part="auto", git_tag="local")
+        found = next_version(opened(origin, image="oci:dist/image"), request)
+        assert found is not None
+        assert (found.version, "0.3.1 (registry) is taken" in (found.reason or "")) == ("0.3.2", True)
+
     def test_next_version_is_refused_for_a_commit_that_the_log_has_as_released(self, clone: GitRepo) -> None:
         clone.checkout("HEAD~1")
         with pytest.raises(ReleaseError, match=r"released as 0\.3\.1") as failure:

@@ -11,9 +11,12 @@ from release.config.component import Component
 from release.facts import Facts
 from release.run_scope import scope_of
 from release.tagging.model import Decision, FixedTag, KnownReleases, MovingTag, TagPolicy
+from release.tagging.version_names import VersionNames
 from release.versions.git_tags import versions_in
 from release.versions.model import Version
-from release.versions.semver import image_tag_of
+from release.versions.semver import image_tag_of, parse_as
+
+_NOBODYS = {"semver": "98765.4321.12345", "semver-loose": "98765.4321.12345", "calver": "9876.12.28"}
 
 
 def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
@@ -57,6 +60,20 @@ def shares_repository(session: Session, component: Component) -> bool:
     own = {target.image for target in component.targets}
     others = [one for one in session.config.components if one.name != component.name]
     return any(target.image in own for one in others for target in one.targets)
+
+
+def names_of(session: Session, component: Component) -> VersionNames | None:
+    """How the component's rules name versions; None for the default scheme, and where a tag does not hold the version.
+
+    A version that nobody has shows what the rules put around it.
+    """
+    if component.section.tags == "default" or component.section.versions == "none":
+        return None
+    version = parse_as(_NOBODYS[component.section.versions], component.section.versions)
+    before, found, after = fixed_tag(session, component, version).partition(image_tag_of(version))
+    if not found or not (before or after):
+        return None
+    return VersionNames(before=before, after=after, shared=shares_repository(session, component))
 
 
 def _decided(session: Session, component: Component, version: Version) -> Decision:
