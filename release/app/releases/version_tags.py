@@ -16,7 +16,7 @@ from release.versions.git_tags import versions_in
 from release.versions.model import Version
 from release.versions.semver import image_tag_of, parse_as
 
-_NOBODYS = {"semver": "98765.4321.12345", "semver-loose": "98765.4321.12345", "calver": "9876.12.28"}
+_NOBODYS = {"semver": "98765.4321.12345", "semver-loose": "98765.4321.12345", "calver": "2198.12.28"}
 
 
 def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
