@@ -8,6 +8,7 @@ from release.app.component_policy import policy_of
 from release.app.releases.decide import Situation, decide_component
 from release.app.session import Session
 from release.config.component import Component
+from release.errors import ConfigError
 from release.facts import Facts
 from release.run_scope import scope_of
 from release.tagging.model import Decision, FixedTag, KnownReleases, MovingTag, TagPolicy
@@ -70,7 +71,11 @@ def names_of(session: Session, component: Component) -> VersionNames | None:
     if component.section.tags == "default" or component.section.versions == "none":
         return None
     version = parse_as(_NOBODYS[component.section.versions], component.section.versions)
-    before, found, after = fixed_tag(session, component, version).partition(image_tag_of(version))
+    try:
+        name = fixed_tag(session, component, version)
+    except ConfigError:
+        return None  # rules may suit the versions that the component has, and not this one
+    before, found, after = name.partition(image_tag_of(version))
     if not found or not (before or after):
         return None
     return VersionNames(before=before, after=after, shared=shares_repository(session, component))

@@ -27,8 +27,9 @@ PLAIN: dict[str, Any] = {"image": "oci:dist/x"}
         ({"tags": ["type=ref,event=tag"], "flavor": "prefix=api-,suffix=-slim"}, ("api-v", "-slim")),
         ({"tags": ["type=sha"]}, None),
         ({"tags": ["type=ref,event=branch"]}, None),
+        ({"tags": ["type=raw,value={{prerelease}}"], "flavor": "suffix=-b"}, None),
     ],
-    ids=["default", "plain", "match", "ref", "suffix", "flavor", "commit", "branch"],
+    ids=["default", "plain", "match", "ref", "suffix", "flavor", "commit", "branch", "prerelease"],
 )
 def test_text_around_a_version_is_that_of_the_rule(
     git_repo: GitRepo, versions: str, keys: dict[str, Any], around: tuple[str, str] | None
