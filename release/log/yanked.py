@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from release.log import Entry
-from release.versions.semver import version_of_image_tag
+from release.versions.semver import version_of_name
 
 
 class Yank(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +73,7 @@ class Named(Protocol):
 
 def names_of(name: str) -> tuple[str, ...]:
     """The names by which a build may be taken back: its version, and for a rebuild (`1.4.2_r1`) its own name."""
-    found = version_of_image_tag(name.replace("+", "_"))
+    found = version_of_name(name)
     return (name,) if found is None or not found[1] else (str(found[0]), name)
 
 

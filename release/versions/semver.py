@@ -167,3 +167,8 @@ def version_of_image_tag(image_tag: str, scheme: Scheme = "semver") -> tuple[Ver
         return parse_as(whole, scheme), rebuild
     except ValueError:
         return None
+
+
+def version_of_name(name: str, scheme: Scheme = "semver") -> tuple[Version, int] | None:
+    """The version and the rebuild number that a label or a record names (`1.4.2+build.5`, `1.4.2_r1`), or None."""
+    return version_of_image_tag(name.replace("+", "_"), scheme)

@@ -30,7 +30,7 @@ from release.oci import ImageFacts, Repository
 from release.oci.image_config import is_without_image, manifest_facts
 from release.tagging.labels import REVISION, VERSION
 from release.tagging.model import Candidate
-from release.versions.semver import image_tag_of, version_of_image_tag
+from release.versions.semver import image_tag_of, version_of_image_tag, version_of_name
 from release.versions.status import KnownStatus, merged, with_status
 
 _COMMIT = pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
@@ -177,7 +177,7 @@ def _released_from(
     if known is not None:
         return next((one for one in sharing if one.name == known.component), None)
     for one in sharing:
-        read = version_of_image_tag((version or "").replace("+", "_"), one.section.versions)
+        read = version_of_name(version or "", one.section.versions)
         if tag is not None and read is not None and tag == fixed_tag(session, one, read[0], rebuild_of(tag)):
             return one
     return None
@@ -221,7 +221,7 @@ def _doubt(repository: Repository, known: ReleaseState, facts: ImageFacts) -> st
 
 def _holds_version(repository: Repository, known: ReleaseState, digest: str) -> bool:
     """Whether the fixed tag of the release's version holds the image."""
-    read = version_of_image_tag(known.version.replace("+", "_"))
+    read = version_of_name(known.version)
     held = repository.resolve(image_tag_of(read[0], known.rebuild)) if read is not None else None
     return held is not None and held.digest == digest
 

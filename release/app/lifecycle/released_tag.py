@@ -8,7 +8,7 @@ from release.config.component import Component
 from release.log.records.entry_members import rebuild_of
 from release.log.state import ReleaseState
 from release.oci import Repository
-from release.versions.semver import image_tag_of, version_of_image_tag
+from release.versions.semver import image_tag_of, version_of_image_tag, version_of_name
 
 
 def released_tag(
@@ -21,7 +21,7 @@ def released_tag(
     """
     if tag is not None and version_of_image_tag(tag) is not None:
         return tag
-    read = version_of_image_tag((version or "").replace("+", "_"))
+    read = version_of_name(version or "")
     if read is None:
         return None
     if known is not None and known.state == "released" and not known.between_releases:
@@ -44,7 +44,7 @@ def released_by_rules(
 
     None unless the given tag is the rules' one, or the registry has the image under it.
     """
-    read = version_of_image_tag((version or "").replace("+", "_"), component.section.versions)
+    read = version_of_name(version or "", component.section.versions)
     if read is None or (known is not None and known.between_releases):
         return None
     given = rebuild_of(tag or "")

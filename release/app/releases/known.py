@@ -18,7 +18,7 @@ from release.git.model import RemoteState, Snapshot
 from release.tagging.model import Knowledge, KnownFrom, KnownReleases, KnownVersion, TagPolicy
 from release.versions.git_tags import versions_in
 from release.versions.model import Scheme
-from release.versions.semver import version_of_image_tag
+from release.versions.semver import version_of_name
 from release.versions.status import KnownStatus, merged, with_status
 
 
@@ -60,7 +60,7 @@ def from_log_versions(
             versions=tuple(
                 KnownVersion(version=read[0], rebuild=read[1], source="log", commit=commit)
                 for name, commit in released
-                if (read := version_of_image_tag(name.replace("+", "_"), scheme)) is not None
+                if (read := version_of_name(name, scheme)) is not None
             ),
             known_from=KnownFrom(log=knowledge),
         ),

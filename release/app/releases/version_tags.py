@@ -17,7 +17,8 @@ from release.versions.git_tags import versions_in
 from release.versions.model import Version
 from release.versions.semver import image_tag_of, parse_as
 
-_NOBODYS = {"semver": "98765.4321.12345", "semver-loose": "98765.4321.12345", "calver": "2198.12.28"}
+# By scheme: a version that no project has.
+_INVENTED = {"semver": "98765.4321.12345", "semver-loose": "98765.4321.12345", "calver": "2198.12.28"}
 
 
 def moving_tags(session: Session, component: Component, version: Version) -> list[MovingTag]:
@@ -70,7 +71,7 @@ def names_of(session: Session, component: Component) -> VersionNames | None:
     """
     if component.section.tags == "default" or component.section.versions == "none":
         return None
-    version = parse_as(_NOBODYS[component.section.versions], component.section.versions)
+    version = parse_as(_INVENTED[component.section.versions], component.section.versions)
     try:
         name = fixed_tag(session, component, version)
     except ConfigError:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from release.lazy_pattern import pattern
 from release.versions.calver import last_numbers
 from release.versions.model import Scheme, Version
-from release.versions.semver import version_of_image_tag
+from release.versions.semver import version_of_name
 
 #: The characters after which no other character of a rank sorts.
 LAST = "\x7f"
@@ -35,7 +35,7 @@ def rank_of(name: str) -> Rank | None:
             f"00{len(major)}{major}00{len(minor)}{minor}00{len(patch)}{patch}0010~00{len(rebuild)}{rebuild}",
         )
     for scheme in _SCHEMES:
-        read = version_of_image_tag(name.replace("+", "_"), scheme)
+        read = version_of_name(name, scheme)
         if read is not None:
             version, number = read
             return Rank(version.prerelease.split(".", 1)[0], _text(version) + _number(number))

@@ -16,7 +16,7 @@ from release.log.records.members import text_of
 from release.log.state import BETWEEN_RELEASES, rebuild_name
 from release.tagging.model import KnownVersion, Line
 from release.versions.model import Scheme, Version
-from release.versions.semver import Key, precedence_key, version_of_image_tag
+from release.versions.semver import Key, precedence_key, version_of_name
 
 # A reentrant lock.
 Lock = AbstractContextManager[Any]
@@ -76,7 +76,7 @@ class RecordedVersions:
             return (*known, *self._sound(iter(doubtful), _never))
 
     def _known(self, row: Released) -> KnownVersion | None:
-        read = version_of_image_tag(rebuild_name(row.version, row.rebuild).replace("+", "_"), self._scheme)
+        read = version_of_name(rebuild_name(row.version, row.rebuild), self._scheme)
         if read is None:
             return None
         return KnownVersion(version=read[0], rebuild=read[1], source="log", commit=row.commit)
@@ -99,9 +99,7 @@ class RecordedVersions:
     ) -> Iterator[KnownVersion]:
         """The rows that the entries of their releases bear out."""
         for row in rows:
-            read = version_of_image_tag(
-                rebuild_name(row.version, row.rebuild).replace("+", "_"), self._scheme
-            )
+            read = version_of_name(rebuild_name(row.version, row.rebuild), self._scheme)
             if read is None or is_out(*read):
                 continue
             state = fold(of_release(self._catalog, row.release)).release(row.release)

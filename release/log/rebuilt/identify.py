@@ -18,7 +18,7 @@ from release.statements.release_statement import ReadStatement
 from release.tagging.labels import REVISION, VERSION
 from release.versions.git_tags import VersionTags
 from release.versions.model import Scheme, Version
-from release.versions.semver import parse_either, version_of_image_tag
+from release.versions.semver import parse_either, version_of_image_tag, version_of_name
 
 # The hex digits of the commit in `sha-3f2a9c1b7d40` and `pr-12-3f2a9c1b7d40`.
 _HEX = pattern(r"-([0-9a-f]{7,64})(?:_r[0-9]+)?$")
@@ -130,7 +130,7 @@ def _version_in(tag: str, image: ReadImage, origin: Origin) -> tuple[Version, in
     """The version and the rebuild that a fixed tag names: by rules those of the label, if they give it this tag."""
     names: Names | None = origin.names
     if names is not None:
-        said = version_of_image_tag(image.labels.get(VERSION, "").replace("+", "_"), origin.scheme)
+        said = version_of_name(image.labels.get(VERSION, ""), origin.scheme)
         rebuild = rebuild_of(tag)
         if said is not None and tag == names.fixed(said[0], rebuild):
             return said[0], rebuild
