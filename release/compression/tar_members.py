@@ -17,13 +17,11 @@ from release.limits import ARCHIVE_HEADER_BYTES
 
 _PAX = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 _LONG = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-_EXTENDED = (
-    504  # offset of the byte that says whether a further block describes a sparse file (GNU tar, old format)
-)
+# Offset of the byte that says whether a further block describes a sparse file (GNU tar, old format).
+_EXTENDED = 504
 _DIGITS = 8  # of a record's length: more than a header of `ARCHIVE_HEADER_BYTES` can need
-_LARGEST_SIZE = (
-    1 << 53
-)  # bytes, above any real file: larger sizes could overflow the 64-bit offsets of `seek`
+# Bytes, above any real file: larger sizes could overflow the 64-bit offsets of `seek`.
+_LARGEST_SIZE = 1 << 53
 _LARGEST_ID = (1 << 32) - 1  # user and group ids have 32 bits
 _SPARSE = "GNU.sparse."
 # Records in which Go's archive/tar allows no NUL: as part of a name it would end the name in the layer's own header.

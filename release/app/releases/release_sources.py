@@ -62,10 +62,9 @@ def known_at(session: Session, project: str, repository: Repository) -> KnownRel
     for component in session.config.components:
         if repository.name in {session.registries.open(one.image).name for one in component.targets}:
             return known_everywhere(session, component, policy_of(component), [repository], summary=True)
-    promoted = [
-        one for one in session.config.components if one.targets and project_of(session, one) == project
-    ]
-    names = names_of(session, promoted[0]) if promoted else None
+    own = (one for one in session.config.components if one.targets and project_of(session, one) == project)
+    promoted = next(own, None)
+    names = None if promoted is None else names_of(session, promoted)
     try:
         tags = session.tags.listing(repository)
         there = from_registry_tags(tags, statuses=told_in(repository, tags), names=names)

@@ -82,12 +82,10 @@ def _is_taken(
     # Without an attempt the log knows the release only from a rollback, which moved tags to its image.
     if state is not None and (state.attempts or state.finished):
         return state.finished
-    # Without a fixed tag the name is a list, which only the log knows.
+    # Without a fixed tag the name is a list, which only the log knows. An offline preview has no repositories.
+    places = zip(repositories, component.targets, strict=False)
     return is_image_tag(tag) and any(
-        _holds(repository, tag, required=target.required)
-        for repository, target in zip(
-            repositories, component.targets, strict=False
-        )  # no repositories if offline
+        _holds(repository, tag, required=target.required) for repository, target in places
     )
 
 

@@ -39,10 +39,8 @@ def source_of(session: Session, given: str | None) -> Source:
 
 def _installed(session: Session) -> Source | None:
     """From what pip recorded: a git URL with its commit, or the folder of a clone. Source: PEP 610."""
-    from importlib.metadata import (
-        PackageNotFoundError,
-        distribution,
-    )  # imported late: costs 15 ms of every start
+    # Imported late: costs 15 ms of every start.
+    from importlib.metadata import PackageNotFoundError, distribution
 
     try:
         text = distribution("shipmark").read_text("direct_url.json")
