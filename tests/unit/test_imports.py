@@ -88,6 +88,7 @@ PURE = (
     "release.hints",
     "release.image_names.docker_archive_entries",
     "release.inventory.creation_time",
+    "release.inventory.in_use.mentions",
     "release.inventory.in_use.references",
     "release.json_text",
     "release.lazy_pattern",

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from release.errors import ConfigError, RefusedError
+from release.inventory.in_use.mentions import mentioned_in
 from release.oci.grammar import is_digest
-from release.oci.reference import Reference
+from release.oci.reference import Reference, parse_repository
 from release.retention.snapshot import InUse, Inventory
 
 # Keys under which objects of Kubernetes, Argo CD, Flux, ECS and compose files name images: container specifications,
@@ -34,7 +35,9 @@ def references_in(value: Any) -> Iterator[str]:
     stack = [value]
     while stack:
         one = stack.pop()
-        if isinstance(one, list):
+        if isinstance(one, str):
+            yield from mentioned_in(one)
+        elif isinstance(one, list):
             stack += one
         elif isinstance(one, dict):
             for key, inner in one.items():
@@ -47,17 +50,49 @@ def references_in(value: Any) -> Iterator[str]:
                     stack += [item for item in inner if not isinstance(item, str)]
                 else:
                     stack.append(inner)
-            yield from _kustomized(one)
+            yield from _mounted(one)
+            yield from _in_parts(one)
 
 
-def _kustomized(one: dict[str, Any]) -> Iterator[str]:
-    """The image of an entry of Kustomize or of Flux's `latestRef`: a name, and a tag or digest beside it."""
-    name = one.get("newName") or one.get("name")
-    tag, digest = one.get("newTag") or one.get("tag"), one.get("digest")
+def _mounted(one: dict[str, Any]) -> Iterator[str]:
+    """The image of a volume: `image: {reference: …}` of Kubernetes 1.31, `{type: image, source: …}` of compose 2.35."""
+    image = one.get("image")
+    mounted = image.get("reference") if isinstance(image, dict) else None
+    for reference in (mounted, one.get("source") if one.get("type") == "image" else None):
+        if isinstance(reference, str) and reference:
+            yield reference
+
+
+def _in_parts(one: dict[str, Any]) -> Iterator[str]:
+    """The image of an entry with a name and, beside it, a tag or a digest.
+
+    So do Kustomize, Flux's `latestRef`, and the values of most Helm charts (`repository`, perhaps with `registry`). In
+    Flux's `OCIRepository` both stand in `ref`, beside `url`.
+    """
+    name, where = one.get("newName") or one.get("name"), one
+    repository, ref = one.get("repository"), one.get("ref")
+    if not name and isinstance(repository, str):
+        registry = one.get("registry")
+        name = _image_name(
+            f"{registry}/{repository}" if registry and isinstance(registry, str) else repository
+        )
+    elif isinstance(one.get("url"), str) and one["url"].startswith("oci://") and isinstance(ref, dict):
+        name, where = _image_name(one["url"].removeprefix("oci://")), ref
+    tag, digest = where.get("newTag") or where.get("tag"), where.get("digest")
+    if isinstance(tag, int | float) and not isinstance(tag, bool):
+        tag = str(tag)  # as Helm writes the number 1.4
     if isinstance(name, str) and isinstance(digest, str) and is_digest(digest):
         yield f"{name}@{digest}"
-    if isinstance(name, str) and isinstance(tag, str) and ("newTag" in one or "/" in name):
+    if isinstance(name, str) and isinstance(tag, str) and tag and ("newTag" in one or "/" in name):
         yield f"{name}:{tag}"
+
+
+def _image_name(text: str) -> str | None:
+    """`text` if it names a repository of images, and not one of git, for example."""
+    try:
+        return parse_repository(text).name
+    except ConfigError:
+        return None
 
 
 def lines_in(text: str) -> Iterator[str]:
@@ -76,7 +111,7 @@ class UsedThere:
 
     def of(self, name: str) -> tuple[Used, ...]:
         """The references that count in the repository `name`."""
-        return (*self._by_name.get(None, ()), *self._by_name.get(name, ()))
+        return (*self._by_name.get(None, ()), *self._by_name.get(_named_shortly(name), ()))
 
 
 def by_repository(used: Iterable[Used]) -> UsedThere:
@@ -100,9 +135,10 @@ def in_use_of(inventory: Inventory, used: Iterable[Used]) -> InUse:
     tags: dict[str, str] = {}
     held = {tag.name: tag.digest for tag in inventory.tags}
     by_config: dict[str, list[str]] | None = None
+    here = _named_shortly(inventory.repository)
     for one in used:
         name, tag, digest = _parsed(one)
-        if name not in (None, inventory.repository):
+        if name not in (None, here):
             continue
         if digest is not None:
             if by_config is None:
@@ -138,7 +174,13 @@ def _parsed(one: Used) -> tuple[str | None, str | None, str | None]:
             f"{one.source} names `{one.text}`, which is not an image: {error.message}",
             hint=_VARIABLES if "$" in text else _FORMS,
         ) from error
-    return found.name, found.tag or (None if found.digest else "latest"), found.digest
+    return _named_shortly(found.name), found.tag or (None if found.digest else "latest"), found.digest
+
+
+def _named_shortly(name: str) -> str:
+    """The name of a repository without the port that is the default of https: both name the same images."""
+    registry, _, path = name.partition("/")
+    return f"{registry.removesuffix(':443')}/{path}"
 
 
 def _by_blob(inventory: Inventory) -> dict[str, list[str]]:

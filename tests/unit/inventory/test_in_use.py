@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from release.errors import ConfigError, RefusedError
-from release.inventory.in_use.references import Used, in_use_of, lines_in, references_in
+from release.inventory.in_use.references import Used, by_repository, in_use_of, lines_in, references_in
 from release.inventory.in_use.sources import compose_references, object_references
 from release.retention.snapshot import HeldManifest, HeldTag, Inventory
 
@@ -61,7 +64,76 @@ DOCUMENTS: list[tuple[str, Any, set[str]]] = [
                 "latestRef": {"name": "r.example/app", "tag": "5.0.1", "digest": DIGEST},
             }
         },
-        {"r.example/app:5.0.1", f"r.example/app@{DIGEST}"},
+        {"r.example/app:5.0.1", f"r.example/app@{DIGEST}", DIGEST},
+    ),
+    (
+        # Source: Flux source API v1, OCIRepository.
+        "flux-oci-repository",
+        {
+            "spec": {"url": "oci://r.example/app", "ref": {"tag": "1.4.2"}},
+            "status": {"artifact": {"revision": f"1.4.2@{DIGEST}"}},
+        },
+        {"r.example/app:1.4.2", DIGEST},
+    ),
+    (
+        # Source: Flux helm API v2, HelmRelease; `repository`, `tag` and `registry` are those of `helm create`, Bitnami.
+        "flux-helm-release",
+        {
+            "spec": {
+                "values": {
+                    "image": {"repository": "r.example/app", "tag": "1.4.2"},
+                    "sidecar": {"image": {"registry": "r.example", "repository": "more/app", "tag": 1.4}},
+                    "pinned": {"repository": "r.example/app", "digest": DIGEST, "tag": ""},
+                    "sources": {"repository": "https://git.example/app", "tag": "v1"},
+                }
+            }
+        },
+        {"r.example/app:1.4.2", "r.example/more/app:1.4", f"r.example/app@{DIGEST}", DIGEST},
+    ),
+    (
+        # Source: Kubernetes API reference, ImageVolumeSource.
+        "image-volume",
+        {
+            "spec": {
+                "volumes": [
+                    {"name": "data", "image": {"reference": "r.example/data", "pullPolicy": "Always"}}
+                ]
+            }
+        },
+        {"r.example/data"},
+    ),
+    (
+        # Source: Operator SDK, "Disconnected environments": variables `RELATED_IMAGE_…`.
+        "operator",
+        {
+            "spec": {
+                "containers": [
+                    {
+                        "image": "r.example/operator:1",
+                        "args": [f"--proxy-image=r.example/proxy:2@{DIGEST}", "--listen=:8080"],
+                        "env": [{"name": "RELATED_IMAGE_APP", "value": "r.example/app:1"}],
+                    }
+                ]
+            }
+        },
+        {"r.example/operator:1", f"r.example/proxy:2@{DIGEST}", "r.example/app:1"},
+    ),
+    (
+        # Source: compose specification, "volumes" (`type: image`), "additional_contexts" and "models".
+        "compose-volume",
+        {
+            "services": {
+                "web": {
+                    "build": {"additional_contexts": {"base": "docker-image://r.example/base:1"}},
+                    "volumes": [
+                        {"type": "image", "source": "r.example/data", "target": "/data"},
+                        "./a:/b:ro",
+                    ],
+                }
+            },
+            "models": {"small": {"model": "r.example/model:1"}},
+        },
+        {"r.example/base:1", "r.example/data", "r.example/model:1"},
     ),
     (
         "flux-kustomization",
@@ -162,6 +234,8 @@ INVENTORY = Inventory(
         (DIGEST, {DIGEST}, set()),
         (CONFIG, {CONFIG, DIGEST}, set()),
         ("c" * 64, {CONFIG, DIGEST}, set()),
+        ("r.example:443/app:1.4.2", {DIGEST}, {"1.4.2"}),
+        ("r.example:5000/app:1.4.2", set(), set()),
         ("r.example/other:1.4.2", set(), set()),
         ("nginx", set(), set()),
         ("library/nginx:1.25", set(), set()),
@@ -172,6 +246,43 @@ def test_reference_protects_what_it_names_in_this_repository(
 ) -> None:
     found = in_use_of(INVENTORY, [Used(text, "file `x`")])
     assert (set(found.digests), set(found.tags)) == (digests, tags)
+
+
+def test_repository_of_a_chart_with_a_tag_that_is_not_one_refuses() -> None:
+    (text,) = references_in({"image": {"repository": "r.example/app", "tag": "${TAG}"}})
+    with pytest.raises(RefusedError, match="which is not an image"):
+        by_repository([Used(text, "manifests `m.json`")])
+
+
+def test_port_of_https_names_the_same_repository() -> None:
+    used = by_repository([Used("r.example/app:1", "file `x`"), Used("r.example:443/app:2", "file `x`")])
+    for name in ("r.example/app", "r.example:443/app"):
+        assert [one.text for one in used.of(name)] == ["r.example/app:1", "r.example:443/app:2"]
+
+
+@given(
+    before=st.sampled_from(
+        ["", "--image=", '{"a": "', "IMG='", "oci://", "docker://", "see (", "a, b,", "\n"]
+    ),
+    name=st.sampled_from(["r.example/app", "localhost:5000/a/b", "acme/app", "R.example:443/a__b/c-d"]),
+    ending=st.sampled_from([":1", ":1.4.2-rc.1", f"@{DIGEST}", f":latest@{DIGEST}"]),
+    after=st.sampled_from(["", '"}', "'", ",", " b:c", ")", ".", "\n", "; x"]),
+    keys=st.lists(st.sampled_from(["spec", "value", "args", 0, "name", "data"]), max_size=4),
+)
+def test_reference_inside_any_text_of_a_document_is_found(
+    before: str, name: str, ending: str, after: str, keys: list[str | int]
+) -> None:
+    document: Any = f"{before}{name}{ending}{after}"
+    for key in keys:
+        document = [document, 1, None] if key == 0 else {key: document, "other": "a: b"}
+    assert f"{name}{ending}" in set(references_in(document))
+
+
+def test_long_texts_are_searched_in_proportion_to_their_length() -> None:
+    for text in ("a" * 300_000, "a/" * 150_000, "a:1/" * 75_000, "r.example/" * 30_000, "a." * 150_000):
+        started = time.process_time()
+        assert DIGEST in set(references_in({"data": f"x: {text} {DIGEST}"}))
+        assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("text", ["r.example/App:1", "r.example/app:a b", "app=r.example/x:3", "-"])
