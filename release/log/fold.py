@@ -20,7 +20,7 @@ from release.log.records.entry_members import (
 from release.log.records.members import Fields, dicts_of, number_of, object_of, text_of
 from release.log.release_fold import ReleaseFold
 from release.log.state import Attempt, BuiltContent, LogState, ReleaseState, TagHold, TargetContent
-from release.versions.status import KnownStatus
+from release.log.status_fold import StatusFold
 
 
 def fold(entries: Iterable[Entry]) -> LogState:
@@ -37,7 +37,7 @@ class Folding:
     def __init__(self) -> None:
         self._releases: dict[str, ReleaseFold] = {}
         self._holds: dict[tuple[str, str], list[TagHold]] = {}
-        self._statuses: dict[tuple[str, str], KnownStatus] = {}
+        self._statuses = StatusFold()
         self._skipped = 0
         self._done: dict[str, ReleaseState] = {}  # what `state` made of releases that got no entry since
         self.seq = -1
@@ -53,9 +53,9 @@ class Folding:
             "abandoned": self._abandoned,
         }
         self._beside: dict[str, Callable[[Fields], None]] = {
-            "yanked": self._yanked,
-            "restored": self._yanked,
-            "status": self._status,
+            "yanked": self._said,
+            "restored": self._said,
+            "status": self._said,
             "promoted": self._tagged,
             "saved-manifest": _nothing,
             "pruned": self._tagged,
@@ -93,7 +93,7 @@ class Folding:
         return LogState(
             releases=releases,
             holds={tag: tuple(holds) for tag, holds in self._holds.items()},
-            statuses=dict(self._statuses),
+            statuses=dict(self._statuses.valid),
             skipped=self._skipped,
             seq=self.seq,
         )
@@ -168,24 +168,8 @@ class Folding:
         if attempt is not None and attempt.ended is None:
             release.attempts[attempt.id] = msgspec.structs.replace(attempt, ended=how, ended_seq=self.seq)
 
-    def _yanked(self, fields: Fields) -> None:
-        versions = fields.get("versions")
-        for version in versions if isinstance(versions, list) else ():
-            self._hold_status(fields, str(version), text_of(fields, "kind"))
-
-    def _status(self, fields: Fields) -> None:
-        self._hold_status(fields, text_of(fields, "version"), text_of(fields, "status"))
-
-    def _hold_status(self, fields: Fields, version: str, status: str) -> None:
-        key = text_of(fields, "project"), version
-        before = self._statuses.get(key)
-        # A yank that shipmark 0.1.0 recorded has no number: it is newer than all earlier statuses in the log.
-        number = number_of(fields, "number", 0) or (0 if before is None else before.number) + 1
-        said = KnownStatus(
-            version=version, number=number, status=status, reason=text_of(fields, "reason"), seq=self.seq
-        )
-        if before is None or said.outranks(before):
-            self._statuses[key] = said
+    def _said(self, fields: Fields) -> None:
+        self._statuses.add(fields)
 
     def _tagged(self, fields: Fields) -> None:
         self._hold(fields, None)

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from release.log import Entry
+from release.log.status_fold import StatusFold
 from release.versions.semver import version_of_name
 
 
@@ -24,31 +25,35 @@ class Yank(msgspec.Struct, frozen=True, kw_only=True):
 Yanks = dict[tuple[str, str], Yank]
 
 
+class YankFold:
+    """The yanks in force, fed entry by entry. `yanks`: (project, version) -> the first yank since it last counted."""
+
+    def __init__(self) -> None:
+        self.yanks: Yanks = {}
+        self._statuses = StatusFold()
+
+    def add(self, entry: Entry) -> None:
+        """Change the yanks as an entry says; entries of other kinds change nothing."""
+        for key in self._statuses.add(entry.fields):
+            if self._statuses.valid[key].status != "yanked":
+                self.yanks.pop(key, None)
+                continue
+            yank = Yank(
+                seq=entry.seq,
+                at=str(entry.fields.get("at", "")),
+                project=key[0],
+                version=key[1],
+                reason=str(entry.fields.get("reason", "")),
+            )
+            self.yanks.setdefault(key, yank)
+
+
 def yanks_of(entries: Iterable[Entry]) -> Yanks:
-    """(project, version) -> its first yank since it was last restored; versions that count again are left out."""
-    found: Yanks = {}
+    """The yanks in force; versions that count again are left out."""
+    folding = YankFold()
     for entry in entries:
-        take_yank(found, entry)
-    return found
-
-
-def take_yank(found: Yanks, entry: Entry) -> None:
-    """Change `found` as an entry says; entries of other kinds change nothing."""
-    versions = entry.fields.get("versions")
-    if entry.kind not in ("yanked", "restored") or not isinstance(versions, list):
-        return
-    for version in versions:
-        if entry.kind == "restored":
-            found.pop((str(entry.fields.get("project", "")), str(version)), None)
-            continue
-        yank = Yank(
-            seq=entry.seq,
-            at=str(entry.fields.get("at", "")),
-            project=str(entry.fields.get("project", "")),
-            version=str(version),
-            reason=str(entry.fields.get("reason", "")),
-        )
-        found.setdefault((yank.project, yank.version), yank)
+        folding.add(entry)
+    return folding.yanks
 
 
 class Named(Protocol):

@@ -125,6 +125,7 @@ PURE = (
     "release.log.sealing",
     "release.log.served",
     "release.log.state",
+    "release.log.status_fold",
     "release.log.timestamps",
     "release.log.stores.file.lines",
     "release.log.stores.git.causes",

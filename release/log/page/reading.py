@@ -21,7 +21,7 @@ from release.log.page.spool import Spool
 from release.log.records.entry_members import SETS_TAGS, tags_set
 from release.log.records.members import text_of
 from release.log.state import ReleaseState
-from release.log.yanked import Yanks, take_yank
+from release.log.yanked import YankFold, Yanks
 
 # The form of times in a log, quicker to see than it is to read them as times. Anybody who may write can write others.
 _TIME = pattern(
@@ -46,7 +46,7 @@ class Reading:
         self._statuses = Folding()
         self.spool = Spool()
         self.tags = MovingTags()
-        self.yanks: Yanks = {}
+        self._yanks = YankFold()
         #: The last deployment of each project in each environment.
         self.running: dict[tuple[str, str], Deployment] = {}
         #: The latest time of an entry.
@@ -77,7 +77,7 @@ class Reading:
                 self._open[key] = [entry]
         elif kind in STATUS_KINDS:
             self._statuses.add(fields)
-            take_yank(self.yanks, entry)
+            self._yanks.add(entry)
         elif kind == "deployed":
             one = deployment_of(entry)
             self.running[one.environment, one.project] = one
@@ -101,6 +101,11 @@ class Reading:
             row = row_of(state)
         if row is not None:
             self.spool.add(key, row)
+
+    @property
+    def yanks(self) -> Yanks:
+        """The yanks in force."""
+        return self._yanks.yanks
 
     def row(self, key: str) -> Row | None:
         """The row of a release."""

@@ -51,7 +51,13 @@ def _beside(luck: random.Random, number: int, project: str, version: str, name: 
     common = {"project": project, "reason": str(number)}
     match luck.randrange(8):
         case 0:
-            return {**common, "kind": "yanked", "versions": [version], "number": 1, "follows": number}
+            return {
+                **common,
+                "kind": "yanked",
+                "versions": [version],
+                "number": 1 + number % 3,
+                "follows": number,
+            }
         case 1:
             return {**common, "kind": "restored", "versions": [version], "number": 2, "follows": number}
         case 2:

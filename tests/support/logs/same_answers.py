@@ -44,7 +44,9 @@ def same_answers(catalog: Catalog, entries: list[Entry]) -> None:
     for project in (PROJECT, OTHER, None):
         statuses = sorted(state.statuses_of(project), key=lambda one: one.version)
         assert sorted(view.statuses_of(project), key=lambda one: one.version) == statuses
-    assert view.yanks((PROJECT, OTHER)) == yanks_of(entries)
+    yanks = yanks_of(entries)
+    assert view.yanks((PROJECT, OTHER)) == yanks
+    assert yanks.keys() == {key for key, one in state.statuses.items() if one.status == "yanked"}
     same_tags(view, state, entries)
     same_lists(view, state, entries)
     for name in ("0005", "0030"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -292,3 +293,21 @@ def test_yank_of_a_version_is_about_its_rebuilds_and_that_of_a_rebuild_about_its
     yanks = yanks_of(log.entries())
     names = ("1.4.2", "1.4.2_r1", "1.5.0", "1.5.0_r1", "1.5.0_r2", "edge", "")
     assert [name for name in names if yank_named(yanks, PROJECT, name)] == ["1.4.2", "1.4.2_r1", "1.5.0_r1"]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_number_of_a_status_and_not_the_order_of_entries_says_what_is_taken_back(
+    order: tuple[int, ...],
+) -> None:
+    """A run without the log records its decision later, with `log import`."""
+    facts = [
+        {"kind": "yanked", "project": PROJECT, "versions": ["1.4.2", "1.5.0", "1.6.0"], "number": 1},
+        {"kind": "restored", "project": PROJECT, "versions": ["1.4.2", "1.5.0"], "number": 2},
+        {"kind": "yanked", "project": PROJECT, "versions": ["1.5.0"], "number": 2},
+        {"kind": "status", "project": PROJECT, "version": "1.6.0", "status": "stable", "number": 2},
+    ]
+    log = writer(MemoryStore())
+    log.append([facts[at] for at in order])
+    assert list(yanks_of(log.entries())) == [(PROJECT, "1.5.0")]
+    taken = [key for key, one in fold(log.entries()).statuses.items() if one.status == "yanked"]
+    assert taken == [(PROJECT, "1.5.0")]
