@@ -11,20 +11,21 @@ import io
 import os
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from lzma import LZMAError
 from types import TracebackType
-from typing import IO, Literal, Self, cast
+from typing import Self
 
 import msgspec
 
 from release.build.context.tree import Tree, below_root
+from release.build.embedded.archive_compression import decompressed
 from release.compression.entries import Content, HostFile, Node
 from release.compression.host_files import open_host_file
 from release.compression.tar_header import XATTR
 from release.compression.tar_members import LimitedMember, members_of
 from release.compression.tar_stream import read_content
-from release.errors import BuildError
+from release.errors import BuildError, Invalid
 from release.filesystem.folders import open_folder
 from release.filesystem.new_files import NewFile
 from release.limits import UNPACKED_BYTES, UNPACKED_RATIO
@@ -47,6 +48,8 @@ BROKEN = (
     OverflowError,
     RecursionError,
 )
+# Damaged zstd is `Invalid`, as in layers.
+_DAMAGED = (*BROKEN, Invalid)
 
 
 class BuildFiles:
@@ -97,26 +100,27 @@ class BuildFiles:
         return self._known[content.path]
 
     def _read(self, content: HostFile, shown: str) -> Tree | None:
-        if not _is_archive(content):
+        if not _is_archive(content, shown):
             return None
         try:
-            plain = self._plain(content)
-            with _opened(plain, "r:") as tar:
+            plain = self._plain(content, shown)
+            with (
+                _opened(plain) as file,
+                tarfile.open(fileobj=file, mode="r:", tarinfo=LimitedMember) as tar,
+            ):
                 return Tree(self._nodes(tar, plain, shown))
-        except BROKEN as error:
+        except _DAMAGED as error:
             raise BuildError(
                 f"the archive `{shown}` cannot be read: {error}",
                 hint="create the archive again, or `COPY` it packed",
             ) from error
 
-    def _plain(self, content: HostFile) -> HostFile:
+    def _plain(self, content: HostFile, shown: str) -> HostFile:
         """The uncompressed archive: `content` itself, or a temporary file."""
-        with _opened(content, "r:*") as tar:
-            source = cast(IO[bytes], tar.fileobj)  # the file itself, or the decompressor that tarfile chose
-            if isinstance(source, io.BufferedReader):
+        with _opened(content) as file, decompressed(file, shown) as source:
+            if source is None:
                 return content
             spool, path = self.spool()
-            source.seek(0)
             size, limit = 0, max(UNPACKED_BYTES, content.size * UNPACKED_RATIO)
             while data := source.read(_CHUNK):
                 self._check()
@@ -140,13 +144,8 @@ class BuildFiles:
         return nodes
 
 
-@contextlib.contextmanager
-def _opened(content: HostFile, mode: Literal["r:", "r:*"]) -> Iterator[tarfile.TarFile]:
-    with (
-        io.BufferedReader(open_host_file(content)) as file,
-        tarfile.open(fileobj=file, mode=mode, tarinfo=LimitedMember) as tar,
-    ):
-        yield tar
+def _opened(content: HostFile) -> io.BufferedReader:
+    return io.BufferedReader(open_host_file(content))
 
 
 def xattrs_of(member: tarfile.TarInfo) -> tuple[tuple[str, str], ...]:
@@ -155,12 +154,20 @@ def xattrs_of(member: tarfile.TarInfo) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name.removeprefix(XATTR), value) for name, value in found))
 
 
-def _is_archive(content: HostFile) -> bool:
+def _is_archive(content: HostFile, shown: str) -> bool:
     """Whether Docker's `ADD` would unpack the file: it is a tar, plain or compressed, with at least one member."""
     try:
-        with _opened(content, "r:*") as tar:
+        with (
+            _opened(content) as file,
+            decompressed(file, shown) as plain,
+            # A stream, since a decompressor of zstd cannot go back, and no more of it than one header: an archive that
+            # breaks off behind it is an archive, and damaged.
+            tarfile.open(
+                fileobj=plain or file, mode="r|", bufsize=tarfile.BLOCKSIZE, tarinfo=LimitedMember
+            ) as tar,
+        ):
             return tar.next() is not None
-    except BROKEN:
+    except _DAMAGED:
         return False
 
 

@@ -187,9 +187,15 @@ def require_trigger(trigger: Instruction, where: str) -> None:
             f"{where}: the builder `layers` does not support `ONBUILD {trigger.keyword} --from`",
             hint=f"{USE_DOCKER}, or another base",
         )
-    base = From(line=1, end_line=1, text="FROM scratch", image="scratch")
+    # Of the image that the trigger is executed in nothing is known: it may have accounts and set variables.
+    base = From(line=1, end_line=1, text="FROM base", image="base")
     file = Dockerfile(name="", arguments=(), stages=(Stage(index=0, base=base, instructions=(trigger,)),))
-    for need in needs_of(file, target=None, given={}, platform=_ANY).missing(LAYERS_FEATURES):
+    try:
+        needs = needs_of(file, target=None, given={}, platform=_ANY)
+    except BuildError as error:
+        _, _, what = error.message.partition(": ")  # the line is one of `file`
+        raise BuildError(f"{where}: {what}", hint=error.hint) from error
+    for need in needs.missing(LAYERS_FEATURES):
         raise BuildError(
             f"{where}: {_BUILDER} does not support {need.what}", hint=f"{USE_DOCKER}, or another base"
         )

@@ -39,8 +39,9 @@ from release.build.dockerfile.scope import Scope
 from release.build.dockerfile.stage_graph import source_of
 from release.build.dockerfile.values import is_signal, parse_ports
 from release.build.embedded.base_config import read_triggers
-from release.build.embedded.copying.changes import changes_of, missing_folders
+from release.build.embedded.copying.changes import changes_of
 from release.build.embedded.copying.instruction import Surroundings, transfer_of
+from release.build.embedded.copying.new_folders import missing_folders
 from release.build.embedded.copying.owners import Owner, find_user
 from release.build.embedded.stage_image import StageImage
 from release.build.embedded.stage_sources import StageSources
@@ -150,9 +151,8 @@ class _Worker:
         # As in BuildKit, `/a/../b` stays as it is written.
         self._config(working_dir=path if path.startswith("/") else "/" + folder.lstrip("/"))
         tree = self._image.tree
-        missing = missing_folders(
-            tree.resolve(folder), tree, self._numeric_user(), where=self._at(instruction)
-        )
+        owner = self._numeric_user() if self._image.config.user else None
+        missing = missing_folders(tree.resolve(folder), tree, owner, where=self._at(instruction))
         if missing:
             self._image = self._image.with_layer(missing)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from release.build import Builder
 from release.build.docker.builder import DockerBuilder
@@ -29,6 +30,8 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "tar.bz2": bz2.compress,
     "tar.xz": lzma.compress,
 }
+# Docker's daemon of these tests, 20.10, does not know zstd.
+ALL_PACKERS = PACKERS | {"tar.zst": lambda raw: zstandard.ZstdCompressor().compress(raw)}
 
 
 def entry(name: str, kind: bytes = tarfile.REGTYPE, **more: Any) -> tarfile.TarInfo:
@@ -143,18 +146,42 @@ def test_hard_links_of_an_added_archive_stay_hard_links_when_copied(tmp_path: Pa
 
 def test_the_compression_of_an_added_archive_does_not_change_the_images_digest(tmp_path: Path) -> None:
     digests = set()
-    for ending, packer in PACKERS.items():
+    for ending, packer in ALL_PACKERS.items():
         request = project(tmp_path / ending, "FROM scratch\nADD root.bin /\n", root_bin=packer(ROOT))
         digests.add(build(layers(), request, tmp_path / "store").digest)
     assert len(digests) == 1
     assert not list((tmp_path / "store").rglob(".partial-*"))
 
 
+def test_an_archive_in_add_may_begin_with_a_skippable_frame_of_zstd(tmp_path: Path) -> None:
+    content = b"\x53\x2a\x4d\x18\x04\0\0\0abcd" + ALL_PACKERS["tar.zst"](pack((entry("a"), b"1")))
+    request = project(tmp_path / "p", "FROM scratch\nADD some.bin /\n", some_bin=content)
+    assert set(files(layers(), request, tmp_path / "store")) == {"a"}
+
+
+def test_exclude_and_chmod_leave_an_archive_in_add_alone_and_its_implied_folders_are_roots(
+    tmp_path: Path,
+) -> None:
+    text = "FROM scratch\nADD --chown=5:6 --chmod=700 --exclude=etc root.bin /x/\n"
+    found = files(layers(), project(tmp_path / "p", text, root_bin=ROOT), tmp_path / "store")
+    owners = {path: found[path][1] for path in ("x", "x/usr", "x/etc", "x/etc/ü")}
+    assert owners == {
+        "x": (5, 6, "0o755"),
+        "x/usr": (5, 6, "0o755"),
+        "x/etc": (0, 0, "0o755"),
+        "x/etc/ü": (5, 6, "0o600"),
+    }
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"plain text", b"", b"\0" * 10240, gzip.compress(b"text"), gzip.compress(ROOT)[:20]],
+    [
+        *(b"plain text", b"", b"\0" * 10240, gzip.compress(b"text"), gzip.compress(ROOT)[:20]),
+        *(zstandard.ZstdCompressor().compress(b"text"), zstandard.ZstdCompressor().compress(ROOT)[:20]),
+        lzma.compress(ROOT, format=lzma.FORMAT_ALONE),  # which no builder unpacks
+    ],
     # Without names the bytes would be the tests' ids, and gzip writes the time into them.
-    ids=["text", "empty", "zeros", "gzip of text", "gzip cut off"],
+    ids=["text", "empty", "zeros", "gzip of text", "gzip cut off", "zstd of text", "zstd cut off", "lzma"],
 )
 def test_a_file_that_is_not_an_archive_is_added_unchanged(tmp_path: Path, content: bytes) -> None:
     request = project(tmp_path / "p", "FROM scratch\nADD some.bin /x/\n", some_bin=content)
@@ -227,13 +254,13 @@ def test_an_archive_whose_extension_header_claims_gigabytes_is_refused(tmp_path:
     assert "claims 3000000000 bytes" in str(broken(tmp_path, content))
 
 
-@pytest.mark.parametrize("ending", PACKERS)
+@pytest.mark.parametrize("ending", ALL_PACKERS)
 def test_an_archive_in_add_with_a_damaged_header_in_the_middle_is_refused(
     tmp_path: Path, ending: str
 ) -> None:
     content = bytearray(pack((entry("a"), b"1"), (entry("b"), b"2"), (entry("c"), b"3")))
     content[1024] ^= 1  # the name of `b`: its checksum no longer fits
-    assert "its header at byte 1024 is damaged" in str(broken(tmp_path, PACKERS[ending](bytes(content))))
+    assert "its header at byte 1024 is damaged" in str(broken(tmp_path, ALL_PACKERS[ending](bytes(content))))
 
 
 def test_a_global_header_of_an_archive_in_add_changes_no_file(tmp_path: Path) -> None:

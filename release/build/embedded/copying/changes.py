@@ -11,6 +11,7 @@ import msgspec
 
 from release.build.context.layer_names import require_storable_name
 from release.build.context.tree import Tree, join
+from release.build.embedded.copying.new_folders import missing_folders, new_folder
 from release.build.embedded.copying.owners import Owner
 from release.build.embedded.copying.sources import FoundSource, find_sources
 from release.build.embedded.copying.transfer import Transfer
@@ -25,22 +26,22 @@ def changes_of(transfer: Transfer, source: Tree, image: Tree) -> dict[str, Node]
     changes = _Changes(transfer, image)
     for each in found:
         changes.source = each.number
-        if transfer.keeps_parents and _is_left_out(transfer, each, source):
+        keeps_parents = transfer.keeps_parents and not each.is_inline
+        if keeps_parents and _is_left_out(transfer, each, source):
             continue
         for folder, node in each.above:
             changes.add_above(join(target, folder), node)
         # As in BuildKit, `--exclude` counts from the source, or with `--parents` from where its path begins.
-        inner = each.name if transfer.keeps_parents else ""
+        inner = each.name if keeps_parents else ""
         archive = _archive(transfer, each)
-        changes.mode = transfer.mode if archive is None else None  # as in BuildKit
         if archive is not None:
-            changes.add_below(target, archive, "")
+            changes.add_archive(target, archive)
         elif each.node.kind == "dir":
             itself = each.node if inner else None
             changes.add_below(join(target, inner), source, each.path, inner=inner, node=itself)
         elif not inner or not transfer.leaves_out(inner):
             # As in BuildKit, what an earlier source made of the destination counts for the next one.
-            is_folder = says_folder or changes.has_folder(target)
+            is_folder = says_folder or keeps_parents or changes.has_folder(target)
             changes.add(join(target, each.name) if is_folder else target, each.node, origin=each.path)
     return changes.nodes
 
@@ -60,30 +61,10 @@ def _archive(transfer: Transfer, found: FoundSource) -> Tree | None:
         raise BuildError(f"{transfer.where}: {error.message}", hint=error.hint) from error
 
 
-def missing_folders(path: str, image: Tree, owner: Owner, *, where: str) -> dict[str, Node]:
-    """The folders that the image lacks on the way to `path`, `path` included.
-
-    `path`: without symlinks. Raises `BuildError` if something that is not a folder is in the way.
-    """
-    parts = path.split("/") if path else []
-    missing: dict[str, Node] = {}
-    for count in range(1, len(parts) + 1):
-        folder = "/".join(parts[:count])
-        node = image.get(folder)
-        if node is None:
-            missing[folder] = Node(kind="dir", mode=0o755, uid=owner.uid, gid=owner.gid)
-        elif node.kind != "dir":
-            raise BuildError(
-                f"{where}: `/{folder}` in the image is not a folder, but something is put into it",
-                hint="use another name",
-            )
-    return missing
-
-
 def _destination(transfer: Transfer, image: Tree) -> tuple[str, bool]:
     """The destination, with symlinks in the image followed, and whether it is written as a folder."""
     text = transfer.destination
-    says_folder = transfer.keeps_parents or text.endswith(("/", "/.")) or text in (".", "..")
+    says_folder = text.endswith(("/", "/.")) or text in (".", "..")
     absolute = posixpath.normpath(posixpath.join("/", transfer.working_dir, text)).lstrip("/")
     resolved = image.resolve(absolute)
     if transfer.is_linked and resolved != absolute:
@@ -116,7 +97,8 @@ class _Changes:
         self._result = Tree(self._after)
         self._known = Tree(self.nodes) if transfer.is_linked else self._result  # folders that are not made
         self._folders: dict[str, str] = {}  # folder -> the folder with symlinks followed
-        self.mode = transfer.mode  # `--chmod`, for what is added next
+        self._mode = transfer.mode  # `--chmod`, for what is added next
+        self._owner = transfer.owner  # of new folders
         self.source = 0  # number of the source whose matches are added
         self._done: dict[str, int] = {}  # folder -> the last source that gave it a mode
 
@@ -155,6 +137,20 @@ class _Changes:
             if node is not None and not self._transfer.leaves_out(join(inner, name)):
                 self.add(join(target, name), node, origin=path)
 
+    def add_archive(self, target: str, archive: Tree) -> None:
+        """Add the content of an archive to the folder `target`. As in BuildKit, `--chmod` and `--exclude` do nothing.
+
+        Folders that only the paths in the archive name are root's, whatever `--chown` says.
+        """
+        self._mode = None
+        self.add_folder(target)
+        self._owner = Owner()
+        for path in sorted(archive.paths()):
+            node = archive.get(path)
+            if node is not None:
+                self.add(join(target, path), node, origin=path)
+        self._mode, self._owner = self._transfer.mode, self._transfer.owner
+
     def add_folder(self, path: str, node: Node | None = None) -> None:
         """Add a folder. A known folder gets the owner and mode of `node`, the folder of the source, as in BuildKit."""
         made, known = self._made(path, node)
@@ -189,7 +185,7 @@ class _Changes:
             )
         known = self._known.get(resolved)
         if known is None:
-            self._put(resolved, self._new_folder() if node is None else self._stamped(node))
+            self._put(resolved, self._new_folder(resolved) if node is None else self._stamped(node))
         return resolved, known
 
     def _in_folder(self, path: str) -> str:
@@ -217,17 +213,16 @@ class _Changes:
         folder = posixpath.dirname(path)
         known = self._known.get(folder)
         if known is None or known.kind != "dir":
-            missing_folders(
-                folder, self._result, Owner(), where=self._transfer.where
-            )  # raises for other nodes
-            for each in missing_folders(folder, self._known, Owner(), where=self._transfer.where):
-                self._put(each, self._new_folder())
+            # Raises for other nodes.
+            missing_folders(folder, self._result, None, where=self._transfer.where)
+            for each in missing_folders(folder, self._known, None, where=self._transfer.where):
+                self._put(each, self._new_folder(each))
 
-    def _new_folder(self) -> Node:
+    def _new_folder(self, path: str) -> Node:
         """A folder that no source has, with the permissions of an octal `--chmod` if there is one, as in BuildKit."""
-        owner, change = self._transfer.owner or Owner(), self.mode
+        change = self._mode
         mode = 0o755 if change is None or change.number is None else change.number & 0o777
-        return Node(kind="dir", mode=mode, uid=owner.uid, gid=owner.gid)
+        return new_folder(self._known.get(posixpath.dirname(path)), self._owner, mode=mode)
 
     def _require_usual(self, node: Node, origin: str) -> None:
         if node.kind == "special":
@@ -242,7 +237,7 @@ class _Changes:
         require_storable_name(origin, node.target, self._transfer.where)
 
     def _stamped(self, node: Node) -> Node:
-        owner, mode = self._transfer.owner, self.mode
+        owner, mode = self._transfer.owner, self._mode
         if owner is not None:
             node = msgspec.structs.replace(node, uid=owner.uid, gid=owner.gid)
         if mode is not None and node.kind != "symlink":

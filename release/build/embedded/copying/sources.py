@@ -22,7 +22,7 @@ class FoundSource(msgspec.Struct, frozen=True, kw_only=True):
     """One match of a source.
 
     `number`: of the source in its instruction. `name`: the match's name in a destination folder; `above`: parent
-    folders that `--parents` keeps.
+    folders that `--parents` keeps. `is_inline`: a here-document, which has no path that `--parents` could keep.
     """
 
     path: str
@@ -30,13 +30,18 @@ class FoundSource(msgspec.Struct, frozen=True, kw_only=True):
     node: Node
     number: int = 0
     above: tuple[tuple[str, Node], ...] = ()
+    is_inline: bool = False
 
 
 def find_sources(transfer: Transfer, source: Tree) -> list[FoundSource]:
-    """The matches of every source of the transfer in `source`, in the order of the sources. Raises `BuildError`."""
+    """The matches of every source of the transfer in `source`, in the order of the sources. Raises `BuildError`.
+
+    Here-documents come last, wherever they stand in the line: BuildKit copies them after the files.
+    """
+    ordered = sorted(enumerate(transfer.sources), key=lambda item: item[1] in transfer.inline)
     found = [
         msgspec.structs.replace(each, number=number)
-        for number, pattern in enumerate(transfer.sources)
+        for number, pattern in ordered
         for each in _find(transfer, pattern, source)
     ]
     # A wildcard without a match is allowed if another source matches: `COPY package.json lock* /` without a lock file.
@@ -51,7 +56,8 @@ def find_sources(transfer: Transfer, source: Tree) -> list[FoundSource]:
 def _find(transfer: Transfer, pattern: str, source: Tree) -> list[FoundSource]:
     if pattern in transfer.inline:
         name, content = transfer.inline[pattern]
-        return [FoundSource(path=name, name=name, node=Node(kind="file", mode=0o644, content=content))]
+        node = Node(kind="file", mode=0o644, content=content)
+        return [FoundSource(path=name, name=name, node=node, is_inline=True)]
     if transfer.keeps_parents:
         return _find_with_parents(transfer, pattern, source)
     cleaned = _cleaned(transfer, pattern)

@@ -283,6 +283,43 @@ class TestCopy:
         contents = {path: node.content for path, node in image.layers[0] if node.content}
         assert contents == {"etc/one": Inline(data=b"1\n"), "etc/two": Inline(data=b"$A\n")}
 
+    @pytest.mark.parametrize(
+        ("operands", "expected"),
+        [
+            ("<<EOF app /x", {"x": b"hi\n"}),
+            ("app <<EOF /x", {"x": b"hi\n"}),
+            ("--parents <<EOF /etc/x", {"etc/x": b"hi\n"}),
+            ("--parents <<EOF /etc/", {"etc/EOF": b"hi\n"}),
+            ("--parents --exclude=EOF <<EOF /x", {"x": b"hi\n"}),
+        ],
+    )
+    def test_heredocs_are_copied_last_and_have_no_path_for_parents_to_keep(
+        self, operands: str, expected: dict[str, bytes]
+    ) -> None:
+        image = build(f"FROM scratch\nCOPY {operands}\nhi\nEOF\n")
+        found = {path: node.content for path, node in image.layers[0] if node.kind != "dir"}
+        assert found == {path: Inline(data=data) for path, data in expected.items()}
+
+    @pytest.mark.parametrize(
+        ("instruction", "expected"),
+        [
+            ("WORKDIR /c/deep/new/er", {"new": (0o2755, 0, 6), "new/er": (0o2755, 0, 6)}),
+            ("USER 9:9\nWORKDIR /c/deep/new", {"new": (0o2755, 9, 9)}),
+            ("COPY app /c/deep/new/", {"new": (0o2755, 0, 6)}),
+            ("COPY --chown=9:9 --chmod=700 app /c/deep/new/", {"new": (0o2700, 9, 9)}),
+            ("COPY --link app /c/deep/new/", {"new": (0o755, 0, 0)}),
+        ],
+    )
+    def test_a_new_folder_in_one_with_the_set_group_id_bit_inherits_bit_and_group(
+        self, instruction: str, expected: dict[str, tuple[int, int, int]]
+    ) -> None:
+        text = f"FROM scratch\nCOPY --chmod=g+s --chown=5:6 conf/ /c/\n{instruction}\n"
+        layer = build(text).layers[-1]
+        found = {path: (node.mode, node.uid, node.gid) for path, node in layer if "new" in path}
+        assert {path: each for path, each in found.items() if not path.endswith("app")} == {
+            f"c/deep/{path}": each for path, each in expected.items()
+        }
+
     def test_a_heredoc_may_be_copied_to_another_name(self) -> None:
         assert paths(build("FROM scratch\nCOPY <<EOF /x.txt\nhi\nEOF\n")) == ["x.txt"]
 

@@ -21,3 +21,27 @@ def test_base_with_more_triggers_than_a_dockerfile_may_have_instructions_is_refu
     triggers = ("ENV X=1",) * (DOCKERFILE_INSTRUCTIONS + 1)
     with pytest.raises(BuildError, match="Dockerfile:7: the base has more than 10000 instructions"):
         read_triggers(triggers, DOCKERFILE, 7)
+
+
+@pytest.mark.parametrize(
+    "trigger", ["COPY --chown=web:web a /b", "VOLUME $DATA", "EXPOSE $PORT", "WORKDIR $HOME"]
+)
+def test_a_trigger_may_need_accounts_and_variables_of_its_base(trigger: str) -> None:
+    assert [each.text for each in read_triggers((trigger,), DOCKERFILE, 7)] == [trigger]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "message"),
+    [
+        ("RUN a", "the builder `layers` does not support `RUN`"),
+        ("COPY --from=0 a /b", "does not support `ONBUILD COPY --from`"),
+        ("COPY --chmod=abc a /b", "`--chmod=abc` is not a mode"),
+    ],
+)
+def test_a_trigger_that_cannot_be_executed_is_refused_with_its_text_and_the_line_of_from(
+    trigger: str, message: str
+) -> None:
+    with pytest.raises(BuildError) as caught:
+        read_triggers((trigger,), DOCKERFILE, 7)
+    assert caught.value.message.startswith(f"Dockerfile:7: `ONBUILD {trigger}` of the base: ")
+    assert message in caught.value.message
