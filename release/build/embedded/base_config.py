@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from release.build.dockerfile.instructions import Dockerfile, Instruction
+from release.build.dockerfile.instructions import Dockerfile, Instruction, OnBuild
 from release.build.dockerfile.parser import parse
+from release.build.dockerfile.white_space import first_word
 from release.build.embedded.obstacles import require_trigger
 from release.decoding import convert
 from release.errors import BuildError
@@ -165,6 +166,13 @@ def _history(steps: tuple[dict[str, Any], ...], layers: int) -> tuple[History, .
         found, missing = [], layers  # a history that contradicts the layers is not used
     untold = History(created_by="", empty=False, raw={"comment": "a layer of the base without a history"})
     return (*found, *(untold,) * missing)
+
+
+def trigger_text(instruction: OnBuild) -> str:
+    """What the config says of an `ONBUILD`: the trigger, with its here-documents, which later builds need."""
+    _, text = first_word(instruction.text)
+    heredocs = getattr(instruction.trigger, "heredocs", ())
+    return "\n".join((text, *(heredoc.body + heredoc.name for heredoc in heredocs)))
 
 
 def read_triggers(triggers: tuple[str, ...], dockerfile: Dockerfile, line: int) -> tuple[Instruction, ...]:

@@ -38,7 +38,7 @@ from release.build.dockerfile.instructions import (
 from release.build.dockerfile.scope import Scope
 from release.build.dockerfile.stage_graph import source_of
 from release.build.dockerfile.values import is_signal, parse_ports
-from release.build.embedded.base_config import read_triggers
+from release.build.embedded.base_config import read_triggers, trigger_text
 from release.build.embedded.copying.changes import changes_of
 from release.build.embedded.copying.instruction import Surroundings, transfer_of
 from release.build.embedded.copying.new_folders import missing_folders
@@ -215,8 +215,7 @@ class _Worker:
         self._config(healthcheck=read_healthcheck(instruction, self._at(instruction)))
 
     def do_onbuild(self, instruction: OnBuild) -> None:
-        text = instruction.text.partition(" ")[2].strip()
-        self._config(on_build=(*self._image.config.on_build, text))
+        self._config(on_build=(*self._image.config.on_build, trigger_text(instruction)))
 
     def do_copy(self, instruction: Copy | Add) -> None:
         tree, origin = self._sources.of(source_of(self._dockerfile, self._stage, instruction))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from release.build.dockerfile.instructions import Copy, OnBuild
 from release.build.dockerfile.parser import parse
-from release.build.embedded.base_config import read_triggers
+from release.build.embedded.base_config import read_triggers, trigger_text
 from release.errors import BuildError
 from release.limits import DOCKERFILE_INSTRUCTIONS
 
@@ -45,3 +46,27 @@ def test_a_trigger_that_cannot_be_executed_is_refused_with_its_text_and_the_line
         read_triggers((trigger,), DOCKERFILE, 7)
     assert caught.value.message.startswith(f"Dockerfile:7: `ONBUILD {trigger}` of the base: ")
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("ONBUILD COPY  a \\\n  /b", "COPY  a   /b"),
+        ("onbuild\tCOPY a /b", "COPY a /b"),
+        (
+            "ONBUILD COPY <<one <<'two' /b/\n$A\none\n\ttext\ntwo",
+            "COPY <<one <<'two' /b/\n$A\none\n\ttext\ntwo",
+        ),
+        ("ONBUILD RUN <<EOF\nmake\nEOF", "RUN <<EOF\nmake\nEOF"),
+    ],
+)
+def test_a_trigger_is_kept_with_its_here_documents(written: str, kept: str) -> None:
+    (instruction,) = parse(f"FROM scratch\n{written}\n", "Dockerfile").stages[0].instructions
+    assert isinstance(instruction, OnBuild)
+    assert trigger_text(instruction) == kept
+
+
+def test_here_documents_of_a_kept_trigger_are_read_again() -> None:
+    (found,) = read_triggers(("COPY <<one <<two /b/\n$A\none\ntwo",), DOCKERFILE, 7)
+    assert isinstance(found, Copy)
+    assert [(each.name, each.body) for each in found.heredocs] == [("one", "$A\n"), ("two", "")]
