@@ -6,11 +6,13 @@ import os
 import random
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.corpus import Case
 from tests.support.corpus_ground import CorpusGround, corpus_ground
+from tests.support.drawn.comparing import add_bases, difference
 from tests.support.drawn_dockerfiles import draw, make_context
 from tests.support.services.buildkit import BuildKitDaemon
 
@@ -33,6 +35,7 @@ def ground(
     del dockerfile_syntax  # the ground has cases that name it
     context = make_context(tmp_path_factory.mktemp("drawn") / "context")
     with corpus_ground(tmp_path_factory.mktemp("ground"), buildkit, context) as made:
+        add_bases(made)
         yield made
 
 
@@ -50,4 +53,14 @@ def test_layers_and_buildkit_make_one_image_of_each_drawn_dockerfile(ground: Cor
         if [line for line in found.get("layers", ()) if not _REFUSED.search(line)]:
             wrong.append(f"seed {seed}: BuildKit: {found['buildkit']}\n{text}{found['layers'][:5]}")
     print(f"{COUNT} drawn: {built} built by BuildKit, {equal} equal, {len(wrong)} wrong")
+    assert not wrong, "\n".join(wrong[:5])
+
+
+def test_layers_and_buildkit_make_one_image_of_each_drawn_project(
+    ground: CorpusGround, tmp_path: Path
+) -> None:
+    start = random.SystemRandom().randrange(1 << 32)
+    found = [difference(ground, seed, tmp_path / str(seed)) for seed in range(start, start + COUNT)]
+    wrong = [text for _, text in found if text]
+    print(f"{COUNT} drawn: {sum(built for built, _ in found)} built by BuildKit, {len(wrong)} wrong")
     assert not wrong, "\n".join(wrong[:5])

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -128,7 +128,11 @@ class CorpusGround:
 
     def outcome(self, case: Case, name: str) -> Outcome:
         """Build a case of the corpus with one builder, and return the result."""
-        builder, wanted = self.builders()[name], self.wanted(case, name)
+        return self.outcome_of(self.wanted(case, name), name)
+
+    def outcome_of(self, wanted: Build, name: str) -> Outcome:
+        """Build with one builder, and return the result."""
+        builder = self.builders()[name]
         answer = builder.prepare(wanted.task, wanted.values)
         if isinstance(answer, Problem):
             return Outcome(problem=answer.reason)
@@ -144,14 +148,23 @@ class CorpusGround:
 
     def compare(self, case: Case, names: tuple[str, ...] = ORDER) -> dict[str, list[str]]:
         """Return how each builder's image differs from BuildKit's; other builders that cannot build it are left out."""
-        reference = self.outcome(case, "buildkit")
+        return self.compared(lambda name: self.outcome(case, name), names)
+
+    def compare_builds(self, wanted: Build, names: tuple[str, ...] = ORDER) -> dict[str, list[str]]:
+        """Compare as `compare`, for any build."""
+        return self.compared(lambda name: self.outcome_of(wanted, name), names)
+
+    @staticmethod
+    def compared(outcome: Callable[[str], Outcome], names: tuple[str, ...]) -> dict[str, list[str]]:
+        """Return how the outcome of each builder differs from BuildKit's."""
+        reference = outcome("buildkit")
         found: dict[str, list[str]] = {"buildkit": [reference.error or reference.problem or ""]}
         if reference.image is not None:
             found["buildkit"] = []
         for name in names:
             if name == "buildkit":
                 continue
-            made = self.outcome(case, name)
+            made = outcome(name)
             if made.problem is not None:
                 continue
             if made.image is None or reference.image is None:
@@ -164,6 +177,11 @@ class CorpusGround:
                 found[name].append("another context digest")
         return found
 
+    def add_base(self, name: str, image: Image) -> None:
+        """Give all builders a base image of Docker Hub under the tag `latest`."""
+        push(self.hub, f"library/{name}", "latest", image)
+        store_image(image, self._layout, f"{name}.latest")
+
 
 class _Hub:
     """Finds base images of Docker Hub in a layout, which has the same busybox image as the registry."""
@@ -173,8 +191,11 @@ class _Hub:
 
     def find(self, name: str, platform: Platform) -> StoredBase:
         image = (full_name(name) or name).removeprefix("docker.io/library/")
-        _, at, by_digest = image.partition("@")
-        reference = by_digest if at else image.partition(":")[2] or "latest"
+        named, at, by_digest = image.partition("@")
+        named, _, tag = named.partition(":")
+        reference = by_digest if at else tag or "latest"
+        if named != "busybox" and not at:
+            reference = f"{named}.{reference}"
         return find_stored(name, self._layout, lambda: self._layout.manifest(reference), platform)
 
 

@@ -1,0 +1,1 @@
+"""Random projects whose images several builders must make alike; equal seeds give equal projects."""
