@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from release.errors import LogError, RefusedError
+from release.errors import LogCorrupt, LogError, RefusedError
 from release.log import Entry, Head, HeadMoved, LogStore
 from release.log.chain import head_of
 from release.log.jsonl import batch_of
@@ -21,17 +21,30 @@ def copy(source: LogStore, target: LogStore, *, progress: Callable[[int], None] 
     `progress`: called with the number of entries copied so far. Raises `RefusedError` when the target's entries are not
     the beginning of the source's, so that two histories are never mixed.
     """
-    have = target.head()
-    _require_beginning(source, target, have)
     copied = 0
-    head = have
-    for chunk in _chunks(source.read(have.seq)):
-        target.append([entry.raw for entry in chunk], head)
-        head = head_of(chunk[-1])
-        copied += len(chunk)
-        if progress is not None:
-            progress(copied)
-    return copied
+    while True:
+        have = target.head()
+        _require_beginning(source, target, have)
+        try:
+            for chunk in _chunks(source.read(have.seq)):
+                target.append([entry.raw for entry in chunk], have)
+                have = head_of(chunk[-1])
+                copied += len(chunk)
+                if progress is not None:
+                    progress(copied)
+            return copied
+        except HeadMoved as error:
+            # Another copy, or a run with the target as its mirror, appended meanwhile: the rest is copied behind it.
+            _require_moved(source, target, have, error)
+
+
+def _require_moved(source: LogStore, target: LogStore, expected: Head, error: HeadMoved) -> None:
+    """Raise `LogCorrupt` if nobody appended to the target: then it refuses the entries themselves."""
+    if target.head() == expected:
+        raise LogCorrupt(
+            f"`{target.name}` refuses what follows entry {expected.seq} of `{source.name}`: an entry is there twice",
+            hint="`shipmark log verify` checks the source",
+        ) from error
 
 
 def _require_beginning(source: LogStore, target: LogStore, have: Head) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from release.control import Cancel
-from release.errors import LogError, RefusedError
+from release.errors import LogCorrupt, LogError, RefusedError
 from release.log import Entry, Head, HeadMoved, LogStore
 from release.log.catalog.tables import BLOCK
 from release.log.chain import head_of
@@ -177,6 +177,33 @@ def test_copied_log_has_equal_bytes(open_: Open) -> None:
     back = MemoryStore()
     copy(open_(), back)
     assert back.lines == origin.lines
+
+
+def test_two_copies_at_once_make_one_log(open_: Open) -> None:
+    origin = MemoryStore()
+    origin.lines = [entry.raw for entry in random_entries(3, 450)]
+    others: list[int] = []
+
+    def overtake(copied: int) -> None:
+        if not others:
+            others.append(copied)
+            others.append(copy(origin, open_()))
+
+    assert copy(origin, open_(), progress=overtake) == others[0] < len(origin.lines)
+    assert [entry.raw for entry in open_().read()] == origin.lines
+    assert sum(others) == len(origin.lines)
+
+
+def test_copy_of_a_log_with_an_entry_twice_is_refused_by_databases(open_: Open, kind: str) -> None:
+    first, *_ = seal_all({"a" * 32: planned()}, Head(), AT)
+    (second,) = seal_all({"a" * 32: planned()}, head_of(first), AT)
+    origin = MemoryStore()
+    origin.lines = [first.raw, second.raw]
+    if kind in ("file", "git"):  # these look at the chain only
+        assert copy(origin, open_()) == 2
+        return
+    with pytest.raises(LogCorrupt, match="an entry is there twice"):
+        copy(origin, open_())
 
 
 def test_copy_to_a_log_with_other_entries_is_refused(open_: Open) -> None:
