@@ -15,6 +15,7 @@ from release.retention.closure import Graph
 from release.retention.decision import Decision, Deletion, KeptDigest, Untag
 from release.retention.newest import newest_logged
 from release.retention.policy import Policy
+from release.retention.selection import Naming, usual_naming
 from release.retention.snapshot import History, InUse, Inventory
 from release.retention.tags import TagJudge
 from release.retention.times import UNKNOWN_AGE, Ages
@@ -24,13 +25,17 @@ from release.versions.status import STATUS_TAG
 UNFINISHED = "begun by an earlier prune"
 
 
-def decide(policy: Policy, inventory: Inventory, in_use: InUse, history: History) -> Decision:
-    """The decision about one repository."""
-    return _Deciding(policy, inventory, in_use, history).result()
+def decide(
+    policy: Policy, inventory: Inventory, in_use: InUse, history: History, naming: Naming = usual_naming
+) -> Decision:
+    """The decision about one repository. `naming`: which versions its tags name."""
+    return _Deciding(policy, inventory, in_use, history, naming).result()
 
 
 class _Deciding:
-    def __init__(self, policy: Policy, inventory: Inventory, in_use: InUse, history: History) -> None:
+    def __init__(
+        self, policy: Policy, inventory: Inventory, in_use: InUse, history: History, naming: Naming
+    ) -> None:
         self._policy = policy
         self._inventory = inventory
         self._history = history
@@ -38,7 +43,7 @@ class _Deciding:
         self._graph = Graph(inventory)
         # An index is in use with one of its platforms: the next node may need another one.
         self._used = self._graph.with_indexes(in_use.digests)
-        judge = TagJudge(policy, inventory, in_use, history, self._ages)
+        judge = TagJudge(policy, inventory, in_use, history, self._ages, naming)
         self._named = {tag.name: tag for tag in inventory.tags}
         self._tags = {tag.name: judge.judge(tag) for tag in inventory.tags if tag.is_ordinary}
         self._on: dict[str, list[str]] = {}

@@ -15,10 +15,11 @@ from release.versions.semver import precedence_key
 
 
 class Selected(msgspec.Struct, frozen=True, gc=False):
-    """A tag that a rule selects, and the version that the tag names."""
+    """A tag that a rule selects, the version that the tag names, and the component whose it is (see `Naming`)."""
 
     tag: HeldTag
     version: Version | None
+    owner: str = ""
 
 
 class Rank(msgspec.Struct, frozen=True, gc=False):
@@ -56,7 +57,7 @@ def _place(rule: KeepRule, one: Selected, ages: Ages) -> tuple[Any, Any, Any]:
     """The group of a tag, its release, and what the release is ordered by."""
     version = one.version
     by_version = version is not None and rule.by != "pushed"
-    group = (_group(rule, version), by_version)
+    group = (_group(rule, version), by_version, one.owner)
     if version is not None and by_version:
         key = precedence_key(version)
         # Build metadata has no precedence: the text makes the order total.

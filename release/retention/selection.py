@@ -14,6 +14,9 @@ from release.versions.model import Version
 from release.versions.ranges import VersionRange, parse_range
 from release.versions.semver import version_of_image_tag
 
+#: The version that a tag names, and the component whose it is where a repository has several, else `""`.
+Naming = Callable[[str], tuple[Version, str] | None]
+
 #: Compiles a regular expression for whole tags, with a time limit.
 Compile = Callable[[str], Callable[[str], bool]]
 
@@ -99,6 +102,12 @@ def version_of(name: str) -> Version | None:
     """The version that a tag names, also that of a rebuild (`1.4.2_r1`); None for other tags."""
     found = version_of_image_tag(name)
     return None if found is None else found[0]
+
+
+def usual_naming(name: str) -> tuple[Version, str] | None:
+    """The version that a tag names by the default scheme."""
+    found = version_of(name)
+    return None if found is None else (found, "")
 
 
 def _pattern(text: str, compile_pattern: Compile, where: str) -> Callable[[str], bool]:

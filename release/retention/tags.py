@@ -11,7 +11,7 @@ from release.lazy_pattern import pattern
 from release.retention.ages import span_text
 from release.retention.newest import Rank, Selected, rank_tags
 from release.retention.policy import DeleteRule, KeepRule, Policy
-from release.retention.selection import version_of
+from release.retention.selection import Naming
 from release.retention.snapshot import HeldTag, History, InUse, Inventory
 from release.retention.times import UNKNOWN_AGE, Age, Ages
 from release.versions.model import Version
@@ -34,21 +34,29 @@ class TagJudge:
     """Judges the tags of one repository."""
 
     def __init__(
-        self, policy: Policy, inventory: Inventory, in_use: InUse, history: History, ages: Ages
+        self,
+        policy: Policy,
+        inventory: Inventory,
+        in_use: InUse,
+        history: History,
+        ages: Ages,
+        naming: Naming,
     ) -> None:
         self._policy = policy
         self._in_use = in_use
         self._history = history
         self._ages = ages
-        self._versions = {tag.name: version_of(tag.name) for tag in inventory.tags if tag.is_ordinary}
         ordinary = [tag for tag in inventory.tags if tag.is_ordinary]
+        named = {tag.name: naming(tag.name) or (None, "") for tag in ordinary}
+        self._versions = {name: version for name, (version, _) in named.items()}
+        self._owners = {name: owner for name, (_, owner) in named.items()}
         self._ranks = {
             rule.text: self._ranked(rule, ordinary) for rule in policy.keep if rule.newest is not None
         }
 
     def _ranked(self, rule: KeepRule, tags: list[HeldTag]) -> dict[str, Rank]:
         selected = [
-            Selected(tag, self._versions[tag.name])
+            Selected(tag, self._versions[tag.name], self._owners[tag.name])
             for tag in tags
             if rule.selector.selects(tag.name, self._versions[tag.name])
         ]
