@@ -32,6 +32,7 @@ PURE = (
     "release.app.setup.init.yaml_text",
     "release.app.setup.workflows",
     "release.app.setup.workflows.*",
+    "release.build.buildah.base_shell",
     "release.build.buildah.config",
     "release.build.buildah.failures",
     "release.build.buildah.images",

@@ -19,6 +19,7 @@ from functools import cached_property
 import msgspec
 
 from release.build import BuildTask, BuildValues, BuiltImage, Prepared, Problem
+from release.build.buildah.base_shell import require_shell_of_base
 from release.build.buildah.config import clean_config
 from release.build.buildah.failures import failure
 from release.build.buildah.folder import lay_out, own_platform, request_of, sent_dockerfile
@@ -232,6 +233,8 @@ class _Prepared:
                 f"`{self._tool.name}` built for `{saved.platform}` instead of `{platform}`",
                 hint=NAMES_PLATFORM,
             )
+        dockerfile, target = self._read.context.dockerfile, self._read.task.spec.target
+        require_shell_of_base(saved.config, dockerfile, target, self._tool.shown)
         config = clean_config(saved.config, self._secrecy.args, self._secrecy.hide)
         layers = [layer.descriptor for layer in saved.layers]
         described, manifest = image_manifest(config, layers, self._read.task.annotations)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from release.build.buildah.base_shell import stages_below
 from release.build.context.reach import Reach
 from release.build.context.source_pattern import Source
 from release.build.context.tree import LinkLoop, Tree
@@ -119,7 +120,7 @@ def _is_folder(source: Source, files: Tree) -> bool:
 
 def _found(dockerfile: Dockerfile) -> Iterator[tuple[int, str, str]]:
     for stage in dockerfile.stages:
-        yield from _shells(stage)
+        yield from _shells(dockerfile, stage)
         yield from _triggers(dockerfile, stage)
         yield from _brackets(stage)
         for instruction in (stage.base, *stage.instructions):
@@ -130,9 +131,10 @@ def _found(dockerfile: Dockerfile) -> Iterator[tuple[int, str, str]]:
                     yield instruction.line, what, f"write `{written}`"
 
 
-def _shells(stage: Stage) -> Iterator[tuple[int, str, str]]:
+def _shells(dockerfile: Dockerfile, stage: Stage) -> Iterator[tuple[int, str, str]]:
     """Commands in shell form behind a `SHELL` instruction, which buildah runs by `/bin/sh -c` and not by that shell."""
-    is_set = False
+    _, *below = stages_below(dockerfile, stage)
+    is_set = any(isinstance(each, Shell) for base in below for each in base.instructions)
     for instruction in stage.instructions:
         is_set = is_set or isinstance(instruction, Shell)
         if is_set and isinstance(instruction, Cmd | Entrypoint) and instruction.command.form == "shell":

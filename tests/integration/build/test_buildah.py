@@ -22,10 +22,11 @@ from release.events import Event, LastLines, Output
 from release.oci import OCI_INDEX, OCI_MANIFEST
 from release.programs.processes import Processes
 from tests.support.disks.confined import filled, small_disk
+from tests.support.registries.images import make_image
 from tests.support.registries.oci_schemas import check_layout, document
 from tests.support.registries.registry import RegistryServer
 from tests.support.releases.builds import build, build_of, problem
-from tests.support.services.buildah import BUSYBOX, env_of
+from tests.support.services.buildah import BUSYBOX, env_of, push
 
 CREATED = 1_700_000_000
 TOKEN = "sesame-open-8472"
@@ -307,6 +308,21 @@ def test_a_base_for_another_platform_is_an_error_in_a_buildah_build(project: Pro
     project.write("Dockerfile", f"FROM {BUSYBOX}\nCOPY Dockerfile /\n")
     error = project.refusal(platforms=("linux/arm64",))
     assert str(error) == "Dockerfile:1: the base image is for `linux/amd64`, and `linux/arm64` is to be built"
+
+
+@both
+def test_a_command_for_the_shell_of_a_base_is_an_error_in_a_buildah_build(
+    project: Project, hub: RegistryServer
+) -> None:
+    plain = make_image()
+    (config,) = (blob for blob in plain.blobs.values() if blob.startswith(b"{"))
+    document = json.loads(config) | {"config": {"Shell": ["/bin/ash", "-ec"]}}
+    push(hub, "library/shell", "1", make_image(config=json.dumps(document).encode()))
+    project.write("Dockerfile", "FROM shell:1\nCOPY Dockerfile /\nCMD serve\n")
+    error = project.refusal()
+    assert str(error).startswith("Dockerfile:3: ")
+    assert "does not apply the `SHELL` of the base to `CMD`" in str(error)
+    assert error.hint == 'write `CMD ["/bin/ash", "-ec", "…"]`'
 
 
 @both

@@ -216,5 +216,7 @@ def _tar(random: Random) -> bytes:
                 member.linkname = random.choice(("a", "b", "../x", "/etc", "nothing", "/b/c"))
             else:
                 member.type, member.linkname = tarfile.LNKTYPE, random.choice(files)
+                kept = archive.getmember(member.linkname)  # as tar writes it
+                member.mode, member.uid, member.gid = kept.mode, kept.uid, kept.gid
             archive.addfile(member)
     return buffer.getvalue()

@@ -55,10 +55,7 @@ def shell_path(path: str, escape: str = "\\") -> str:
 
 def literal_pattern(path: str) -> str:
     """Return a pattern of a source that matches only `path`."""
-    return "".join(
-        f"[{each}]" if each in "*?" else "[[]" if each == "[" else f"\\{each}" if each == "\\" else each
-        for each in path
-    )
+    return "".join(f"\\{each}" if each in "*?\\" else "[[]" if each == "[" else each for each in path)
 
 
 def json_form(words: list[str]) -> str:

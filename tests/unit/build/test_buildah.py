@@ -214,6 +214,10 @@ def test_ranges_of_ports_become_single_ports() -> None:
     [
         ("# escape=`\nFROM a\n", "F:1: buildah 1.28 does not apply `# escape=`` to operands"),
         ('FROM a\nSHELL ["x"]\nCMD y\n', "F:3: buildah 1.28 does not apply `SHELL` to `CMD`"),
+        (
+            'FROM a AS one\nSHELL ["x"]\nFROM one\nCMD y\n',
+            "F:4: buildah 1.28 does not apply `SHELL` to `CMD`",
+        ),
         ('FROM a\nSHELL ["x"]\nENTRYPOINT y\n', "F:3: buildah 1.28 does not apply `SHELL` to `ENTRYPOINT`"),
         (
             "FROM a AS One\nFROM a\nCOPY --from=one / /\n",
