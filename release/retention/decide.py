@@ -15,7 +15,7 @@ from release.retention.closure import Graph
 from release.retention.decision import Decision, Deletion, KeptDigest, Untag
 from release.retention.newest import newest_logged
 from release.retention.policy import Policy
-from release.retention.selection import Naming, usual_naming
+from release.retention.selection import USUAL_NAMING, Naming
 from release.retention.snapshot import History, InUse, Inventory
 from release.retention.tags import TagJudge
 from release.retention.times import UNKNOWN_AGE, Ages
@@ -26,7 +26,7 @@ UNFINISHED = "begun by an earlier prune"
 
 
 def decide(
-    policy: Policy, inventory: Inventory, in_use: InUse, history: History, naming: Naming = usual_naming
+    policy: Policy, inventory: Inventory, in_use: InUse, history: History, naming: Naming = USUAL_NAMING
 ) -> Decision:
     """The decision about one repository. `naming`: which versions its tags name."""
     return _Deciding(policy, inventory, in_use, history, naming).result()

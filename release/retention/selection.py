@@ -14,11 +14,19 @@ from release.versions.model import Version
 from release.versions.ranges import VersionRange, parse_range
 from release.versions.semver import version_of_image_tag
 
-#: The version that a tag names, and the component whose it is where a repository has several, else `""`.
-Naming = Callable[[str], tuple[Version, str] | None]
-
 #: Compiles a regular expression for whole tags, with a time limit.
 Compile = Callable[[str], Callable[[str], bool]]
+
+
+class Naming(msgspec.Struct, frozen=True):
+    """How the tags of a repository name versions.
+
+    `version`: the version that a tag names, and the component whose it is where a repository has several, else `""`.
+    `bare`: a tag without what rules put around a version, in every way in which they may have named it.
+    """
+
+    version: Callable[[str], tuple[Version, str] | None]
+    bare: Callable[[str], tuple[str, ...]]
 
 
 class Selector(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,10 +112,13 @@ def version_of(name: str) -> Version | None:
     return None if found is None else found[0]
 
 
-def usual_naming(name: str) -> tuple[Version, str] | None:
-    """The version that a tag names by the default scheme."""
+def _usual_version(name: str) -> tuple[Version, str] | None:
     found = version_of(name)
     return None if found is None else (found, "")
+
+
+#: The default scheme.
+USUAL_NAMING = Naming(version=_usual_version, bare=lambda name: (name,))
 
 
 def _pattern(text: str, compile_pattern: Compile, where: str) -> Callable[[str], bool]:

@@ -46,8 +46,9 @@ class TagJudge:
         self._in_use = in_use
         self._history = history
         self._ages = ages
+        self._naming = naming
         ordinary = [tag for tag in inventory.tags if tag.is_ordinary]
-        named = {tag.name: naming(tag.name) or (None, "") for tag in ordinary}
+        named = {tag.name: naming.version(tag.name) or (None, "") for tag in ordinary}
         self._versions = {name: version for name, (version, _) in named.items()}
         self._owners = {name: owner for name, (_, owner) in named.items()}
         self._ranks = {
@@ -80,7 +81,7 @@ class TagJudge:
             return _keep(
                 tag, "immutable", "a glob of `immutable` matches", "`immutable` would have to change"
             )
-        if _MOVING.fullmatch(tag.name) and not any(
+        if any(map(_MOVING.fullmatch, self._naming.bare(tag.name))) and not any(
             tag.name in rule.selector.exact for rule in self._policy.delete
         ):
             change = f"a rule of `delete` would have to name it without wildcards: `match: {tag.name}`"

@@ -26,7 +26,7 @@ from release.retention.decide import decide
 from release.retention.decision import Decision
 from release.retention.policy import Policy, policy_of
 from release.retention.rails import refusals
-from release.retention.selection import usual_naming
+from release.retention.selection import USUAL_NAMING
 from release.retention.snapshot import InUse, Inventory
 from release.retention.trash import with_times
 from release.tagging.rules.javascript.pattern import parse_pattern
@@ -76,7 +76,7 @@ class _Grounds:
         self.policies = {
             where: policy_of(one, compile_pattern=whole_match, where=where) for where, one in sections.items()
         }
-        self.namings = namings(session, sections.values())
+        self.namings = namings(session, (place.name for place in places))
         self.used = {where: _ask(session, one) for where, one in sections.items()}
         entries, state = session.log.entries(), session.log_state.whole
         self.known: Mapping[str, Known] = known_of_each([place.name for place in places], entries, state)
@@ -100,7 +100,7 @@ class _Grounds:
             inventory = with_times(inventory)
         used = in_use_of(inventory, self.used[place.where].of(place.name))
         self._warn_of_missing(inventory, used)
-        naming = usual_naming if place.is_trash else self.namings.get(place.name, usual_naming)
+        naming = USUAL_NAMING if place.is_trash else self.namings.get(place.name, USUAL_NAMING)
         decision = decide(policy, inventory, used, known.history, naming)
         return Ground(
             place=place,

@@ -1,54 +1,52 @@
-"""Reads the versions that tags name by the rules of components, such as `v1.4.2-alpine`, for rules with `semver`."""
+"""Reads the versions that tags name by the rules of components, such as `v1.4.2-alpine`, for rules of retention."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from release.app.releases.version_tags import names_of, shares_repository
 from release.app.session import Session
-from release.config.component import Component
-from release.config.retention import RetentionSection
-from release.retention.selection import Naming, usual_naming
+from release.retention.selection import USUAL_NAMING, Naming
+from release.tagging.version_names import VersionNames
 from release.versions.model import Version
 
 
-def namings(session: Session, sections: Iterable[RetentionSection]) -> Mapping[str, Naming]:
-    """How the tags of the components' repositories name versions, by repository; others name them as usual.
+def namings(session: Session, repositories: Iterable[str]) -> Mapping[str, Naming]:
+    """How the tags of repositories name versions, where a component has rules for them.
 
-    Only asked for policies that select versions, since it takes the facts of the clone. Raises what those raise: with
-    names that are not known, a rule of `keep` would keep nothing.
+    Only asked where there are rules, since it takes the facts of the clone. Raises what those raise: with names that
+    are not known, a rule of `keep` would keep nothing.
     """
-    if not any(_selects_versions(one) for one in sections):
-        return {}
-    found: dict[str, list[Naming]] = {}
+    wanted = frozenset(repositories)
+    found: dict[str, list[tuple[VersionNames, str]]] = {}
     for component in session.config.components:
         if component.section.tags == "default":
             continue
-        naming = _naming(session, component)
-        for target in component.targets:
-            found.setdefault(session.registries.open(target.image).name, []).append(naming)
-    return {name: _first_of((*several, usual_naming)) for name, several in found.items()}
+        own = {session.registries.open(target.image).name for target in component.targets} & wanted
+        if own and (names := names_of(session, component)) is not None:
+            # Releases of several components in one repository are counted apart.
+            owner = component.name if shares_repository(session, component) else ""
+            for name in own:
+                found.setdefault(name, []).append((names, owner))
+    return {name: _naming(tuple(several)) for name, several in found.items()}
 
 
-def _selects_versions(section: RetentionSection) -> bool:
-    deletes, keeps = section.delete, section.keep
-    return any(one.semver is not None for one in deletes) or any(
-        one.semver is not None or one.newest is not None for one in keeps
-    )
+def _naming(several: tuple[tuple[VersionNames, str], ...]) -> Naming:
+    def version(tag: str) -> tuple[Version, str] | None:
+        for names, owner in several:
+            if (found := names.read(tag)) is not None:
+                return found[0], owner
+        return USUAL_NAMING.version(tag)
 
+    def bare(tag: str) -> tuple[str, ...]:
+        # Rules may put something around one of the tags only: `v1.4.2-alpine` beside `latest-alpine`.
+        ends = dict.fromkeys((tag, *(tag.removesuffix(names.after) for names, _ in several)))
+        return tuple(
+            dict.fromkeys(
+                one
+                for end in ends
+                for one in (end, *(end.removeprefix(names.before) for names, _ in several))
+            )
+        )
 
-def _naming(session: Session, component: Component) -> Naming:
-    names = names_of(session, component)
-    # Releases of several components in one repository are counted apart.
-    owner = component.name if shares_repository(session, component) else ""
-
-    def read(tag: str) -> tuple[Version, str] | None:
-        found = None if names is None else names.read(tag)
-        return None if found is None else (found[0], owner)
-
-    return read
-
-
-def _first_of(several: Iterable[Naming]) -> Callable[[str], tuple[Version, str] | None]:
-    order = tuple(several)
-    return lambda tag: next((found for one in order if (found := one(tag)) is not None), None)
+    return Naming(version=version, bare=bare)

@@ -21,17 +21,18 @@ def _going(project: Project) -> set[str]:
     return {tag for image in one["deleted"] for tag in image["tags"]} | loose
 
 
-def test_newest_versions_stay_under_the_names_that_rules_give_them(
+def test_newest_versions_and_moving_tags_stay_under_the_names_that_rules_give_them(
     make_project: Callable[..., Project],
 ) -> None:
-    rules = ["type=semver,pattern=v{{version}}-alpine", "type=semver,pattern=v{{major}}.{{minor}}"]
-    project = make_project(tags=rules, retention=RETENTION)
+    rules = ["type=semver,pattern=v{{version}}", "type=semver,pattern=v{{major}}.{{minor}}"]
+    flavor = "suffix=-alpine,onlatest=true"
+    project = make_project(tags=rules, flavor=flavor, retention=RETENTION)
     for version in ("v1.9.0", "v1.10.0", "v1.11.0"):
         project.release_commit(version)
         project.must("run")
     assert {"v1.9.0-alpine", "v1.10.0-alpine", "v1.11.0-alpine"} <= project.tags.keys()
-    assert "v1.9.0-alpine" in _going(project)
-    assert not _going(project) & {"v1.10.0-alpine", "v1.11.0-alpine"}
+    assert _going(project) == {"v1.9.0-alpine"}
+    assert {"v1.9-alpine", "v1.11-alpine", "latest-alpine"} <= project.tags.keys()
 
 
 def test_components_that_share_a_repository_keep_their_own_newest_versions(
