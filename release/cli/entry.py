@@ -1,4 +1,4 @@
-"""The entry point of the program `shipmark`: makes the imports of every command cheaper, and runs the command line."""
+"""The entry point of the program `shipmark`: sets UTF-8, makes imports cheaper, and runs the command line."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line of this process, and end the process with its exit code."""
+    _use_utf8()
     with stand_ins():
         # The two libraries that every command imports. What else is imported gets the real modules.
         import click  # noqa: F401
@@ -22,6 +23,18 @@ def main() -> None:
     from release.cli.main import main as run_main
 
     run_main()
+
+
+def _use_utf8() -> None:
+    """Start this process again in Python's UTF-8 mode, if the locale has another encoding.
+
+    Names of files and arguments are bytes. Python decodes them by the locale, and images, JSON and git name files in
+    UTF-8: in a Latin-1 locale, `ä.txt` would have another name in the image. UTF-8 mode is Python's default from 3.15
+    on (PEP 686); a running process cannot change to it.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode and sys.executable:
+        # Python takes the first of several `-X utf8`. `orig_argv` has its options, such as `-I`, and the script.
+        os.execv(sys.executable, [sys.orig_argv[0], "-X", "utf8", *sys.orig_argv[1:]])
 
 
 @contextmanager

@@ -211,7 +211,7 @@ HOMES = {
     "zstandard": ("release.compression.codecs", "release.compression.decompress"),
 }
 
-#: Starting processes belongs to one module.
+#: Starting processes belongs to one module. The entry point starts no other process: it starts its own anew, in UTF-8.
 PROCESS_MODULES = frozenset({"multiprocessing", "pty", "subprocess"})
 PROCESS_CALLS = (
     "os.exec*",
@@ -222,7 +222,7 @@ PROCESS_CALLS = (
     "os.startfile",
     "os.system",
 )
-MAY_START_PROCESSES = ("release.programs.processes",)
+MAY_START_PROCESSES = ("release.programs.processes", "release.cli.entry")
 
 #: Threads that we can wake, no loop; an executor joins its threads at exit, which would hold up SIGTERM.
 NEVER = frozenset({"asyncio", "concurrent.futures"})
