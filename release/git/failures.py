@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from release.errors import BareRepository, DubiousOwnership, GitError, NoCommits, NoRepository
 from release.ports import Completed
 
 # Git's last word after ssh or the host refused: it names no cause.
 _UNREADABLE = "fatal: Could not read from remote repository."
+# A part of ssh's line for a host with another key than it had. Ssh's last line is the same as for an unknown host.
+_CHANGED_KEY = "has changed and you have requested strict checking"
 #: For what git says of a repository that cannot be right.
 DAMAGED = "`git fsck` says what is damaged; a fresh clone helps"
 #: For a folder that is in no repository.
@@ -52,6 +55,12 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
                 hint="`git worktree repair` in the repository of a linked work tree, or "
                 "`git submodule update --init` in that of a submodule, writes it anew",
             )
+        unreadable = _unreadable_part(directory)
+        if unreadable is not None:
+            return NoRepository(
+                f"the git repository at `{unreadable}` cannot be read: permission denied",
+                hint=f"run as the user that owns it, or give this user the right to read all of `{unreadable}`",
+            )
         return NoRepository(f"there is no git repository at `{directory}`", hint=RUN_IN_A_CLONE)
     if "must be run in a work tree" in text or "cannot use bare repository" in text:
         return bare_repository(directory)
@@ -65,6 +74,32 @@ def failure(command: str, done: Completed, directory: str) -> GitError:
         )
     hint = next((hint for part, hint in _HINTS.items() if part in text), DAMAGED)
     return GitError(f"`git {command}` failed in `{directory}`: {told_by(done)}", hint=hint)
+
+
+def _unreadable_part(directory: str) -> str | None:
+    """The `.git` in or above `directory`, if this user may not read what makes it a repository; None otherwise.
+
+    For git, a folder whose `HEAD`, `refs` or `objects` it cannot read is not a repository, without a word about rights.
+    """
+    folder = os.path.abspath(directory)
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        if folder == os.path.dirname(folder):
+            return None
+        folder = os.path.dirname(folder)
+    found = os.path.join(folder, ".git")
+    parts = (found, *(os.path.join(found, name) for name in ("HEAD", "refs", "objects")))
+    return found if any(map(_is_denied, parts)) else None
+
+
+def _is_denied(path: str) -> bool:
+    """Whether this user may not read the file, or not enter the folder, at `path`. A missing one is not denied."""
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return not os.access(path, os.X_OK if is_folder else os.R_OK)
 
 
 def bare_repository(directory: str) -> BareRepository:
@@ -90,9 +125,9 @@ def reason_in(text: str) -> str:
     if fatal is None:
         return " ".join(told)
     if told[fatal] == _UNREADABLE:
-        before = (
+        before = [
             line for line in reversed(told[:fatal]) if any(map(str.isalpha, line.removeprefix("remote:")))
-        )
-        return next(before, _UNREADABLE)
+        ]
+        return next((line for line in before if _CHANGED_KEY in line), next(iter(before), _UNREADABLE))
     # Git lists what it means in lines of their own: `fatal: unknown repository extension found:`.
     return " ".join(told[fatal:]) if told[fatal].endswith(":") else told[fatal]

@@ -10,6 +10,7 @@ _LAST = (
     "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n"
     "and the repository exists.\n"
 )
+_CHANGED = "Host key for [h]:22 has changed and you have requested strict checking."
 _BANNER = "remote: \nremote: ========\nremote: \nremote: ERROR: there is no such project\nremote: \nremote: ========\n"
 
 
@@ -28,6 +29,11 @@ _BANNER = "remote: \nremote: ========\nremote: \nremote: ERROR: there is no such
             "git@x: Permission denied (publickey).",
         ),
         ("@@@\r\n@ WARNING: CHANGED! @\r\nHost key verification failed.\r\n" + _LAST, "Host key verification failed."),
+        (
+            "@@@\r\n@ WARNING: CHANGED! @\r\nOffending ED25519 key in /h/.ssh/known_hosts:1\r\n" + _CHANGED + "\r\n"
+            "Host key verification failed.\r\n" + _LAST,
+            _CHANGED,
+        ),
         (_BANNER + _LAST, "remote: ERROR: there is no such project"),
         (_LAST, "fatal: Could not read from remote repository."),
     ],

@@ -58,6 +58,11 @@ CAUSES = (
         "the repository belongs to another user: run as that user, or `git config --global --add safe.directory PATH`",
     ),
     _cause(
+        r"Host key for .* has changed",
+        "the host has another SSH key than `~/.ssh/known_hosts` says: either the key was replaced, or another host "
+        "answers; ask who runs the host, and only then `ssh-keygen -R HOST`",
+    ),
+    _cause(
         r"Host key verification failed",
         "the remote's SSH key is not known here: add it to `~/.ssh/known_hosts` (`ssh-keyscan HOST`) after checking it",
     ),
