@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # Seconds for the first answers of a daemon. A local daemon answers in milliseconds; without a limit, an address whose
 # packets are dropped would block the command.
 ANSWER_WITHIN = 5.0
+# Seconds for an answer about images, which the daemon has at hand. A daemon that is busy with a build may take some
+# seconds; one that hangs must not hold a finished build up.
+_DETAILS_WITHIN = 60.0
 _ANY_VERSION = "1.24"  # the oldest that the SDK accepts; the request for the daemon's version names none
 
 
@@ -30,9 +33,15 @@ class Engine:
     """A connection to a docker daemon. `version`: of the engine; `platform`: of the daemon's machine."""
 
     def __init__(
-        self, client: APIClient, endpoint: Endpoint, cancel: Cancel, about: Mapping[str, Any]
+        self,
+        client: APIClient,
+        asking: APIClient,
+        endpoint: Endpoint,
+        cancel: Cancel,
+        about: Mapping[str, Any],
     ) -> None:
         self._client = client
+        self._asking = asking
         self._endpoint = endpoint
         self._cancel = cancel
         self.version = str(about["Version"])
@@ -69,13 +78,13 @@ class Engine:
     def images(self) -> frozenset[str]:
         """The ids of all images, also of the intermediate images of builds. Raises `BuildError`."""
         with self._speaking():
-            return frozenset(str(one["Id"]) for one in self._client.images(all=True))
+            return frozenset(str(one["Id"]) for one in self._asking.images(all=True))
 
     def inspect(self, image: str) -> Mapping[str, Any]:
         """The daemon's description of an image, given by id or name. Raises `BuildError`, also for a missing image."""
         with self._speaking():
-            answer: Mapping[str, Any] = self._client.inspect_image(image)  # type: ignore[no-untyped-call]  # the stubs leave it out
-            return answer
+            # `dict` raises for an answer that is not an object, which `_speaking` reports.
+            return dict(self._asking.inspect_image(image))  # type: ignore[no-untyped-call]  # the stubs leave it out
 
     def remove(self, image: str) -> None:
         """Remove an image, given by id or name, but none of its parent images.
@@ -83,12 +92,12 @@ class Engine:
         Raises `BuildError` if the image is in use or missing.
         """
         with self._speaking():
-            self._client.remove_image(image, noprune=True)
+            self._asking.remove_image(image, noprune=True)
 
     def keeps_indexes(self) -> bool:
         """Whether the daemon keeps images in containerd, with all of their platforms. Raises `BuildError`."""
         with self._speaking():
-            about = self._client.info()
+            about = self._asking.info()
             status = about.get("DriverStatus") or ()
             return any("io.containerd.snapshotter.v1" in pair for pair in status)
 
@@ -116,10 +125,12 @@ def connect(
     registries: tuple[str, ...] = (),
     *,
     answer_within: float = ANSWER_WITHIN,
+    details_within: float = _DETAILS_WITHIN,
 ) -> Iterator[Engine]:
     """Connect to the docker daemon. `registries`: those whose credentials are sent with a build, for its pulls.
 
-    `answer_within`: seconds for the daemon's first answers. Raises `BuilderUnavailable` if no daemon answers.
+    `answer_within`: seconds for the daemon's first answers; `details_within`: for those about images. Raises
+    `BuilderUnavailable` if no daemon answers.
     """
     endpoint = find_endpoint(env)
     _knock(endpoint, cancel, answer_within)
@@ -130,13 +141,18 @@ def connect(
     with cancel.on_cancel(open_now.shut):
         try:
             with translated(endpoint, cancel, unavailable=True):
-                asking = open_now.watch(make_client(endpoint, env, _ANY_VERSION, (), answer_within))
-                about = asking.version(api_version=False)
+                knocking = open_now.watch(
+                    make_client(endpoint, env, _ANY_VERSION, (), answer_within), whole_within=answer_within
+                )
+                about = knocking.version(api_version=False)
                 version = endpoint.api_version or about["ApiVersion"]
                 client = open_now.watch(make_client(endpoint, env, version, registries, answer_within))
-                engine = Engine(client, endpoint, cancel, about)
-            # No timeout from here on: a build step may print nothing for an hour, and an export is prepared before its
-            # first byte.
+                asking = open_now.watch(
+                    make_client(endpoint, env, version, (), details_within), whole_within=details_within
+                )
+                engine = Engine(client, asking, endpoint, cancel, about)
+            # No timeout for builds and exports: a build step may print nothing for an hour, and an export is prepared
+            # before its first byte.
             client.timeout = cast(Any, None)
             yield engine
         finally:

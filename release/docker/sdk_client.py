@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from release.docker.host import Endpoint, config_folder
+from release.limits import KIB, MIB
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+# Bytes of an answer that is read whole. The list of a daemon with ten thousand images has a tenth of that.
+_LONGEST_ANSWER = 64 * MIB
 
 
 def make_client(
@@ -59,13 +64,16 @@ class OpenConnections:
         self._answers: list[Any] = []
         self._sockets: list[Any] = []
 
-    def watch(self, client: APIClient) -> APIClient:
+    def watch(self, client: APIClient, *, whole_within: float | None = None) -> APIClient:
         """Record every socket and response of the client's requests.
 
+        `whole_within`: seconds in which an answer has to arrive whole; None if answers are read piece by piece.
         urllib3 has no public way to the socket of a running request; each request calls `_get_conn`.
         """
         self._clients.append(client)
         client.hooks["response"].append(lambda answer, *_, **__: self._answers.append(answer))
+        if whole_within is not None:
+            client.hooks["response"].append(lambda answer, *_, **__: _read_whole(answer, whole_within))
         for adapter in client.adapters.values():
             self._wrap(adapter, "get_connection_with_tls_context", self._watch_pool)
         return client
@@ -102,3 +110,17 @@ class OpenConnections:
             return result
 
         setattr(owner, name, outer)
+
+
+def _read_whole(answer: Any, seconds: float) -> None:
+    """Read the body within `seconds` and 64 MiB. The SDK would read on for as long as the server sends."""
+    end, content = time.monotonic() + seconds, bytearray()
+    # `read1` returns what has arrived, where `iter_content` would wait for a whole piece.
+    while piece := answer.raw.read1(64 * KIB, decode_content=True):
+        content += piece
+        if len(content) > _LONGEST_ANSWER:
+            raise ValueError("the answer is too long")
+        if time.monotonic() > end:
+            raise TimeoutError
+    # requests has no public way to give a response its body; `content` and `json` return this.
+    answer._content = bytes(content)

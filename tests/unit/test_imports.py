@@ -261,6 +261,10 @@ CAUGHT_INSIDE = {
     "release.patterns": {"ValueError"},  # likewise
     "release.build.dockerfile.scope": {"ExpansionError"},  # caught where it is raised, with the line
     "release.build.context.tree": {"Escape", "LinkLoop"},  # likewise
+    "release.docker.sdk_client": {
+        "TimeoutError",
+        "ValueError",
+    },  # become BuildError with the daemon's address
     "release.filesystem.cache_folder": {"PermissionError", "Unsafe"},  # become a temporary folder
     "release.filesystem.cache_lease": {"TimeoutError", "Unsafe"},  # likewise
     "release.tagging.rules.evaluation": {"UnknownNameError"},  # becomes a warning about the rule

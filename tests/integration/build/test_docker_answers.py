@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.server
 import json
 import socketserver
@@ -18,7 +19,7 @@ import pytest
 
 from release.build.docker.builder import DockerBuilder
 from release.control import Cancel
-from release.docker.engine import ANSWER_WITHIN
+from release.docker.engine import ANSWER_WITHIN, Engine, connect
 from release.errors import BuildError, BuilderUnavailable, Terminated
 from release.events import NullSink
 from tests.support.registries.images import digest, make_tar
@@ -261,6 +262,59 @@ def test_an_invalid_answer_of_the_docker_daemon_to_an_export_is_a_build_error(
 ) -> None:
     daemon.answers.update(build=BUILT, get=answer)
     assert message in str(refusal(daemon, tmp_path))
+
+
+@pytest.mark.parametrize("answer", [json_answer(None), json_answer("odd"), json_answer([1]), raw_answer(b"")])
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("json", lambda engine: engine.inspect("app")),
+        ("json", lambda engine: engine.images()),
+        ("info", lambda engine: engine.keeps_indexes()),
+    ],
+)
+def test_an_invalid_answer_of_the_docker_daemon_to_a_question_is_a_build_error(
+    daemon: Daemon, name: str, question: Callable[[Engine], object], answer: Answer
+) -> None:
+    daemon.answers[name] = answer
+    with connect({"DOCKER_HOST": daemon.url}, Cancel()) as engine, pytest.raises(BuildError) as caught:
+        question(engine)
+    assert caught.value.hint
+
+
+def test_a_docker_daemon_that_does_not_answer_a_question_about_images_is_an_error_after_the_timeout(
+    daemon: Daemon,
+) -> None:
+    def stay_silent(_: http.server.BaseHTTPRequestHandler) -> None:
+        daemon.release.wait(60)
+
+    def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while not daemon.release.wait(0.01):
+                handler.wfile.write(b" ")
+
+    for answer in (stay_silent, drip):
+        daemon.answers["json"] = answer
+        connected = connect({"DOCKER_HOST": daemon.url}, Cancel(), details_within=0.3)
+        with connected as engine, pytest.raises(BuildError, match="no answer in time"):
+            engine.images()
+
+
+@pytest.mark.parametrize("name", ["version", "json"])
+def test_an_endless_answer_of_the_docker_daemon_to_a_question_is_an_error(daemon: Daemon, name: str) -> None:
+    def flood(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while not daemon.release.is_set():
+                handler.wfile.write(bytes(1 << 20))
+
+    daemon.answers[name] = flood
+    connected = connect({"DOCKER_HOST": daemon.url}, Cancel(), answer_within=30)
+    with pytest.raises(BuildError, match="does not speak the Docker Engine API"), connected as engine:
+        engine.images()
 
 
 @pytest.mark.parametrize(
