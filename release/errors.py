@@ -173,7 +173,7 @@ class StalePlan(RefusedError):
 
 
 class InputsChanged(RefusedError):
-    """An image of this release was pushed before, built from other inputs."""
+    """An image of this release was pushed before, built from other inputs, or files changed during the build."""
 
 
 class Obstructed(RefusedError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -19,7 +19,7 @@ from release.effects.image_bindings import (
 )
 from release.effects.local_store import Sources
 from release.effects.tag_reader import TagReader
-from release.errors import BuildError, ReleaseError
+from release.errors import BuildError, InputsChanged, ReleaseError
 from release.events import Note, Sink
 from release.handler import Work
 from release.hints import NAMES_PLATFORM
@@ -27,6 +27,7 @@ from release.plan.evidence import STORE
 from release.plan.model import Bindings, Done, Free, Judgement, Slot, plain
 from release.plan.operands import BuildImage, builder_of, part_of
 from release.plan.ownership import accepts_platform, several_platforms
+from release.ref_names import is_commit
 from release.tagging.labels import INPUTS, REVISION, VERSION
 from release.tagging.model import Held
 from release.transfer.copy import copy_image
@@ -38,7 +39,10 @@ Builds = Mapping[str, Choice | ReleaseError]
 
 
 class Build:
-    """The handler of `build-image` steps: runs the build that was prepared before the plan was made."""
+    """The handler of `build-image` steps: runs the build that was prepared before the plan was made.
+
+    `changed`: gives the tracked files that differ from a commit.
+    """
 
     kind = BuildImage
 
@@ -51,6 +55,7 @@ class Build:
         *,
         cancel: Cancel,
         ahead: Ahead | None = None,
+        changed: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
         self._builds = builds
         self._sources = sources
@@ -59,6 +64,7 @@ class Build:
         self._sink = sink
         self._cancel = cancel
         self._ahead = ahead
+        self._changed = changed
 
     def describe(self, operands: BuildImage) -> str:
         """One line for the preview: what is built, with which builder, and why `auto` took no other."""
@@ -87,14 +93,21 @@ class Build:
         return Done(reason=f"built {seen}")
 
     def act(self, work: Work[BuildImage], seen: str | None) -> Bindings:
-        """Build the image into its place; binds its digest and description. Raises `BuildError`, `RegistryError`."""
+        """Build the image into its place; binds its digest and description.
+
+        Raises `BuildError`, `RegistryError`, and `InputsChanged` if tracked files differ from the commit afterwards.
+        """
         del seen
         operands = work.operands
         prepared = _choice(self._builds, operands).prepared
         if operands.builder is not None:
             self._sink.emit(Note(level="info", text=f"building with `{prepared.builder}`"))
         with following(self._ahead, operands.component, prepared):
-            return self._built(operands, prepared)
+            bindings = self._built(operands, prepared)
+        # The files were compared with the commit when the plan was made, and read by the builder since then.
+        if self._changed is not None and is_commit(operands.labels.get(REVISION, "")):
+            _require_unchanged(operands.labels[REVISION], self._changed)
+        return bindings
 
     def _built(self, operands: BuildImage, prepared: Prepared) -> Bindings:
         if operands.platform is not None:
@@ -152,6 +165,18 @@ def _choice(builds: Builds, operands: BuildImage) -> Choice:
     if isinstance(answer, Choice):
         return answer
     raise answer
+
+
+def _require_unchanged(commit: str, changed: Callable[[str], Sequence[str]]) -> None:
+    """Raise `InputsChanged` if tracked files differ from `commit`, of which the image is to be."""
+    paths = changed(commit)
+    if paths:
+        shown = ", ".join(f"`{path}`" for path in paths[:3])
+        rest = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        raise InputsChanged(
+            f"files changed during the build, and differ from commit {commit[:12]}: {shown}{rest}",
+            hint="restore them and run again; let nothing write to the clone or check out a commit during a run",
+        )
 
 
 def _require_labelled(image: Held, operands: BuildImage) -> None:

@@ -43,10 +43,26 @@ def _check_push(of: Shared) -> Handler:
 def _build_image(of: Shared) -> Handler:
     from release.effects.ahead import Ahead
     from release.effects.obtain import Build
+    from release.git.command import Git
+    from release.git.commit_files import differing
 
     ports = of.ports
+
+    def changed(commit: str) -> tuple[str, ...]:
+        return differing(Git(ports.process, ports.root, ports.env), commit)
+
     ahead = Ahead(targets=of.ahead, registries=ports.registries, cancel=ports.cancel)
-    return acting(Build(of.builds, of.sources, ports.tags, ports.sink, cancel=ports.cancel, ahead=ahead))
+    return acting(
+        Build(
+            of.builds,
+            of.sources,
+            ports.tags,
+            ports.sink,
+            cancel=ports.cancel,
+            ahead=ahead,
+            changed=changed,
+        )
+    )
 
 
 def _find_image(of: Shared) -> Handler:
