@@ -45,8 +45,10 @@ def explained(document: Document, error: msgspec.ValidationError) -> ConfigError
     reason = text[: found.start()] if found else text
     unknown = _UNKNOWN_KEY.search(reason)
     if unknown is None:
-        text = f"{document.at(path)}: `{path.removeprefix('$.')}`: {_lower(reason)}"
-        return ConfigError(text, hint=_hint(path, reason))
+        text = f"{document.at(path)}: `{path.removeprefix('$.')}`"
+        if _is_empty(document, path):
+            return ConfigError(f"{text} has no value", hint=_hint_for_empty(path, reason))
+        return ConfigError(f"{text}: {_lower(reason)}", hint=_hint(path, reason))
     key = unknown[1]
     where = document.keys.get(f"{path}.{key}") or document.at(path)
     section = section_at(path)
@@ -84,6 +86,25 @@ def _hint(path: str, reason: str) -> str | None:
     values = _literals(BumpPart if section.endswith(".bump.types") else fields.get(name))
     listed = ", ".join(f"`{value}`" for value in values)
     return f"write {'one of ' * (len(values) > 1)}{listed}" if values else None
+
+
+def _hint_for_empty(path: str, reason: str) -> str | None:
+    """What to write where nothing stands behind the colon; a key that has a default can be left out, too."""
+    hint, (section, _, key) = _hint(path, reason), path.rpartition(".")
+    fields = {one.name: one for one in msgspec.structs.fields(section_at(section))}
+    needed = key not in fields or fields[key].required
+    return hint if hint is None or needed else f"{hint}; or remove `{key}`"
+
+
+def _is_empty(document: Document, path: str) -> bool:
+    """Whether the value at `path` is the empty text, as YAML reads `build:` with nothing behind it."""
+    value = document.value
+    for part in _PARTS.findall(path.removeprefix("$")):
+        try:
+            value = value[int(part[1:-1]) if part.startswith("[") else part[1:]]
+        except (LookupError, TypeError, ValueError):
+            return False
+    return bool(value == "")
 
 
 def _example(path: str, key: str) -> str:

@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, Self, cast
 
-from release.errors import Obstructed, RefusedError
+from release.errors import RefusedError
+from release.filesystem.refusals import refusal
 from release.filesystem.workspace_paths import normal, start_of
 
 # O_DIRECTORY: anything that is not a folder is refused. O_CLOEXEC: child processes do not inherit the descriptor.
@@ -113,7 +114,7 @@ class OpenFolder:
             found = self.status(name)
             if found is None or stat.S_ISDIR(found.st_mode):
                 raise
-            raise _refused(self._shown(name), found.st_mode, "does not go through it") from error
+            raise refusal(self._shown(name), found.st_mode, "does not go through it") from error
         return OpenFolder(below, self._shown(name))
 
     def chmod(self, mode: int) -> None:
@@ -142,7 +143,7 @@ class OpenFolder:
         if found is None:
             return None
         if not stat.S_ISREG(found.st_mode):
-            raise _refused(self._shown(name), found.st_mode, "takes only regular files")
+            raise refusal(self._shown(name), found.st_mode, "takes only regular files")
         return stat.S_IMODE(found.st_mode)
 
     def names(self) -> list[str]:
@@ -178,10 +179,10 @@ class OpenFolder:
             status = self.status(name)
             if status is None or stat.S_ISREG(status.st_mode):
                 raise
-            raise _refused(self._shown(name), status.st_mode, "takes only regular files") from error
+            raise refusal(self._shown(name), status.st_mode, "takes only regular files") from error
         if not stat.S_ISREG(found):
             os.close(descriptor)
-            raise _refused(self._shown(name), found, "takes only regular files")
+            raise refusal(self._shown(name), found, "takes only regular files")
         return descriptor
 
     def read(self, name: str) -> io.FileIO:
@@ -254,11 +255,3 @@ def _descriptor(path: str, flags: int = 0, folder: int | None = None) -> int:
 
 def _names_between(start: str | None, path: str) -> list[str]:
     return [] if start is None or start == path else os.path.relpath(path, start).split("/")
-
-
-def _refused(path: str, mode: int, rule: str) -> RefusedError:
-    kinds = ((stat.S_ISLNK, "a symlink"), (stat.S_ISDIR, "a folder"), (stat.S_ISREG, "a file"))
-    kind = next((text for fits, text in kinds if fits(mode)), "not a regular file")
-    # A file or folder in the way may be an accident (`Obstructed`); a symlink or pipe was put there on purpose.
-    error = Obstructed if stat.S_ISDIR(mode) or stat.S_ISREG(mode) else RefusedError
-    return error(f"`{path}` is {kind}, and shipmark {rule}", hint="remove it, or name another path")

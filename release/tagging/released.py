@@ -25,7 +25,7 @@ def release_of(
     if version is not None:
         return Release(version=_as(version, policy.versions), git_tag=None, why="given with `--version`")
     if asked:
-        return _asked(facts, policy, asked)
+        return _asked(facts, policy, found, asked)
     if policy.versions == "none":
         return None
     scope = facts.scope
@@ -75,7 +75,7 @@ def _by_tag(git_tag: str, version: Version) -> Release:
     return Release(version=version, git_tag=git_tag, why=f"git tag {git_tag} at HEAD")
 
 
-def _asked(facts: Facts, policy: TagPolicy, git_tag: str) -> Release:
+def _asked(facts: Facts, policy: TagPolicy, found: VersionTags, git_tag: str) -> Release:
     require_git_tag("--release", git_tag)
     if facts.scope.may not in ("release", "branch"):
         raise RefusedError(
@@ -90,14 +90,26 @@ def _asked(facts: Facts, policy: TagPolicy, git_tag: str) -> Release:
             hint="name a git tag that is a version, or release without a tag: `run --version X.Y.Z --reason …`",
         )
     named = commit_of_tag(facts.snapshot, git_tag)
-    if named != facts.commit:
-        where = "is not in this clone" if named is None else f"names `{named[:12]}`"
-        fix = f"git fetch origin tag {git_tag}" if named is None else f"git checkout {git_tag}"
+    if named is None:
         raise GitError(
-            f"`--release {git_tag}`: the git tag {where}, and HEAD is `{facts.commit[:12]}`",
-            hint=f"`{fix}` first: an image is built from what is checked out",
+            f"`--release {git_tag}`: there is no such git tag, as far as this clone knows",
+            hint=_instead(found.at(facts.commit), git_tag, version),
+        )
+    if named != facts.commit:
+        raise GitError(
+            f"`--release {git_tag}`: the git tag names `{named[:12]}`, and HEAD is `{facts.commit[:12]}`",
+            hint=f"`git checkout {git_tag}` first: an image is built from what is checked out",
         )
     return _by_tag(git_tag, version)
+
+
+def _instead(at_head: tuple[VersionTag, ...], git_tag: str, version: Version) -> str:
+    """How to release HEAD although `git_tag` does not exist: by its real name, by making it, or by fetching it."""
+    same = [each.git_tag for each in at_head if each.version == version]
+    if same:
+        return f"HEAD has the git tag `{same[0]}`: `--release {same[0]}`"
+    elsewhere = f"if it exists elsewhere: `git fetch --tags`, then `git checkout {git_tag}`"
+    return f"`git tag {git_tag}` makes it at HEAD; {elsewhere}"
 
 
 def _as(version: Version, scheme: Scheme) -> Version:

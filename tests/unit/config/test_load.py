@@ -250,6 +250,54 @@ def test_error_in_the_config_file_has_its_position_and_the_expected_hint(
     assert error.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (
+            "build:\n",
+            "shipmark.yml:1:7: `build` has no value",
+            "write keys and values: `build: {…}`; or remove `build`",
+        ),
+        (
+            "build:\n  args:\n  target: x\n",
+            "shipmark.yml:2:8: `build.args` has no value",
+            "write keys and values: `args: {…}`; or remove `args`",
+        ),
+        (
+            "images:\n",
+            "shipmark.yml:1:8: `images` has no value",
+            "write a list: `images: [...]`; or remove `images`",
+        ),
+        (
+            "pull_requests:\n",
+            "shipmark.yml:1:15: `pull_requests` has no value",
+            "write `pull_requests: true` or `pull_requests: false`; or remove `pull_requests`",
+        ),
+        (
+            "latest:\n",
+            "shipmark.yml:1:8: `latest` has no value",
+            "write one of `auto`, `default-branch`, `never`; or remove `latest`",
+        ),
+        (
+            "components:\n  api:\n",
+            "shipmark.yml:2:7: `components.api` has no value",
+            "write keys and values: `api: {image: ghcr.io/acme/api}`",
+        ),
+        # A check without a command is none, so its key cannot be removed.
+        (
+            "checks:\n  - name: smoke\n    run:\n",
+            "shipmark.yml:3:9: `checks[0].run` has no value",
+            "write a list: `run: [...]`",
+        ),
+    ],
+)
+def test_key_with_nothing_behind_its_colon_is_said_to_have_no_value(
+    text: str, message: str, hint: str
+) -> None:
+    error = fails(text)
+    assert (error.message, error.hint) == (message, hint)
+
+
 def test_build_arguments_that_look_like_numbers_and_booleans_are_text() -> None:
     config = read("image: x\nbuild: {args: {GO: 1.10, MODE: on, OCTAL: 0755, DATE: 2024-01-01}}\n")
     assert config.components[0].build.args == {

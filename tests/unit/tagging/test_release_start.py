@@ -89,7 +89,7 @@ def test_event_in_release_on_releases_the_version_tag_at_head_of_a_branch(named:
 @pytest.mark.parametrize(
     ("ci", "asked", "error", "words"),
     [
-        (BRANCH, "v9.9.9", GitError, "is not in this clone"),
+        (BRANCH, "v9.9.9", GitError, "there is no such git tag"),
         (BRANCH, "v1.4", GitError, "`versions: semver-loose` reads it as 1.4.0"),
         (BRANCH, "-x", ConfigError, "cannot be a git tag"),
         (
@@ -106,6 +106,24 @@ def test_request_to_release_an_unsuitable_or_missing_git_tag_is_an_error(
 ) -> None:
     with pytest.raises(error, match=words):
         decide(facts(ci, "v1.4.2", "v1.4"), TagPolicy(), KNOWN, asked=asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        ("1.4.2", "HEAD has the git tag `v1.4.2`: `--release v1.4.2`"),
+        (
+            "v1.4.3",
+            "`git tag v1.4.3` makes it at HEAD; if it exists elsewhere: `git fetch --tags`, then `git checkout v1.4.3`",
+        ),
+    ],
+)
+def test_release_of_a_git_tag_that_does_not_exist_says_its_real_name_or_how_to_make_it(
+    asked: str, hint: str
+) -> None:
+    with pytest.raises(GitError, match="there is no such git tag") as caught:
+        decide(facts(LAPTOP, "v1.4.2"), TagPolicy(), KNOWN, asked=asked)
+    assert caught.value.hint == hint
 
 
 #: Git tag, policy, what it looks like, the setting that would read it.
