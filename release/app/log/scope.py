@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from release.app.config_file import components_named
-from release.app.releases.known import project_of
+from release.app.releases.known import projects_of
 from release.app.session import Session
 from release.log.answers.scope import Scope
 from release.oci.reference import repository_name
@@ -31,7 +31,7 @@ def scope_of(session: Session, *, project: str | None = None, all_projects: bool
     if not own:
         return Scope(components=components)
     return Scope(
-        projects=frozenset(project_of(session, one) for one in own),
+        projects=frozenset(name for one in own for name in projects_of(session, one)),
         # An option names the image in short: `--image acme/app` for `ghcr.io/acme/app`.
         images=settings.images if config.project is None else (),
         components=components,

@@ -104,12 +104,21 @@ def _all(knowledge: Sequence[Knowledge]) -> Knowledge:
 def project_of(session: Session, component: Component) -> str:
     """The project under which the log records releases: `project` of the config, else the first target's repository.
 
-    With several components, the component's name is appended to `project`.
+    With several components, the component's name is appended to `project`; and to a repository that another component
+    has first, too, since the versions of one are not those of the other. No repository is called `acme/app#api`.
     """
     if session.config.project is not None:
         several = len(session.config.components) > 1
         return f"{session.config.project}/{component.name}" if several else session.config.project
-    return component.targets[0].image
+    first = component.targets[0].image
+    sharing = [one for one in session.config.components if one.targets and one.targets[0].image == first]
+    return first if len(sharing) < 2 else f"{first}#{component.name}"
+
+
+def projects_of(session: Session, component: Component) -> tuple[str, ...]:
+    """`project_of`, and the repository's, which had the entries while no other component had it first."""
+    own = project_of(session, component)
+    return (own, component.targets[0].image) if session.config.project is None else (own,)
 
 
 def known_locally(
@@ -161,12 +170,19 @@ def known_from_log(
         return KnownReleases(known_from=KnownFrom(log="complete"))  # saves importing the log's modules
     state = session.log_state
     project = project_of(session, component) if component.targets or session.config.project else None
+    statuses = _statuses(session, component) if project is not None else state.statuses_of()
     if summary and state.is_long and project is not None:
         recorded = (state.recorded(project, policy.versions),)
         known = KnownReleases(recorded=recorded, known_from=KnownFrom(log="complete"))
-        return with_statuses(known, state.statuses_of(project))
+        return with_statuses(known, statuses)
     from release.log.state import rebuild_name  # imported late, as above
 
     released = state.whole.released_versions(project)
     named = [(rebuild_name(version, rebuild), commit) for version, commit, rebuild in released]
-    return from_log_versions(named, scheme=policy.versions, statuses=state.statuses_of(project))
+    return from_log_versions(named, scheme=policy.versions, statuses=statuses)
+
+
+def _statuses(session: Session, component: Component) -> tuple[KnownStatus, ...]:
+    # As in the repository's artifact, a status from before the components shared it counts for each of them.
+    state, names = session.log_state, dict.fromkeys(projects_of(session, component))
+    return tuple(chain.from_iterable(state.statuses_of(name) for name in names))

@@ -21,15 +21,15 @@ def prefixed(make_project: Callable[..., Project]) -> Project:
     return project
 
 
-@pytest.fixture
-def shared(make_project: Callable[..., Project]) -> Project:
-    """Give a project with two components in one repository, of which one has the suffix `-alpine`."""
+@pytest.fixture(params=["acme", None], ids=["named", "unnamed"])
+def shared(make_project: Callable[..., Project], request: pytest.FixtureRequest) -> Project:
+    """Give a project, with and without `project:`, with two components in one repository, one of them `-alpine`."""
     project = make_project()
     rules = ["type=semver,pattern={{version}}", "type=semver,pattern={{major}}.{{minor}}"]
     one = {"image": project.image, "tags": rules}
     project.configure(
         image=None,
-        project="acme",
+        project=request.param,
         components={
             "web": {**one, "prefix": "web/"},
             "alpine": {
@@ -94,7 +94,48 @@ def test_rollback_of_a_component_in_a_shared_repository_moves_its_own_tags(share
     after = shared.tags
     assert {after[tag] for tag in ("1.5-alpine", "latest-alpine")} == {before["1.5.0-alpine"]}
     assert {tag: after[tag] for tag in ("1.5", "latest")} == {tag: before[tag] for tag in ("1.5", "latest")}
-    assert shared.log[-1]["project"] == "acme/alpine"
+    assert shared.log[-1]["project"] in ("acme/alpine", f"{shared.image}#alpine")
+
+
+def test_log_from_before_another_component_shared_the_repository_still_answers_and_keeps_what_was_taken_back(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project()
+    for version in ("v1.5.0", "v1.5.1"):
+        project.release_commit(version)
+        project.must("run")
+    project.must("rollback", "--to", "1.5.0", "--reason", "broken", "--yes")
+    told = project.tags["shipmark-status"]
+    project.registry.request("DELETE", f"/v2/{project.name}/manifests/{told}")
+    project.configure(
+        image=None,
+        components={
+            "app": {"image": project.image},
+            "alpine": {
+                "image": project.image,
+                "prefix": "alpine/",
+                "tags": ["type=semver,pattern={{version}}"],
+                "flavor": "suffix=-alpine,onlatest=true",
+            },
+        },
+    )
+    project.repo.commit("share")
+    assert "1.5.1" in project.must("log", "show", "1.5.1").stdout
+    restored = project.must("restore", "1.5.1", "--component", "app", "--reason", "mended")
+    assert "restoring: 1.5.1" in restored.stderr
+    assert project.tags["latest"] == project.tags["1.5.1"]
+
+
+def test_higher_version_of_a_component_in_the_same_repository_leaves_the_other_one_its_moving_tags(
+    shared: Project,
+) -> None:
+    shared.release_commit("web/v7.0.0")
+    shared.must("run")
+    shared.release_commit("alpine/v1.6.0")
+    shared.must("run")
+    after = shared.tags
+    assert after["latest"] == after["7.0.0"]
+    assert after["latest-alpine"] == after["1.6-alpine"] == after["1.6.0-alpine"]
 
 
 def test_a_version_from_before_the_rules_is_found_under_its_usual_tag(
