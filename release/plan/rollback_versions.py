@@ -14,13 +14,17 @@ from release.versions.semver import image_tag_of, precedence_key
 
 
 class TagRestore(msgspec.Struct, frozen=True, kw_only=True):
-    """A moving tag, and the version to which the rollback moves it. `named`: the version's fixed tag by rules."""
+    """A moving tag, and the version to which the rollback moves it. `named`: the version's fixed tag by rules.
+
+    `passed`: the higher builds that count, such as `1.6.0`, and have no image where the tag is.
+    """
 
     tag: str
     line: Line
     version: Version
     rebuild: int = 0
     named: str = ""
+    passed: tuple[str, ...] = ()
 
     @property
     def fixed(self) -> str:

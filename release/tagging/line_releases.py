@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
+
+import msgspec
 
 from release.tagging.model import KnownReleases, KnownVersion, Line, of_git_tag
 from release.versions.git_tags import version_of
@@ -80,6 +82,11 @@ def top_of(
     tops = [of_git_tag(version_of(max(tagged)))] if tagged else []
     rank = _STABLE_RANK if line.channel is None else rank_of
     return max((*tops, *released, *_recorded_tops(line, known)), key=rank, default=None)
+
+
+def without(known: KnownReleases, names: Collection[str]) -> KnownReleases:
+    """`known`, in which the builds with these fixed tags of the default scheme count for no line."""
+    return msgspec.structs.replace(known, yanked=(*known.yanked, *names)) if names else known
 
 
 def is_yanked(version: Version, rebuild: int, known: KnownReleases) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from release.app.lifecycle.pending import with_image
 from release.app.releases.version_tags import tag_of_image
 from release.app.session import Session
 from release.config.component import Component
@@ -42,48 +43,40 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def landings(
-    ground: Ground, aims: Sequence[TagRestore], *, higher_may_lack: bool = False
+    ground: Ground, aims: Sequence[TagRestore], *, lower: bool
 ) -> tuple[tuple[RestoreTarget, ...], dict[str, str]]:
-    """One `RestoreTarget` for each version and target, and what the tags hold now.
+    """One `RestoreTarget` for each version and target, and what the tags hold now. `lower`: see `with_image`.
 
-    `higher_may_lack`: tags of another version than the one in question, which has no image in a target yet, stay there
-    with a warning: its git tag was pushed, and its release has not ended.
-
-    Raises `NotFound` if a required target has no image of a version, and `TagConflict` if the image is another one than
-    the log recorded. A target that is not required, and has no such image or does not answer, is left out with a
-    warning. Targets with `moving: false` are left out without a warning.
+    Raises `NotFound` if a required target has no image of the version that was named, and `TagConflict` if an image is
+    another one than the log recorded. A target that is not required, and has no such image or does not answer, is left
+    out with a warning. Targets with `moving: false` are left out without a warning.
     """
     landed: list[RestoreTarget] = []
     basis: dict[str, str] = {}
     for target in ground.component.targets:
         if not target.moving:
             continue
-        for fixed in dict.fromkeys(aim.fixed for aim in aims):
-            of_version = tuple(aim for aim in aims if aim.fixed == fixed)
+        try:
+            there = with_image(ground, target.image, aims, lower=lower)
+        except RegistryError as error:
+            _leave_out(ground, error, required=target.required)
+            continue
+        for build in dict.fromkeys((aim.version, aim.rebuild) for aim in there):
+            of_version = tuple(aim for aim in there if (aim.version, aim.rebuild) == build)
             try:
                 landing, held = _land(ground, target.image, of_version, required=target.required)
             except RegistryError as error:
-                if (
-                    higher_may_lack
-                    and isinstance(error, NotFound)
-                    and of_version[0].version != ground.version
-                ):
-                    ground.session.sink.emit(_not_there_yet(of_version, target.image))
-                    continue
-                if target.required:
-                    raise
-                ground.session.sink.emit(Note(level="warning", text=error.message, hint=error.hint))
+                _leave_out(ground, error, required=target.required)
                 continue
             landed.append(landing)
             basis |= {f"{one.target}:{one.tag}": one.digest or one.state for one in held}
     return tuple(landed), basis
 
 
-def _not_there_yet(aims: Sequence[TagRestore], target: str) -> Note:
-    text = (
-        f"{_listed(aims)} stay where they are: {aims[0].fixed} is higher, and has no image in `{target}` yet"
-    )
-    return Note(level="warning", text=text)
+def _leave_out(ground: Ground, error: RegistryError, *, required: bool) -> None:
+    if required:
+        raise error
+    ground.session.sink.emit(Note(level="warning", text=error.message, hint=error.hint))
 
 
 def _land(

@@ -81,20 +81,18 @@ def proposal(
     *,
     told: tuple[KnownStatus, ...],
     reason: str,
-    higher_may_lack: bool = False,
+    lower: bool,
 ) -> tuple[Rollback, dict[str, str], tuple[str, ...]]:
     """The plan's input, what the tags hold now, and the tags whose line has no version left.
 
     `concerned`: the versions whose moving tags are looked at. `new`: statuses to record. `told`: statuses that every
-    target's artifact must have, `new` included. `higher_may_lack`: see `landings`.
+    target's artifact must have, `new` included. `lower`: see `landings`.
     """
     session, component = ground.session, ground.component
     after = with_statuses(ground.known, new)
     tags = [tag for one in concerned for tag in moving_tags(session, component, one)]
     aimed, left = aims(tags, after)
-    landed, basis = landings(
-        msgspec.structs.replace(ground, known=after), aimed, higher_may_lack=higher_may_lack
-    )
+    landed, basis = landings(msgspec.structs.replace(ground, known=after), aimed, lower=lower)
     before = [
         one.seq for new_one in new if (one := ground.known.statuses.get(new_one.version)) and one.seq >= 0
     ]

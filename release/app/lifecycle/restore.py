@@ -91,7 +91,7 @@ def _plan(ground: Ground, reason: str) -> tuple[Plan, tuple[KnownStatus, ...]]:
     # A restore that was killed after it was recorded, and before it was told on each target or moved the tags, is
     # finished by running it again.
     told = new[-1:] or tuple(one for one in (known.statuses.get(name),) if one is not None)
-    planned, basis, _ = proposal(ground, (version,), new, told=told, reason=reason, higher_may_lack=True)
+    planned, basis, _ = proposal(ground, (version,), new, told=told, reason=reason, lower=False)
     return plan_restore(planned, basis), new
 
 

@@ -47,11 +47,11 @@ def rollback(session: Session, request: RollbackRequest) -> ChangeResult:
     require_said(request.reason, "`rollback`")
     warn_of_lost_entries(session)
     ground = ground_of(session, request.component, request.to, "--to ")
-    plan, new = _plan(ground, _line(request.line), request.reason)
+    plan, new, passed = _plan(ground, _line(request.line), request.reason)
     yanks = tuple(one.version for one in new)
     session.sink.emit(Note(level="info", text=f"taking back: {', '.join(yanks) or 'nothing more'}"))
     carry_out = survey if request.preview else execute
-    details = carry_out(session, plan, with_decided(session, ground.component, new))
+    details = carry_out(session, plan, with_decided(session, ground.component, new, passed))
     _warn_elsewhere(ground, yanks)
     report = RollbackReport(
         component=ground.component.name,
@@ -68,7 +68,10 @@ def rollback(session: Session, request: RollbackRequest) -> ChangeResult:
     return ChangeResult(report=report, details=details, changed=about)
 
 
-def _plan(ground: Ground, line: Line | None, reason: str) -> tuple[Plan, tuple[KnownStatus, ...]]:
+def _plan(
+    ground: Ground, line: Line | None, reason: str
+) -> tuple[Plan, tuple[KnownStatus, ...], frozenset[str]]:
+    """The plan, the new statuses, and the builds without an image that tags pass over."""
     version, known = ground.version, ground.known
     gone = above(version, known, line)
     rebuilds = rebuilds_above(version, ground.rebuild, known)
@@ -81,12 +84,15 @@ def _plan(ground: Ground, line: Line | None, reason: str) -> tuple[Plan, tuple[K
     # told the yank on each target or moved the tags, is finished by running the rollback again.
     earlier = taken_back(version, known)
     told = (*_valid(ground, earlier), *new)
-    rollback, basis, left = proposal(ground, (version, *gone, *earlier), new, told=told, reason=reason)
+    rollback, basis, left = proposal(
+        ground, (version, *gone, *earlier), new, told=told, reason=reason, lower=True
+    )
     if new:
         for name in left:
             text = f"`{name}` stays where it is: no version of its line is left"
             ground.session.sink.emit(Note(level="warning", text=text))
-    return plan_rollback(rollback, basis), new
+    aims = [aim for landing in rollback.landings for aim in landing.aims]
+    return plan_rollback(rollback, basis), new, frozenset(name for aim in aims for name in aim.passed)
 
 
 def _valid(ground: Ground, earlier: tuple[Version, ...]) -> tuple[KnownStatus, ...]:

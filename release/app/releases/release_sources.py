@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from release.app.component_policy import policy_of
 from release.app.releases.known import project_of, unite, with_statuses
@@ -14,7 +14,9 @@ from release.effects.version_status import told_in
 from release.effects.watch import ReleaseSource
 from release.errors import RegistryError
 from release.oci import Repository
+from release.tagging.line_releases import without
 from release.tagging.model import KnownFrom, KnownReleases, Line
+from release.versions.semver import image_tag_of
 from release.versions.status import KnownStatus
 
 
@@ -41,14 +43,20 @@ def at_destinations(session: Session, project: str) -> ReleaseSource:
     return releases
 
 
-def with_decided(session: Session, component: Component, statuses: Sequence[KnownStatus]) -> ReleaseSource:
-    """For a rollback or a restore: all known releases of the component, with the new `statuses` of versions."""
+def with_decided(
+    session: Session, component: Component, statuses: Sequence[KnownStatus], passed: Collection[str] = ()
+) -> ReleaseSource:
+    """For a rollback or a restore: all known releases of the component, with the new `statuses` of versions.
+
+    `passed`: builds that count for nothing until the repository has an image of theirs.
+    """
 
     def releases(scope: str, line: Line, repository: Repository) -> KnownReleases:
         del scope, line
         again = session.again()
         found = known_everywhere(again, component, policy_of(component), [repository], summary=True)
-        return with_statuses(found, statuses)
+        there = {image_tag_of(one.version, one.rebuild) for one in found.versions if one.source == "registry"}
+        return without(with_statuses(found, statuses), [name for name in passed if name not in there])
 
     return releases
 

@@ -436,3 +436,36 @@ def test_restore_leaves_the_tags_of_a_higher_git_tag_that_is_not_released_yet(re
     assert (tags["1.5"], tags["latest"]) == (tags["1.5.0"], tags["1.4.2"])
     released.must("run")
     assert released.tags["latest"] == released.tags["1.6.0"]
+
+
+@pytest.mark.parametrize("rebuilt", [False, True], ids=["version", "rebuild"])
+def test_rollback_of_a_line_does_not_wait_for_the_release_of_a_higher_git_tag(
+    released: Project, rebuilt: bool
+) -> None:
+    if rebuilt:
+        released.must("run", "--rebuild")
+    released.release_commit("v1.6.0")
+    result = back(released, "1.4.2", "--line", "1.5")
+    for tag in ("latest", "1"):
+        text = f"`{tag}` returns to 1.4.2: 1.6.0 is higher, and has no image in `{released.image}` yet"
+        assert text in result.stderr
+    tags = released.tags
+    assert tags["latest"] == tags["1"] == tags["1.4.2"]
+    released.must("run")
+    assert released.tags["latest"] == released.tags["1.6.0"]
+
+
+def test_rollback_leaves_a_tag_that_holds_a_version_that_still_counts_below_a_higher_git_tag(
+    released: Project,
+) -> None:
+    released.release_commit("v2.0.0")
+    released.release_commit("v1.6.0")
+    released.must("run")
+    assert released.tags["latest"] == released.tags["1.5.0"]
+    result = back(released, "1.4.2", "--line", "1.4")
+    assert (
+        f"`latest` stays where it is: 2.0.0 is higher, and has no image in `{released.image}` yet"
+        in result.stderr
+    )
+    tags = released.tags
+    assert (tags["latest"], tags["1"]) == (tags["1.5.0"], tags["1.6.0"])
