@@ -45,6 +45,7 @@ _ALWAYS: frozenset[Feature] = frozenset(
         "copy-from-stage",
         "copy-several-without-slash",
         "copy-source-empty",
+        "copy-source-outside",
         "env-name-empty",
         "from-image",
         "from-platform",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from release.build.context.source_pattern import Source
-from release.build.context.tree import below_root
+from release.build.context.tree import rooted
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
 from release.build.dockerfile.mounts import MountError, mount_form
 from release.build.dockerfile.remote_sources import is_remote
@@ -104,7 +104,10 @@ def _destination(instruction: Instruction, scope: Scope) -> str:
 
 
 def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[str, ...] | None, bool]:
-    """The names of a source's path; None for a path that leaves the context, which every builder refuses."""
+    """The names of a source's path, and whether the builder reads just that; None for an address.
+
+    `..` at the top of the context is the top, as for BuildKit; builders that refuse it lack the feature.
+    """
     is_exact = "$" not in text
     if _EXPANDED.search(text):
         if not set(names_in(text)) <= scope.variables.keys():
@@ -115,9 +118,7 @@ def _pattern(text: str, instruction: Instruction, scope: Scope) -> tuple[tuple[s
             return (), False
         if isinstance(instruction, Add) and is_remote(text):
             return None, False
-    cleaned = below_root(text)
-    if cleaned is None:
-        return None, is_exact
+    cleaned = rooted(text)
     names = cleaned.split("/") if cleaned else []
     # `**` of `COPY --parents` stands for any number of names: whatever is below may be read.
     is_any = isinstance(instruction, Copy | Add) and instruction.is_set("parents")

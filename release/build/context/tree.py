@@ -119,6 +119,11 @@ def below_root(path: str) -> str | None:
     return "" if cleaned == "." else cleaned
 
 
+def rooted(path: str) -> str:
+    """`path` relative to the root, where `..` of the root is the root, as for BuildKit; "" for the root."""
+    return posixpath.normpath(f"/{path}").lstrip("/")
+
+
 def join(folder: str, name: str) -> str:
     """The path of `name` in `folder`; "" is the root."""
     return f"{folder}/{name}" if folder else name

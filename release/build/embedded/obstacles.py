@@ -41,6 +41,7 @@ LAYERS_FEATURES: frozenset[Feature] = frozenset(
         "copy-parents-excluded",
         "copy-several-to-name",
         "copy-several-without-slash",
+        "copy-source-outside",
         "env-name-empty",
         "expansion-pattern",
         "expansion-required",

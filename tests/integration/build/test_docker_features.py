@@ -29,6 +29,7 @@ LACKING = {
     "copy-parents": "COPY --parents a /b/",
     "copy-several-to-name": "COPY a a /b",
     "copy-several-without-slash": "COPY a a .",
+    "copy-source-outside": "COPY ../a /b",
     "env-name-empty": "ENV $X=1",
     "healthcheck-zero": "HEALTHCHECK --interval=0s CMD a",
     "heredoc": "COPY <<robots.txt /b\nx\nrobots.txt",

@@ -287,8 +287,14 @@ def _source(random: Random, context: Context, origin: str) -> str:
         )
     if share < 0.88:
         return random.choice(context.links or context.files) + random.choice(("", "/", "/*", "/a"))
+    above = random.choice(("../", "x/../../", "/../", "./../../")) + shell_path(path)
     return random.choice(
-        ("$X", "${UNSET:-x.txt}", "${X%.txt}.txt", "$D", "x.tx?", "nothing", "$TARGETARCH", expansion(random))
+        (
+            *("$X", "${UNSET:-x.txt}", "${X%.txt}.txt", "$D", "x.tx?", "nothing"),
+            "$TARGETARCH",
+            expansion(random),
+            above,
+        )
     )
 
 

@@ -140,8 +140,11 @@ def _operands(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> F
                 f"{what}, which {'does not exist' if lacking else 'may be no folder'}",
             )
     for source in sources:
-        if not place.expand(transfer, source) and not place.may_depend_on_base(source):
+        text = place.expand(transfer, source)
+        if not text and not place.may_depend_on_base(source):
             yield "copy-source-empty", f"the empty source `{source}` of `{transfer.keyword}`"
+        if f"{posixpath.normpath(text.lstrip('/'))}/".startswith("../"):
+            yield "copy-source-outside", f"the source `{text}` of `{transfer.keyword}`"
 
 
 def _excluded_parents(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> Found:

@@ -38,6 +38,7 @@ Feature = Literal[
     "copy-several-to-name",
     "copy-several-without-slash",
     "copy-source-empty",
+    "copy-source-outside",
     "env-name-empty",
     "expansion-pattern",
     "expansion-required",

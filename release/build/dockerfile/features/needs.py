@@ -62,6 +62,7 @@ _INSTEAD: Mapping[Feature, str] = {
     "copy-several-to-name": "write the destination with `/` at its end",
     "copy-several-without-slash": "write the destination with `/` at its end",
     "copy-source-empty": "give the variable a value, or write `.` for the whole context",
+    "copy-source-outside": "leave out the `../`: the path begins at the top of the context",
     "env-name-empty": "give the variable a value",
     "expansion-pattern": f"give the shortened text as a build argument of its own; {_BUILDKIT}",
     "expansion-required": f"leave out the message, and check the value in a `RUN`; {_BUILDKIT}",

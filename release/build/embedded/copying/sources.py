@@ -7,7 +7,7 @@ import re
 
 import msgspec
 
-from release.build.context.tree import LinkLoop, Tree, below_root, join, matches
+from release.build.context.tree import LinkLoop, Tree, join, matches, rooted
 from release.build.embedded.copying.transfer import Transfer
 from release.compression.entries import Node
 from release.errors import BuildError
@@ -60,7 +60,7 @@ def _find(transfer: Transfer, pattern: str, source: Tree) -> list[FoundSource]:
         return [FoundSource(path=name, name=name, node=node, is_inline=True)]
     if transfer.keeps_parents:
         return _find_with_parents(transfer, pattern, source)
-    cleaned = _cleaned(transfer, pattern)
+    cleaned = rooted(pattern)
     try:
         paths = matches(cleaned.split("/"), source) if has_wildcard(cleaned) else [cleaned]
     except ValueError as error:
@@ -70,22 +70,11 @@ def _find(transfer: Transfer, pattern: str, source: Tree) -> list[FoundSource]:
     return [_follow(transfer, path, source) for path in paths]
 
 
-def _cleaned(transfer: Transfer, pattern: str) -> str:
-    """The pattern relative to the source's root; "" for the root."""
-    cleaned = below_root(pattern)
-    if cleaned is None:
-        raise BuildError(
-            f"{transfer.where}: `{pattern}` leaves {transfer.origin}",
-            hint="only what is inside can be copied; choose a wider `context`",
-        )
-    return cleaned
-
-
 def _find_with_parents(transfer: Transfer, pattern: str, source: Tree) -> list[FoundSource]:
     """The matches for `--parents`, by the path behind `/./` or from the root. `**` matches folders at any depth."""
     before, pivot, behind = pattern.partition("/./")
-    root = source.resolve(_cleaned(transfer, before)) if pivot else ""
-    wanted = _cleaned(transfer, behind if pivot else pattern)
+    root = source.resolve(rooted(before)) if pivot else ""
+    wanted = rooted(behind if pivot else pattern)
     if not has_wildcard(wanted):
         paths = [wanted]
     else:

@@ -39,7 +39,7 @@ def reach(text: str, target: str | None = None, given: Mapping[str, str] | None 
         ("COPY <<EOF /b\ntext\nEOF", "", "a b EOF"),
         ("COPY --from=one a /", "", "a"),
         ("COPY --link --chmod=644 a /", "a", "b"),
-        ("COPY ../a /", "", "a"),
+        ("COPY ../a /", "a", "b"),
         ("COPY --parents a/**/x /", "a a/b/c", "b"),
         ("COPY a/**/x /", "a a/b/x", "a/b/c/x a/b/y b"),
         ("RUN --mount=type=bind,source=a,target=/a true", "a a/b", "b"),

@@ -45,6 +45,7 @@ ELSEWHERE = {
     "add-keep-git-dir",
     "command-empty",
     "copy-from-empty",
+    "copy-source-outside",
     "stage-name-twice",
     "workdir-user",
     "workdir-user-name",

@@ -61,6 +61,9 @@ def refusal(text: str) -> BuildError:
         ("CMD", "command-empty", "`CMD` without a command"),
         ("ENTRYPOINT ", "command-empty", "`ENTRYPOINT` without a command"),
         ("RUN", "command-empty", "`RUN` without a command"),
+        ("COPY ../a /", "copy-source-outside", "the source `../a` of `COPY`"),
+        ("ADD d/../../a* /", "copy-source-outside", "the source `d/../../a*` of `ADD`"),
+        ("COPY /.. /", "copy-source-outside", "the source `/..` of `COPY`"),
         ("COPY --from= a /", "copy-from-empty", "the empty `COPY --from=`"),
         ("WORKDIR /w", "workdir-user", "`WORKDIR /w` for the user `1`, who owns the new folder"),
         (
