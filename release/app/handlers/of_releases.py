@@ -49,7 +49,8 @@ def _build_image(of: Shared) -> Handler:
     ports = of.ports
 
     def changed(commit: str) -> tuple[str, ...]:
-        return differing(Git(ports.process, ports.root, ports.env), commit)
+        git = Git(ports.process, ports.root, ports.env)
+        return differing(git, commit, root=ports.root, apart=ports.outputs())
 
     ahead = Ahead(targets=of.ahead, registries=ports.registries, cancel=ports.cancel)
     return acting(

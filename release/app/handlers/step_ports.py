@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class StepPorts(msgspec.Struct, frozen=True, kw_only=True):
     """The ports that handlers use. `branches`: gives the reader of git, for tags that follow a branch.
 
-    `places`: gives the places in which the commands of `checks:` find the image. `now`: gives milliseconds since the
-    epoch.
+    `places`: gives the places in which the commands of `checks:` find the image. `outputs`: gives the paths in the
+    workspace that shipmark writes. `now`: gives milliseconds since the epoch.
     """
 
     registries: Registries
@@ -45,6 +45,7 @@ class StepPorts(msgspec.Struct, frozen=True, kw_only=True):
     places: Callable[[], CheckPlaces]
     root: str
     env: Mapping[str, str]
+    outputs: Callable[[], tuple[str, ...]]
 
 
 def ports_of(session: Session) -> StepPorts:
@@ -61,6 +62,11 @@ def ports_of(session: Session) -> StepPorts:
 
         return SessionCheckPlaces(session)
 
+    def outputs() -> tuple[str, ...]:
+        from release.app.obtain.build_tasks import outputs_of
+
+        return outputs_of(session.config)
+
     return StepPorts(
         registries=session.registries,
         log=session.log,
@@ -74,6 +80,7 @@ def ports_of(session: Session) -> StepPorts:
         places=places,
         root=session.root,
         env=session.settings.env,
+        outputs=outputs,
     )
 
 

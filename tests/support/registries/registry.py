@@ -194,7 +194,7 @@ class RegistryServer:
         tags = self.root / "docker/registry/v2/repositories" / repository / "_manifests/tags"
         for name in names:
             for link in (tags / name / "current", tags / name / "index" / algorithm / value):
-                link.mkdir(parents=True)
+                link.mkdir(parents=True, exist_ok=True)
                 (link / "link").write_text(digest)
 
     def _authorization(self, path: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ from release.log.writer import Writer
 from release.oci import Descriptor, Manifest
 from release.oci.reference import Reference
 from release.plan.evidence import STORE
+from release.ports import Completed
 from release.tagging.model import TagPolicy
 from tests.support.logs.facts import MemoryStore, TickingClock
 
@@ -178,9 +179,9 @@ class World:
         self._before_tag = before_tag
 
     def process(self, cancel: Cancel) -> Any:
-        """Return the port to start programs, which the model never uses."""
+        """Return the port to start programs, which answers that the files are those of the commit."""
         del cancel
-        return _NoPrograms()
+        return _UnchangedFiles()
 
     def snapshot(self, session: Session, policy: TagPolicy) -> Snapshot:
         """Return a clone whose HEAD is at the version's git tag, the only tag that it has."""
@@ -343,10 +344,12 @@ class _Named:
         return self._attempt
 
 
-class _NoPrograms:
-    def run(self, argv: Sequence[str], **options: Any) -> NoReturn:
+class _UnchangedFiles:
+    def run(self, argv: Sequence[str], **options: Any) -> Completed:
         del options
-        raise AssertionError(f"a program is started: {argv}")
+        assert argv[0] == "git", f"a program is started: {argv}"
+        assert "diff" in argv, f"git is asked: {argv}"
+        return Completed(code=0, stdout=b"", stderr=b"")
 
 
 def commit_of(version: str) -> str:
