@@ -65,6 +65,7 @@ PURE = (
     "release.build.context.source_pattern",
     "release.build.context.stage_sources",
     "release.build.ignore",
+    "release.build.paths",
     "release.oci.ambiguous",
     "release.oci.attached",
     "release.oci.grammar",

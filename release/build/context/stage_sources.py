@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from release.build.context.source_pattern import Source
-from release.build.context.tree import rooted
 from release.build.dockerfile.instructions import Add, Arg, Copy, Dockerfile, Env, Instruction, Run, Stage
 from release.build.dockerfile.mounts import MountError, mount_form
 from release.build.dockerfile.remote_sources import is_remote
 from release.build.dockerfile.scope import Scope, names_in
 from release.build.dockerfile.stage_graph import local_sources
+from release.build.paths import rooted
 from release.errors import BuildError
 from release.lazy_pattern import pattern
 

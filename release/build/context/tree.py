@@ -111,19 +111,6 @@ def matches(pattern: Sequence[str], tree: Tree) -> list[str]:
     return sorted(path for path in found if tree.get(path) is not None)
 
 
-def below_root(path: str) -> str | None:
-    """`path` relative to the root, without `.`, `..` and doubled slashes; "" for the root, None if it leads out."""
-    cleaned = posixpath.normpath(path.lstrip("/") or ".")
-    if cleaned == ".." or cleaned.startswith("../"):
-        return None
-    return "" if cleaned == "." else cleaned
-
-
-def rooted(path: str) -> str:
-    """`path` relative to the root, where `..` of the root is the root, as for BuildKit; "" for the root."""
-    return posixpath.normpath(f"/{path}").lstrip("/")
-
-
 def join(folder: str, name: str) -> str:
     """The path of `name` in `folder`; "" is the root."""
     return f"{folder}/{name}" if folder else name

@@ -5,11 +5,11 @@ Follows BuildKit 0.34: `isHTTPSource` in `dockerfile2llb/convert_copy.go`, `Pars
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping
 from urllib.parse import unquote, unquote_plus
 
 from release.build.dockerfile.truths import FALSE, TRUE
+from release.build.paths import rooted
 from release.lazy_pattern import pattern
 
 _SCHEME = pattern(r"([a-zA-Z0-9]+)://")
@@ -73,7 +73,7 @@ def _require_one_meaning(options: Mapping[str, str], fragment: str) -> None:
     }
     if len(refs) > 1:
         raise GitAddressError(f"it names several versions: {', '.join(f'`{each}`' for each in sorted(refs))}")
-    subdir = posixpath.normpath(f"/{subdir}").lstrip("/")
+    subdir = rooted(subdir)
     if subdir and options.get("subdir", subdir) != subdir:
         raise GitAddressError(f"it names two folders: `{subdir}` and `{options['subdir']}`")
 

@@ -18,8 +18,9 @@ from typing import Self
 
 import msgspec
 
-from release.build.context.tree import Tree, below_root
+from release.build.context.tree import Tree
 from release.build.embedded.archive_compression import decompressed
+from release.build.paths import below_root
 from release.compression.entries import Content, HostFile, Node
 from release.compression.host_files import open_host_file
 from release.compression.tar_header import XATTR

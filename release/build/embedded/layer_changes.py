@@ -19,6 +19,7 @@ import msgspec
 from release.build.context.tree import WHITEOUT
 from release.build.embedded.archives import BROKEN, xattrs_of
 from release.build.embedded.base_config import BaseLayer
+from release.build.paths import rooted
 from release.compression.decompress import unpacked
 from release.compression.entries import HostFile, Inline, Node
 from release.compression.tar_members import LimitedMember, members_of
@@ -134,7 +135,7 @@ def _entries(tar: tarfile.TarFile, spool: str | None, name: str, below: Mapping[
     removed: list[str] = []
     emptied: list[str] = []
     for member in members_of(tar):
-        path = posixpath.normpath("/" + member.name).lstrip("/")
+        path = rooted(member.name)
         folder, last = posixpath.split(path)
         if last == _OPAQUE:
             emptied.append(folder)
@@ -161,7 +162,7 @@ def _node(
     if member.issym():
         return Node(kind="symlink", target=member.linkname, **{**about, "mode": 0o777})
     if member.islnk():
-        target = nodes.get(posixpath.normpath("/" + member.linkname).lstrip("/"))
+        target = nodes.get(rooted(member.linkname))
         return target if target is not None else Node(kind="special", **about)
     if not member.isreg():
         return Node(kind="special", **about)

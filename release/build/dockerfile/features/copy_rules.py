@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Mapping
 
@@ -19,6 +18,7 @@ from release.build.dockerfile.remote_sources import GitAddressError, is_git, is_
 from release.build.dockerfile.stage_graph import is_place, local_sources, source_of
 from release.build.dockerfile.values import LARGEST_ID
 from release.build.ignore import parse_excludes
+from release.build.paths import below_root, rooted
 from release.digits import number_in
 from release.lazy_pattern import pattern
 from release.patterns import has_wildcard
@@ -143,7 +143,7 @@ def _operands(transfer: Copy | Add, place: Place, sources: tuple[str, ...]) -> F
         text = place.expand(transfer, source)
         if not text and not place.may_depend_on_base(source):
             yield "copy-source-empty", f"the empty source `{source}` of `{transfer.keyword}`"
-        if f"{posixpath.normpath(text.lstrip('/'))}/".startswith("../"):
+        if below_root(text) is None:
             yield "copy-source-outside", f"the source `{text}` of `{transfer.keyword}`"
 
 
@@ -157,7 +157,7 @@ def _excluded_parents(transfer: Copy | Add, place: Place, sources: tuple[str, ..
     for source in sources:
         text = place.expand(transfer, source)
         # With `/./`, the patterns count from there.
-        path = posixpath.normpath(f"/{text.partition('/./')[2] or text}").lstrip("/")
+        path = rooted(text.partition("/./")[2] or text)
         if path and not has_wildcard(text) and excluded.excludes(path):
             what = f"the source `{text}` of `{transfer.keyword} --parents`, which its `--exclude` leaves out"
             yield "copy-parents-excluded", what

@@ -7,8 +7,9 @@ import re
 
 import msgspec
 
-from release.build.context.tree import LinkLoop, Tree, join, matches, rooted
+from release.build.context.tree import LinkLoop, Tree, join, matches
 from release.build.embedded.copying.transfer import Transfer
+from release.build.paths import rooted
 from release.compression.entries import Node
 from release.errors import BuildError
 from release.hints import CHECK_SOURCE
